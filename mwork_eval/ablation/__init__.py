@@ -1,0 +1,1 @@
+"""The ablation matrix: presets, plan, runner, stored cells, deltas."""

@@ -1,0 +1,183 @@
+"""The matrix runner: one model, every cell once, each on disk before the next starts."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mwork_eval
+from mwork_eval.ablation.options import MatrixOptions
+from mwork_eval.ablation.plan import Cell, Mask, TaskFamily, plan_cells, plan_masks
+from mwork_eval.ablation.presets import Preset
+from mwork_eval.ablation.store import CellStore, save_manifest
+from mwork_eval.digests import digest_of
+from mwork_eval.harness.evaluate import PreparedTask, evaluate_task, prepare_tasks
+from mwork_eval.harness.model import MworkHF
+from mwork_eval.models.fit import check_fit
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.stages import Stages
+
+
+@dataclass(frozen=True)
+class MatrixPlan:
+    """A matrix ready to run.
+
+    Attributes:
+        masks: Per preset and language, the masks.
+        cells: Every cell, repeated where presets share one.
+        tasks: Per task name, the task with its documents.
+        identities: Per cell, what identifies it.
+    """
+
+    masks: Mapping[str, Mapping[str, Sequence[Mask]]]
+    cells: Sequence[tuple[Preset, Cell]]
+    tasks: Mapping[str, PreparedTask]
+    identities: Sequence[str]
+
+
+def plan_matrix(
+    model: MworkHF, model_name: str, sets: Mapping[str, NeuronSet], options: MatrixOptions, folder: Path
+) -> MatrixPlan:
+    """Plan a matrix, load the tasks' documents and write the manifest.
+
+    Raises:
+        InputError: If sets do not fit the model, tasks cannot be had, or a setting has no neurons.
+    """
+    families = options.families()
+    shape = model.layout.shape
+    for neurons in sets.values():
+        check_fit(neurons, shape, model.fingerprint, model_name, force=options.force)
+    stages = Stages.of(shape.layers, options.understanding_layers, options.generation_layers)
+    masks = {preset.name: plan_masks(preset, sets, stages, options.seeds) for preset in options.presets}
+    cells = [(preset, cell) for preset in options.presets for cell in plan_cells(masks[preset.name], families)]
+    names = list(dict.fromkeys(cell.task for _, cell in cells))
+    tasks = prepare_tasks(names, data=options.data, limit=options.limit)
+    identities = [_identity(model, cell, tasks[cell.task]) for _, cell in cells]
+    plan = MatrixPlan(masks, cells, tasks, identities)
+    save_manifest(folder, _manifest(model, model_name, sets, options, stages, families, plan))
+    return plan
+
+
+def run_matrix(
+    model: MworkHF, plan: MatrixPlan, folder: Path, *, advance: Callable[[str], Any] = lambda label: None
+) -> int:
+    """Compute every cell that is not on disk yet.
+
+    The model is masked in place for a cell and unmasked after it, also after an exception or Ctrl-C.
+
+    Args:
+        model: The model, unmasked.
+        plan: What to compute.
+        folder: The results folder.
+        advance: Called with a label before each cell to compute, and once with "" at the end.
+
+    Returns:
+        The number of cells computed.
+    """
+    store = CellStore(folder)
+    try:
+        todo = list(missing_cells(plan, store))
+        for identity, cell in todo:
+            advance(cell.label)
+            if cell.mask is None:
+                model.unmask()
+            elif model.masked is None or model.masked["digest"] != cell.mask.neurons.digest_unordered:
+                model.mask(cell.mask.neurons)
+            score, samples = evaluate_task(model, plan.tasks[cell.task])
+            store.save(identity, score, {"label": cell.label, "masked": model.masked}, samples)
+    finally:
+        model.unmask()
+    advance("")
+    return len(todo)
+
+
+def missing_cells(plan: MatrixPlan, store: CellStore) -> Iterable[tuple[str, Cell]]:
+    """Yield the identity and one cell of each score that is not stored yet, every score once."""
+    seen: set[str] = set()
+    for identity, (_, cell) in zip(plan.identities, plan.cells, strict=True):
+        if identity not in seen and store.load(identity) is None:
+            yield identity, cell
+        seen.add(identity)
+
+
+def _identity(model: MworkHF, cell: Cell, task: PreparedTask) -> str:
+    """Digest of what determines a cell's answer: weights, dtype, mask, requests and the software that runs them."""
+    return digest_of(
+        {
+            "fingerprint": model.fingerprint,
+            "dtype": str(model.model.dtype),
+            "mask": None if cell.mask is None else cell.mask.neurons.digest_unordered,
+            "task": task.name,
+            "requests": task.digest,
+            "versions": _versions(),
+        }
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {"mwork_eval": mwork_eval.__version__} | {
+        name: version(name) for name in ("lm_eval", "torch", "transformers")
+    }
+
+
+def _manifest(
+    model: MworkHF,
+    model_name: str,
+    sets: Mapping[str, NeuronSet],
+    options: MatrixOptions,
+    stages: Stages,
+    families: Sequence[TaskFamily],
+    plan: MatrixPlan,
+) -> dict[str, Any]:
+    return {
+        "format": "mwork-ablation",
+        "version": 1,
+        "model": model_name,
+        "fingerprint": model.fingerprint,
+        "dtype": str(model.model.dtype),
+        "stages": asdict(stages),
+        "languages": list(options.languages),
+        "limit": options.limit,
+        "seeds": list(options.seeds),
+        "data": options.data,
+        "versions": _versions(),
+        "sets": {
+            language: {
+                "digest": neurons.digest,
+                "total": len(neurons),
+                "by_position": neurons.by_position(stages),
+                "of": neurons.shape.switches,
+                "about": dict(neurons.about),
+            }
+            for language, neurons in sets.items()
+        },
+        "tasks": [{"name": f.name, "languages": list(f.languages), "missing": list(f.missing)} for f in families],
+        "presets": [
+            {
+                "name": preset.name,
+                "table": preset.table,
+                "ability": preset.ability,
+                "settings": [
+                    {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
+                    for setting in preset.settings
+                ],
+                "counts": {
+                    language: len(of_language[0].neurons) for language, of_language in plan.masks[preset.name].items()
+                },
+            }
+            for preset in options.presets
+        ],
+        "cells": [
+            {
+                "preset": preset.name,
+                "setting": cell.mask and cell.mask.setting.name,
+                "mask_language": cell.mask and cell.mask.language,
+                "seed": cell.mask and cell.mask.seed,
+                "task": cell.family.name,
+                "language": cell.language,
+                "identity": identity,
+            }
+            for (preset, cell), identity in zip(plan.cells, plan.identities, strict=True)
+        ],
+    }

@@ -1,0 +1,67 @@
+"""What a matrix consists of, apart from the model."""
+
+import logging
+from dataclasses import dataclass
+
+from mwork_eval.ablation.plan import TaskFamily
+from mwork_eval.ablation.presets import Preset
+from mwork_eval.errors import InputError
+from mwork_eval.harness.data import BENCHMARKS, languages_of
+from mwork_eval.languages import ENGLISH
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MatrixOptions:
+    """What a matrix consists of, apart from the model.
+
+    Attributes:
+        presets: The tables.
+        tasks: Benchmarks, or patterns with `{l}` for the language; the presets' own if empty.
+        languages: Languages, English among them.
+        limit: Documents per task, or None for all.
+        seeds: Seeds of the random controls.
+        data: Where the tasks' data comes from, as `prepare_tasks` takes it.
+        understanding_layers: Number of understanding layers, or None for the default.
+        generation_layers: Number of generation layers, or None for the default.
+        force: Accept sets made for other weights of the same sizes.
+    """
+
+    presets: tuple[Preset, ...]
+    tasks: tuple[str, ...]
+    languages: tuple[str, ...]
+    limit: int | None = None
+    seeds: tuple[int, ...] = (1, 2)
+    data: str | None = None
+    understanding_layers: int | None = None
+    generation_layers: int | None = None
+    force: bool = False
+
+    def families(self) -> list[TaskFamily]:
+        """Return the benchmarks with the languages they have among those asked for.
+
+        Raises:
+            InputError: If English is not asked for or no other language is left for a benchmark.
+        """
+        if ENGLISH not in self.languages or len(self.languages) < 2:
+            raise InputError(
+                "∆ compares English with other languages",
+                found=",".join(self.languages),
+                expected="en and at least one other language",
+            )
+        names = self.tasks or tuple(dict.fromkeys(preset.task for preset in self.presets))
+        families = []
+        for name in names:
+            has = languages_of(name) if name in BENCHMARKS else list(self.languages)
+            family = TaskFamily(
+                name,
+                tuple(language for language in self.languages if language in has),
+                tuple(language for language in self.languages if language not in has),
+            )
+            if family.missing:
+                log.warning("%s has no %s; its averages are over %s", name, family.missing, family.languages)
+            if len(family.languages) < 2:
+                raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(has))
+            families.append(family)
+        return families

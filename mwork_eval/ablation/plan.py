@@ -1,0 +1,132 @@
+"""The plan of a matrix: which masks there are, and which cells they make."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mwork_eval.ablation.presets import Preset, Setting
+from mwork_eval.errors import InputError
+from mwork_eval.languages import ENGLISH
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.random_control import draw_random_control
+from mwork_eval.neurons.stages import Stages
+
+
+@dataclass(frozen=True)
+class TaskFamily:
+    """A benchmark and the languages it has among those asked for.
+
+    Attributes:
+        name: What the user wrote: a benchmark such as `xquad`, or a pattern with `{l}` for the language.
+        languages: Languages it has, English among them.
+        missing: Languages asked for that it lacks.
+    """
+
+    name: str
+    languages: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+    def task(self, language: str) -> str:
+        """Return the name of the lm-eval task of a language."""
+        return self.name.replace("{l}", language) if "{l}" in self.name else f"{self.name}_{language}"
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What is deactivated for one setting, one mask language and, if random, one seed.
+
+    Attributes:
+        setting: The row of the table.
+        language: The language whose neurons it is about.
+        seed: Seed of a random control, else None.
+        neurons: The neurons.
+    """
+
+    setting: Setting
+    language: str
+    seed: int | None
+    neurons: NeuronSet
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One score to compute: a task under a mask, or without one (the baseline).
+
+    Attributes:
+        mask: The mask, or None.
+        family: The benchmark.
+        language: The language of the task.
+    """
+
+    mask: Mask | None
+    family: TaskFamily
+    language: str
+
+    @property
+    def task(self) -> str:
+        """Name of the lm-eval task."""
+        return self.family.task(self.language)
+
+    @property
+    def label(self) -> str:
+        """Short text for progress and messages."""
+        if self.mask is None:
+            return f"baseline · {self.task}"
+        seed = "" if self.mask.seed is None else f" seed {self.mask.seed}"
+        return f"{self.mask.setting.name} · {self.mask.language}{seed} · {self.task}"
+
+
+def plan_masks(
+    preset: Preset, sets: Mapping[str, NeuronSet], stages: Stages, seeds: Sequence[int]
+) -> dict[str, list[Mask]]:
+    """Return the masks of each language, all of the same number of neurons.
+
+    The number is that of the smallest language-specific set of the table; larger ones keep their highest
+    scores. A random control has the same number, at the positions where the language-specific neurons it
+    stands against lie, and shares none with the language's whole set.
+
+    Raises:
+        InputError: If a language has no neuron at the positions of a setting.
+    """
+    masks: dict[str, list[Mask]] = {}
+    for language, neurons in sets.items():
+        at = {setting: neurons.at(stages, setting.positions) for setting in preset.settings}
+        for setting, found in at.items():
+            if len(found) == 0:
+                raise InputError(
+                    f"{language} has no neuron at {'+'.join(setting.positions)}, which {preset.name} needs",
+                    found=neurons.by_position(stages),
+                    hint="select more neurons or move the stage boundaries",
+                )
+        count = min(len(found) for setting, found in at.items() if not setting.random)
+        masks[language] = []
+        for setting, found in at.items():
+            kept = found.strongest(min(count, len(found)))
+            if not setting.random:
+                masks[language].append(Mask(setting, language, None, kept))
+                continue
+            counts = kept.by_position(stages)
+            for seed in seeds:
+                control = draw_random_control(neurons.shape, stages, counts, excluded=neurons, seed=seed)
+                masks[language].append(Mask(setting, language, seed, control))
+    return masks
+
+
+def plan_cells(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamily]) -> Iterator[Cell]:
+    """Yield the cells: the baseline first, then every mask on its own language and on English.
+
+    A mask language that a benchmark lacks has no cell there. Settings are gone through for all languages
+    before the next one, so that whole rows of the table appear early.
+    """
+    languages = [ENGLISH, *masks]
+    for family in families:
+        for language in languages:
+            if language in family.languages:
+                yield Cell(None, family, language)
+    longest = max((len(of_language) for of_language in masks.values()), default=0)
+    # Rows that deactivate language-specific neurons come last in the paper's tables and first here.
+    for number in sorted(range(longest), key=lambda n: next(iter(masks.values()))[n].setting.random):
+        for language, of_language in masks.items():
+            for family in families:
+                if language in family.languages:
+                    yield Cell(of_language[number], family, language)
+                    yield Cell(of_language[number], family, ENGLISH)

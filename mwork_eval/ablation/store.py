@@ -1,0 +1,97 @@
+"""Finished cells on disk: one jsonl file each, written whole or not at all, found again by what they are."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonlines
+
+from mwork_eval.digests import write_atomically, write_text_atomically
+from mwork_eval.errors import InputError
+from mwork_eval.harness.task_score import TaskScore
+
+_FORMAT = "mwork-cell"
+_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+class CellStore:
+    """The cells of a results folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "cells"
+
+    def path(self, identity: str) -> Path:
+        """Return the file of a cell."""
+        return self._folder / f"{identity[:24]}.jsonl"
+
+    def load(self, identity: str) -> TaskScore | None:
+        """Return a finished cell, or None if it is not there.
+
+        Raises:
+            InputError: If the file is damaged.
+        """
+        path = self.path(identity)
+        if not path.is_file():
+            return None
+        try:
+            with jsonlines.open(path) as lines:
+                header = lines.read(type=dict)
+            if header["format"] != _FORMAT or header["identity"] != identity:
+                raise ValueError("another cell's header")
+            return TaskScore(
+                header["metric"],
+                header["higher_is_better"],
+                tuple((n, d) for n, d in header["documents"]),
+                header["metrics"],
+            )
+        except (jsonlines.Error, ValueError, KeyError, EOFError, TypeError) as error:
+            raise InputError(f"{path} is damaged", found=error, hint="delete it; the cell is computed again") from error
+
+    def save(
+        self, identity: str, score: TaskScore, about: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Write a cell: a header line, then lm-eval's samples, one a line."""
+        header = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "identity": identity,
+            "about": about,
+            "metric": score.metric,
+            "higher_is_better": score.higher_is_better,
+            "documents": score.documents,
+            "metrics": score.metrics,
+        }
+
+        def write(path: Path) -> None:
+            with path.open("w", encoding="utf-8") as file:
+                for line in (header, *samples):
+                    file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+
+        write_atomically(self.path(identity), write)
+
+
+def save_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write what the matrix consists of, and which cell stands for which row, language, seed and task."""
+    write_text_atomically(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True))
+
+
+def load_manifest(folder: Path) -> dict[str, Any]:
+    """Read a manifest.
+
+    Raises:
+        InputError: If the folder has none, or it is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise InputError(
+            f"{folder} holds no ablation results", found=f"no {MANIFEST}", hint="make them with `mwork ablate`"
+        )
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"{path} is damaged", found=error, hint="run `mwork ablate` again; finished cells stay"
+        ) from error
+    return manifest

@@ -1,0 +1,43 @@
+"""The command `mwork`: its subcommands, and what happens on bad input and Ctrl-C."""
+
+from typing import Any
+
+import click
+
+import mwork_eval
+from mwork_eval.cli.ablate import ablate
+from mwork_eval.cli.detect import detect
+from mwork_eval.cli.report import report
+from mwork_eval.cli.run import run
+from mwork_eval.cli.select import select
+from mwork_eval.cli.sets import sets
+from mwork_eval.cli.steps import quiet_libraries
+from mwork_eval.errors import InputError
+
+
+class _BadInput(click.ClickException):
+    exit_code = InputError.exit_code
+
+
+class _Command(click.Group):
+    """A group that ends on bad input with one line and code 2, and on Ctrl-C with 130."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            raise _BadInput(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted. What is finished is kept; the same command goes on from there.", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(mwork_eval.__version__, prog_name="mwork")
+def main() -> None:
+    """Find the neurons that carry a language in an LLM, deactivate them, and measure what breaks."""
+    quiet_libraries()
+
+
+for command in (run, detect, select, ablate, report, sets):
+    main.add_command(command)

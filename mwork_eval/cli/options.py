@@ -1,0 +1,108 @@
+"""Options that several commands share, and how their texts become values."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mwork_eval.errors import InputError
+from mwork_eval.languages import parse_languages
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_MODEL = "gemma3-270m"
+
+
+def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _languages(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
+    return None if value is None else parse_languages(value)
+
+
+def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in (value or "").split(",") if part.strip()))
+
+
+def _seeds(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    try:
+        seeds = tuple(dict.fromkeys(int(part) for part in value.split(",")))
+    except ValueError:
+        raise InputError("cannot read --seeds", found=value, expected="numbers such as 1,2,3") from None
+    return seeds
+
+
+def _thresholds(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, float] | None:
+    if value is None:
+        return None
+    try:
+        return {name.strip(): float(number) for name, number in (part.split("=") for part in value.split(","))}
+    except ValueError:
+        raise InputError("cannot read --threshold", found=value, expected="q=0.1,k=0.1,v=2,up=5") from None
+
+
+model_options = _together(
+    click.option("--model", default=DEFAULT_MODEL, help="Default model, local folder, or hub id."),
+    click.option("--device", help="Such as cuda:0 or cpu; the first accelerator if not given."),
+    click.option("--dtype", help="float32, bfloat16, float16 or auto; float32 on a CPU without native bfloat16."),
+    click.option("--device-map", help="Spread the model over devices, such as auto."),
+    click.option("--revision", help="Branch, tag or commit of a hub model."),
+)
+
+selection_options = _together(
+    click.option("--fraction", type=float, help="Top fraction per layer and structure.  [default: 0.005]"),
+    click.option("--top-k", type=int, help="Among the top k of the layer and structure in every document."),
+    click.option("--threshold", callback=_thresholds, help="Per structure the least score, as q=0.1,k=0.1,v=2,up=5."),
+    click.option("--specific", default="english", help="Take away neurons of: english, common, or none."),
+    click.option("--structures", default="q,k,v,up", help="Structures to select from; o on request."),
+)
+
+corpus_options = _together(
+    click.option(
+        "--corpus",
+        "corpora",
+        multiple=True,
+        metavar="LANGUAGE=SOURCE",
+        help="Text file (a document a line), .jsonl[#FIELD], hub:NAME[:CONFIG[:SPLIT[:FIELD]]], or embedded.",
+    ),
+    click.option("--max-docs", type=click.IntRange(1), default=24, help="Documents per language."),
+    click.option("--max-tokens", type=click.IntRange(2), default=128, help="Tokens kept of a document."),
+    click.option("--min-tokens", type=click.IntRange(1), default=16, help="Shorter documents are skipped and counted."),
+    click.option("--seed", type=int, help="Shuffle the corpora; in file order if not given."),
+)
+
+matrix_options = _together(
+    click.option("--preset", "presets", multiple=True, help="Table of the paper; may be repeated."),
+    click.option("--tasks", callback=_names, help="Benchmarks such as xquad,bpb, or a pattern with {l}."),
+    click.option("--limit", type=click.IntRange(1), help="Documents per task."),
+    click.option("--seeds", callback=_seeds, help="Seeds of the random controls.  [default: 1,2]"),
+    click.option("--understanding-layers", type=click.IntRange(0), help="First layers; a quarter if not given."),
+    click.option("--generation-layers", type=click.IntRange(0), help="Last layers; an eighth if not given."),
+    click.option("--batch-size", type=click.IntRange(1), default=8, help="Requests at a time."),
+    click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes."),
+)
+
+
+def languages_option(default: str | None, description: str) -> Callable[[F], F]:
+    """Return the option `--languages`."""
+    return click.option("--languages", default=default, callback=_languages, help=description)
+
+
+def out_option(default: str | None) -> Callable[[F], F]:
+    """Return the option `--out`, required if there is no default."""
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=default,
+        required=default is None,
+        help="Folder to write to.",
+    )

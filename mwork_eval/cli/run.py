@@ -1,0 +1,115 @@
+"""`mwork run`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from mwork_eval.cli import steps
+from mwork_eval.cli.options import (
+    corpus_options,
+    languages_option,
+    matrix_options,
+    model_options,
+    out_option,
+    selection_options,
+)
+from mwork_eval.errors import InputError
+
+
+def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Let a YAML file give the defaults of the options, under their long names."""
+    if path is None:
+        return
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"cannot read {path}", found=" ".join(str(error).split()), expected="a YAML file") from error
+    options = {opt[2:]: parameter for parameter in ctx.command.params for opt in parameter.opts if opt.startswith("--")}
+    options.pop("config", None)
+    if not isinstance(values, dict) or (unknown := sorted(set(values) - set(options))):
+        raise InputError(
+            f"{path} has unknown entries",
+            found=", ".join(map(str, unknown)) if isinstance(values, dict) else type(values).__name__,
+            expected="a mapping with some of " + ", ".join(options),
+        )
+    defaults = {}
+    for name, value in values.items():
+        parameter = options[name]
+        if isinstance(value, list) and not parameter.multiple:  # type: ignore[attr-defined]
+            value = ",".join(map(str, value))
+        elif parameter.multiple and not isinstance(value, list):  # type: ignore[attr-defined]
+            value = [value]
+        defaults[str(parameter.name)] = value
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    callback=_read_config,
+    expose_value=False,
+    is_eager=True,
+    help="YAML file of options by their long names; flags win over it.",
+)
+@model_options
+@corpus_options
+@languages_option("en,zh,es,de", "Languages; en must be among them.")
+@selection_options
+@click.option("--data", default="embedded", help="Folder of the upstream task files, or embedded.")
+@matrix_options
+@out_option("mwork-run")
+def run(
+    model: str,
+    corpora: tuple[str, ...],
+    languages: list[str],
+    max_docs: int,
+    max_tokens: int,
+    min_tokens: int,
+    seed: int | None,
+    presets: tuple[str, ...],
+    limit: int | None,
+    tasks: tuple[str, ...],
+    seeds: tuple[int, ...] | None,
+    out: Path,
+    device: str | None,
+    dtype: str | None,
+    device_map: str | None,
+    revision: str | None,
+    fraction: float | None,
+    top_k: int | None,
+    threshold: dict[str, float] | None,
+    specific: str,
+    structures: str,
+    batch_size: int,
+    **matrix: Any,
+) -> None:
+    """Detect, ablate and report in one go.
+
+    Without options: the default model, the embedded texts and tasks, en zh es de, preset understanding on
+    xquad and bpb with 6 documents each and one random control per row and language.
+    """
+    rule = steps.make_selection(fraction, top_k, threshold, specific, structures)
+    if not presets:
+        # The quick look: what fits into ten minutes on two cores.
+        presets, tasks, limit, seeds = ("understanding",), tasks or ("xquad", "bpb"), limit or 6, seeds or (1,)
+    options = steps.make_matrix_options(presets, languages, tasks=tasks, limit=limit, seeds=seeds, **matrix)
+    sources = steps.make_corpora(corpora, languages)
+    from mwork_eval.models.loading import LoadedModel
+
+    steps.check_task_data(options)
+    loaded = steps.load_for_matrix(model, device, dtype, batch_size, device_map=device_map, revision=revision)
+    found = steps.detect_sets(
+        LoadedModel(model, loaded.model, loaded.tokenizer),
+        sources,
+        rule,
+        out / "neurons",
+        max_documents=max_docs,
+        max_tokens=max_tokens,
+        min_tokens=min_tokens,
+        seed=seed,
+    )
+    steps.ablate_sets(loaded, model, {code: found[code] for code in languages if code in found}, options, out)
+    steps.write_reports(out)

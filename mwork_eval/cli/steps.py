@@ -1,0 +1,199 @@
+"""The steps that commands are made of, with their progress bars: load, detect, ablate, report."""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mwork_eval.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from mwork_eval.ablation.options import MatrixOptions
+    from mwork_eval.detection.corpora import Corpus
+    from mwork_eval.detection.selection import Selection
+    from mwork_eval.harness.model import MworkHF
+    from mwork_eval.models.loading import LoadedModel
+    from mwork_eval.neurons.neuron_set import NeuronSet
+
+
+def quiet_libraries() -> None:
+    """Leave the terminal to our own progress: must run before transformers or lm-eval is imported."""
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    logging.getLogger("mwork_eval.harness.model").setLevel(logging.ERROR)
+
+
+@contextmanager
+def progress_bar() -> "Iterator[Progress]":
+    """Show a bar with elapsed and remaining time on standard error."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    with Progress(
+        TextColumn("{task.description:<44}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    ) as progress:
+        yield progress
+
+
+def make_selection(
+    fraction: float | None,
+    top_k: int | None,
+    threshold: dict[str, float] | None,
+    specific: str,
+    structures: str,
+) -> "Selection":
+    """Turn the selection options into a rule; the default fraction if none is given."""
+    from mwork_eval.detection.selection import DEFAULT_FRACTION, Selection
+    from mwork_eval.neurons.structures import parse_structures
+
+    if fraction is None and top_k is None and threshold is None:
+        fraction = DEFAULT_FRACTION
+    return Selection(fraction, top_k, threshold, specific, parse_structures(structures))
+
+
+def make_corpora(texts: Sequence[str], languages: Sequence[str] | None) -> "list[Corpus]":
+    """Read `--corpus` options; without one, the embedded texts of the languages."""
+    from mwork_eval.detection.corpora import EMBEDDED, Corpus
+
+    if not texts and not languages:
+        raise InputError("no corpus given", expected="--corpus zh=FILE --corpus en=FILE, or --languages en,zh")
+    corpora = [Corpus.parse(text) for text in texts or [f"{code}={EMBEDDED}" for code in languages or ()]]
+    codes = [corpus.language for corpus in corpora]
+    if len(set(codes)) < len(codes):
+        raise InputError("two corpora for one language", found=" ".join(codes))
+    return corpora
+
+
+def detect_sets(
+    loaded: "LoadedModel",
+    corpora: "Sequence[Corpus]",
+    selection: "Selection",
+    folder: Path,
+    **sampling: Any,
+) -> "dict[str, NeuronSet]":
+    """Score the corpora, select, and write scores and sets; returns the sets by language."""
+    from mwork_eval.detection.corpora import sample_documents
+    from mwork_eval.detection.detect import score_languages
+    from mwork_eval.detection.selection import select_specific
+    from mwork_eval.models.layout import Layout
+    from mwork_eval.neurons.files import save_neuron_set
+
+    samples = [sample_documents(corpus, loaded.tokenizer, **sampling) for corpus in corpora]
+    layout = Layout.of(loaded.model)
+    with progress_bar() as progress:
+        bar = progress.add_task("detect", total=sum(sample.tokens for sample in samples))
+        tables = score_languages(
+            layout,
+            loaded.name,
+            samples,
+            folder,
+            advance=lambda language, n: progress.update(bar, advance=n, description=f"detect · {language} (tokens)"),
+        )
+    for sample in samples:
+        skipped = f", {sample.skipped} too short and skipped" if sample.skipped else ""
+        click.echo(
+            f"{sample.corpus.language}: {len(sample.token_ids)} documents, {sample.tokens} tokens "
+            f"of {sample.corpus.name}{skipped}",
+            err=True,
+        )
+    sets = select_specific(tables, selection)
+    for language, neurons in sets.items():
+        save_neuron_set(neurons, folder / f"{language}.safetensors")
+        click.echo(
+            f"{folder / language}.safetensors: {len(neurons)} neurons "
+            f"({100 * len(neurons) / neurons.shape.switches:.2f} %)",
+            err=True,
+        )
+    return sets
+
+
+def make_matrix_options(
+    presets: Sequence[str], languages: Sequence[str], *, seeds: tuple[int, ...] | None, **rest: Any
+) -> "MatrixOptions":
+    """Turn the options of a matrix into one value; a preset must be named."""
+    from mwork_eval.ablation.options import MatrixOptions
+    from mwork_eval.ablation.presets import find_preset, load_presets
+
+    if not presets:
+        raise InputError("no preset given", expected="--preset with one of " + " ".join(load_presets()))
+    return MatrixOptions(
+        tuple(find_preset(name) for name in presets), languages=tuple(languages), seeds=seeds or (1, 2), **rest
+    )
+
+
+def check_task_data(options: "MatrixOptions") -> None:
+    """Fail before a model loads if a task's data is not there."""
+    from mwork_eval.harness.data import locate, task_of
+
+    for family in options.families():
+        for language in family.languages:
+            if (task := task_of(family.task(language))) is not None:
+                locate(*task, options.data)
+
+
+def load_for_matrix(model: str, device: str | None, dtype: str | None, batch_size: int, **extra: Any) -> "MworkHF":
+    """Load the model once for the whole matrix, unmasked."""
+    from mwork_eval.harness.model import MworkHF
+
+    given = {key: value for key, value in extra.items() if value is not None}
+    return MworkHF(model, device=device, dtype=dtype, batch_size=batch_size, **given)
+
+
+def ablate_sets(
+    model: "MworkHF", model_name: str, sets: "dict[str, NeuronSet]", options: "MatrixOptions", folder: Path
+) -> None:
+    """Compute the cells of a matrix that are not on disk yet."""
+    from mwork_eval.ablation.matrix import missing_cells, plan_matrix, run_matrix
+    from mwork_eval.ablation.store import CellStore
+
+    plan = plan_matrix(model, model_name, sets, options, folder)
+    todo = len(list(missing_cells(plan, CellStore(folder))))
+    click.echo(f"{len(set(plan.identities))} cells, {todo} to compute, in {folder}", err=True)
+    with progress_bar() as progress:
+        bar = progress.add_task("ablate", total=todo)
+        done = -1
+
+        def advance(label: str) -> None:
+            nonlocal done
+            done += 1
+            progress.update(bar, completed=done, description=label or "ablate")
+
+        run_matrix(model, plan, folder, advance=advance)
+
+
+def write_reports(folder: Path) -> None:
+    """Print the tables, and write `report.md` and `report.json` beside the cells."""
+    from rich.console import Console
+
+    from mwork_eval.digests import write_text_atomically
+    from mwork_eval.reports.as_json import as_json
+    from mwork_eval.reports.markdown import as_markdown
+    from mwork_eval.reports.results import read_results
+    from mwork_eval.reports.terminal import print_results
+
+    results = read_results(folder)
+    write_text_atomically(folder / "report.md", as_markdown(results))
+    write_text_atomically(folder / "report.json", as_json(results))
+    print_results(results, Console(soft_wrap=False))
+    click.echo(f"written: {folder / 'report.md'} and {folder / 'report.json'}", err=True)

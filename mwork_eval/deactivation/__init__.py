@@ -1,0 +1,1 @@
+"""Deactivation: masks on weights and masks on activations."""

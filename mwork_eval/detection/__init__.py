@@ -1,0 +1,1 @@
+"""Detection (PLND): scores, one instrumented forward, corpora, the loop, selection."""

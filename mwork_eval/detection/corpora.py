@@ -1,0 +1,215 @@
+"""Where documents come from: text files, jsonl files, data sets of the hub, and the embedded texts."""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.errors import InputError
+from mwork_eval.languages import check_language
+from mwork_eval.resources import embedded_folder
+
+EMBEDDED = "embedded"
+_HUB = "hub:"
+_FIELD = "text"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Free text of one language.
+
+    Attributes:
+        language: ISO 639-1 code.
+        source: A path to a text file (one document a line) or a `.jsonl` file (field `text`, or `PATH#FIELD`),
+            `hub:NAME[:CONFIG[:SPLIT[:FIELD]]]`, or `embedded`.
+    """
+
+    language: str
+    source: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Corpus":
+        """Read `LANGUAGE=SOURCE`.
+
+        Raises:
+            InputError: If the form is wrong, the language is unknown, or a file is missing.
+        """
+        language, equals, source = text.partition("=")
+        if not equals or not source:
+            raise InputError("cannot read a corpus", found=text, expected="LANGUAGE=SOURCE, such as zh=corpus/zh.txt")
+        corpus = cls(check_language(language), source)
+        corpus.check()
+        return corpus
+
+    @property
+    def name(self) -> str:
+        """Name for files and reports: the source without its folders."""
+        return self.source if self._is_named else Path(self._path).name
+
+    def check(self) -> None:
+        """Fail early if a file is not there; nothing is read and nothing is fetched.
+
+        Raises:
+            InputError: If the file is missing.
+        """
+        if self.source.startswith(_HUB):
+            return
+        path = self._path
+        if not path.is_file():
+            raise InputError(
+                f"no corpus for {self.language}",
+                found=f"no file {path}",
+                expected=f"a text or jsonl file, {_HUB}NAME, or {EMBEDDED}",
+            )
+
+    def documents(self, seed: int | None = None) -> Iterator[str]:
+        """Yield the documents: in order, or shuffled if a seed is given.
+
+        A hub data set is streamed, and shuffled within a buffer of 10,000 documents.
+
+        Raises:
+            InputError: If the source cannot be read.
+        """
+        if self.source.startswith(_HUB):
+            return _hub_documents(self.source[len(_HUB) :], seed)
+        self.check()
+        texts = _jsonl(self._path, self._field) if self._path.suffix == ".jsonl" else _lines(self._path)
+        if seed is None:
+            return texts
+        shuffled = list(texts)
+        random.Random(seed).shuffle(shuffled)
+        return iter(shuffled)
+
+    @property
+    def _is_named(self) -> bool:
+        return self.source == EMBEDDED or self.source.startswith(_HUB)
+
+    @property
+    def _path(self) -> Path:
+        if self.source == EMBEDDED:
+            return embedded_folder() / "corpus" / f"{self.language}.txt"
+        return Path(self.source.partition("#")[0])
+
+    @property
+    def _field(self) -> str:
+        return self.source.partition("#")[2] or _FIELD
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Documents cut to tokens, ready for the model, and what was left out.
+
+    Attributes:
+        corpus: Where they come from.
+        token_ids: One list per document.
+        digest: SHA-256 of the texts used, in order.
+        skipped: Number of documents read and left out because they are too short.
+        seed: Seed of the shuffle, or None for file order.
+        max_tokens: Longest document in tokens.
+    """
+
+    corpus: Corpus
+    token_ids: tuple[list[int], ...]
+    digest: str
+    skipped: int
+    seed: int | None
+    max_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens of all documents."""
+        return sum(map(len, self.token_ids))
+
+
+def sample_documents(
+    corpus: Corpus,
+    tokenizer: Any,
+    *,
+    max_documents: int,
+    max_tokens: int,
+    min_tokens: int = 16,
+    seed: int | None = None,
+) -> Sample:
+    """Take the first documents that are long enough and cut them to ``max_tokens``.
+
+    Args:
+        corpus: Source of the documents.
+        tokenizer: Tokenizer of the model; special tokens are added as it does by default.
+        max_documents: Number of documents wanted.
+        max_tokens: Tokens kept of each.
+        min_tokens: A shorter document is skipped and counted.
+        seed: Shuffle with this seed first, or keep the order.
+
+    Raises:
+        InputError: If no document is long enough, or more are skipped than kept.
+    """
+    kept: list[list[int]] = []
+    skipped = 0
+    digest = hashlib.sha256()
+    # Reading stops once it is clear that the corpus is mostly unusable, however long it is.
+    for text in islice(corpus.documents(seed), 20 * max_documents):
+        if len(kept) == max_documents:
+            break
+        ids = tokenizer(text, truncation=True, max_length=max_tokens).input_ids
+        if len(ids) < min_tokens:
+            skipped += 1
+            continue
+        kept.append(ids)
+        digest.update(text.encode() + b"\n")
+    if not kept or skipped > len(kept):
+        raise InputError(
+            f"the corpus {corpus.source} for {corpus.language} has too few usable documents",
+            found=f"{len(kept)} of at least {min_tokens} tokens, {skipped} shorter",
+            expected="at least as many long enough as too short",
+            hint="use longer documents or lower --min-tokens",
+        )
+    return Sample(corpus, tuple(kept), digest.hexdigest(), skipped, seed, max_tokens)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            yield from (line.strip() for line in file if line.strip())
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text", found=str(error)) from error
+
+
+def _jsonl(path: Path, field: str) -> Iterator[str]:
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            yield str(json.loads(line)[field])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path}, record {number} cannot be read",
+                found=f"{type(error).__name__}: {error}",
+                expected=f"a JSON object with the field {field!r}",
+                hint=f"another field is named as {path}#FIELD",
+            ) from error
+
+
+def _hub_documents(source: str, seed: int | None) -> Iterator[str]:
+    from datasets import load_dataset
+
+    name, config, split, field = [*source.split(":"), "", "", ""][:4]
+    try:
+        stream: Iterable[dict[str, Any]] = load_dataset(name, config or None, split=split or "train", streaming=True)
+        if seed is not None:
+            stream = stream.shuffle(seed=seed, buffer_size=10_000)  # type: ignore[attr-defined]
+        for record in stream:
+            yield str(record[field or _FIELD])
+    except KeyError as error:
+        raise InputError(
+            f"the data set {name} has no field {error}", hint=f"name it as {_HUB}{name}:::FIELD"
+        ) from error
+    except Exception as error:  # datasets raises a different type for every way of not reaching the hub
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"the data set {name} cannot be read",
+            found=f"{type(error).__name__}: {reason}",
+            expected="a data set of the hub",
+            hint=f"without network, use a text file or {EMBEDDED}",
+        ) from error

@@ -1,0 +1,26 @@
+"""The one exception type for input that cannot be used."""
+
+
+class InputError(Exception):
+    """Bad input: one line that says what is wrong, what was found, what was expected and what to do.
+
+    The command line prints the line and exits with code 2; library callers can catch it.
+
+    Args:
+        what: What is wrong, without a final full stop.
+        found: The value met.
+        expected: What would have been right.
+        hint: The next step for the user.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, found: object = None, expected: object = None, hint: str | None = None) -> None:
+        parts = [what]
+        if found is not None:
+            parts.append(f"found {found}")
+        if expected is not None:
+            parts.append(f"expected {expected}")
+        if hint is not None:
+            parts.append(hint)
+        super().__init__("; ".join(parts))

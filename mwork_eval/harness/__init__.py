@@ -1,0 +1,1 @@
+"""Everything that meets lm-eval: mwork-hf, registration, task data and metrics."""

@@ -1,0 +1,246 @@
+"""Find and load a benchmark's data: a directory, the embedded texts, or the Hugging Face hub."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from mwork_eval.errors import InputError
+from mwork_eval.harness.documents import DOCUMENTS, Fields, MalformedRecordError, UnusableRecordError
+from mwork_eval.harness.excerpt import excerpt
+from mwork_eval.harness.readers import READERS, Rows
+from mwork_eval.harness.scoring.text import check_word_splitter
+from mwork_eval.languages import NAMES
+from mwork_eval.resources import embedded_folder
+
+if TYPE_CHECKING:
+    import datasets
+
+EMBEDDED = "embedded"
+"""The word that selects the embedded texts instead of a directory."""
+
+DETECTION_DOCUMENTS = 64
+"""Documents at the head of a corpus file that bpb leaves out: detection reads these by default, and text the neurons
+were chosen on is no held-out text."""
+
+HUB_ARTICLES = 200
+"""Wikipedia articles that bpb reads from the hub."""
+
+HUB_ARTICLE_CHARACTERS = 1000
+"""Longest beginning of such an article; the cut is at the end of a sentence or paragraph."""
+
+# XQuAD has these beyond the ten languages of the other benchmarks.
+_MORE_NAMES = {"el": "Greek", "hi": "Hindi", "ro": "Romanian", "tr": "Turkish"}
+_HINT_SOURCE = "name a directory with --metadata data=DIR or MWORK_DATA=DIR, or use --metadata data=embedded"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One benchmark's row of ``hub.yaml``.
+
+    Attributes:
+        title: Name in messages.
+        languages: Codes of the languages there are.
+        files: Patterns of the published files below a data directory, in order of preference.
+        hub: Arguments of ``datasets.load_dataset``, with the same placeholders.
+        names: Upstream names of the languages where they are not the codes.
+    """
+
+    title: str
+    languages: list[str]
+    files: list[str]
+    hub: dict[str, Any]
+    names: dict[str, str] = field(default_factory=dict)
+
+    def fill(self, pattern: str, language: str) -> str:
+        """Replace ``{language}`` and ``{name}`` in a pattern."""
+        return pattern.format(language=language, name=self.names.get(language, language))
+
+
+def _read_table() -> dict[str, Benchmark]:
+    text = Path(__file__).with_name("hub.yaml").read_text(encoding="utf-8")
+    return {key: Benchmark(**row) for key, row in yaml.safe_load(text).items()}
+
+
+BENCHMARKS: dict[str, Benchmark] = _read_table()
+"""The benchmarks by the first part of their tasks' names."""
+
+
+def languages_of(benchmark: str) -> list[str]:
+    """Return the codes of the languages a benchmark has.
+
+    Raises:
+        InputError: If there is no such benchmark.
+    """
+    return list(_benchmark(benchmark).languages)
+
+
+def task_of(name: str) -> tuple[str, str] | None:
+    """Split a task name such as ``xquad_zh`` into benchmark and language.
+
+    Returns:
+        The pair, also where the benchmark lacks the language (``xquad_fr``), so that ``locate`` can say so; None if
+        the name does not have this form.
+    """
+    benchmark, _, language = name.partition("_")
+    if benchmark in BENCHMARKS and (language in NAMES or language in _MORE_NAMES):
+        return benchmark, language
+    return None
+
+
+def locate(benchmark: str, language: str, data: str | Path | None = None) -> Path | None:
+    """Check that a task can be had, before a model is loaded; reads no record and uses no network.
+
+    Args:
+        benchmark: One of ``BENCHMARKS``.
+        language: Language code.
+        data: A directory with the published files, or ``embedded``; if None, ``MWORK_DATA`` says which.
+
+    Returns:
+        The file, or None if neither names a source and the data come from the hub.
+
+    Raises:
+        InputError: If benchmark or language is unknown, the benchmark lacks the language, the directory or file is
+            missing, or the language's words cannot be split for want of an extra.
+    """
+    entry = _benchmark(benchmark)
+    if language not in NAMES and language not in _MORE_NAMES:
+        codes = " ".join([*NAMES, *_MORE_NAMES])
+        raise InputError("unknown language", found=repr(language), expected=f"one of {codes}")
+    if language not in entry.languages:
+        raise InputError(f"{entry.title} has no {_language(language)}", hint=f"it has {' '.join(entry.languages)}")
+    if benchmark in ("xquad", "xlsum"):
+        check_word_splitter(language)
+    source = str(data or os.environ.get("MWORK_DATA") or "")
+    if not source:
+        return None
+    folder = embedded_folder() if source == EMBEDDED else Path(source).expanduser()
+    if not folder.is_dir():
+        raise InputError(
+            "no such data directory", found=source, expected="a directory or the word embedded", hint=_HINT_SOURCE
+        )
+    if path := _existing(entry, folder, language):
+        return path
+    there = [code for code in entry.languages if _existing(entry, folder, code)]
+    raise InputError(
+        f"no file of {entry.title} in {_language(language)}",
+        found=f"in {folder} only {' '.join(there)}" if there else f"none in {folder}",
+        expected=" or ".join(entry.fill(pattern, language) for pattern in entry.files),
+        hint="add the file, or leave MWORK_DATA and data= out to use the hub",
+    )
+
+
+def load(
+    benchmark: str, language: str, data: str | Path | None = None, **ignored: object
+) -> "dict[str, datasets.Dataset]":
+    """Load a task's documents; lm-eval calls this as ``custom_dataset``.
+
+    Args:
+        benchmark: One of ``BENCHMARKS``.
+        language: Language code.
+        data: See ``locate``.
+        **ignored: What else stands in lm-eval's metadata, among it every model argument.
+
+    Returns:
+        One split, ``test``. Every document has ``id`` and ``language``, and the fields of its benchmark.
+
+    Raises:
+        InputError: As ``locate``; also if a file is malformed (names the record), if fewer than half of the records
+            can be used, or if the hub does not answer.
+    """
+    # Imported here: it takes a second, and a caller that only locates should not pay it.
+    import datasets
+
+    path = locate(benchmark, language, data)
+    if path is None:
+        source = f"{BENCHMARKS[benchmark].title} in {_language(language)} from the hub"
+        rows = _hub_rows(benchmark, language)
+    else:
+        source = str(path)
+        rows = READERS[benchmark](path)
+        if benchmark == "bpb" and path.parent.name == "corpus":
+            rows = islice(rows, DETECTION_DOCUMENTS, None)
+            source += f" without its first {DETECTION_DOCUMENTS} documents"
+    return {"test": datasets.Dataset.from_list(_build_documents(benchmark, language, rows, source))}
+
+
+def _build_documents(benchmark: str, language: str, rows: Rows, source: str) -> list[Fields]:
+    """Return the documents of the usable records; report the others."""
+    build = DOCUMENTS[benchmark]
+    documents: list[Fields] = []
+    unusable: Counter[str] = Counter()
+    for place, row in rows:
+        try:
+            fields = build(row, language)
+        except MalformedRecordError as error:
+            raise InputError(
+                f"{source}, {place}: {error}", expected="the form it was published in", hint="download the file again"
+            ) from error
+        except UnusableRecordError as error:
+            unusable[str(error)] += 1
+            continue
+        documents.append({"id": place, "language": language, **fields})
+    left_out = sum(unusable.values())
+    reasons = ", ".join(f"{count} x {reason}" for reason, count in unusable.most_common())
+    if not documents or left_out > len(documents):
+        raise InputError(
+            f"{source}: too few usable records",
+            found=f"{len(documents)} of {len(documents) + left_out}" + (f" ({reasons})" if reasons else ""),
+            expected="at least half of them",
+            hint="check that this is the split with answers, and complete",
+        )
+    if left_out:
+        _log.warning("%s: left out %d of %d records: %s", source, left_out, left_out + len(documents), reasons)
+    return documents
+
+
+def _hub_rows(benchmark: str, language: str) -> Rows:
+    """Yield a benchmark's records from the hub."""
+    for number, row in enumerate(_fetch(benchmark, language), 1):
+        if benchmark == "bpb":
+            row = {"text": excerpt(str(row["text"]), HUB_ARTICLE_CHARACTERS)}
+        yield f"record {number}", dict(row)
+
+
+def _fetch(benchmark: str, language: str) -> Iterator[Mapping[str, Any]]:
+    import datasets
+
+    entry = BENCHMARKS[benchmark]
+    arguments = {
+        key: entry.fill(value, language) if isinstance(value, str) else value for key, value in entry.hub.items()
+    }
+    try:
+        rows = datasets.load_dataset(**arguments)
+        # A streamed set is read while iterating, so the network can fail there too.
+        yield from islice(rows, HUB_ARTICLES) if arguments.get("streaming") else rows
+    # The hub client, its HTTP library and the file readers raise without a common base class.
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise InputError(
+            f"cannot get {entry.title} in {_language(language)} from the Hugging Face hub",
+            found=f"{type(error).__name__}: {reason}",
+            hint=_HINT_SOURCE,
+        ) from error
+
+
+def _existing(entry: Benchmark, folder: Path, language: str) -> Path | None:
+    candidates = (folder / entry.fill(pattern, language) for pattern in entry.files)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _benchmark(name: str) -> Benchmark:
+    if name not in BENCHMARKS:
+        raise InputError("unknown benchmark", found=repr(name), expected="one of " + " ".join(BENCHMARKS))
+    return BENCHMARKS[name]
+
+
+def _language(code: str) -> str:
+    return NAMES.get(code) or _MORE_NAMES[code]

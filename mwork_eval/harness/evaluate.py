@@ -1,0 +1,137 @@
+"""Evaluate one task in its present state of mask, through lm-eval's `simple_evaluate`."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import lm_eval
+import lm_eval.evaluator
+from lm_eval.tasks import TaskManager
+
+from mwork_eval.digests import digest_of
+from mwork_eval.errors import InputError
+from mwork_eval.harness.data import BENCHMARKS, locate, task_of
+from mwork_eval.harness.model import MworkHF
+from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.resources import tasks_folder
+
+MAIN_METRICS = {
+    "xquad": "acc,none",
+    "mgsm": "exact_match,flexible-extract",
+    "xcsqa": "acc,none",
+    "xlsum": "rougeL,none",
+    "bpb": "bits_per_byte,none",
+}
+"""The metric a table shows, per benchmark; of any other task it is the first one lm-eval gives."""
+
+
+@dataclass(frozen=True)
+class PreparedTask:
+    """A task whose documents are loaded and whose requests are known.
+
+    Attributes:
+        name: Name of the lm-eval task.
+        task: lm-eval's task object.
+        manager: The task manager it comes from.
+        limit: Number of documents used, or None for all.
+        digest: Digest of all requests, so of documents, prompts and generation arguments.
+        requests: Number of requests.
+    """
+
+    name: str
+    task: Any
+    manager: TaskManager
+    limit: int | None
+    digest: str
+    requests: int
+
+
+def prepare_tasks(names: Sequence[str], *, data: str | None, limit: int | None) -> dict[str, PreparedTask]:
+    """Load the tasks' documents and build their requests; no model is needed.
+
+    Args:
+        names: Names of lm-eval tasks, ours or any other.
+        data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
+        limit: Number of documents of each.
+
+    Raises:
+        InputError: If a task is unknown or its data cannot be had.
+    """
+    ours = [name for name in names if task_of(name) is not None]
+    for name in ours:
+        benchmark, language = task_of(name) or ("", "")
+        locate(benchmark, language, data)
+    metadata: dict[str, Any] = {"data": data} if data else {}
+    # Indexing lm-eval's thousands of task files takes seconds; ours alone take none.
+    manager = TaskManager(include_path=str(tasks_folder()), include_defaults=len(ours) < len(names), metadata=metadata)
+    unknown = [name for name in names if name not in manager.all_subtasks]
+    if unknown:
+        raise InputError(
+            "unknown task",
+            found=" ".join(unknown),
+            expected=f"{' '.join(BENCHMARKS)}, or a pattern such as belebele_{{l}} whose tasks lm-eval has",
+        )
+    prepared = {}
+    for name in names:
+        task = manager.load([name])["tasks"][name]
+        task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
+        task.build_all_requests(limit=limit, rank=0, world_size=1)
+        digest = digest_of([task.VERSION, [(i.request_type, i.args) for i in task.instances]])
+        prepared[name] = PreparedTask(name, task, manager, limit, digest, len(task.instances))
+    return prepared
+
+
+def evaluate_task(model: MworkHF, prepared: PreparedTask) -> tuple[TaskScore, list[dict[str, Any]]]:
+    """Score the model, masked as it is now, on a task.
+
+    Returns:
+        The scores, and lm-eval's samples.
+    """
+    with _quiet(model):
+        results = lm_eval.simple_evaluate(
+            model=model,
+            tasks=[prepared.task],
+            task_manager=prepared.manager,
+            limit=prepared.limit,
+            bootstrap_iters=0,
+            log_samples=True,
+        )
+    scores = {
+        key: float(value)
+        for key, value in results["results"][prepared.name].items()
+        if "," in key and "_stderr," not in key and isinstance(value, int | float)
+    }
+    located = task_of(prepared.name)
+    main = MAIN_METRICS[located[0]] if located else next(iter(scores))
+    metric, _, filter_name = main.partition(",")
+    samples = [sample for sample in results["samples"][prepared.name] if sample["filter"] == filter_name]
+    samples.sort(key=lambda sample: int(sample["doc_id"]))
+    documents = tuple(_numerator_and_denominator(sample[metric], metric) for sample in samples)
+    better = bool(results["higher_is_better"][prepared.name].get(metric, True))
+    return TaskScore(main, better, documents, scores), results["samples"][prepared.name]
+
+
+@contextmanager
+def _quiet(model: MworkHF) -> Iterator[None]:
+    """Leave the terminal to the caller's progress: no bar per cell, no complaint of git outside a repository."""
+    evaluator: Any = lm_eval.evaluator
+    ask_git, model.show_progress = evaluator.get_git_commit_hash, False
+    evaluator.get_git_commit_hash = lambda: None
+    try:
+        yield
+    finally:
+        evaluator.get_git_commit_hash, model.show_progress = ask_git, True
+
+
+def _numerator_and_denominator(value: Any, metric: str) -> tuple[float, float]:
+    """Return a document's share of the score; lm-eval keeps (log-likelihood, bytes) for bits per byte."""
+    if metric == "bits_per_byte":
+        loglikelihood, size = value
+        return -float(loglikelihood) / math.log(2), float(size)
+    if isinstance(value, tuple | list):
+        raise InputError(
+            f"the metric {metric} has no value per document", hint="choose tasks with accuracy-like metrics"
+        )
+    return float(value), 1.0

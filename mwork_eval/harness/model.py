@@ -1,0 +1,224 @@
+"""`mwork-hf`: lm-eval's `hf` model with neurons deactivated at load."""
+
+import logging
+from typing import Any
+
+from lm_eval.models.huggingface import HFLM
+
+from mwork_eval.deactivation.weights import WeightMask
+from mwork_eval.digests import digest_of
+from mwork_eval.errors import InputError
+from mwork_eval.models import default_model
+from mwork_eval.models.fingerprint import fingerprint_of
+from mwork_eval.models.fit import check_fit
+from mwork_eval.models.layout import Layout
+from mwork_eval.models.loading import default_device, default_dtype, model_not_loadable, resolve_name
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.random_control import draw_random_control
+from mwork_eval.neurons.references import find_neurons
+from mwork_eval.neurons.stages import Stages, parse_positions
+
+log = logging.getLogger(__name__)
+
+_CACHE_KEY = "mwork-eval identity"
+
+
+class MworkHF(HFLM):  # type: ignore[misc]
+    """lm-eval's `hf` with every argument it has, and a mask.
+
+    The weights (and biases) of the masked neurons are set to zero when the model is loaded and stay zero for
+    the life of the object, unless `unmask` is called. Without ``neurons`` the scores are those of `hf`.
+
+    Attributes:
+        masked: What is masked now, as it goes into the results; None if nothing is.
+        show_progress: Whether lm-eval's bars are shown.
+    """
+
+    show_progress = True
+
+    def __init__(
+        self,
+        pretrained: Any = default_model.NAME,
+        *,
+        neurons: str | None = None,
+        positions: str = "all",
+        understanding_layers: int | None = None,
+        generation_layers: int | None = None,
+        random_control: int | None = None,
+        count: int | None = None,
+        force: bool = False,
+        device: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Load a model and deactivate neurons in it.
+
+        Args:
+            pretrained: `gemma3-270m`, a local folder, a hub id, or a loaded model.
+            neurons: The set to deactivate, as `find_neurons` reads it; nothing is deactivated without.
+            positions: Positions joined by `+` (`under+s-attn+s-ffn+gen`), or `all`.
+            understanding_layers: Number of first layers that understand; a quarter of all if not given.
+            generation_layers: Number of last layers that generate; an eighth of all if not given.
+            random_control: A seed; deactivates as many random neurons at the same positions instead.
+            count: Deactivate only this many, those with the highest scores.
+            force: Accept a set whose fingerprint is of other weights of the same sizes.
+            device: As in `hf`; the first accelerator or the CPU if not given.
+            dtype: As in `hf`; float32 instead of `auto` on a CPU that only emulates bfloat16.
+            **kwargs: Every other argument of `hf`.
+
+        Raises:
+            InputError: If the model or the set cannot be loaded or do not fit each other.
+        """
+        self.model_name = pretrained if isinstance(pretrained, str) else getattr(pretrained, "name_or_path", "model")
+        mask_options: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
+        wanted = find_neurons(neurons) if neurons is not None else None
+        parse_positions(positions)
+        if isinstance(pretrained, str):
+            pretrained = resolve_name(pretrained)
+            device = device or str(default_device())
+            if dtype is None:
+                dtype = default_dtype(device)
+                if dtype != "auto":
+                    log.warning("dtype is float32: this CPU only emulates bfloat16; set dtype to change it")
+            kwargs |= {"device": device, "dtype": dtype}
+        try:
+            super().__init__(pretrained, **kwargs)
+        except OSError as error:
+            raise model_not_loadable(self.model_name, error) from error
+        self._model: Any
+        self._mask: WeightMask | None = None
+        self.masked: dict[str, Any] | None = None
+        self._layout: Layout | None = None
+        self._fingerprint: str | None = None
+        if wanted is not None:
+            stages = Stages.of(self.layout.shape.layers, understanding_layers, generation_layers)
+            check_fit(wanted, self.layout.shape, self.fingerprint, self.model_name, force=force)
+            chosen = choose_neurons(wanted, stages, **mask_options)
+            self.mask(chosen, {"neurons": neurons, **mask_options, "stages": vars(stages)})
+
+    @property
+    def layout(self) -> Layout:
+        """The model's layers and structures; a PEFT adapter is merged first, so that a mask reaches it too.
+
+        Raises:
+            InputError: If the family is not supported.
+        """
+        if self._layout is None:
+            if hasattr(self._model, "merge_and_unload"):
+                log.warning("the PEFT adapter is merged into the weights so that masked neurons lose it too")
+                self._model = self._model.merge_and_unload()
+            self._layout = Layout.of(self.model)
+        return self._layout
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the unmasked weights.
+
+        Raises:
+            InputError: If weights are offloaded.
+        """
+        if self._fingerprint is None:
+            try:
+                self._fingerprint = fingerprint_of(self.layout)
+            except RuntimeError as error:
+                raise InputError(
+                    f"the weights of {self.model_name} cannot be read and masked",
+                    found=error,
+                    expected="all weights in memory",
+                    hint="load without offloading",
+                ) from error
+        return self._fingerprint
+
+    def mask(self, neurons: NeuronSet, description: dict[str, Any] | None = None) -> None:
+        """Deactivate a set for the life of the object or until `unmask`; replaces an earlier mask.
+
+        Args:
+            neurons: The neurons.
+            description: How they were chosen; goes into the results.
+        """
+        self.unmask()
+        _ = self.fingerprint  # must be taken before the weights change
+        self._mask = WeightMask(self.layout, neurons)
+        self.masked = {
+            **(description or {}),
+            "digest": neurons.digest_unordered,
+            "total": len(neurons),
+            "of": neurons.shape.switches,
+            "by_structure": neurons.by_structure(),
+            "about": dict(neurons.about),
+        }
+        log.warning(
+            "deactivated %d of %d neurons of %s (%s), set %s",
+            len(neurons),
+            neurons.shape.switches,
+            self.model_name,
+            ", ".join(f"{structure} {n}" for structure, n in neurons.by_structure().items()) or "none",
+            neurons.digest_unordered[:12],
+        )
+
+    def unmask(self) -> None:
+        """Bring the weights back, bit-identical."""
+        if self._mask is not None:
+            self._mask.restore()
+        self._mask = self.masked = None
+
+    def generate_until(self, requests: Any, disable_tqdm: bool = False) -> Any:
+        """Generate as `hf` does, without its bar if `show_progress` is off."""
+        return super().generate_until(requests, disable_tqdm=disable_tqdm or not self.show_progress)
+
+    def _loglikelihood_tokens(self, requests: Any, disable_tqdm: bool = False, **options: Any) -> Any:
+        return super()._loglikelihood_tokens(requests, disable_tqdm=disable_tqdm or not self.show_progress, **options)
+
+    def get_model_info(self) -> dict[str, Any]:
+        """Return `hf`'s information with what was masked; lm-eval puts it into the results' config."""
+        info: dict[str, Any] = super().get_model_info()
+        info["mwork"] = {"model": self.model_name, "fingerprint": self._fingerprint, "masked": self.masked}
+        return info
+
+    def set_cache_hook(self, cache_hook: Any) -> None:
+        """Accept lm-eval's `--use_cache` only if it was made by this model under this mask.
+
+        lm-eval keys the cache by request alone, so a masked run would read the baseline's answers.
+
+        Raises:
+            InputError: If the cache holds answers of another model or mask.
+        """
+        identity = self._identity()
+        store = cache_hook.dbdict
+        if store is not None:
+            if len(store) == 0:
+                store[_CACHE_KEY] = identity
+                store.commit()
+            elif store.get(_CACHE_KEY) != identity:
+                raise InputError(
+                    f"the cache {store.filename} holds answers of another model or mask",
+                    found=str(store.get(_CACHE_KEY, "no identity"))[:12],
+                    expected=identity[:12],
+                    hint="give another --use_cache path",
+                )
+        super().set_cache_hook(cache_hook)
+
+    def _identity(self) -> str:
+        """Digest of what determines an answer besides the request."""
+        try:
+            weights = self.fingerprint
+        except InputError:
+            weights = f"{self.model_name}@{self.revision}"
+        parts = [weights, self.masked and self.masked["digest"], str(getattr(self.model, "dtype", ""))]
+        return digest_of([*parts, self.peft, self.delta, self.add_bos_token, self.max_length])
+
+
+def choose_neurons(
+    neurons: NeuronSet, stages: Stages, *, positions: str, random_control: int | None, count: int | None
+) -> NeuronSet:
+    """Return the neurons to deactivate: those at the positions, or a random control for them.
+
+    Raises:
+        InputError: If a position is unknown or there are fewer neurons than ``count``.
+    """
+    chosen = neurons.at(stages, parse_positions(positions))
+    if count is not None:
+        chosen = chosen.strongest(count)
+    if random_control is None:
+        return chosen
+    return draw_random_control(neurons.shape, stages, chosen.by_position(stages), excluded=neurons, seed=random_control)

@@ -1,0 +1,106 @@
+"""What an import of lm-eval is extended by: the model, the tasks, one-line errors, names of masked results.
+
+Called by `mwork_eval._autoload` after the module concerned has been imported. Everything here works on the
+released lm-eval 0.4.13, and steps back where a later release does the same itself.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mwork_eval.errors import InputError
+from mwork_eval.models.default_model import NAME as DEFAULT_MODEL
+from mwork_eval.resources import tasks_folder
+
+MODEL_NAME = "mwork-hf"
+_MASK_ARGUMENTS = ("neurons", "positions", "count", "random_control")
+_MODEL_CLASS = "mwork_eval.harness.model:MworkHF"
+
+
+def extend(module: ModuleType) -> None:
+    """Extend a freshly imported module of lm-eval."""
+    _EXTENSIONS[module.__name__](module)
+
+
+def _register_model(_: ModuleType) -> None:
+    """Register the model by name, after the built-in ones: lm-eval loads those only into an empty registry."""
+    from lm_eval.api import registry
+
+    # Releases with `load_plugins` find the entry point of group `lm_eval.models` themselves.
+    if not hasattr(registry, "load_plugins"):
+        registry.model_registry.register(MODEL_NAME, target=_MODEL_CLASS)
+
+
+def _add_tasks(module: ModuleType) -> None:
+    """Let the index of lm-eval's own tasks include ours, which win over its broken ones of the same name.
+
+    `--include_path` still wins over both.
+    """
+    index_class: Any = module.TaskIndex
+    build: Callable[..., dict[str, Any]] = index_class.build
+    own = Path(str(module.__file__)).parent
+
+    def build_with_ours(paths: Iterable[Path], **options: Any) -> dict[str, Any]:
+        given = list(paths)
+        if own not in given:
+            return build(given, **options)
+        shipped = tasks_folder().resolve()
+        ours = [] if any(path.resolve() == shipped for path in given) else [shipped]
+        index = build([own], **options)
+        for path in [*ours, *(path for path in given if path != own)]:
+            index |= build([path], **options)
+        return index
+
+    index_class.build = staticmethod(build_with_ours)
+
+
+def _report_errors_in_one_line(module: ModuleType) -> None:
+    """Let the lm_eval command check our tasks' data before a model loads, and end on bad input as `mwork` does."""
+    command: Any = module.Run
+    execute: Callable[[Any], None] = command._execute
+
+    def execute_or_exit(args: Any) -> None:
+        try:
+            _check_task_data(args)
+            execute(args)
+        except InputError as error:
+            print(f"Error: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
+
+    command._execute = staticmethod(execute_or_exit)
+
+
+def _check_task_data(args: Any) -> None:
+    from mwork_eval.harness.data import locate, task_of
+
+    named = getattr(args, "tasks", None) or []
+    names = named.split(",") if isinstance(named, str) else [n for part in named for n in str(part).split(",")]
+    source = (getattr(args, "metadata", None) or {}).get("data")
+    for name in names:
+        if (task := task_of(name)) is not None:
+            locate(*task, source)
+
+
+def _name_masked_results(module: ModuleType) -> None:
+    """Give masked runs a results folder of their own; lm-eval names it after `pretrained` alone."""
+    tracker: Any = module.GeneralConfigTracker
+    log: Callable[..., None] = tracker.log_experiment_args
+    name_of: Callable[[Any], str | None] = tracker._get_model_name
+
+    def log_with_mask(self: Any, model_source: str, model_args: Any, *args: Any, **options: Any) -> None:
+        if model_source == MODEL_NAME and isinstance(model_args, dict):
+            masked = [f"{key}-{model_args[key]}" for key in _MASK_ARGUMENTS if key in model_args]
+            model_args = {"pretrained": "__".join([name_of(model_args) or DEFAULT_MODEL, *masked])}
+        log(self, model_source, model_args, *args, **options)
+
+    tracker.log_experiment_args = log_with_mask
+
+
+_EXTENSIONS: dict[str, Callable[[ModuleType], None]] = {
+    "lm_eval.models": _register_model,
+    "lm_eval.tasks._index": _add_tasks,
+    "lm_eval._cli.run": _report_errors_in_one_line,
+    "lm_eval.loggers.evaluation_tracker": _name_masked_results,
+}

@@ -1,0 +1,54 @@
+"""Score one-sentence summaries."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from rouge_score.rouge_scorer import RougeScorer
+from sacrebleu.metrics.chrf import CHRF
+
+from mwork_eval.harness.scoring.text import summary_words
+
+_ROUGE = ("rouge1", "rouge2", "rougeL")
+_CHRF = CHRF()
+
+
+class WordTokenizer:
+    """Tokenizer for ``RougeScorer``; its own keeps a-z and 0-9 only and finds nothing in other scripts.
+
+    Args:
+        language: Code of the language of both texts.
+    """
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+
+    def tokenize(self, text: str) -> list[str]:
+        """Return the words, see ``summary_words``."""
+        return summary_words(text, self.language)
+
+
+def score(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """Compare a summary with the document's, all measures in 0..1.
+
+    ``rouge1``, ``rouge2``, ``rougeL``: F-measures (Lin, 2004) on the language's words, not stemmed. ``chrf``:
+    sentence chrF (Popović, 2015; 6 characters, beta 2) divided by 100.
+
+    Args:
+        doc: With ``summary`` and ``language``.
+        results: The generated text, as the only element.
+
+    Raises:
+        InputError: If the language is Thai and the extra ``thai`` is not installed.
+    """
+    summary = results[0].strip()
+    rouge = _rouge_scorer(doc["language"]).score(doc["summary"], summary)
+    return {
+        **{name: float(rouge[name].fmeasure) for name in _ROUGE},
+        "chrf": float(_CHRF.sentence_score(summary, [doc["summary"]]).score) / 100,
+    }
+
+
+@cache
+def _rouge_scorer(language: str) -> Any:
+    return RougeScorer(list(_ROUGE), tokenizer=WordTokenizer(language))

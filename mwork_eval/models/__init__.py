@@ -1,0 +1,1 @@
+"""Models: families, loading, the default model, fingerprints; the only place that knows where weights live."""

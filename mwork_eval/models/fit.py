@@ -1,0 +1,36 @@
+"""Check that a neuron set belongs to a model before it touches a weight."""
+
+from mwork_eval.errors import InputError
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.shape import ModelShape
+
+
+def check_fit(neurons: NeuronSet, shape: ModelShape, fingerprint: str, model_name: str, *, force: bool = False) -> None:
+    """Raise unless the set was made for this model.
+
+    Args:
+        neurons: The set.
+        shape: Neuron counts of the model.
+        fingerprint: Fingerprint of the model's weights.
+        model_name: Name of the model, for the message.
+        force: Accept another fingerprint (a fine-tuned sibling); sizes must fit all the same.
+
+    Raises:
+        InputError: If family, sizes or fingerprint differ; names both sides.
+    """
+    origin = neurons.about.get("model", "an unnamed model")
+    if neurons.shape != shape:
+        raise InputError(
+            f"the neuron set was made for {origin} and does not fit {model_name}",
+            found=str(neurons.shape),
+            expected=str(shape),
+            hint="detect neurons in this model with `mwork detect`",
+        )
+    made_for = neurons.about.get("fingerprint")
+    if made_for != fingerprint and not force:
+        raise InputError(
+            f"the neuron set was made for other weights ({origin}) than {model_name} has",
+            found=f"fingerprint {made_for}",
+            expected=fingerprint,
+            hint="detect neurons in this model, or accept it with force=True (--force)",
+        )

@@ -1,0 +1,103 @@
+"""Load a model and its tokenizer by name: the default model, a local folder, or a hub id."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from mwork_eval.errors import InputError
+from mwork_eval.models import default_model
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model ready to run.
+
+    Attributes:
+        name: The name the user gave; goes into files.
+        model: The model, in evaluation mode.
+        tokenizer: Its tokenizer.
+    """
+
+    name: str
+    model: Any
+    tokenizer: Any
+
+
+def resolve_name(name: str) -> str:
+    """Return what transformers can load: the folder of the default model, else the name itself."""
+    return str(default_model.ensure()) if name == default_model.NAME else name
+
+
+def default_dtype(device: torch.device | str) -> torch.dtype | str:
+    """Return the dtype for a device: `auto`, but float32 on a CPU that only emulates bfloat16.
+
+    There bfloat16 prefill was measured about seven times slower than float32.
+    """
+    if torch.device(device).type != "cpu" or has_native_bfloat16():
+        return "auto"
+    return torch.float32
+
+
+def has_native_bfloat16() -> bool:
+    """Say whether this CPU multiplies bfloat16 matrices in hardware (AVX512-BF16 or AMX)."""
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+
+
+def default_device() -> torch.device:
+    """Return the first accelerator, else the CPU."""
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return accelerator or torch.device("cpu")
+
+
+def load_model(
+    name: str,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    device_map: str | None = None,
+    revision: str | None = None,
+) -> LoadedModel:
+    """Load a causal language model for detection.
+
+    Args:
+        name: `gemma3-270m`, a local folder, or a hub id.
+        device: Where to put it; the first accelerator or the CPU if not given.
+        dtype: `float32`, `bfloat16`, `float16` or `auto`; see `default_dtype`.
+        device_map: As in transformers, for a model spread over devices; replaces ``device``.
+        revision: Branch, tag or commit on the hub.
+
+    Raises:
+        InputError: If the model cannot be found or read.
+    """
+    target = torch.device(device) if device else default_device()
+    chosen = default_dtype(target) if dtype is None else dtype
+    path = resolve_name(name)
+    extra: dict[str, Any] = {"revision": revision} if revision else {}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, **extra)
+        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=chosen, device_map=device_map, **extra)
+    except (OSError, ValueError) as error:
+        raise model_not_loadable(name, error) from error
+    if device_map is None:
+        model.to(target)
+    return LoadedModel(name, model.eval(), tokenizer)
+
+
+def model_not_loadable(name: str, error: Exception) -> InputError:
+    """Turn an error of transformers into one line that says what to do."""
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if Path(name).exists():
+        return InputError(f"model {name} cannot be loaded", found=reason, expected="a folder that transformers reads")
+    return InputError(
+        f"model {name} cannot be loaded",
+        found=reason,
+        expected=f"{default_model.NAME}, a local folder, or a hub id",
+        hint="without network, use a local folder",
+    )

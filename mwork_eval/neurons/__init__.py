@@ -1,0 +1,1 @@
+"""Neuron sets: algebra, positions, random controls, and their file."""

@@ -1,0 +1,97 @@
+"""The neuron set's file: a safetensors file of index arrays and one JSON metadata key."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from mwork_eval.digests import canonical_json, write_atomically
+from mwork_eval.errors import InputError
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.shape import ModelShape
+
+FORMAT = "mwork-neurons"
+VERSION = 1
+_NAME = re.compile(r"layers\.(\d+)\.(\w+)")
+
+
+def save_neuron_set(neurons: NeuronSet, path: Path) -> None:
+    """Write a set; equal sets with equal descriptions give equal bytes.
+
+    safetensors writes metadata keys in random order, hence the single key.
+    """
+    arrays = {f"layers.{layer}.{structure}": np.array(a) for (layer, structure), a in neurons.indices.items()}
+    metadata = {
+        "format": FORMAT,
+        "version": VERSION,
+        "digest": neurons.digest,
+        "shape": neurons.shape.to_json(),
+        "about": dict(neurons.about),
+    }
+    write_atomically(path, lambda temporary: save_file(arrays, temporary, {"mwork": canonical_json(metadata)}))
+
+
+def load_neuron_set(path: Path) -> NeuronSet:
+    """Read a set and check format, version, ranges and digest.
+
+    Raises:
+        InputError: If the file is missing, damaged, of another format or of a newer version.
+    """
+    metadata, arrays = read_mwork_file(path, FORMAT, VERSION)
+    indices = {}
+    for name, array in arrays.items():
+        match = _NAME.fullmatch(name)
+        if match is None or array.dtype != np.int32:
+            raise InputError(
+                f"{path} is no neuron set", found=f"{name} {array.dtype}", expected="int32 layers.N.STRUCTURE"
+            )
+        indices[int(match[1]), match[2]] = array
+    neurons = NeuronSet(ModelShape.from_json(metadata["shape"]), indices, metadata["about"])
+    if neurons.digest != metadata["digest"]:
+        raise InputError(
+            f"{path} is damaged",
+            found=f"digest {neurons.digest[:12]}",
+            expected=metadata["digest"][:12],
+            hint="make it anew with `mwork detect` or `mwork select`",
+        )
+    return neurons
+
+
+def read_mwork_file(path: Path, file_format: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read a safetensors file whose metadata key ``mwork`` names its format and version.
+
+    Returns:
+        The metadata, and the arrays by name.
+
+    Raises:
+        InputError: If the file is missing, truncated, of another format or of a newer version.
+    """
+    if not path.is_file():
+        raise InputError("file not found", found=path, expected=f"a {file_format} file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get("mwork")
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = json.loads(text) if text else {}
+    except (SafetensorError, ValueError, OSError) as error:
+        raise InputError(
+            f"{path} cannot be read", found=str(error).splitlines()[0], expected=f"a {file_format} file"
+        ) from error
+    if metadata.get("format") != file_format:
+        raise InputError(
+            f"{path} is of another kind",
+            found=metadata.get("format", "no mwork metadata"),
+            expected=file_format,
+        )
+    if metadata.get("version") != version:
+        raise InputError(
+            f"{path} has an unknown version",
+            found=metadata.get("version"),
+            expected=version,
+            hint="a newer mwork-eval may read it",
+        )
+    return metadata, arrays

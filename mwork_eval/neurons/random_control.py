@@ -1,0 +1,59 @@
+"""Random controls: as many neurons, at the same positions, that are not in the set."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mwork_eval.errors import InputError
+from mwork_eval.neurons.neuron_set import NeuronSet, Place
+from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.neurons.stages import Stages
+from mwork_eval.neurons.structures import DEFAULT_STRUCTURES
+
+
+def draw_random_control(
+    shape: ModelShape,
+    stages: Stages,
+    counts: Mapping[str, int],
+    *,
+    excluded: NeuronSet,
+    seed: int,
+    structures: Sequence[str] = DEFAULT_STRUCTURES,
+) -> NeuronSet:
+    """Draw ``counts[position]`` neurons at each position, uniformly from those not in ``excluded``.
+
+    Args:
+        shape: Neuron counts of the model.
+        stages: Where the positions lie.
+        counts: Number of neurons wanted per position.
+        excluded: The language's whole set, so that the control shares no neuron with it.
+        seed: Seed of the draw; the same arguments give the same neurons on every machine.
+        structures: The structures to draw from.
+
+    Raises:
+        InputError: If a position has too few neurons left.
+    """
+    generator = np.random.default_rng(seed)
+    drawn: dict[Place, list[int]] = {}
+    for position, count in counts.items():
+        candidates: list[tuple[int, str, int]] = []
+        for layer in range(shape.layers):
+            for structure in structures:
+                if stages.position(layer, structure) == position:
+                    taken = set(excluded.indices.get((layer, structure), np.empty(0, np.int32)).tolist())
+                    members = (n for n in range(shape.sizes[layer][structure]) if n not in taken)
+                    candidates.extend((layer, structure, n) for n in members)
+        if count > len(candidates):
+            raise InputError(
+                f"too few neurons for a random control at {position}",
+                found=len(candidates),
+                expected=f"{count}",
+            )
+        for pick in generator.choice(len(candidates), size=count, replace=False):
+            layer, structure, neuron = candidates[int(pick)]
+            drawn.setdefault((layer, structure), []).append(neuron)
+    return NeuronSet(
+        shape,
+        {place: np.array(sorted(members), np.int32) for place, members in drawn.items()},
+        {**excluded.about, "random_control": seed, "excluded_digest": excluded.digest},
+    )

@@ -1,0 +1,73 @@
+"""Find a neuron set by what a user writes: a file, a shipped name, or an expression within a folder."""
+
+import re
+from pathlib import Path
+
+from mwork_eval.errors import InputError
+from mwork_eval.neurons.files import load_neuron_set
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.resources import neuron_sets_folder
+
+SUFFIX = ".safetensors"
+_OPERATIONS = {"-": NeuronSet.__sub__, "&": NeuronSet.__and__, "|": NeuronSet.__or__}
+
+
+def find_neurons(reference: str) -> NeuronSet:
+    """Load the neuron set a user means.
+
+    Args:
+        reference: A file (`runs/zh.safetensors`), a set in a local or shipped folder (`runs/zh`,
+            `gemma3-270m/zh`), or an expression within a folder (`gemma3-270m/zh-es`, `runs/zh|ru`): names joined
+            by `-` (without), `&` (and) and `|` (or), read from left to right.
+
+    Raises:
+        InputError: If nothing fits; lists the sets there are.
+    """
+    path = Path(reference).expanduser()
+    if path.suffix == SUFFIX:
+        return load_neuron_set(path)
+    folder = find_folder(str(path.parent))
+    if (whole := folder / f"{path.name}{SUFFIX}").is_file():
+        return load_neuron_set(whole)
+    names = re.split(r"([-&|])", path.name)
+    sets = []
+    for name in names[::2]:
+        if not (file := folder / f"{name}{SUFFIX}").is_file():
+            raise InputError(
+                f"no neuron set {name!r} in {folder}",
+                found=" ".join(sorted(file.stem for file in folder.glob(f"*{SUFFIX}"))) or "no set",
+                expected="one of these, or an expression of them such as zh-es",
+            )
+        sets.append(load_neuron_set(file))
+    combined = sets[0]
+    for operator, operand in zip(names[1::2], sets[1:], strict=True):
+        combined = _OPERATIONS[operator](combined, operand)
+    return combined.described(expression=path.name) if len(sets) > 1 else combined
+
+
+def find_folder(reference: str) -> Path:
+    """Return a folder of neuron sets: a local one, else a shipped one of that name.
+
+    Raises:
+        InputError: If there is none; names the shipped ones.
+    """
+    shipped = neuron_sets_folder()
+    for folder in (Path(reference).expanduser(), shipped / reference):
+        if folder.is_dir() and any(folder.glob(f"*{SUFFIX}")):
+            return folder
+    raise InputError(
+        f"no folder of neuron sets {reference!r}",
+        found="no such folder, or no set in it",
+        expected=f"a local folder, or one of {' '.join(sorted(f.name for f in shipped.iterdir() if f.is_dir()))}",
+        hint="make one with `mwork detect --out FOLDER`",
+    )
+
+
+def find_language_sets(reference: str, languages: list[str]) -> dict[str, NeuronSet]:
+    """Load the set of each language from a folder.
+
+    Raises:
+        InputError: If the folder or a language's set is missing.
+    """
+    folder = find_folder(reference)
+    return {language: find_neurons(str(folder / language)) for language in languages}

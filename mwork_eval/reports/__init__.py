@@ -1,0 +1,1 @@
+"""Reports: arithmetic and drawing on stored results."""

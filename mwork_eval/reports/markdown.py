@@ -1,0 +1,27 @@
+"""The report as Markdown."""
+
+from collections.abc import Iterable, Sequence
+
+from mwork_eval.reports import wording
+from mwork_eval.reports.results import Results
+
+
+def as_markdown(results: Results) -> str:
+    """Return the whole report: tables, notes, legend, and every cell."""
+    parts = ["# Ablation report", wording.summary(results)]
+    for table in results.tables:
+        parts += [
+            f"## {wording.title(table)}",
+            _table(wording.DELTA_COLUMNS, (wording.delta_cells(row, table) for row in table.rows)),
+            wording.notes(table),
+        ]
+    parts += [wording.LEGEND]
+    if results.unfinished:
+        parts.append(f"**{results.unfinished} cells are not computed yet.**")
+    parts += ["## Every cell", _table(wording.CELL_COLUMNS, map(wording.cell_cells, results.cells))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,29 @@
+"""A neuron set on a terminal."""
+
+from rich.console import Console
+from rich.table import Table
+
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.stages import Stages
+from mwork_eval.neurons.structures import STRUCTURES
+
+_ABOUT = ("language", "model", "fingerprint", "method", "selection", "specific", "corpus", "documents", "tokens")
+
+
+def print_neuron_set(name: str, neurons: NeuronSet, stages: Stages, console: Console) -> None:
+    """Print a set's description and its counts by position, and by layer and structure."""
+    share = 100 * len(neurons) / neurons.shape.switches
+    console.print(f"[bold]{name}[/bold]: {len(neurons)} neurons, {share:.2f} % of {neurons.shape}", highlight=False)
+    for key in _ABOUT:
+        if key in neurons.about:
+            console.print(f"  {key}: {neurons.about[key]}", highlight=False, markup=False)
+    console.print(f"  digest: {neurons.digest}", highlight=False)
+    positions = ", ".join(f"{position} {count}" for position, count in neurons.by_position(stages).items())
+    console.print(f"  by position: {positions}", highlight=False)
+    structures = [structure for structure in STRUCTURES if structure in neurons.by_structure()]
+    table = Table("layer", "stage", *structures, "total")
+    for layer, total in enumerate(neurons.by_layer()):
+        counts = [str(len(neurons.indices.get((layer, structure), ()))) for structure in structures]
+        stage = stages.position(layer, "up")
+        table.add_row(str(layer), "task-solving" if stage == "s-ffn" else stage, *counts, str(total))
+    console.print(table)

@@ -1,0 +1,186 @@
+"""A results folder read back as tables: rows of deltas per preset and benchmark, and a row per cell."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.ablation.deltas import Delta, DeltaCalculator, Scale
+from mwork_eval.ablation.store import CellStore, load_manifest
+from mwork_eval.errors import InputError
+from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.languages import ENGLISH
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One row of a paper-style table; `delta` is None while cells are missing."""
+
+    name: str
+    random: bool
+    positions: tuple[str, ...]
+    delta: Delta | None
+
+
+@dataclass(frozen=True)
+class DeltaTable:
+    """A paper-style table: one preset on one benchmark.
+
+    Attributes:
+        preset: Name of the preset.
+        number: Number of the table in the paper.
+        task: The benchmark.
+        metric: Main metric.
+        higher_is_better: Whether a higher score is better.
+        unit: Unit of the differences.
+        languages: Mask languages averaged over.
+        missing: Languages asked for that the benchmark lacks.
+        counts: Neurons deactivated per mask language, the same in every row.
+        baseline: Score without a mask per language.
+        documents: Number of documents per language.
+        rows: The settings.
+    """
+
+    preset: str
+    number: int
+    task: str
+    metric: str
+    higher_is_better: bool
+    unit: str
+    languages: tuple[str, ...]
+    missing: tuple[str, ...]
+    counts: Mapping[str, int]
+    baseline: Mapping[str, float]
+    documents: Mapping[str, int]
+    rows: tuple[SettingRow, ...]
+
+
+@dataclass(frozen=True)
+class CellRow:
+    """One score: `score` and `baseline` are None while they are missing."""
+
+    preset: str
+    setting: str
+    mask_language: str | None
+    seed: int | None
+    task: str
+    language: str
+    documents: int | None
+    score: float | None
+    baseline: float | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything a report shows of one results folder."""
+
+    manifest: Mapping[str, Any]
+    tables: tuple[DeltaTable, ...]
+    cells: tuple[CellRow, ...]
+
+    @property
+    def unfinished(self) -> int:
+        """Number of cells that are planned and not computed."""
+        return sum(row.score is None for row in self.cells)
+
+
+def read_results(folder: Path) -> Results:
+    """Read a results folder.
+
+    Raises:
+        InputError: If it holds no results or a file is damaged.
+    """
+    manifest = load_manifest(folder)
+    store = CellStore(folder)
+    scores = {entry["identity"]: store.load(entry["identity"]) for entry in manifest["cells"]}
+    if not any(scores.values()):
+        raise InputError(f"{folder} holds no finished cell", hint="run `mwork ablate` again to go on")
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for entry in manifest["cells"]:
+        groups[entry["preset"], entry["task"]].append(entry)
+    presets = {preset["name"]: preset for preset in manifest["presets"]}
+    families = {family["name"]: family for family in manifest["tasks"]}
+    tables = [
+        table
+        for (preset, task), entries in groups.items()
+        if (table := _table(presets[preset], families[task], entries, scores)) is not None
+    ]
+    return Results(manifest, tuple(tables), tuple(_cell_rows(manifest["cells"], scores)))
+
+
+def _table(
+    preset: Mapping[str, Any],
+    family: Mapping[str, Any],
+    entries: Sequence[Mapping[str, Any]],
+    scores: Mapping[str, TaskScore | None],
+) -> DeltaTable | None:
+    """Build one table, or None while a baseline is missing."""
+    baseline = {entry["language"]: scores[entry["identity"]] for entry in entries if entry["setting"] is None}
+    if any(score is None for score in baseline.values()):
+        return None
+    known = {language: score for language, score in baseline.items() if score is not None}
+    calculator = DeltaCalculator(known)
+    rows = []
+    for setting in preset["settings"]:
+        masked = _masked_scores([entry for entry in entries if entry["setting"] == setting["name"]], scores)
+        delta = calculator.delta(masked) if masked else None
+        rows.append(SettingRow(setting["name"], setting["random"], tuple(setting["positions"]), delta))
+    languages = tuple(language for language in known if language != ENGLISH)
+    return DeltaTable(
+        preset=preset["name"],
+        number=preset["table"],
+        task=family["name"],
+        metric=calculator.metric,
+        higher_is_better=calculator.higher_is_better,
+        unit=calculator.scale.unit,
+        languages=languages,
+        missing=tuple(family["missing"]),
+        counts={language: preset["counts"][language] for language in languages},
+        baseline=calculator.baseline,
+        documents={language: len(score.documents) for language, score in known.items()},
+        rows=tuple(rows),
+    )
+
+
+def _masked_scores(
+    entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskScore | None]
+) -> dict[str, list[tuple[TaskScore, TaskScore]]]:
+    """Pair each mask's score on its own language with that on English; nothing while one is missing."""
+    found: dict[tuple[str, int | None], dict[str, TaskScore]] = defaultdict(dict)
+    for entry in entries:
+        score = scores[entry["identity"]]
+        if score is None:
+            return {}
+        found[entry["mask_language"], entry["seed"]][entry["language"]] = score
+    masked: dict[str, list[tuple[TaskScore, TaskScore]]] = defaultdict(list)
+    for (language, _), pair in found.items():
+        masked[language].append((pair[language], pair[ENGLISH]))
+    return masked
+
+
+def _cell_rows(entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskScore | None]) -> list[CellRow]:
+    baseline = {
+        (entry["task"], entry["language"]): scores[entry["identity"]] for entry in entries if entry["setting"] is None
+    }
+    rows = []
+    for entry in entries:
+        score = scores[entry["identity"]]
+        rows.append(
+            CellRow(
+                preset=entry["preset"],
+                setting=entry["setting"] or "baseline",
+                mask_language=entry["mask_language"],
+                seed=entry["seed"],
+                task=entry["task"],
+                language=entry["language"],
+                documents=None if score is None else len(score.documents),
+                score=_scaled(score),
+                baseline=_scaled(baseline[entry["task"], entry["language"]]),
+            )
+        )
+    return rows
+
+
+def _scaled(score: TaskScore | None) -> float | None:
+    return None if score is None else Scale.of(score.metric).factor * score.score

@@ -1,0 +1,114 @@
+"""Tiny random models of every family, with a tokenizer, made from configurations: no download, no GPU."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from mwork_eval.models.layout import Layout
+from mwork_eval.resources import embedded_folder
+
+_COMMON = {
+    "vocab_size": 384,
+    "hidden_size": 24,
+    "intermediate_size": 40,
+    "num_hidden_layers": 4,
+    "max_position_embeddings": 512,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 1,
+    "tie_word_embeddings": False,
+    # Large enough for attention that is far from uniform, so that the scores differ.
+    "initializer_range": 0.3,
+}
+CONFIGS = {
+    "llama": lambda: transformers.LlamaConfig(**_COMMON, num_attention_heads=6, num_key_value_heads=2),
+    "mistral": lambda: transformers.MistralConfig(
+        **_COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=6, sliding_window=5
+    ),
+    "qwen2": lambda: transformers.Qwen2Config(**_COMMON, num_attention_heads=4, num_key_value_heads=2),
+    "qwen3": lambda: transformers.Qwen3Config(**_COMMON, num_attention_heads=4, num_key_value_heads=2, head_dim=8),
+    "gemma2": lambda: transformers.Gemma2Config(
+        **_COMMON,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        sliding_window=5,
+        attn_logit_softcapping=3.0,
+        query_pre_attn_scalar=8,
+    ),
+    "gemma3": lambda: transformers.Gemma3TextConfig(
+        **_COMMON,
+        num_attention_heads=4,
+        num_key_value_heads=1,
+        head_dim=8,
+        sliding_window=5,
+        query_pre_attn_scalar=8,
+        layer_types=["sliding_attention", "full_attention"] * 2,
+    ),
+}
+FAMILIES = sorted(CONFIGS)
+
+
+def make_model(family: str, seed: int = 0) -> transformers.PreTrainedModel:
+    """Build a tiny random model; biases and norms get random values too, so that none is trivially zero."""
+    torch.manual_seed(seed)
+    model = transformers.AutoModelForCausalLM.from_config(CONFIGS[family]()).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias") or "norm" in name:
+                parameter.add_(0.3 * torch.randn_like(parameter))
+    return model
+
+
+def make_tokenizer() -> transformers.PreTrainedTokenizerFast:
+    """Train a byte-level tokenizer on the embedded texts: it can encode every language."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    texts = [(embedded_folder() / f"corpus/{code}.txt").read_text(encoding="utf-8") for code in ("en", "zh")]
+    trainer = trainers.BpeTrainer(
+        vocab_size=384,
+        special_tokens=["<s>", "</s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>"
+    )
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def layout(family: str) -> Layout:
+    return Layout.of(make_model(family))
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny Llama and its tokenizer, as transformers saves them."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
+    make_model("llama").save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny Qwen 2 and its tokenizer: another model than `tiny_llama`."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-qwen2"
+    make_model("qwen2").save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
+    return folder
