@@ -14,7 +14,7 @@ Tensor = torch.Tensor
 _MOMENT_TERMS = 12
 """Terms of the power series of e^x.
 
-Measured on Gemma 3 270M at 128 tokens against recomputing: relative error 5e-7 in the median and below 2e-4 for
+Measured on Gemma 3 270M at 128 tokens against recomputing: relative error 5e-7 in the median and below 1e-4 for
 99.9 % of the neurons; the largest, 3e-2, is at scores so small that float32 cancels.
 """
 _MOMENT_LIMIT = 1.0

