@@ -1,6 +1,6 @@
 """What an import of lm-eval is extended by: the model, the tasks, one-line errors, names of masked results.
 
-Called by `mwork_eval._autoload` after the module concerned has been imported. Everything here works on the
+Called by `mwork_eval.harness.autoload` after the module concerned has been imported. Everything here works on the
 released lm-eval 0.4.13, and steps back where a later release does the same itself.
 """
 
@@ -85,12 +85,16 @@ def _check_task_data(args: Any) -> None:
 
 def _name_masked_results(module: ModuleType) -> None:
     """Give masked runs a results folder of their own; lm-eval names it after `pretrained` alone."""
+    from lm_eval.utils import simple_parse_args_string
+
     tracker: Any = module.GeneralConfigTracker
     log: Callable[..., None] = tracker.log_experiment_args
     name_of: Callable[[Any], str | None] = tracker._get_model_name
 
     def log_with_mask(self: Any, model_source: str, model_args: Any, *args: Any, **options: Any) -> None:
-        if model_source == MODEL_NAME and isinstance(model_args, dict):
+        if model_source == MODEL_NAME:
+            if isinstance(model_args, str):  # empty arguments arrive as "", whatever they were
+                model_args = simple_parse_args_string(model_args)
             masked = [f"{key}-{model_args[key]}" for key in _MASK_ARGUMENTS if key in model_args]
             model_args = {"pretrained": "__".join([name_of(model_args) or DEFAULT_MODEL, *masked])}
         log(self, model_source, model_args, *args, **options)

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 HEAVY = "{'torch', 'lm_eval', 'transformers', 'datasets', 'numpy'}"
+PTH = Path(__file__).parents[2] / "mwork_eval_autoload.pth"
 
 
 def loaded_by(code: str) -> str:
@@ -17,7 +19,6 @@ def loaded_by(code: str) -> str:
     "code",
     [
         "import mwork_eval",
-        "import mwork_eval._autoload",
         "import click.testing, mwork_eval.cli.main as m; click.testing.CliRunner().invoke(m.main, ['--help'])",
         "import click.testing, mwork_eval.cli.main as m; click.testing.CliRunner().invoke(m.main, ['run', '--help'])",
     ],
@@ -26,10 +27,16 @@ def test_nothing_heavy_is_imported(code):
     assert loaded_by(f"{code}\nimport sys; print(sorted({HEAVY} & set(sys.modules)))") == "[]"
 
 
-def test_the_autoload_module_imports_nothing():
+def test_a_python_start_imports_nothing_of_ours():
+    assert loaded_by("import sys; print([name for name in sys.modules if name.startswith('mwork')])") == "[]"
+
+
+def test_the_pth_file_is_one_line_that_imports_only_what_is_loaded():
+    (line,) = PTH.read_text().splitlines()
+    assert line.startswith("import os, sys; ")
     code = (
-        "import sys; before = set(sys.modules) | {'mwork_eval', 'mwork_eval._autoload'}\n"
-        "import mwork_eval._autoload\n"
-        "print(sorted(set(sys.modules) - before))"
+        "import os, sys; before = set(sys.modules); finders = len(sys.meta_path)\n"
+        f"exec({line!r})\n"
+        "print(sorted(set(sys.modules) - before), len(sys.meta_path) - finders)"
     )
-    assert loaded_by(code) == "[]"
+    assert loaded_by(code) == "[] 1"

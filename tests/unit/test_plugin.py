@@ -1,0 +1,87 @@
+"""The backport: what it adds to lm-eval, and when it steps back."""
+
+import types
+from pathlib import Path
+
+import lm_eval.tasks
+import pytest
+from lm_eval.api import registry
+from lm_eval.loggers.evaluation_tracker import GeneralConfigTracker
+from lm_eval.tasks._index import TaskIndex
+
+from mwork_eval.harness import plugin
+from mwork_eval.resources import tasks_folder
+
+OWN = Path(lm_eval.tasks.__file__).parent
+
+
+@pytest.fixture
+def small_tree(tmp_path, monkeypatch):
+    """Stand in for lm-eval's thousands of task files."""
+    own = tmp_path / "lm_eval" / "tasks"
+    own.mkdir(parents=True)
+    (own / "theirs.yaml").write_text("task: theirs\n")
+    (own / "xquad_zh.yaml").write_text("task: xquad_zh\ndataset_path: broken\n")
+    index = type("TaskIndex", (TaskIndex,), {"build": staticmethod(ORIGINAL_BUILD)})
+    module = types.SimpleNamespace(TaskIndex=index, __file__=str(own / "_index.py"))
+    plugin._add_tasks(module)
+    return own, index
+
+
+# `TaskIndex.build` is already extended in this process; its closure holds lm-eval's own function.
+ORIGINAL_BUILD = next(cell.cell_contents for cell in TaskIndex.build.__closure__ if callable(cell.cell_contents))
+
+
+def test_our_tasks_join_lm_evals_and_win_over_its_broken_ones(small_tree):
+    own, index = small_tree
+    found = index.build([own])
+    assert found["theirs"].yaml_path == own / "theirs.yaml"
+    assert found["xquad_zh"].yaml_path == tasks_folder() / "xquad" / "xquad_zh.yaml"
+    assert "xquad_zh" in found["mwork_zh"].tags
+
+
+def test_include_path_wins_over_ours(small_tree, tmp_path):
+    own, index = small_tree
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "a.yaml").write_text("task: xquad_zh\n")
+    assert index.build([own, mine])["xquad_zh"].yaml_path == mine / "a.yaml"
+
+
+def test_only_what_is_asked_for_without_the_defaults(small_tree, tmp_path):
+    _, index = small_tree
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "a.yaml").write_text("task: alone\n")
+    assert list(index.build([mine])) == ["alone"]
+
+
+def test_naming_our_folder_changes_nothing(small_tree):
+    own, index = small_tree
+    assert set(index.build([own, tasks_folder()])) == set(index.build([own]))
+
+
+def test_a_release_with_discovery_registers_the_model_itself(monkeypatch):
+    registered = []
+    monkeypatch.setattr(registry.model_registry, "register", lambda *a, **k: registered.append(a))
+    plugin._register_model(types.SimpleNamespace())
+    assert registered == [("mwork-hf",)]
+    monkeypatch.setattr(registry, "load_plugins", lambda *a: None, raising=False)
+    plugin._register_model(types.SimpleNamespace())
+    assert len(registered) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "name"),
+    [
+        ("mwork-hf", "", "gemma3-270m"),
+        ("mwork-hf", {"pretrained": "a/b"}, "a/b"),
+        ("mwork-hf", {"pretrained": "a/b", "neurons": "x/zh", "count": 5}, "a/b__neurons-x/zh__count-5"),
+        ("mwork-hf", "pretrained=a/b,neurons=x/zh", "a/b__neurons-x/zh"),
+        ("hf", {"pretrained": "a/b"}, "a/b"),
+    ],
+)
+def test_results_folders_tell_masks_apart(source, arguments, name):
+    tracker = GeneralConfigTracker()
+    tracker.log_experiment_args(source, arguments, None, None, False)
+    assert tracker.model_name == name
