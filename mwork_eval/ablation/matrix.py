@@ -60,7 +60,7 @@ def plan_matrix(
 
 
 def run_matrix(
-    model: MworkHF, plan: MatrixPlan, folder: Path, *, advance: Callable[[str], Any] = lambda label: None
+    model: MworkHF, plan: MatrixPlan, folder: Path, *, advance: Callable[[str, int], Any] = lambda label, done: None
 ) -> int:
     """Compute every cell that is not on disk yet.
 
@@ -70,7 +70,7 @@ def run_matrix(
         model: The model, unmasked.
         plan: What to compute.
         folder: The results folder.
-        advance: Called with a label before each cell to compute, and once with "" at the end.
+        advance: Called with the label of the next cell and the number of cells just finished, 0 or 1.
 
     Returns:
         The number of cells computed.
@@ -78,8 +78,8 @@ def run_matrix(
     store = CellStore(folder)
     try:
         todo = list(missing_cells(plan, store))
-        for identity, cell in todo:
-            advance(cell.label)
+        for number, (identity, cell) in enumerate(todo):
+            advance(cell.label, min(number, 1))
             if cell.mask is None:
                 model.unmask()
             elif model.masked is None or model.masked["digest"] != cell.mask.neurons.digest_unordered:
@@ -88,7 +88,8 @@ def run_matrix(
             store.save(identity, score, {"label": cell.label, "masked": model.masked}, samples)
     finally:
         model.unmask()
-    advance("")
+    if todo:
+        advance("done", 1)
     return len(todo)
 
 

@@ -2,18 +2,16 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from mwork_eval.ablation.options import MatrixOptions
     from mwork_eval.detection.corpora import Corpus
     from mwork_eval.detection.selection import Selection
@@ -29,31 +27,6 @@ def quiet_libraries() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     logging.getLogger("mwork_eval.harness.model").setLevel(logging.ERROR)
-
-
-@contextmanager
-def progress_bar() -> "Iterator[Progress]":
-    """Show a bar with elapsed and remaining time on standard error."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    with Progress(
-        TextColumn("{task.description:<44}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    ) as progress:
-        yield progress
 
 
 def make_selection(
@@ -101,14 +74,9 @@ def detect_sets(
 
     samples = [sample_documents(corpus, loaded.tokenizer, **sampling) for corpus in corpora]
     layout = Layout.of(loaded.model)
-    with progress_bar() as progress:
-        bar = progress.add_task("detect", total=sum(sample.tokens for sample in samples))
+    with progress("detect", sum(sample.tokens for sample in samples)) as advance:
         tables = score_languages(
-            layout,
-            loaded.name,
-            samples,
-            folder,
-            advance=lambda language, n: progress.update(bar, advance=n, description=f"detect · {language} (tokens)"),
+            layout, loaded.name, samples, folder, advance=lambda language, n: advance(f"{language} (tokens)", n)
         )
     for sample in samples:
         skipped = f", {sample.skipped} too short and skipped" if sample.skipped else ""
@@ -170,15 +138,7 @@ def ablate_sets(
     plan = plan_matrix(model, model_name, sets, options, folder)
     todo = len(list(missing_cells(plan, CellStore(folder))))
     click.echo(f"{len(set(plan.identities))} cells, {todo} to compute, in {folder}", err=True)
-    with progress_bar() as progress:
-        bar = progress.add_task("ablate", total=todo)
-        done = -1
-
-        def advance(label: str) -> None:
-            nonlocal done
-            done += 1
-            progress.update(bar, completed=done, description=label or "ablate")
-
+    with progress("ablate", todo) as advance:
         run_matrix(model, plan, folder, advance=advance)
 
 

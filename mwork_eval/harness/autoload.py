@@ -1,7 +1,7 @@
 """Make mwork-hf and its tasks known to lm-eval when, and only when, lm-eval is imported.
 
 `mwork_eval_autoload.pth` puts a finder on `sys.meta_path` at every start of Python. It asks this module about
-submodules of lm-eval and nothing else, so that other programs pay for one line and import nothing. Four of those
+submodules of lm-eval and nothing else, so that other programs pay for one line and import nothing. Some of those
 submodules are loaded as usual and then handed to `mwork_eval.harness.plugin`.
 docs/decisions/0001-plugin-backport.md says why, and when this file is deleted.
 """
@@ -12,7 +12,13 @@ from typing import Any
 WATCHER = "MworkLmEvalWatcher"
 """Name of the finder's class in the .pth file."""
 
-_WATCHED = ("lm_eval.models", "lm_eval.tasks._index", "lm_eval._cli.run", "lm_eval.loggers.evaluation_tracker")
+_WATCHED = (
+    "lm_eval.models",
+    "lm_eval.api.metrics",
+    "lm_eval.tasks._index",
+    "lm_eval._cli.run",
+    "lm_eval.loggers.evaluation_tracker",
+)
 
 
 def find_spec(name: str, path: Any, target: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What an import of lm-eval is extended by: the model, the tasks, one-line errors, names of masked results.
+"""What an import of lm-eval is extended by: model, metrics, tasks, one-line errors, folder names.
 
 Called by `mwork_eval.harness.autoload` after the module concerned has been imported. Everything here works on the
 released lm-eval 0.4.13, and steps back where a later release does the same itself.
@@ -31,6 +31,14 @@ def _register_model(_: ModuleType) -> None:
     # Releases with `load_plugins` find the entry point of group `lm_eval.models` themselves.
     if not hasattr(registry, "load_plugins"):
         registry.model_registry.register(MODEL_NAME, target=_MODEL_CLASS)
+
+
+def _register_metrics(_: ModuleType) -> None:
+    """Register the metrics by importing them, as lm-eval does with its own."""
+    from lm_eval.api import registry
+
+    if not hasattr(registry, "load_plugins"):
+        from mwork_eval.harness import metrics  # noqa: F401
 
 
 def _add_tasks(module: ModuleType) -> None:
@@ -104,6 +112,7 @@ def _name_masked_results(module: ModuleType) -> None:
 
 _EXTENSIONS: dict[str, Callable[[ModuleType], None]] = {
     "lm_eval.models": _register_model,
+    "lm_eval.api.metrics": _register_metrics,
     "lm_eval.tasks._index": _add_tasks,
     "lm_eval._cli.run": _report_errors_in_one_line,
     "lm_eval.loggers.evaluation_tracker": _name_masked_results,

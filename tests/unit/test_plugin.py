@@ -85,3 +85,12 @@ def test_results_folders_tell_masks_apart(source, arguments, name):
     tracker = GeneralConfigTracker()
     tracker.log_experiment_args(source, arguments, None, None, False)
     assert tracker.model_name == name
+
+
+@pytest.mark.parametrize("name", ["mwork_acc", "mwork_exact_match", "mwork_f1", "mwork_rougeL", "mwork_chrf"])
+def test_metrics_can_be_named_in_any_task_file(name):
+    metric = registry.get_metric(name)
+    assert metric(references=["猫", "一只猫"], predictions=["一只猫"], language="zh") == pytest.approx(1)
+    assert metric(references=["кот"], predictions=["собака"], language="ru") < 0.3
+    assert registry.is_higher_better(name)
+    assert registry.get_metric_aggregation(name) is not None

@@ -1,0 +1,62 @@
+"""Progress on standard error: a bar with an ETA on a terminal, a line every tenth elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+Advance = Callable[[str, int], None]
+"""Takes a label for what is done next and the number of units just done."""
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Advance]:
+    """Show progress during a block.
+
+    Args:
+        what: What is done, such as `detect`.
+        total: Number of units.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _line_printer(what, total)
+        return
+    columns = (
+        TextColumn("{task.description:<44}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda label, amount: bar.update(task, advance=amount, description=f"{what} · {label}")
+
+
+def _line_printer(what: str, total: int) -> Advance:
+    start = time.monotonic()
+    done = printed = 0
+
+    def advance(label: str, amount: int) -> None:
+        nonlocal done, printed
+        done += amount
+        tenth = 10 * done // max(total, 1)
+        if tenth > printed:
+            printed = tenth
+            elapsed = time.monotonic() - start
+            left = elapsed * (total - done) / done
+            click.echo(f"{what}: {done}/{total}, {elapsed:.0f} s, about {left:.0f} s left", err=True)
+
+    return advance
