@@ -27,6 +27,9 @@ class _Command(click.Group):
             return super().invoke(ctx)
         except InputError as error:
             raise _BadInput(str(error)) from error
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            raise _BadInput(f"{error.strerror or error}{where}; what is finished is kept") from error
         except KeyboardInterrupt:
             click.echo("\nInterrupted. What is finished is kept; the same command goes on from there.", err=True)
             ctx.exit(130)

@@ -115,18 +115,10 @@ class MworkHF(HFLM):  # type: ignore[misc]
         """Fingerprint of the unmasked weights.
 
         Raises:
-            InputError: If weights are offloaded.
+            InputError: If the family is not supported or weights are offloaded.
         """
         if self._fingerprint is None:
-            try:
-                self._fingerprint = fingerprint_of(self.layout)
-            except RuntimeError as error:
-                raise InputError(
-                    f"the weights of {self.model_name} cannot be read and masked",
-                    found=error,
-                    expected="all weights in memory",
-                    hint="load without offloading",
-                ) from error
+            self._fingerprint = fingerprint_of(self.layout)
         return self._fingerprint
 
     def mask(self, neurons: NeuronSet, description: dict[str, Any] | None = None) -> None:

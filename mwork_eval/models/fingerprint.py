@@ -4,6 +4,7 @@ import hashlib
 
 import torch
 
+from mwork_eval.errors import InputError
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.structures import STRUCTURES
 
@@ -19,14 +20,19 @@ def fingerprint_of(layout: Layout) -> str:
     wherever a masked neuron is sampled, so take the fingerprint before masking.
 
     Raises:
-        RuntimeError: If weights are not in memory (meta device).
+        InputError: If weights are offloaded.
     """
     digest = hashlib.sha256()
     for layer in range(layout.shape.layers):
         for structure in STRUCTURES:
             weight = layout.weight(layer, structure).detach()
             if weight.is_meta:
-                raise RuntimeError(f"the weights of layer {layer} are not in memory")
+                raise InputError(
+                    f"the weights of layer {layer} cannot be read",
+                    found="offloaded weights",
+                    expected="all weights in memory",
+                    hint="load without offloading",
+                )
             flat = weight.reshape(-1)
             positions = torch.linspace(0, flat.numel() - 1, min(_SAMPLES, flat.numel()), dtype=torch.float64)
             values = flat[positions.round().long().to(flat.device)].to(torch.bfloat16)

@@ -175,3 +175,13 @@ def test_unknown_entries_of_a_config_are_named(tmp_path):
 def test_help_names_every_preset_and_command():
     assert all(command in mwork("--help").output for command in ("detect", "select", "ablate", "report", "run", "sets"))
     assert len(load_presets()) == 5
+
+
+def test_a_full_disk_is_one_line(tiny_llama, detected, tmp_path, monkeypatch):
+    def full(path, write):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("mwork_eval.ablation.store.write_atomically", full)
+    output = ablate(tiny_llama, detected, tmp_path, code=2).output
+    assert "Error: No space left on device" in output
+    assert "what is finished is kept" in output
