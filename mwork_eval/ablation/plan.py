@@ -85,7 +85,7 @@ def plan_masks(
     stands against lie, and shares none with the language's whole set.
 
     Raises:
-        InputError: If a language has no neuron at the positions of a setting.
+        InputError: If a language has no neuron at the positions of a setting, or too few for a random control.
     """
     masks: dict[str, list[Mask]] = {}
     for language, neurons in sets.items():
@@ -100,7 +100,7 @@ def plan_masks(
         count = min(len(found) for setting, found in at.items() if not setting.random)
         masks[language] = []
         for setting, found in at.items():
-            kept = found.strongest(min(count, len(found)))
+            kept = found.strongest(count)
             if not setting.random:
                 masks[language].append(Mask(setting, language, None, kept))
                 continue

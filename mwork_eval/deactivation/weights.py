@@ -36,12 +36,12 @@ class WeightMask:
             raise
 
     def _zero(self, parameter: torch.Tensor, dim: int, indices: torch.Tensor) -> None:
-        if parameter.is_meta or not parameter.dtype.is_floating_point:
+        if parameter.is_meta:
             raise InputError(
                 "these weights cannot be written",
-                found="offloaded weights" if parameter.is_meta else f"{parameter.dtype} weights",
-                expected="floating-point weights in memory",
-                hint="load the model without quantisation or offloading",
+                found="offloaded weights",
+                expected="all weights in memory",
+                hint="load the model without offloading",
             )
         indices = indices.to(parameter.device)
         with torch.no_grad():

@@ -12,7 +12,7 @@ from mwork_eval.models import default_model
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
-from mwork_eval.models.loading import default_device, default_dtype, model_not_loadable, resolve_name
+from mwork_eval.models.loading import default_dtype, find_device, model_not_loadable, resolve_name
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
 from mwork_eval.neurons.references import find_neurons
@@ -75,7 +75,7 @@ class MworkHF(HFLM):  # type: ignore[misc]
         parse_positions(positions)
         if isinstance(pretrained, str):
             pretrained = resolve_name(pretrained)
-            device = device or str(default_device())
+            device = str(find_device(device, fall_back=True))
             if dtype is None:
                 dtype = default_dtype(device)
                 if dtype != "auto":
@@ -157,6 +157,10 @@ class MworkHF(HFLM):  # type: ignore[misc]
     def generate_until(self, requests: Any, disable_tqdm: bool = False) -> Any:
         """Generate as `hf` does, without its bar if `show_progress` is off."""
         return super().generate_until(requests, disable_tqdm=disable_tqdm or not self.show_progress)
+
+    def loglikelihood_rolling(self, requests: Any, disable_tqdm: bool = False) -> Any:
+        """Score whole texts as `hf` does, without its bar if `show_progress` is off."""
+        return super().loglikelihood_rolling(requests, disable_tqdm=disable_tqdm or not self.show_progress)
 
     def _loglikelihood_tokens(self, requests: Any, disable_tqdm: bool = False, **options: Any) -> Any:
         return super()._loglikelihood_tokens(requests, disable_tqdm=disable_tqdm or not self.show_progress, **options)

@@ -82,6 +82,11 @@ def _weight(layer: nn.Module, path: str, index: int) -> torch.Tensor:
         weight = layer.get_submodule(path).weight
     except AttributeError:
         raise InputError(f"layer {index} has no {path}", hint="CONTRIBUTING.md tells how to add a family") from None
-    if not isinstance(weight, torch.Tensor) or weight.ndim != 2:
-        raise InputError(f"the weight of {path} in layer {index} is no matrix", expected="an unquantised linear layer")
+    if not isinstance(weight, torch.Tensor) or weight.ndim != 2 or not weight.is_floating_point():
+        raise InputError(
+            f"the weight of {path} in layer {index} cannot be used",
+            found=f"{weight.dtype} {list(weight.shape)}" if isinstance(weight, torch.Tensor) else type(weight).__name__,
+            expected="a floating-point matrix",
+            hint="load the model without quantisation",
+        )
     return weight

@@ -50,10 +50,29 @@ def has_native_bfloat16() -> bool:
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
 
 
-def default_device() -> torch.device:
-    """Return the first accelerator, else the CPU."""
-    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return accelerator or torch.device("cpu")
+def find_device(asked: str | None = None, *, fall_back: bool = False) -> torch.device:
+    """Return the device to use: the one asked for, else the first accelerator, else the CPU.
+
+    Args:
+        asked: Such as `cuda:0` or `cpu`.
+        fall_back: Return the CPU instead of an error where the machine has no such device. lm-eval needs it: its
+            command asks for `cuda:0` unless told otherwise.
+
+    Raises:
+        InputError: If there is no such device.
+    """
+    here = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    if asked is None:
+        return here or torch.device("cpu")
+    try:
+        device = torch.device(asked)
+    except RuntimeError:
+        raise InputError("unknown device", found=asked, expected="cpu, cuda, cuda:0, mps, ...") from None
+    if device.type != "cpu" and (here is None or here.type != device.type):
+        if fall_back:
+            return torch.device("cpu")
+        raise InputError("this machine has no such device", found=asked, expected=str(here or "cpu"))
+    return device
 
 
 def load_model(
@@ -76,7 +95,7 @@ def load_model(
     Raises:
         InputError: If the model cannot be found or read.
     """
-    target = torch.device(device) if device else default_device()
+    target = find_device(device)
     chosen = default_dtype(target) if dtype is None else dtype
     path = resolve_name(name)
     extra: dict[str, Any] = {"revision": revision} if revision else {}

@@ -16,7 +16,7 @@ from mwork_eval.models.families import FAMILIES as TABLE
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
-from mwork_eval.models.loading import load_model, resolve_name
+from mwork_eval.models.loading import find_device, load_model, resolve_name
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.structures import STRUCTURES
 
@@ -40,6 +40,14 @@ def test_an_unknown_family_lists_the_supported_ones():
     config = transformers.GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=10, n_positions=8)
     with pytest.raises(InputError, match=r"found gpt2; expected one of llama .*CONTRIBUTING"):
         Layout.of(transformers.AutoModelForCausalLM.from_config(config))
+
+
+def test_quantised_weights_are_refused():
+    model = make_model("llama")
+    projection = model.model.layers[2].mlp.up_proj
+    projection.weight = torch.nn.Parameter(projection.weight.to(torch.int8), requires_grad=False)
+    with pytest.raises(InputError, match=r"up_proj in layer 2 cannot be used; found torch.int8 .*without quantisation"):
+        Layout.of(model)
 
 
 def test_the_fingerprint_is_of_the_weights_not_of_their_dtype(layout, family):
@@ -70,6 +78,21 @@ def test_a_local_model_is_loaded(tiny_llama):
     assert Layout.of(loaded.model).shape.family == "llama"
     assert resolve_name(str(tiny_llama)) == str(tiny_llama)
     assert load_model(str(tiny_llama), device="cpu", dtype="bfloat16").model.dtype == torch.bfloat16
+
+
+def test_devices(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    assert find_device() == find_device("cpu") == torch.device("cpu")
+    assert find_device("cuda:0", fall_back=True) == torch.device("cpu")
+    with pytest.raises(InputError, match="no such device; found cuda:0; expected cpu"):
+        find_device("cuda:0")
+    with pytest.raises(InputError, match="unknown device; found gpu"):
+        find_device("gpu")
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+    assert find_device() == torch.device("cuda")
+    assert find_device("cuda:1") == torch.device("cuda:1")
+    assert find_device("cpu") == torch.device("cpu")
 
 
 def test_models_that_cannot_be_loaded(tmp_path):
