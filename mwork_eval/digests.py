@@ -10,8 +10,11 @@ from typing import Any
 
 
 def canonical_json(value: Any) -> str:
-    """Return ``value`` as JSON with sorted keys and no blanks: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """Return ``value`` as JSON with sorted keys and no blanks: equal values give equal text.
+
+    What JSON does not know (dates in a data set, for example) is written as `str` shows it.
+    """
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def digest_of(value: Any) -> str:

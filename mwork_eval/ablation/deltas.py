@@ -66,9 +66,13 @@ class Scale:
     unit: str
 
     @classmethod
-    def of(cls, metric: str) -> "Scale":
-        """Return the scale of a metric: bits per byte as they are, every share in points."""
-        return cls(1.0, "bits per byte") if metric.startswith("bits_per_byte") else cls(100.0, "points")
+    def of(cls, score: TaskScore) -> "Scale":
+        """Return the scale of a score: shares (0 to 1 in every document) in points, all else as lm-eval gives it."""
+        if score.metric.startswith("bits_per_byte"):
+            return cls(1.0, "bits per byte")
+        if all(0 <= n <= d for n, d in score.documents):
+            return cls(100.0, "points")
+        return cls(1.0, "units")
 
 
 class DeltaCalculator:
@@ -88,7 +92,7 @@ class DeltaCalculator:
         self._baseline = baseline
         first = baseline[ENGLISH]
         self.metric, self.higher_is_better = first.metric, first.higher_is_better
-        self.scale = Scale.of(first.metric)
+        self.scale = Scale.of(first)
         generator = np.random.default_rng(seed)
         self._weights = {
             language: generator.multinomial(n, [1 / n] * n, size=RESAMPLES).astype(float)  # [resamples, documents]

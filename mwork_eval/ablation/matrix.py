@@ -10,8 +10,16 @@ import mwork_eval
 from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.plan import Cell, Mask, TaskFamily, plan_cells, plan_masks
 from mwork_eval.ablation.presets import Preset
-from mwork_eval.ablation.store import CellStore, save_manifest
+from mwork_eval.ablation.store import (
+    MANIFEST,
+    MANIFEST_FORMAT,
+    MANIFEST_VERSION,
+    CellStore,
+    load_manifest,
+    save_manifest,
+)
 from mwork_eval.digests import digest_of
+from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import PreparedTask, evaluate_task, prepare_tasks
 from mwork_eval.harness.model import MworkHF
 from mwork_eval.models.fit import check_fit
@@ -44,18 +52,22 @@ def plan_matrix(
     Raises:
         InputError: If sets do not fit the model, tasks cannot be had, or a setting has no neurons.
     """
-    families = options.families()
     shape = model.layout.shape
     for neurons in sets.values():
         check_fit(neurons, shape, model.fingerprint, model_name, force=options.force)
     stages = Stages.of(shape.layers, options.understanding_layers, options.generation_layers)
     masks = {preset.name: plan_masks(preset, sets, stages, options.seeds) for preset in options.presets}
-    cells = [(preset, cell) for preset in options.presets for cell in plan_cells(masks[preset.name], families)]
+    families = {preset.name: options.families(preset) for preset in options.presets}
+    cells = [
+        (preset, cell) for preset in options.presets for cell in plan_cells(masks[preset.name], families[preset.name])
+    ]
     names = list(dict.fromkeys(cell.task for _, cell in cells))
     tasks = prepare_tasks(names, data=options.data, limit=options.limit)
     identities = [_identity(model, cell, tasks[cell.task]) for _, cell in cells]
     plan = MatrixPlan(masks, cells, tasks, identities)
-    save_manifest(folder, _manifest(model, model_name, sets, options, stages, families, plan))
+    distinct = list({family.name: family for of_preset in families.values() for family in of_preset}.values())
+    manifest = _manifest(model, model_name, sets, options, stages, distinct, plan)
+    save_manifest(folder, _with_earlier_tables(manifest, folder))
     return plan
 
 
@@ -103,11 +115,10 @@ def missing_cells(plan: MatrixPlan, store: CellStore) -> Iterable[tuple[str, Cel
 
 
 def _identity(model: MworkHF, cell: Cell, task: PreparedTask) -> str:
-    """Digest of what determines a cell's answer: weights, dtype, mask, requests and the software that runs them."""
+    """Digest of what determines a cell's score: the model, the mask, the documents and the software."""
     return digest_of(
         {
-            "fingerprint": model.fingerprint,
-            "dtype": str(model.model.dtype),
+            "model": model.identity,
             "mask": None if cell.mask is None else cell.mask.neurons.digest_unordered,
             "task": task.name,
             "requests": task.digest,
@@ -122,6 +133,34 @@ def _versions() -> dict[str, str]:
     }
 
 
+def _with_earlier_tables(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Keep the tables that an earlier command with other presets left in the folder.
+
+    Raises:
+        InputError: If they are of another model.
+    """
+    if not (folder / MANIFEST).is_file():
+        return manifest
+    earlier = load_manifest(folder)
+    if earlier["fingerprint"] != manifest["fingerprint"]:
+        raise InputError(
+            f"{folder} holds results of another model",
+            found=f"{earlier['model']} {earlier['fingerprint']}",
+            expected=f"{manifest['model']} {manifest['fingerprint']}",
+            hint="choose another --out",
+        )
+    kept = [preset for preset in earlier["presets"] if preset["name"] not in {p["name"] for p in manifest["presets"]}]
+    names = {preset["name"] for preset in kept}
+    known = {family["name"] for family in manifest["tasks"]}
+    return {
+        **manifest,
+        "sets": earlier["sets"] | manifest["sets"] if kept else manifest["sets"],
+        "tasks": manifest["tasks"] + [family for family in earlier["tasks"] if kept and family["name"] not in known],
+        "presets": kept + manifest["presets"],
+        "cells": [cell for cell in earlier["cells"] if cell["preset"] in names] + manifest["cells"],
+    }
+
+
 def _manifest(
     model: MworkHF,
     model_name: str,
@@ -132,8 +171,8 @@ def _manifest(
     plan: MatrixPlan,
 ) -> dict[str, Any]:
     return {
-        "format": "mwork-ablation",
-        "version": 1,
+        "format": MANIFEST_FORMAT,
+        "version": MANIFEST_VERSION,
         "model": model_name,
         "fingerprint": model.fingerprint,
         "dtype": str(model.model.dtype),

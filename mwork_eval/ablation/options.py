@@ -18,7 +18,7 @@ class MatrixOptions:
 
     Attributes:
         presets: The tables.
-        tasks: Benchmarks, or patterns with `{l}` for the language; the presets' own if empty.
+        tasks: Benchmarks, or patterns with `{l}` for the language, for every preset; each preset's own if empty.
         languages: Languages, English among them.
         limit: Documents per task, or None for all.
         seeds: Seeds of the random controls.
@@ -38,8 +38,8 @@ class MatrixOptions:
     generation_layers: int | None = None
     force: bool = False
 
-    def families(self) -> list[TaskFamily]:
-        """Return the benchmarks with the languages they have among those asked for.
+    def families(self, preset: Preset) -> list[TaskFamily]:
+        """Return the benchmarks of a preset with the languages they have among those asked for.
 
         Raises:
             InputError: If English is not asked for or no other language is left for a benchmark.
@@ -50,9 +50,8 @@ class MatrixOptions:
                 found=",".join(self.languages),
                 expected="en and at least one other language",
             )
-        names = self.tasks or tuple(dict.fromkeys(preset.task for preset in self.presets))
         families = []
-        for name in names:
+        for name in self.tasks or (preset.task,):
             has = languages_of(name) if name in BENCHMARKS else list(self.languages)
             family = TaskFamily(
                 name,

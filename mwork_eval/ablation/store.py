@@ -14,6 +14,8 @@ from mwork_eval.harness.task_score import TaskScore
 _FORMAT = "mwork-cell"
 _VERSION = 1
 MANIFEST = "manifest.json"
+MANIFEST_FORMAT = "mwork-ablation"
+MANIFEST_VERSION = 1
 
 
 class CellStore:
@@ -94,4 +96,10 @@ def load_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{path} is damaged", found=error, hint="run `mwork ablate` again; finished cells stay"
         ) from error
+    if manifest.get("format") != MANIFEST_FORMAT or manifest.get("version") != MANIFEST_VERSION:
+        raise InputError(
+            f"{path} is of another kind",
+            found=f"{manifest.get('format')} version {manifest.get('version')}",
+            expected=f"{MANIFEST_FORMAT} version {MANIFEST_VERSION}",
+        )
     return manifest

@@ -37,7 +37,9 @@ def _seeds(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     try:
         seeds = tuple(dict.fromkeys(int(part) for part in value.split(",")))
     except ValueError:
-        raise InputError("cannot read --seeds", found=value, expected="numbers such as 1,2,3") from None
+        seeds = (-1,)
+    if min(seeds) < 0:
+        raise InputError("cannot read --seeds", found=value, expected="numbers from 0 such as 1,2,3")
     return seeds
 
 

@@ -1,7 +1,8 @@
 """`mwork run`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
@@ -16,6 +17,9 @@ from mwork_eval.cli.options import (
     selection_options,
 )
 from mwork_eval.errors import InputError
+
+if TYPE_CHECKING:
+    from mwork_eval.detection.corpora import Corpus
 
 
 def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
@@ -43,6 +47,15 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> N
             value = [value]
         defaults[str(parameter.name)] = value
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _languages_of(corpora: "Sequence[Corpus]", asked: list[str]) -> list[str]:
+    """Return the languages of the corpora, which must be those asked for if some were."""
+    source = click.get_current_context().get_parameter_source("languages")
+    codes = [corpus.language for corpus in corpora]
+    if source is not click.core.ParameterSource.DEFAULT and set(codes) != set(asked):
+        raise InputError("--corpus and --languages differ", found=",".join(codes), expected=",".join(asked))
+    return codes
 
 
 @click.command()
@@ -95,8 +108,11 @@ def run(
     if not presets:
         # The quick look: what fits into ten minutes on two cores.
         presets, tasks, limit, seeds = ("understanding",), tasks or ("xquad", "bpb"), limit or 4, seeds or (1,)
-    options = steps.make_matrix_options(presets, languages, tasks=tasks, limit=limit, seeds=seeds, **matrix)
     sources = steps.make_corpora(corpora, languages)
+    if corpora:
+        languages = _languages_of(sources, languages)
+    options = steps.make_matrix_options(presets, languages, tasks=tasks, limit=limit, seeds=seeds, **matrix)
+    from mwork_eval.languages import ENGLISH
     from mwork_eval.models.loading import LoadedModel
 
     steps.check_task_data(options)
@@ -111,5 +127,5 @@ def run(
         min_tokens=min_tokens,
         seed=seed,
     )
-    steps.ablate_sets(loaded, model, {code: found[code] for code in languages if code in found}, options, out)
+    steps.ablate_sets(loaded, model, {code: found[code] for code in languages if code != ENGLISH}, options, out)
     steps.write_reports(out)

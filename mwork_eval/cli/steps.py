@@ -69,9 +69,17 @@ def detect_sets(
     from mwork_eval.detection.corpora import sample_documents
     from mwork_eval.detection.detect import score_languages
     from mwork_eval.detection.selection import select_specific
+    from mwork_eval.harness.data import DETECTION_DOCUMENTS
     from mwork_eval.models.layout import Layout
     from mwork_eval.neurons.files import save_neuron_set
 
+    held_out = sampling["seed"] is not None or sampling["max_documents"] > DETECTION_DOCUMENTS
+    if held_out and any(Path(corpus.source).parent.name == "corpus" for corpus in corpora):
+        click.echo(
+            f"note: bpb takes corpus/*.txt after the first {DETECTION_DOCUMENTS} documents as held-out text, and this "
+            "detection reads some of them; keep a heldout/ folder beside corpus/ to be safe",
+            err=True,
+        )
     samples = [sample_documents(corpus, loaded.tokenizer, **sampling) for corpus in corpora]
     layout = Layout.of(loaded.model)
     with progress("detect", sum(sample.tokens for sample in samples)) as advance:
@@ -114,18 +122,24 @@ def check_task_data(options: "MatrixOptions") -> None:
     """Fail before a model loads if a task's data is not there."""
     from mwork_eval.harness.data import locate, task_of
 
-    for family in options.families():
-        for language in family.languages:
-            if (task := task_of(family.task(language))) is not None:
-                locate(*task, options.data)
+    for preset in options.presets:
+        for family in options.families(preset):
+            for language in family.languages:
+                if (task := task_of(family.task(language))) is not None:
+                    locate(*task, options.data)
 
 
 def load_for_matrix(model: str, device: str | None, dtype: str | None, batch_size: int, **extra: Any) -> "MworkHF":
     """Load the model once for the whole matrix, unmasked."""
     from mwork_eval.harness.model import MworkHF
+    from mwork_eval.models.loading import find_device
 
     given = {key: value for key, value in extra.items() if value is not None}
-    return MworkHF(model, device=device, dtype=dtype, batch_size=batch_size, **given)
+    if "device_map" in given:
+        if find_device(device).type == "cpu":
+            raise InputError("--device-map spreads a model over accelerators", found="none here")
+        given["parallelize"] = True  # without it, `hf` ignores a device map
+    return MworkHF(model, device=str(find_device(device)), dtype=dtype, batch_size=batch_size, **given)
 
 
 def ablate_sets(

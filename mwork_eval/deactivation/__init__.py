@@ -1,1 +1,1 @@
-"""Deactivation: masks on weights and masks on activations."""
+"""Deactivation: masks on weights."""

@@ -92,7 +92,8 @@ def describe(layout: Layout, model_name: str, sample: Sample) -> dict[str, Any]:
     return {
         "language": corpus.language,
         "model": model_name,
-        "fingerprint": fingerprint_of(layout),
+        "fingerprint": fingerprint_of(layout.model),
+        "dtype": str(layout.weight(0, "q").dtype).removeprefix("torch."),
         "method": plnd.METHOD,
         "corpus": {
             "name": corpus.name,

@@ -65,7 +65,7 @@ class ScoreTable:
         Raises:
             InputError: If the file is missing, damaged or incomplete.
         """
-        metadata, arrays = read_mwork_file(path, FORMAT, VERSION)
+        metadata, arrays = read_mwork_file(path, FORMAT, VERSION, {"shape", "about"})
         shape = ModelShape.from_json(metadata["shape"])
         found: dict[str, dict[Place, Array]] = {statistic: {} for statistic in STATISTICS}
         for layer, structure in places_of(shape):

@@ -89,6 +89,8 @@ def select_specific(tables: Sequence[ScoreTable], selection: Selection) -> dict[
     check_compatible(tables)
     detected = {table.about["language"]: select(table, selection) for table in tables}
     if selection.specific == "none":
+        if empty := [language for language, neurons in detected.items() if len(neurons) == 0]:
+            raise InputError("nothing selected", found=f"no neuron of {' '.join(empty)}", hint="relax the rule")
         return detected
     if selection.specific == "common":
         common = reduce(lambda left, right: left & right, detected.values())
@@ -102,11 +104,12 @@ def select_specific(tables: Sequence[ScoreTable], selection: Selection) -> dict[
                 hint="add one, or use --specific none",
             )
         sets = {code: neurons - detected[ENGLISH] for code, neurons in detected.items() if code != ENGLISH}
-    taken = sorted(detected)
+    of_whom = [ENGLISH] if selection.specific == "english" else sorted(detected)
+    corpora = {table.about["language"]: table.about.get("corpus") for table in tables}
     for language, neurons in sets.items():
         if len(neurons) == 0:
             raise InputError(f"no neuron is specific to {language}", hint="select more, for example --fraction 0.02")
-        sets[language] = neurons.described(specific=selection.specific, detected_languages=taken)
+        sets[language] = neurons.described(subtracted={code: corpora[code] for code in of_whom if code != language})
     return sets
 
 

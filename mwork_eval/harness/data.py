@@ -26,11 +26,11 @@ EMBEDDED = "embedded"
 """The word that selects the embedded texts instead of a directory."""
 
 DETECTION_DOCUMENTS = 64
-"""Documents at the head of a corpus file that bpb leaves out: detection reads these by default, and text the neurons
-were chosen on is no held-out text."""
+"""Documents at the head of a corpus that bpb leaves to detection (which reads 24 unless asked for more): text the
+neurons were chosen on is no held-out text."""
 
 HUB_ARTICLES = 200
-"""Wikipedia articles that bpb reads from the hub."""
+"""Wikipedia articles that bpb reads from the hub, after those."""
 
 HUB_ARTICLE_CHARACTERS = 1000
 """Longest beginning of such an article; the cut is at the end of a sentence or paragraph."""
@@ -220,7 +220,11 @@ def _fetch(benchmark: str, language: str) -> Iterator[Mapping[str, Any]]:
     try:
         rows = datasets.load_dataset(**arguments)
         # A streamed set is read while iterating, so the network can fail there too.
-        yield from islice(rows, HUB_ARTICLES) if arguments.get("streaming") else rows
+        yield from (
+            islice(rows, DETECTION_DOCUMENTS, DETECTION_DOCUMENTS + HUB_ARTICLES)
+            if arguments.get("streaming")
+            else rows
+        )
     # The hub client, its HTTP library and the file readers raise without a common base class.
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 import lm_eval
 import lm_eval.evaluator
+from lm_eval.defaults import DEFAULT_OTHER_SEED
 from lm_eval.tasks import TaskManager
 
 from mwork_eval.digests import digest_of
@@ -36,7 +37,7 @@ class PreparedTask:
         task: lm-eval's task object.
         manager: The task manager it comes from.
         limit: Number of documents used, or None for all.
-        digest: Digest of all requests, so of documents, prompts and generation arguments.
+        digest: Digest of documents, prompts and generation arguments.
         requests: Number of requests.
     """
 
@@ -75,10 +76,18 @@ def prepare_tasks(names: Sequence[str], *, data: str | None, limit: int | None) 
         )
     prepared = {}
     for name in names:
-        task = manager.load([name])["tasks"][name]
-        task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
-        task.build_all_requests(limit=limit, rank=0, world_size=1)
-        digest = digest_of([task.VERSION, [(i.request_type, i.args) for i in task.instances]])
+        try:
+            task = manager.load([name])["tasks"][name]
+            task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
+            task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
+            task.build_all_requests(limit=limit, rank=0, world_size=1)
+        except InputError:
+            raise
+        except Exception as error:  # whatever a task file, a data set's script or the hub may raise
+            reason = (str(error).splitlines() or [""])[0]
+            raise InputError(f"the task {name} cannot be loaded", found=f"{type(error).__name__}: {reason}") from error
+        # With the documents, because they hold the right answers, which the requests do not show.
+        digest = digest_of([task.VERSION, [(i.request_type, i.args, i.doc) for i in task.instances]])
         prepared[name] = PreparedTask(name, task, manager, limit, digest, len(task.instances))
     return prepared
 

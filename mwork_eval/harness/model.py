@@ -1,6 +1,7 @@
 """`mwork-hf`: lm-eval's `hf` model with neurons deactivated at load."""
 
 import logging
+from functools import cached_property
 from typing import Any
 
 from lm_eval.models.huggingface import HFLM
@@ -12,7 +13,7 @@ from mwork_eval.models import default_model
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
-from mwork_eval.models.loading import default_dtype, find_device, model_not_loadable, resolve_name
+from mwork_eval.models.loading import check_dtype, default_dtype, find_device, model_not_loadable, resolve_name
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
 from mwork_eval.neurons.references import find_neurons
@@ -69,6 +70,9 @@ class MworkHF(HFLM):  # type: ignore[misc]
         Raises:
             InputError: If the model or the set cannot be loaded or do not fit each other.
         """
+        if neurons is None and (positions != "all" or random_control is not None or count is not None):
+            raise InputError("positions, count and random_control choose from a set", found="no neurons= argument")
+        check_dtype(dtype if isinstance(dtype, str) else None)
         self.model_name = pretrained if isinstance(pretrained, str) else getattr(pretrained, "name_or_path", "model")
         mask_options: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
         wanted = find_neurons(neurons) if neurons is not None else None
@@ -83,7 +87,7 @@ class MworkHF(HFLM):  # type: ignore[misc]
             kwargs |= {"device": device, "dtype": dtype}
         try:
             super().__init__(pretrained, **kwargs)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise model_not_loadable(self.model_name, error) from error
         self._model: Any
         self._mask: WeightMask | None = None
@@ -115,11 +119,23 @@ class MworkHF(HFLM):  # type: ignore[misc]
         """Fingerprint of the unmasked weights.
 
         Raises:
-            InputError: If the family is not supported or weights are offloaded.
+            InputError: If weights are offloaded.
         """
         if self._fingerprint is None:
-            self._fingerprint = fingerprint_of(self.layout)
+            self._fingerprint = fingerprint_of(self.model)
         return self._fingerprint
+
+    @cached_property
+    def identity(self) -> str:
+        """Digest of what determines an answer besides the mask and the request: weights, dtype, tokenizer, options.
+
+        Raises:
+            InputError: If weights are offloaded.
+        """
+        tokenizer = getattr(self.tokenizer, "backend_tokenizer", None)
+        vocabulary = tokenizer.to_str() if tokenizer is not None else self.tokenizer.get_vocab()
+        dtype = str(getattr(self.model, "dtype", ""))
+        return digest_of([self.fingerprint, dtype, digest_of(vocabulary), self.add_bos_token, self.max_length])
 
     def mask(self, neurons: NeuronSet, description: dict[str, Any] | None = None) -> None:
         """Deactivate a set for the life of the object or until `unmask`; replaces an earlier mask.
@@ -179,7 +195,7 @@ class MworkHF(HFLM):  # type: ignore[misc]
         Raises:
             InputError: If the cache holds answers of another model or mask.
         """
-        identity = self._identity()
+        identity = digest_of([self.identity, self.masked and self.masked["digest"]])
         store = cache_hook.dbdict
         if store is not None:
             if len(store) == 0:
@@ -194,15 +210,6 @@ class MworkHF(HFLM):  # type: ignore[misc]
                 )
         super().set_cache_hook(cache_hook)
 
-    def _identity(self) -> str:
-        """Digest of what determines an answer besides the request."""
-        try:
-            weights = self.fingerprint
-        except InputError:
-            weights = f"{self.model_name}@{self.revision}"
-        parts = [weights, self.masked and self.masked["digest"], str(getattr(self.model, "dtype", ""))]
-        return digest_of([*parts, self.peft, self.delta, self.add_bos_token, self.max_length])
-
 
 def choose_neurons(
     neurons: NeuronSet, stages: Stages, *, positions: str, random_control: int | None, count: int | None
@@ -210,9 +217,15 @@ def choose_neurons(
     """Return the neurons to deactivate: those at the positions, or a random control for them.
 
     Raises:
-        InputError: If a position is unknown or there are fewer neurons than ``count``.
+        InputError: If a position is unknown, no neuron is there, or there are fewer than ``count``.
     """
+    if count is not None and count < 1:
+        raise InputError("unusable count of neurons", found=count, expected="at least 1")
     chosen = neurons.at(stages, parse_positions(positions))
+    if len(chosen) == 0:
+        raise InputError(
+            f"nothing to deactivate at {positions}", found=neurons.by_position(stages), expected="a neuron there"
+        )
     if count is not None:
         chosen = chosen.strongest(count)
     if random_control is None:

@@ -10,12 +10,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.models.default_model import NAME as DEFAULT_MODEL
 from mwork_eval.resources import tasks_folder
 
 MODEL_NAME = "mwork-hf"
-_MASK_ARGUMENTS = ("neurons", "positions", "count", "random_control")
+_MASK_ARGUMENTS = (
+    "neurons",
+    "positions",
+    "count",
+    "random_control",
+    "understanding_layers",
+    "generation_layers",
+)
 _MODEL_CLASS = "mwork_eval.harness.model:MworkHF"
 
 
@@ -64,31 +72,41 @@ def _add_tasks(module: ModuleType) -> None:
     index_class.build = staticmethod(build_with_ours)
 
 
+def _check_task_data(module: ModuleType) -> None:
+    """Let lm-eval check our tasks' data when it resolves task names, which is before it loads a model."""
+    config: Any = module.EvaluatorConfig
+    resolve: Callable[..., Any] = config.process_tasks
+
+    def resolve_and_check(self: Any, metadata: dict[str, Any] | None = None) -> Any:
+        from mwork_eval.harness.data import locate, task_of
+
+        manager = resolve(self, metadata)
+        index = manager.task_index
+        entries = [index[name] for name in self.tasks if isinstance(name, str) and name in index]
+        names = {name for entry in entries for name in (entry.tags if entry.yaml_path is None else {entry.name})}
+        shipped = tasks_folder().resolve()
+        for name in sorted(names):
+            path, task = index[name].yaml_path, task_of(name)
+            if task is not None and path is not None and path.resolve().is_relative_to(shipped):
+                locate(*task, (self.metadata or {}).get("data"))
+        return manager
+
+    config.process_tasks = resolve_and_check
+
+
 def _report_errors_in_one_line(module: ModuleType) -> None:
-    """Let the lm_eval command check our tasks' data before a model loads, and end on bad input as `mwork` does."""
+    """Let the lm_eval command end on bad input as `mwork` does."""
     command: Any = module.Run
     execute: Callable[[Any], None] = command._execute
 
     def execute_or_exit(args: Any) -> None:
         try:
-            _check_task_data(args)
             execute(args)
         except InputError as error:
             print(f"Error: {error}", file=sys.stderr)
             sys.exit(error.exit_code)
 
     command._execute = staticmethod(execute_or_exit)
-
-
-def _check_task_data(args: Any) -> None:
-    from mwork_eval.harness.data import locate, task_of
-
-    named = getattr(args, "tasks", None) or []
-    names = named.split(",") if isinstance(named, str) else [n for part in named for n in str(part).split(",")]
-    source = (getattr(args, "metadata", None) or {}).get("data")
-    for name in names:
-        if (task := task_of(name)) is not None:
-            locate(*task, source)
 
 
 def _name_masked_results(module: ModuleType) -> None:
@@ -103,8 +121,12 @@ def _name_masked_results(module: ModuleType) -> None:
         if model_source == MODEL_NAME:
             if isinstance(model_args, str):  # empty arguments arrive as "", whatever they were
                 model_args = simple_parse_args_string(model_args)
-            masked = [f"{key}-{model_args[key]}" for key in _MASK_ARGUMENTS if key in model_args]
-            model_args = {"pretrained": "__".join([name_of(model_args) or DEFAULT_MODEL, *masked])}
+            mask = {key: model_args[key] for key in _MASK_ARGUMENTS if key in model_args}
+            name = name_of(model_args) or DEFAULT_MODEL
+            if mask:
+                # Short, because a file name has 255 bytes and paths of sets can be long.
+                name += f"__masked-{Path(str(mask.get('neurons'))).stem}-{digest_of(mask)[:8]}"
+            model_args = {"pretrained": name}
         log(self, model_source, model_args, *args, **options)
 
     tracker.log_experiment_args = log_with_mask
@@ -114,6 +136,7 @@ _EXTENSIONS: dict[str, Callable[[ModuleType], None]] = {
     "lm_eval.models": _register_model,
     "lm_eval.api.metrics": _register_metrics,
     "lm_eval.tasks._index": _add_tasks,
+    "lm_eval.config.evaluate_config": _check_task_data,
     "lm_eval._cli.run": _report_errors_in_one_line,
     "lm_eval.loggers.evaluation_tracker": _name_masked_results,
 }

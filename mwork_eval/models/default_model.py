@@ -5,6 +5,7 @@ import logging
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ def is_intact(folder: Path) -> bool:
             entry["mtime_ns"] = path.stat().st_mtime_ns
             touched = True
     if touched:
-        _write_manifest(folder, entries)
+        with suppress(OSError):  # a cache in a read-only place is hashed every time instead
+            _write_manifest(folder, entries)
     return True
 
 

@@ -32,5 +32,5 @@ def check_fit(neurons: NeuronSet, shape: ModelShape, fingerprint: str, model_nam
             f"the neuron set was made for other weights ({origin}) than {model_name} has",
             found=f"fingerprint {made_for}",
             expected=fingerprint,
-            hint="detect neurons in this model, or accept it with force=True (--force)",
+            hint="detect neurons in this model, or accept it with force=True (--force), as for a float16 load",
         )

@@ -50,6 +50,18 @@ def has_native_bfloat16() -> bool:
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
 
 
+def check_dtype(name: str | None) -> str | None:
+    """Return the name of a dtype if there is such a floating-point dtype.
+
+    Raises:
+        InputError: If there is not.
+    """
+    known = getattr(torch, name or "", None)
+    if name not in (None, "auto") and not (isinstance(known, torch.dtype) and known.is_floating_point):
+        raise InputError("unknown dtype", found=name, expected="float32, bfloat16, float16 or auto")
+    return name
+
+
 def find_device(asked: str | None = None, *, fall_back: bool = False) -> torch.device:
     """Return the device to use: the one asked for, else the first accelerator, else the CPU.
 
@@ -96,7 +108,7 @@ def load_model(
         InputError: If the model cannot be found or read.
     """
     target = find_device(device)
-    chosen = default_dtype(target) if dtype is None else dtype
+    chosen = default_dtype(target) if check_dtype(dtype) is None else dtype
     path = resolve_name(name)
     extra: dict[str, Any] = {"revision": revision} if revision else {}
     try:

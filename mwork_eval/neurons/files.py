@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def load_neuron_set(path: Path) -> NeuronSet:
     Raises:
         InputError: If the file is missing, damaged, of another format or of a newer version.
     """
-    metadata, arrays = read_mwork_file(path, FORMAT, VERSION)
+    metadata, arrays = read_mwork_file(path, FORMAT, VERSION, {"shape", "digest", "about"})
     indices = {}
     for name, array in arrays.items():
         match = _NAME.fullmatch(name)
@@ -61,8 +62,10 @@ def load_neuron_set(path: Path) -> NeuronSet:
     return neurons
 
 
-def read_mwork_file(path: Path, file_format: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read a safetensors file whose metadata key ``mwork`` names its format and version.
+def read_mwork_file(
+    path: Path, file_format: str, version: int, entries: Set[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read a safetensors file whose metadata key ``mwork`` names its format and version and has certain entries.
 
     Returns:
         The metadata, and the arrays by name.
@@ -94,4 +97,6 @@ def read_mwork_file(path: Path, file_format: str, version: int) -> tuple[dict[st
             expected=version,
             hint="a newer mwork-eval may read it",
         )
+    if missing := entries - set(metadata):
+        raise InputError(f"{path} is damaged", found=f"no {', '.join(sorted(missing))} in its metadata")
     return metadata, arrays

@@ -1,7 +1,7 @@
 """The neuron set: which neurons of a model belong together, with set algebra and counts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -70,7 +70,7 @@ class NeuronSet:
 
     def __len__(self) -> int:
         """Number of neurons, each feed-forward switch counted once even if gate, up and down name it."""
-        return sum(len(members) for _, _, members in self._switches())
+        return sum(len(members) for _, _, members in self.switches())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NeuronSet):
@@ -98,6 +98,9 @@ class NeuronSet:
     def _combine(self, other: "NeuronSet", operation: Any) -> "NeuronSet":
         if self.shape != other.shape:
             raise InputError("two neuron sets of different models", found=f"{self.shape} and {other.shape}")
+        mine, theirs = self.about.get("fingerprint"), other.about.get("fingerprint")
+        if mine and theirs and mine != theirs:
+            raise InputError("two neuron sets of different weights", found=f"fingerprints {mine} and {theirs}")
         nothing = np.empty(0, np.int32)
         places = sorted({*self.indices, *other.indices})
         combined = {
@@ -116,30 +119,32 @@ class NeuronSet:
         return replace(self, indices=kept)
 
     def strongest(self, count: int) -> "NeuronSet":
-        """Return ``count`` neurons: each layer and structure gives up its lowest scores in proportion.
+        """Return ``count`` neurons, the highest scores of each layer and structure.
 
-        Scores of different structures have different units, so neurons are compared by their relative rank
-        within their layer and structure.
+        Scores of different structures have different units, so the structures share the count in proportion to
+        their numbers, then the layers of a structure do (largest remainder), and each gives its first neurons.
 
         Raises:
             InputError: If the set has fewer neurons.
         """
         if count > len(self):
             raise InputError("not enough neurons in the set", found=len(self), expected=f"at least {count}")
-        ranked = sorted(
-            ((rank + 0.5) / len(members), layer, structure, member)
-            for layer, structure, members in self._switches()
-            for rank, member in enumerate(members)
-        )[:count]
-        kept: dict[Place, list[int]] = {}
-        for _, layer, structure, member in ranked:
-            kept.setdefault((layer, structure), []).append(member)
-        return replace(self, indices={place: np.array(members, np.int32) for place, members in kept.items()})
+        by_structure: dict[str, dict[int, list[int]]] = {}
+        for layer, structure, members in self.switches():
+            by_structure.setdefault(structure, {})[layer] = members
+        names = sorted(by_structure)
+        sizes = [sum(map(len, by_structure[name].values())) for name in names]
+        kept: dict[Place, Indices] = {}
+        for name, share in zip(names, apportion(count, sizes), strict=True):
+            layers = by_structure[name]
+            for layer, n in zip(layers, apportion(share, [len(m) for m in layers.values()]), strict=True):
+                kept[layer, name] = np.array(layers[layer][:n], np.int32)
+        return replace(self, indices=kept)
 
     def by_layer(self) -> list[int]:
         """Return the number of neurons per layer."""
         counts: Counter[int] = Counter()
-        for layer, _, members in self._switches():
+        for layer, _, members in self.switches():
             counts[layer] += len(members)
         return [counts[layer] for layer in range(self.shape.layers)]
 
@@ -153,11 +158,11 @@ class NeuronSet:
     def by_position(self, stages: Stages) -> dict[str, int]:
         """Return the number of neurons per position, zero included."""
         counts = {"under": 0, "s-attn": 0, "s-ffn": 0, "gen": 0}
-        for layer, structure, members in self._switches():
+        for layer, structure, members in self.switches():
             counts[stages.position(layer, structure)] += len(members)
         return counts
 
-    def _switches(self) -> Iterator[tuple[int, str, list[int]]]:
+    def switches(self) -> Iterator[tuple[int, str, list[int]]]:
         """Yield (layer, structure, members) with gate, up and down of a layer merged into one `up`."""
         for layer in range(self.shape.layers):
             merged: dict[int, None] = {}
@@ -168,3 +173,18 @@ class NeuronSet:
                     yield layer, structure, array.tolist()
             if merged:
                 yield layer, "up", list(merged)
+
+
+def apportion(count: int, sizes: Sequence[int]) -> list[int]:
+    """Divide ``count`` among groups in proportion to their sizes, by largest remainder.
+
+    Equal remainders are served in an order that is spread over the groups (multiples of the golden ratio), so that
+    the first groups, the lower layers, are not preferred.
+    """
+    total = sum(sizes)
+    shares = [count * size // total for size in sizes] if total else [0] * len(sizes)
+    remainders = [count * size % total if total else 0 for size in sizes]
+    order = sorted(range(len(sizes)), key=lambda group: (-remainders[group], group * 0.6180339887498949 % 1))
+    for group in order[: count - sum(shares)]:
+        shares[group] += 1
+    return shares

@@ -1,6 +1,6 @@
 """Random controls: as many neurons, at the same positions, that are not in the set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -18,7 +18,6 @@ def draw_random_control(
     *,
     excluded: NeuronSet,
     seed: int,
-    structures: Sequence[str] = DEFAULT_STRUCTURES,
 ) -> NeuronSet:
     """Draw ``counts[position]`` neurons at each position, uniformly from those not in ``excluded``.
 
@@ -27,12 +26,16 @@ def draw_random_control(
         stages: Where the positions lie.
         counts: Number of neurons wanted per position.
         excluded: The language's whole set, so that the control shares no neuron with it.
-        seed: Seed of the draw; the same arguments give the same neurons on every machine.
-        structures: The structures to draw from.
+        seed: Seed of the draw, not negative; the same arguments give the same neurons on every machine. Neurons
+            are drawn from the structures that ``excluded`` has.
 
     Raises:
-        InputError: If a position has too few neurons left.
+        InputError: If a position has too few neurons left, or the seed is negative.
     """
+    if seed < 0:
+        raise InputError("unusable seed of a random control", found=seed, expected="0 or more")
+    taken = {(layer, structure): set(members) for layer, structure, members in excluded.switches()}
+    structures = sorted({structure for _, structure in taken}) or DEFAULT_STRUCTURES
     generator = np.random.default_rng(seed)
     drawn: dict[Place, list[int]] = {}
     for position, count in counts.items():
@@ -40,9 +43,9 @@ def draw_random_control(
         for layer in range(shape.layers):
             for structure in structures:
                 if stages.position(layer, structure) == position:
-                    taken = set(excluded.indices.get((layer, structure), np.empty(0, np.int32)).tolist())
-                    members = (n for n in range(shape.sizes[layer][structure]) if n not in taken)
-                    candidates.extend((layer, structure, n) for n in members)
+                    here = taken.get((layer, structure), set())
+                    free = (n for n in range(shape.sizes[layer][structure]) if n not in here)
+                    candidates.extend((layer, structure, n) for n in free)
         if count > len(candidates):
             raise InputError(
                 f"too few neurons for a random control at {position}",

@@ -8,7 +8,18 @@ from mwork_eval.neurons.stages import Stages
 from mwork_eval.neurons.structures import STRUCTURES
 
 _STAGES = {"under": "understanding", "s-ffn": "task-solving", "gen": "generation"}
-_ABOUT = ("language", "model", "fingerprint", "method", "selection", "specific", "corpus", "documents", "tokens")
+_ABOUT = (
+    "language",
+    "model",
+    "fingerprint",
+    "method",
+    "dtype",
+    "selection",
+    "subtracted",
+    "corpus",
+    "documents",
+    "tokens",
+)
 
 
 def print_neuron_set(name: str, neurons: NeuronSet, stages: Stages, console: Console) -> None:

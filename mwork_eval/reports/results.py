@@ -78,11 +78,8 @@ class Results:
     manifest: Mapping[str, Any]
     tables: tuple[DeltaTable, ...]
     cells: tuple[CellRow, ...]
-
-    @property
-    def unfinished(self) -> int:
-        """Number of cells that are planned and not computed."""
-        return sum(row.score is None for row in self.cells)
+    unfinished: int
+    """Number of cells that are planned and not computed; rows can share one."""
 
 
 def read_results(folder: Path) -> Results:
@@ -106,7 +103,8 @@ def read_results(folder: Path) -> Results:
         for (preset, task), entries in groups.items()
         if (table := _table(presets[preset], families[task], entries, scores)) is not None
     ]
-    return Results(manifest, tuple(tables), tuple(_cell_rows(manifest["cells"], scores)))
+    unfinished = sum(score is None for score in scores.values())
+    return Results(manifest, tuple(tables), tuple(_cell_rows(manifest["cells"], scores)), unfinished)
 
 
 def _table(
@@ -165,7 +163,7 @@ def _cell_rows(entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskSc
     }
     rows = []
     for entry in entries:
-        score = scores[entry["identity"]]
+        score, first = scores[entry["identity"]], baseline[entry["task"], entry["language"]]
         rows.append(
             CellRow(
                 preset=entry["preset"],
@@ -175,12 +173,12 @@ def _cell_rows(entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskSc
                 task=entry["task"],
                 language=entry["language"],
                 documents=None if score is None else len(score.documents),
-                score=_scaled(score),
-                baseline=_scaled(baseline[entry["task"], entry["language"]]),
+                score=_scaled(score, first),
+                baseline=_scaled(first, first),
             )
         )
     return rows
 
 
-def _scaled(score: TaskScore | None) -> float | None:
-    return None if score is None else Scale.of(score.metric).factor * score.score
+def _scaled(score: TaskScore | None, baseline: TaskScore | None) -> float | None:
+    return None if score is None else Scale.of(baseline or score).factor * score.score

@@ -8,7 +8,7 @@ from rich.table import Table
 from mwork_eval.reports import wording
 from mwork_eval.reports.results import Results
 
-_TABLE_WIDTH = 112
+_TABLE_WIDTH = 120
 
 
 def print_results(results: Results, console: Console) -> None:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from mwork_eval.ablation.presets import load_presets
 from mwork_eval.cli.main import main
+from mwork_eval.resources import embedded_folder
 
 
 def mwork(*arguments: object, code: int = 0):
@@ -77,6 +78,48 @@ def test_a_matrix_from_start_to_report_and_again(tiny_llama, detected, tmp_path)
     assert "∆n-Eng" in mwork("report", tmp_path).output
 
 
+def test_a_second_preset_joins_the_first(tiny_llama, detected, tmp_path):
+    ablate(tiny_llama, detected, tmp_path)
+    output = ablate(tiny_llama, detected, tmp_path, "--preset", "knowledge", "--preset", "existence").output
+    assert "existence (Table 1" in output
+    assert "knowledge (Table 4" in output
+    mwork(
+        "ablate", "--model", tiny_llama, "--neurons", detected, "--preset", "generation", "--tasks", "bpb",
+        "--languages", "en,zh", "--data", "embedded", "--limit", "1", "--device", "cpu", "--out", tmp_path,
+    )  # fmt: skip
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {table["preset"] for table in report["tables"]} == {"existence", "knowledge", "generation"}
+
+
+def test_results_of_two_models_do_not_mix(tiny_llama, tiny_qwen2, detected, tmp_path):
+    ablate(tiny_llama, detected, tmp_path)
+    mwork(
+        "detect", "--model", tiny_qwen2, "--languages", "en,zh,es", "--fraction", "0.4",
+        "--max-docs", "4", "--max-tokens", "32", "--device", "cpu", "--out", tmp_path / "qwen",
+    )  # fmt: skip
+    assert "holds results of another model" in ablate(tiny_qwen2, tmp_path / "qwen", tmp_path, code=2).output
+
+
+def test_a_corrected_answer_is_scored_again(tiny_llama, detected, tmp_path):
+    data = tmp_path / "data" / "xcsqa"
+    data.mkdir(parents=True)
+    for code in ("en", "zh", "es"):
+        lines = (embedded_folder() / "xcsqa" / f"{code}.jsonl").read_text(encoding="utf-8").splitlines()[:2]
+        (data / f"{code}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def run():
+        return mwork(
+            "ablate", "--model", tiny_llama, "--neurons", detected, "--preset", "existence", "--tasks", "xcsqa",
+            "--languages", "en,zh,es", "--data", data.parent, "--device", "cpu", "--out", tmp_path / "o",
+        ).output  # fmt: skip
+
+    assert "15 cells, 15 to compute" in run()
+    assert "15 cells, 0 to compute" in run()
+    zh = (data / "zh.jsonl").read_text(encoding="utf-8")
+    (data / "zh.jsonl").write_text(zh.replace('"answerKey": "C"', '"answerKey": "D"'), encoding="utf-8")
+    assert "15 cells, 4 to compute" in run()
+
+
 def test_ctrl_c_keeps_what_is_finished(tiny_llama, detected, tmp_path, monkeypatch):
     from mwork_eval.ablation import matrix
 
@@ -136,6 +179,8 @@ def test_run_does_it_all_from_a_yaml_file(tiny_llama, tmp_path):
         (["select", "nowhere", "--out", "o"], "has no scores"),
         (["report", "nowhere"], "holds no ablation results"),
         (["run", "--preset", "thinking"], "unknown preset; found 'thinking'"),
+        (["run", "--languages", "en,zh", "--corpus", "en=embedded"], "--corpus and --languages differ"),
+        (["run", "--corpus", "zh=embedded"], "expected en and at least one other"),
         (["run", "--languages", "zh,es"], "expected en and at least one other"),
         (["run", "--config", "nowhere.yaml"], "cannot read nowhere.yaml"),
         (["run", "--data", "/no/such/data"], "/no/such/data"),

@@ -35,9 +35,9 @@ def test_a_shipped_set_is_what_detection_gives(model):
     tables = [score_language(model.layout, "gemma3-270m", sample) for sample in samples]
     found = select_specific(tables, Selection(fraction=0.005))["de"]
     shipped = find_neurons("gemma3-270m/de")
-    assert found.digest == shipped.digest
-    ours = {key: value for key, value in found.about.items() if key != "detected_languages"}
-    assert ours.items() <= dict(shipped.about).items()
+    # The order of neurons with nearly equal scores, and the version, may differ; the neurons may not.
+    assert found == shipped
+    assert {**found.about, "mwork_eval": ""} == {**shipped.about, "mwork_eval": ""}
 
 
 @pytest.mark.parametrize("code", ["de", "es", "fr", "ru", "zh"])

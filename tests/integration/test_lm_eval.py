@@ -37,7 +37,7 @@ def neurons(tiny_llama, tmp_path_factory) -> Path:
             for layer in range(layout.shape.layers)
             for structure in ("q", "v", "up")
         }
-        about = {"model": "tiny-llama", "fingerprint": fingerprint_of(layout), "language": code}
+        about = {"model": "tiny-llama", "fingerprint": fingerprint_of(layout.model), "language": code}
         save_neuron_set(NeuronSet(layout.shape, indices, about), folder / f"{code}.safetensors")
     return folder
 
@@ -80,7 +80,7 @@ def test_the_command_of_the_readme(tiny_llama, neurons, tmp_path):
     folders = sorted(tmp_path.iterdir())
     assert len(folders) == 2
     baseline, masked = (json.loads(next(folder.glob("results_*.json")).read_text()) for folder in folders)
-    assert "neurons" in folders[1].name
+    assert "__masked-zh-" in folders[1].name
     assert baseline["config"]["mwork"]["masked"] is None
     what = masked["config"]["mwork"]["masked"]
     assert what["positions"] == "under+gen"
@@ -91,11 +91,11 @@ def test_the_command_of_the_readme(tiny_llama, neurons, tmp_path):
     assert baseline["results"]["bpb_zh"] != masked["results"]["bpb_zh"]
 
 
-def test_missing_data_fails_before_the_model_loads(tmp_path):
+@pytest.mark.parametrize("tasks", ["xquad_zh,bpb_zh", "mwork_zh"])
+def test_missing_data_fails_before_the_model_loads(tmp_path, tasks):
     run = lm_eval(
-        "--model", "mwork-hf", "--model_args", "pretrained=/no/such/model", "--tasks", "xquad_zh,bpb_zh",
-        MWORK_DATA=str(tmp_path),
-    )  # fmt: skip
+        "--model", "mwork-hf", "--model_args", "pretrained=/no/such/model", "--tasks", tasks, MWORK_DATA=str(tmp_path)
+    )
     assert run.returncode == 2
     assert "Traceback" not in run.stderr
     assert f"{tmp_path}" in run.stderr.splitlines()[-1]
@@ -163,6 +163,25 @@ def test_bad_arguments_are_found_before_the_model_loads(neurons):
         MworkHF("/no/such/model", neurons=f"{neurons}/fr")
     with pytest.raises(InputError, match="cannot be loaded"):
         MworkHF("/no/such/model")
+    with pytest.raises(InputError, match="found no neurons= argument"):
+        MworkHF("/no/such/model", random_control=3)
+    with pytest.raises(InputError, match="unknown dtype"):
+        MworkHF("/no/such/model", dtype="float23")
+
+
+def test_a_mask_that_masks_nothing_is_an_error(tiny_llama, neurons):
+    def load(reference="zh", **arguments):
+        return MworkHF(str(tiny_llama), device="cpu", neurons=f"{neurons}/{reference}", **arguments)
+
+    with pytest.raises(InputError, match="nothing to deactivate"):
+        load("zh-zh")
+    with pytest.raises(InputError, match="nothing to deactivate at gen"):
+        load(positions="gen", generation_layers=0)
+    for count in (0, -3):
+        with pytest.raises(InputError, match="unusable count"):
+            load(count=count)
+    with pytest.raises(InputError, match="unusable seed"):
+        load(random_control=-1)
 
 
 def test_the_cache_never_mixes_masks(tiny_llama, neurons, tmp_path):
@@ -186,11 +205,26 @@ def test_arguments_of_hf_still_work(tiny_llama):
 
 def test_a_peft_adapter_is_merged_before_masking(tiny_llama, neurons, tmp_path):
     peft = pytest.importorskip("peft", reason="peft is optional")
+    model = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama)
+    base = peft.get_peft_model(model, peft.LoraConfig(target_modules=["q_proj"], init_lora_weights=False))
+    base.save_pretrained(tmp_path)
+    model = MworkHF(str(tiny_llama), device="cpu", peft=str(tmp_path), neurons=f"{neurons}/zh", force=True)
+    merged = model.layout.weight(0, "q")
+    assert not any("lora" in name for name, _ in model.model.named_modules())
+    assert not merged[:5].any()
+    assert not torch.equal(merged[5:], base.get_base_model().model.layers[0].self_attn.q_proj.base_layer.weight[5:])
+
+
+def test_an_adapter_is_left_alone_without_a_mask(tiny_llama, tmp_path):
+    peft = pytest.importorskip("peft", reason="peft is optional")
     base = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama)
     adapted = peft.get_peft_model(base, peft.LoraConfig(target_modules=["q_proj"], init_lora_weights=False))
     adapted.save_pretrained(tmp_path)
-    model = MworkHF(str(tiny_llama), device="cpu", peft=str(tmp_path), neurons=f"{neurons}/zh", force=True)
-    assert not model.layout.weight(0, "q")[:5].any()
+    scores = [
+        evaluate(name, ["bpb_zh"], use_cache=str(tmp_path / name), pretrained=str(tiny_llama), peft=str(tmp_path))[0]
+        for name in ("hf", "mwork-hf")
+    ]
+    assert scores[0] == scores[1]
 
 
 def test_a_model_object_can_be_masked(neurons, tiny_llama):

@@ -62,6 +62,7 @@ def test_every_setting_deactivates_the_same_number():
         by_name.setdefault(mask.setting.name, []).append(mask)
     assert [mask.seed for mask in by_name["R under"]] == [1, 2, 3]
     assert by_name["LS gen"][0].neurons == make(v7=[1], up7=[3, 4])
+    assert by_name["LS s-attn + s-ffn"][0].neurons == make(q3=[4], up3=[0, 1])
     for mask in by_name["R under"]:
         assert mask.neurons.by_position(STAGES) == {"under": 3, "s-attn": 0, "s-ffn": 0, "gen": 0}
         assert len(mask.neurons & ZH) == 0
@@ -88,15 +89,15 @@ def test_cells_of_a_matrix():
 
 def test_options_name_what_a_benchmark_lacks(caplog):
     preset = (find_preset("understanding"),)
-    families = MatrixOptions(preset, ("xquad", "bpb"), ("en", "fr", "zh")).families()
+    families = MatrixOptions(preset, ("xquad", "bpb"), ("en", "fr", "zh")).families(*preset)
     assert families[0] == TaskFamily("xquad", ("en", "zh"), ("fr",))
     assert families[1] == TaskFamily("bpb", ("en", "fr", "zh"))
     assert "xquad has no ('fr',)" in caplog.text
-    assert MatrixOptions(preset, (), ("en", "zh")).families()[0].name == "xquad"
+    assert MatrixOptions(preset, (), ("en", "zh")).families(*preset)[0].name == "xquad"
     with pytest.raises(InputError, match="expected en and at least one other"):
-        MatrixOptions(preset, (), ("zh", "es")).families()
+        MatrixOptions(preset, (), ("zh", "es")).families(*preset)
     with pytest.raises(InputError, match="xquad has none of the languages"):
-        MatrixOptions(preset, ("xquad",), ("en", "fr")).families()
+        MatrixOptions(preset, ("xquad",), ("en", "fr")).families(*preset)
 
 
 def test_deltas_by_hand():
@@ -126,6 +127,13 @@ def test_bits_per_byte_turn_the_sign():
     assert delta.delta.value == pytest.approx(1.0)
     # every document lost exactly one bit per byte, so no resample can differ
     assert delta.delta.low == delta.delta.high == pytest.approx(1.0)
+
+
+def test_scores_that_are_no_shares_are_left_as_they_are():
+    percent = TaskScore("chrf,none", True, ((40.0, 1.0), (60.0, 1.0)), {})
+    calculator = DeltaCalculator({"en": percent, "zh": percent})
+    assert calculator.baseline == {"en": 50, "zh": 50}
+    assert calculator.scale.unit == "units"
 
 
 def test_random_controls_keep_their_spread():
@@ -173,6 +181,8 @@ def test_a_cell_survives_the_disk(tmp_path):
 
 def manifest_of(cells):
     return {
+        "format": "mwork-ablation",
+        "version": 1,
         "model": "tiny <b>",
         "fingerprint": "f",
         "stages": {"layers": 4, "understanding": 1, "generation": 1},
@@ -261,9 +271,10 @@ def test_the_report_formats_show_the_same_numbers(results):
 def test_a_folder_without_results(tmp_path):
     with pytest.raises(InputError, match="holds no ablation results"):
         load_manifest(tmp_path)
-    (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(InputError, match="damaged"):
-        load_manifest(tmp_path)
+    for text, message in (("{", "damaged"), ("{}", "another kind")):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(InputError, match=message):
+            load_manifest(tmp_path)
 
 
 def test_the_shape_of_the_example_sets():

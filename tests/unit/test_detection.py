@@ -85,12 +85,13 @@ def test_selection_by_threshold_and_top_k():
 
 
 def test_specific_to_a_language():
-    tables = [table("en", 1), table("zh", 2), table("es", 3)]
+    tables = [table(code, i, corpus={"name": f"corpus of {code}"}) for i, code in enumerate(("en", "zh", "es"))]
     rule = Selection(fraction=0.5)
     detected = {t.about["language"]: select(t, rule) for t in tables}
     english = select_specific(tables, rule)
     assert set(english) == {"zh", "es"}
     assert english["zh"] == detected["zh"] - detected["en"]
+    assert english["zh"].about["subtracted"] == {"en": {"name": "corpus of en"}}
     common = select_specific(tables, Selection(fraction=0.5, specific="common"))
     assert common["en"] == detected["en"] - (detected["en"] & detected["zh"] & detected["es"])
     assert select_specific(tables, Selection(fraction=0.5, specific="none"))["zh"] == detected["zh"]
@@ -109,6 +110,8 @@ def test_selection_errors():
     for bad in ({}, {"fraction": 0.1, "top_k": 3}, {"fraction": 0.0}, {"top_k": 0}, {"threshold": {"q": 1.0}}):
         with pytest.raises(InputError):
             Selection(**bad)
+    with pytest.raises(InputError, match="nothing selected; found no neuron of zh"):
+        select_specific([table("zh")], Selection(threshold={"q": 9.0}, structures=("q",), specific="none"))
     with pytest.raises(InputError, match="unknown --specific"):
         Selection(fraction=0.1, specific="german")
 

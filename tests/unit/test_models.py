@@ -50,26 +50,36 @@ def test_quantised_weights_are_refused():
         Layout.of(model)
 
 
-def test_the_fingerprint_is_of_the_weights_not_of_their_dtype(layout, family):
-    found = fingerprint_of(layout)
-    assert found == fingerprint_of(Layout.of(make_model(family)))
-    assert found == fingerprint_of(Layout.of(make_model(family).to(torch.bfloat16)))
-    assert found != fingerprint_of(Layout.of(make_model(family, seed=1)))
+def test_the_fingerprint_is_of_the_weights_not_of_their_dtype(family):
+    found = fingerprint_of(make_model(family))
+    assert found == fingerprint_of(make_model(family))
+    assert found == fingerprint_of(make_model(family).to(torch.bfloat16))
+    assert found != fingerprint_of(make_model(family, seed=1))
+    other = make_model(family)
+    other.get_output_embeddings().weight.data.mul_(1.5)
+    assert found != fingerprint_of(other)
+
+
+def test_offloaded_weights_have_no_fingerprint():
+    model = make_model("llama")
+    model.model.norm.weight = torch.nn.Parameter(model.model.norm.weight.to("meta"))
+    with pytest.raises(InputError, match="found offloaded weights"):
+        fingerprint_of(model)
 
 
 def test_a_set_must_fit_the_model():
     llama, qwen = Layout.of(make_model("llama")), Layout.of(make_model("qwen2"))
     neurons = NeuronSet(
-        llama.shape, {(0, "q"): np.array([1])}, {"model": "llama-A", "fingerprint": fingerprint_of(llama)}
+        llama.shape, {(0, "q"): np.array([1])}, {"model": "llama-A", "fingerprint": fingerprint_of(llama.model)}
     )
-    check_fit(neurons, llama.shape, fingerprint_of(llama), "llama-A")
+    check_fit(neurons, llama.shape, fingerprint_of(llama.model), "llama-A")
     with pytest.raises(InputError, match=r"made for llama-A and does not fit qwen-B; found llama.*; expected qwen2"):
-        check_fit(neurons, qwen.shape, fingerprint_of(qwen), "qwen-B")
+        check_fit(neurons, qwen.shape, fingerprint_of(qwen.model), "qwen-B")
     with pytest.raises(InputError, match=r"other weights \(llama-A\) than llama-C"):
         check_fit(neurons, llama.shape, "another", "llama-C")
     check_fit(neurons, llama.shape, "another", "llama-C", force=True)
     with pytest.raises(InputError, match="does not fit"):
-        check_fit(neurons, qwen.shape, fingerprint_of(qwen), "qwen-B", force=True)
+        check_fit(neurons, qwen.shape, fingerprint_of(qwen.model), "qwen-B", force=True)
 
 
 def test_a_local_model_is_loaded(tiny_llama):
@@ -93,6 +103,11 @@ def test_devices(monkeypatch):
     assert find_device() == torch.device("cuda")
     assert find_device("cuda:1") == torch.device("cuda:1")
     assert find_device("cpu") == torch.device("cpu")
+
+
+def test_unknown_dtypes(tiny_llama):
+    with pytest.raises(InputError, match="unknown dtype; found float23"):
+        load_model(str(tiny_llama), device="cpu", dtype="float23")
 
 
 def test_models_that_cannot_be_loaded(tmp_path):
@@ -157,6 +172,18 @@ def test_a_touched_file_with_the_same_bytes_is_trusted(cache):
     assert conversions(cache) == 1
     manifest = json.loads((cache / "mwork-manifest.json").read_text())
     assert manifest["files"]["config.json"]["mtime_ns"] == (cache / "config.json").stat().st_mtime_ns
+
+
+def test_a_touched_file_in_a_read_only_cache_is_trusted(cache, monkeypatch):
+    default_model.ensure()
+    (cache / "config.json").write_text("{}")
+
+    def read_only(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(default_model, "_write_manifest", read_only)
+    assert default_model.ensure() == cache
+    assert conversions(cache) == 1
 
 
 def test_a_conversion_that_fails_leaves_nothing(cache, monkeypatch):

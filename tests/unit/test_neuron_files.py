@@ -95,6 +95,12 @@ def test_changed_neurons_are_noticed(folder):
         load_neuron_set(folder / "zh.safetensors")
 
 
+def test_missing_metadata_is_one_clear_error(folder):
+    rewrite(folder / "zh.safetensors", lambda m: {k: v for k, v in m.items() if k != "shape"})
+    with pytest.raises(InputError, match="found no shape in its metadata"):
+        load_neuron_set(folder / "zh.safetensors")
+
+
 @pytest.mark.parametrize(
     "arrays",
     [

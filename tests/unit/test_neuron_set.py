@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mwork_eval.errors import InputError
-from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.neuron_set import NeuronSet, apportion
 from mwork_eval.neurons.random_control import draw_random_control
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.stages import POSITIONS, Stages, parse_positions
@@ -57,13 +57,31 @@ def test_positions():
     assert neurons.at(STAGES, POSITIONS) == neurons
 
 
-def test_strongest_keeps_the_first_of_each_place_in_proportion():
+def test_strongest_shares_the_count_in_proportion_and_keeps_the_first_of_each_place():
     neurons = make(q0=[5, 1, 3, 2], up2=[9, 8, 7, 6], v3=[0, 1])
     assert neurons.strongest(5) == make(q0=[5, 1], up2=[9, 8], v3=[0])
+    # as in real sets: few attention neurons, never more than one a layer, among many of the feed-forward
+    sparse = make(q0=[1], q2=[2], q4=[3], q6=[4], **{f"up{layer}": [7, 6, 5, 4, 3, 2] for layer in range(8)})
+    kept = sparse.strongest(13)
+    assert kept.by_structure() == {"q": 1, "up": 12}
+    assert max(kept.by_layer()) <= 3
+    assert all(kept.indices[layer, "up"].tolist() in ([7], [7, 6]) for layer in range(8))
     assert neurons.strongest(len(neurons)) == neurons
     assert len(neurons.strongest(0)) == 0
     with pytest.raises(InputError, match="found 10; expected at least 11"):
         neurons.strongest(11)
+
+
+def test_apportioning():
+    assert apportion(10, [3, 3, 3]) in ([4, 3, 3], [3, 4, 3], [3, 3, 4])
+    assert apportion(5, [0, 10, 0]) == [0, 5, 0]
+    assert apportion(0, [1, 2]) == [0, 0]
+    for count in range(31):
+        shares = apportion(count, [1] * 30)
+        assert sum(shares) == count
+        assert max(shares) <= 1
+    # equal remainders are not all served at the front
+    assert 2 <= sum(apportion(6, [1] * 30)[:15]) <= 4
 
 
 @pytest.mark.parametrize(
@@ -87,6 +105,12 @@ def test_sets_of_different_models_do_not_combine():
         make(q0=[1]) | other
 
 
+def test_sets_of_different_weights_do_not_combine():
+    left, right = make(q0=[1]).described(fingerprint="a"), make(q0=[1]).described(fingerprint="b")
+    with pytest.raises(InputError, match="different weights"):
+        left - right
+
+
 def test_random_control_has_the_counts_and_none_of_the_set():
     neurons = make(q0=[1, 2], up1=[2], up3=[0, 1, 2], q7=[3])
     counts = neurons.by_position(STAGES)
@@ -95,8 +119,17 @@ def test_random_control_has_the_counts_and_none_of_the_set():
     assert len(control & neurons) == 0
     assert control == draw_random_control(SHAPE, STAGES, counts, excluded=neurons, seed=1)
     assert control != draw_random_control(SHAPE, STAGES, counts, excluded=neurons, seed=2)
+    with pytest.raises(InputError, match="unusable seed"):
+        draw_random_control(SHAPE, STAGES, counts, excluded=neurons, seed=-1)
     with pytest.raises(InputError, match="too few neurons"):
         draw_random_control(SHAPE, STAGES, {"gen": 1000}, excluded=neurons, seed=1)
+
+
+def test_random_control_draws_from_the_sets_structures_and_never_its_switches():
+    neurons = make(down0=list(range(11)), o0=[1])
+    control = draw_random_control(SHAPE, STAGES, {"under": 12 + 1}, excluded=neurons, seed=0)
+    assert set(control.by_structure()) == {"o", "up"}
+    assert set(control.indices.get((0, "up"), np.empty(0)).tolist()) <= {11}
 
 
 def test_random_control_draws_uniformly():

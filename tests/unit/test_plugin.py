@@ -76,15 +76,26 @@ def test_a_release_with_discovery_registers_the_model_itself(monkeypatch):
     [
         ("mwork-hf", "", "gemma3-270m"),
         ("mwork-hf", {"pretrained": "a/b"}, "a/b"),
-        ("mwork-hf", {"pretrained": "a/b", "neurons": "x/zh", "count": 5}, "a/b__neurons-x/zh__count-5"),
-        ("mwork-hf", "pretrained=a/b,neurons=x/zh", "a/b__neurons-x/zh"),
-        ("hf", {"pretrained": "a/b"}, "a/b"),
+        ("hf", {"pretrained": "a/b", "neurons": "x"}, "a/b"),
     ],
 )
-def test_results_folders_tell_masks_apart(source, arguments, name):
+def test_results_folders_are_named_after_the_model(source, arguments, name):
+    assert folder_name(source, arguments) == name
+
+
+def folder_name(source, arguments) -> str:
     tracker = GeneralConfigTracker()
     tracker.log_experiment_args(source, arguments, None, None, False)
-    assert tracker.model_name == name
+    return tracker.model_name
+
+
+def test_results_folders_tell_masks_apart():
+    masks = ["neurons=x/zh", "neurons=y/zh", "neurons=x/zh,count=5", "neurons=x/zh,understanding_layers=3"]
+    names = [folder_name("mwork-hf", f"pretrained=a/b,{mask}") for mask in masks]
+    assert all(name.startswith("a/b__masked-zh-") for name in names)
+    assert len(set(names)) == len(masks)
+    long = folder_name("mwork-hf", {"pretrained": "m", "neurons": "/".join(["folder" * 10] * 9) + "/zh.safetensors"})
+    assert len(long) < 40
 
 
 @pytest.mark.parametrize("name", ["mwork_acc", "mwork_exact_match", "mwork_f1", "mwork_rougeL", "mwork_chrf"])

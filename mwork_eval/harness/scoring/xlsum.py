@@ -4,13 +4,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics.chrf import CHRF
-
 from mwork_eval.harness.scoring.text import summary_words
 
 _ROUGE = ("rouge1", "rouge2", "rougeL")
-_CHRF = CHRF()
 
 
 class WordTokenizer:
@@ -45,10 +41,20 @@ def score(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     rouge = _rouge_scorer(doc["language"]).score(doc["summary"], summary)
     return {
         **{name: float(rouge[name].fmeasure) for name in _ROUGE},
-        "chrf": float(_CHRF.sentence_score(summary, [doc["summary"]]).score) / 100,
+        "chrf": float(_chrf().sentence_score(summary, [doc["summary"]]).score) / 100,
     }
+
+
+# Both imported late: every import of lm-eval registers our metrics, and must not pay for nltk and others.
+@cache
+def _chrf() -> Any:
+    from sacrebleu.metrics.chrf import CHRF
+
+    return CHRF()
 
 
 @cache
 def _rouge_scorer(language: str) -> Any:
+    from rouge_score.rouge_scorer import RougeScorer
+
     return RougeScorer(list(_ROUGE), tokenizer=WordTokenizer(language))
