@@ -58,7 +58,11 @@ class Selection:
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule as a JSON value, without what is not set."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+            if value is not None
+        }
 
 
 def select(table: ScoreTable, selection: Selection) -> NeuronSet:
