@@ -28,6 +28,8 @@ _COMMON = {
     # Large enough for attention that is far from uniform, so that the scores differ.
     "initializer_range": 0.3,
 }
+_GROUPED = {"num_attention_heads": 4, "num_key_value_heads": 2}
+_OLD = {key: _COMMON[key] for key in ("vocab_size", "hidden_size", "initializer_range", "bos_token_id", "eos_token_id")}
 CONFIGS = {
     "llama": lambda: transformers.LlamaConfig(**_COMMON, num_attention_heads=6, num_key_value_heads=2),
     "mistral": lambda: transformers.MistralConfig(
@@ -53,17 +55,109 @@ CONFIGS = {
         query_pre_attn_scalar=8,
         layer_types=["sliding_attention", "full_attention"] * 2,
     ),
+    "gemma": lambda: transformers.GemmaConfig(**_COMMON, num_attention_heads=4, num_key_value_heads=1, head_dim=8),
+    "mixtral": lambda: transformers.MixtralConfig(
+        **{**_COMMON, "intermediate_size": 12}, **_GROUPED, num_local_experts=4, num_experts_per_tok=2
+    ),
+    "qwen3-moe": lambda: transformers.Qwen3MoeConfig(
+        **_COMMON,
+        **_GROUPED,
+        head_dim=8,
+        num_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=12,
+        mlp_only_layers=[2],
+        decoder_sparse_step=1,
+    ),
+    "phi3": lambda: transformers.Phi3Config(
+        **{**_COMMON, "hidden_size": 32},
+        **_GROUPED,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5},
+    ),
+    "olmo2": lambda: transformers.Olmo2Config(**_COMMON, **_GROUPED),
+    "granite": lambda: transformers.GraniteConfig(
+        **_COMMON, **_GROUPED, attention_multiplier=0.3, residual_multiplier=0.5
+    ),
+    "cohere": lambda: transformers.CohereConfig(**_COMMON, **_GROUPED),
+    "falcon": lambda: transformers.FalconConfig(
+        **_OLD, num_hidden_layers=4, num_attention_heads=4, num_kv_heads=2, new_decoder_architecture=True
+    ),
+    "gpt-neox": lambda: transformers.GPTNeoXConfig(**_COMMON, num_attention_heads=3),
+    "bloom": lambda: transformers.BloomConfig(**_OLD, n_layer=4, n_head=4),
+    "opt": lambda: transformers.OPTConfig(
+        vocab_size=384,
+        hidden_size=24,
+        word_embed_proj_dim=24,
+        ffn_dim=40,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        max_position_embeddings=512,
+        init_std=0.3,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    ),
+    "gpt2": lambda: transformers.GPT2Config(
+        vocab_size=384,
+        n_embd=24,
+        n_layer=4,
+        n_head=4,
+        n_positions=512,
+        initializer_range=0.3,
+        bos_token_id=0,
+        eos_token_id=1,
+    ),
 }
 FAMILIES = sorted(CONFIGS)
+VARIANTS = {
+    "falcon-7b": lambda: transformers.FalconConfig(
+        **_OLD,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        multi_query=True,
+        new_decoder_architecture=False,
+        bias=True,
+        parallel_attn=True,
+    ),
+    "falcon-rw": lambda: transformers.FalconConfig(
+        **_OLD,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        multi_query=False,
+        new_decoder_architecture=False,
+        alibi=True,
+        bias=True,
+        parallel_attn=False,
+    ),
+    "cohere-normed": lambda: transformers.CohereConfig(**_COMMON, **_GROUPED, use_qk_norm=True),
+    "llama-yarn": lambda: transformers.LlamaConfig(
+        **_COMMON,
+        **_GROUPED,
+        rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0},
+    ),
+    "gpt2-scaled": lambda: transformers.GPT2Config(
+        vocab_size=384,
+        n_embd=24,
+        n_layer=3,
+        n_head=4,
+        n_positions=512,
+        initializer_range=0.3,
+        bos_token_id=0,
+        eos_token_id=1,
+        scale_attn_by_inverse_layer_idx=True,
+    ),
+}
+"""Members of a family that are built differently."""
 
 
 def make_model(family: str, seed: int = 0) -> transformers.PreTrainedModel:
     """Build a tiny random model; biases and norms get random values too, so that none is trivially zero."""
     torch.manual_seed(seed)
-    model = transformers.AutoModelForCausalLM.from_config(CONFIGS[family]()).eval()
+    config = (CONFIGS | VARIANTS)[family]()
+    model = transformers.AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name.endswith("bias") or "norm" in name:
+            if name.endswith("bias") or "norm" in name or ".ln_" in name:
                 parameter.add_(0.3 * torch.randn_like(parameter))
     return model
 

@@ -7,8 +7,10 @@ import click
 import mwork_eval
 from mwork_eval.cli.ablate import ablate
 from mwork_eval.cli.detect import detect
+from mwork_eval.cli.inspect import inspect
 from mwork_eval.cli.report import report
 from mwork_eval.cli.run import run
+from mwork_eval.cli.scores import scores
 from mwork_eval.cli.select import select
 from mwork_eval.cli.sets import sets
 from mwork_eval.cli.steps import quiet_libraries
@@ -42,5 +44,5 @@ def main() -> None:
     quiet_libraries()
 
 
-for command in (run, detect, select, ablate, report, sets):
+for command in (run, inspect, detect, scores, select, sets, ablate, report):
     main.add_command(command)

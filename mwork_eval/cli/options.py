@@ -1,5 +1,6 @@
 """Options that several commands share, and how their texts become values."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +53,28 @@ def _thresholds(_: click.Context, __: click.Parameter, value: str | None) -> dic
         raise InputError("cannot read --threshold", found=value, expected="q=0.1,k=0.1,v=2,up=5") from None
 
 
+def _memory(_: click.Context, __: click.Parameter, value: str) -> int:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?\s*", value, re.IGNORECASE)
+    if match is None or float(match[1]) == 0:
+        raise InputError("cannot read --max-memory", found=value, expected="a size such as 512MiB or 2GiB")
+    return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+
+
+def _shard(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int]:
+    index, slash, count = (value or "1/1").partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise InputError("cannot read --shard", found=value, expected="I/N with I from 1 to N, such as 2/8")
+    return int(index) - 1, int(count)
+
+
+def _count(_: click.Context, __: click.Parameter, value: str) -> int | None:
+    if value == "all":
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise InputError("cannot read --max-docs", found=value, expected="a number from 1, or all")
+    return int(value)
+
+
 model_options = _together(
     click.option("--model", default=DEFAULT_MODEL, help="Default model, local folder, or hub id."),
     click.option("--device", help="Such as cuda:0 or cpu; the first accelerator if not given."),
@@ -76,10 +99,28 @@ corpus_options = _together(
         metavar="LANGUAGE=SOURCE",
         help="Text file (a document a line), .jsonl[#FIELD], hub:NAME[:CONFIG[:SPLIT[:FIELD]]], or embedded.",
     ),
-    click.option("--max-docs", type=click.IntRange(1), default=24, help="Documents per language."),
+    click.option("--max-docs", callback=_count, default="24", help="Documents per language, or all."),
     click.option("--max-tokens", type=click.IntRange(2), default=128, help="Tokens kept of a document."),
     click.option("--min-tokens", type=click.IntRange(1), default=16, help="Shorter documents are skipped and counted."),
     click.option("--seed", type=int, help="Shuffle the corpora; in file order if not given."),
+    click.option("--check-language", is_flag=True, help="Drop documents in another language; needs the extra langid."),
+)
+
+scoring_options = _together(
+    click.option("--method", type=click.Choice(["exact", "paper", "reference"]), default="exact", help="Of scoring."),
+    click.option("--max-memory", "memory", callback=_memory, default="1GiB", help="For scoring, beside the weights."),
+)
+
+long_options = _together(
+    click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted run."),
+    click.option(
+        "--checkpoint-docs", type=click.IntRange(1), help="Documents between checkpoints; every minute if not given."
+    ),
+    click.option(
+        "--shard", callback=_shard, metavar="I/N", help="Score the I-th of N parts; see `mwork scores merge`."
+    ),
+    click.option("--stability", is_flag=True, help="Report how many documents are enough."),
+    click.option("--dry-run", is_flag=True, help="Print documents, tokens, time and memory; load no weights."),
 )
 
 matrix_options = _together(

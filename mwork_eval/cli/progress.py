@@ -11,13 +11,17 @@ Advance = Callable[[str, int], None]
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Advance]:
+def progress(what: str, total: int | None, *, show: bool = True) -> Iterator[Advance]:
     """Show progress during a block.
 
     Args:
         what: What is done, such as `detect`.
-        total: Number of units.
+        total: Number of units, or None if it is not known; then there is no ETA.
+        show: Whether to show anything.
     """
+    if not show:
+        yield lambda label, amount: None
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -45,18 +49,21 @@ def progress(what: str, total: int) -> Iterator[Advance]:
         yield lambda label, amount: bar.update(task, advance=amount, description=f"{what} · {label}")
 
 
-def _line_printer(what: str, total: int) -> Advance:
+def _line_printer(what: str, total: int | None) -> Advance:
     start = time.monotonic()
     done = printed = 0
 
     def advance(label: str, amount: int) -> None:
         nonlocal done, printed
         done += amount
-        tenth = 10 * done // max(total, 1)
-        if tenth > printed:
-            printed = tenth
-            elapsed = time.monotonic() - start
-            left = elapsed * (total - done) / done
-            click.echo(f"{what}: {done}/{total}, {elapsed:.0f} s, about {left:.0f} s left", err=True)
+        elapsed = time.monotonic() - start
+        step = 10 * done // max(total, 1) if total is not None else int(elapsed // 60)
+        if step > printed:
+            printed = step
+            if total is None:
+                click.echo(f"{what}: {done}, {elapsed:.0f} s", err=True)
+            else:
+                left = elapsed * (total - done) / done
+                click.echo(f"{what}: {done}/{total}, {elapsed:.0f} s, about {left:.0f} s left", err=True)
 
     return advance

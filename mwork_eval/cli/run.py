@@ -14,6 +14,7 @@ from mwork_eval.cli.options import (
     matrix_options,
     model_options,
     out_option,
+    scoring_options,
     selection_options,
 )
 from mwork_eval.errors import InputError
@@ -70,6 +71,7 @@ def _languages_of(corpora: "Sequence[Corpus]", asked: list[str]) -> list[str]:
 @model_options
 @corpus_options
 @languages_option("en,zh,es,de", "Languages; en must be among them.")
+@scoring_options
 @selection_options
 @click.option("--data", default="embedded", help="Folder of the upstream task files, or embedded.")
 @matrix_options
@@ -78,10 +80,13 @@ def run(
     model: str,
     corpora: tuple[str, ...],
     languages: list[str],
-    max_docs: int,
+    max_docs: int | None,
     max_tokens: int,
     min_tokens: int,
     seed: int | None,
+    check_language: bool,
+    method: str,
+    memory: int,
     presets: tuple[str, ...],
     limit: int | None,
     tasks: tuple[str, ...],
@@ -112,6 +117,8 @@ def run(
     if corpora:
         languages = _languages_of(sources, languages)
     options = steps.make_matrix_options(presets, languages, tasks=tasks, limit=limit, seeds=seeds, **matrix)
+    rules = steps.make_rules(max_docs, check_language, max_tokens=max_tokens, min_tokens=min_tokens, seed=seed)
+    from mwork_eval.detection.detect import DetectOptions
     from mwork_eval.languages import ENGLISH
     from mwork_eval.models.loading import LoadedModel
 
@@ -120,12 +127,10 @@ def run(
     found = steps.detect_sets(
         LoadedModel(model, loaded.model, loaded.tokenizer),
         sources,
+        rules,
         rule,
         out / "neurons",
-        max_documents=max_docs,
-        max_tokens=max_tokens,
-        min_tokens=min_tokens,
-        seed=seed,
+        DetectOptions(method=method, memory=memory),  # type: ignore[arg-type]
     )
     steps.ablate_sets(loaded, model, {code: found[code] for code in languages if code != ENGLISH}, options, out)
     steps.write_reports(out)

@@ -14,7 +14,10 @@ from mwork_eval.errors import InputError
 if TYPE_CHECKING:
     from mwork_eval.ablation.options import MatrixOptions
     from mwork_eval.detection.corpora import Corpus
+    from mwork_eval.detection.detect import Detection, DetectOptions
+    from mwork_eval.detection.documents import DocumentRules
     from mwork_eval.detection.selection import Selection
+    from mwork_eval.detection.workers import Workers
     from mwork_eval.harness.model import MworkHF
     from mwork_eval.models.loading import LoadedModel
     from mwork_eval.neurons.neuron_set import NeuronSet
@@ -58,42 +61,60 @@ def make_corpora(texts: Sequence[str], languages: Sequence[str] | None) -> "list
     return corpora
 
 
+def make_rules(max_docs: int | None, check_language: bool, **rest: Any) -> "DocumentRules":
+    """Turn the corpus options into rules; a missing extra fails here, before a model loads."""
+    from mwork_eval.detection.documents import DocumentRules
+    from mwork_eval.detection.language_check import require
+
+    if check_language:
+        require()
+    return DocumentRules(max_documents=max_docs, check_language=check_language, **rest)
+
+
 def detect_sets(
     loaded: "LoadedModel",
     corpora: "Sequence[Corpus]",
+    rules: "DocumentRules",
     selection: "Selection",
     folder: Path,
-    **sampling: Any,
+    options: "DetectOptions",
+    workers: "Workers | None" = None,
 ) -> "dict[str, NeuronSet]":
     """Score the corpora, select, and write scores and sets; returns the sets by language."""
-    from mwork_eval.detection.corpora import sample_documents
     from mwork_eval.detection.detect import score_languages
+    from mwork_eval.detection.documents import DocumentStream
     from mwork_eval.detection.selection import select_specific
-    from mwork_eval.harness.data import DETECTION_DOCUMENTS
+    from mwork_eval.detection.workers import Workers
     from mwork_eval.models.layout import Layout
     from mwork_eval.neurons.files import save_neuron_set
 
-    held_out = sampling["seed"] is not None or sampling["max_documents"] > DETECTION_DOCUMENTS
-    if held_out and any(Path(corpus.source).parent.name == "corpus" for corpus in corpora):
-        click.echo(
-            f"note: bpb takes corpus/*.txt after the first {DETECTION_DOCUMENTS} documents as held-out text, and this "
-            "detection reads some of them; keep a heldout/ folder beside corpus/ to be safe",
-            err=True,
-        )
-    samples = [sample_documents(corpus, loaded.tokenizer, **sampling) for corpus in corpora]
+    workers = workers or Workers()
+    _warn_of_held_out_text(corpora, rules)
+    streams = [DocumentStream(corpus, loaded.tokenizer, rules) for corpus in corpora]
     layout = Layout.of(loaded.model)
-    with progress("detect", sum(sample.tokens for sample in samples)) as advance:
-        tables = score_languages(
-            layout, loaded.name, samples, folder, advance=lambda language, n: advance(f"{language} (tokens)", n)
+    total = None if rules.max_documents is None else rules.max_documents * len(corpora)
+    with progress("detect", total, show=workers.is_main) as advance:
+        found = score_languages(
+            layout,
+            loaded.name,
+            streams,
+            folder,
+            options,
+            workers=workers,
+            advance=lambda language, n: advance(f"{language} (documents)", n * workers.count),
         )
-    for sample in samples:
-        skipped = f", {sample.skipped} too short and skipped" if sample.skipped else ""
-        click.echo(
-            f"{sample.corpus.language}: {len(sample.token_ids)} documents, {sample.tokens} tokens "
-            f"of {sample.corpus.name}{skipped}",
-            err=True,
-        )
-    sets = select_specific(tables, selection)
+    if not workers.is_main:
+        return {}
+    for stream in streams:
+        click.echo(stream.summary(), err=True)
+    if found.unfinished:
+        for path in found.unfinished:
+            click.echo(f"{path}: part {options.shard[0] + 1} of {options.shard[1]}", err=True)
+        click.echo(f"join the parts with `mwork scores merge FILE... --out {folder}`", err=True)
+        return {}
+    if options.stability:
+        _report_stability(found, selection, folder)
+    sets = select_specific(found.tables, selection)
     for language, neurons in sets.items():
         save_neuron_set(neurons, folder / f"{language}.safetensors")
         click.echo(
@@ -102,6 +123,59 @@ def detect_sets(
             err=True,
         )
     return sets
+
+
+def _warn_of_held_out_text(corpora: "Sequence[Corpus]", rules: "DocumentRules") -> None:
+    from mwork_eval.harness.data import DETECTION_DOCUMENTS
+
+    beyond = rules.max_documents is None or rules.max_documents > DETECTION_DOCUMENTS or rules.seed is not None
+    if beyond and any(Path(corpus.source).parent.name == "corpus" for corpus in corpora):
+        click.echo(
+            f"note: bpb takes corpus/*.txt after the first {DETECTION_DOCUMENTS} documents as held-out text, and this "
+            "detection reads some of them; keep a heldout/ folder beside corpus/ to be safe",
+            err=True,
+        )
+
+
+def _report_stability(found: "Detection", selection: "Selection", folder: Path) -> None:
+    """Measure stability where scores are new, add it to the score files, and print it for all."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from mwork_eval.detection.stability import measure_stability
+    from mwork_eval.reports.stability import print_stability
+
+    rows = measure_stability(found.parts, selection) if len(found.parts) == len(found.tables) else {}
+    for number, table in enumerate(found.tables):
+        language = table.about["language"]
+        if len(found.parts) == len(found.tables):
+            own = [row.to_json() for row in rows.get(language, [])]
+            found.tables[number] = replace(table, about={**table.about, "stability": own})
+            found.tables[number].save(folder / "scores" / f"{language}.safetensors")
+    print_stability({t.about["language"]: t.about.get("stability", []) for t in found.tables}, Console())
+
+
+def print_estimate(
+    model: str, revision: str | None, corpora: "Sequence[Corpus]", rules: "DocumentRules", options: "DetectOptions"
+) -> None:
+    """Print what a detection would cost; reads the corpora and the model's configuration and tokenizer only."""
+    from rich.console import Console
+
+    from mwork_eval.detection.documents import DocumentStream
+    from mwork_eval.detection.estimate import estimate_cost, measure_speed
+    from mwork_eval.models.inspection import inspect_model
+    from mwork_eval.models.loading import default_dtype, find_device, load_tokenizer
+    from mwork_eval.reports.estimate import print_cost
+
+    inspection, device = inspect_model(model, revision), find_device()
+    tokenizer = load_tokenizer(model, revision)
+    streams = [DocumentStream(corpus, tokenizer, rules) for corpus in corpora]
+    costs = [estimate_cost(inspection.layout, stream, options) for stream in streams]
+    dtype = default_dtype(device)
+    name = inspection.dtype if isinstance(dtype, str) else str(dtype).removeprefix("torch.")
+    speed = measure_speed(device, name)
+    print_cost(costs, [s.summary() for s in streams], speed, inspection.weight_bytes(name), options.memory, Console())
 
 
 def make_matrix_options(

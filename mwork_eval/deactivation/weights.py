@@ -1,70 +1,46 @@
 """Deactivate neurons by setting their weights to zero, and bring the weights back bit by bit."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 
 from mwork_eval.errors import InputError
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.structures import COLUMN_STRUCTURES
 
 
 class WeightMask:
     """Zeroed neurons of a model, with what is needed to undo it.
 
     This changes the model's weights in place: rows (and bias entries) of q, k, v, gate, up and columns of o,
-    down. Memory is that of the zeroed values.
+    down, also where a family fuses several structures into one matrix. Memory is that of the zeroed values.
     """
 
     def __init__(self, layout: Layout, neurons: NeuronSet) -> None:
-        if neurons.shape != layout.shape:
-            raise InputError("the neuron set is of another model", found=str(neurons.shape), expected=str(layout.shape))
-        self._saved: list[tuple[torch.Tensor, int, torch.Tensor, torch.Tensor]] = []
+        self._saved: list[tuple[torch.Tensor, tuple[torch.Tensor, ...], torch.Tensor]] = []
         try:
-            for (layer, structure), indices in neurons.indices.items():
-                module = layout.projection(layer, structure)
-                weight = layout.weight(layer, structure)
-                dim = 1 if structure in COLUMN_STRUCTURES else 0
-                self._zero(weight, dim, torch.from_numpy(indices.astype("int64")))
-                bias = getattr(module, "bias", None)
-                if dim == 0 and bias is not None:
-                    self._zero(bias, 0, torch.from_numpy(indices.astype("int64")))
+            for place, indices in neurons.indices.items():
+                block = layout.blocks[place]
+                if block.weight is None or not block.writable:
+                    raise InputError(
+                        f"the weights of layers.{place[0]}.{place[1]} cannot be written",
+                        found="packed or offloaded weights",
+                        expected="plain weights in memory",
+                    )
+                at = block.positions(torch.from_numpy(indices.astype("int64")).to(block.weight.device))
+                self._zero(block.weight, at)
+                if block.bias is not None:
+                    self._zero(block.bias, at)
         except BaseException:
             self.restore()
             raise
 
-    def _zero(self, parameter: torch.Tensor, dim: int, indices: torch.Tensor) -> None:
-        if parameter.is_meta:
-            raise InputError(
-                "these weights cannot be written",
-                found="offloaded weights",
-                expected="all weights in memory",
-                hint="load the model without offloading",
-            )
-        indices = indices.to(parameter.device)
+    def _zero(self, parameter: torch.Tensor, at: tuple[torch.Tensor, ...]) -> None:
         with torch.no_grad():
-            self._saved.append((parameter, dim, indices, parameter.detach().index_select(dim, indices).clone()))
-            parameter.index_fill_(dim, indices, 0)
+            self._saved.append((parameter, at, parameter.detach()[at].clone()))
+            parameter[at] = 0
 
     def restore(self) -> None:
         """Put the weights back, bit-identical; a second call does nothing."""
         with torch.no_grad():
             while self._saved:
-                parameter, dim, indices, values = self._saved.pop()
-                parameter.index_copy_(dim, indices, values)
-
-
-@contextmanager
-def deactivated(layout: Layout, neurons: NeuronSet) -> Iterator[None]:
-    """Deactivate neurons for the duration of a block; the weights come back also after an exception.
-
-    Raises:
-        InputError: If the set is of another model or the weights cannot be written.
-    """
-    mask = WeightMask(layout, neurons)
-    try:
-        yield
-    finally:
-        mask.restore()
+                parameter, at, values = self._saved.pop()
+                parameter[at] = values

@@ -1,19 +1,23 @@
 """One instrumented forward: hand each layer's attention and feed-forward activations to a sink as they pass.
 
-transformers lets a model run any registered attention function. Ours is the eager one, and it gives the
-rotated, normalised queries and keys, the mask and the soft-cap of every family without touching its code.
+transformers lets a model run any registered attention function. Ours gives the sink the rotated, normalised queries
+and keys, the mask and the soft-cap of every family without touching its code, and returns the sink's attention
+output. BLOOM and Falcon do not use that interface; for them the arguments of the attention module give the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
+from mwork_eval.detection.attention import Attention, HeadNorm
+from mwork_eval.detection.rotation import Rotation
 from mwork_eval.models.layout import Layout
 
 Tensor = torch.Tensor
@@ -21,109 +25,231 @@ Tensor = torch.Tensor
 _NAME = "mwork_capture"
 
 
-@dataclass(frozen=True)
-class Attention:
-    """What one layer's attention saw and gave for one document (l tokens, H query and G key/value heads).
-
-    Attributes:
-        query: Rotated queries `[H, l, d]`.
-        key: Rotated keys `[G, l, d]`.
-        mask: Additive mask `[l, l]`, or None for plain causal attention.
-        heads: Output per head before the output projection `[H, l, d]`.
-        scale: Factor of the attention scores.
-        softcap: Cap of the attention scores, or None.
-    """
-
-    query: Tensor
-    key: Tensor
-    mask: Tensor | None
-    heads: Tensor
-    scale: float
-    softcap: float | None
-
-
 class Sink(Protocol):
-    """Receives the activations of one document, layer by layer, during the forward pass."""
+    """Receives the activations of a batch of documents, layer by layer, during the forward pass."""
 
-    def attention(self, layer: int, seen: Attention) -> None:
-        """Take a layer's attention."""
+    def attention(self, layer: int, document: int, seen: Attention) -> Tensor:
+        """Take a document's attention and return its output per head `[H, l, d]`."""
 
-    def feed_forward(self, layer: int, hidden: Tensor) -> None:
-        """Take the input of a layer's down projection, `[l, d_inter]`."""
+    def feed_forward(self, layer: int, structure: str, activations: Tensor) -> None:
+        """Take the input of a layer's down projection or the output of its up projection, `[B, l, d_inter]`."""
+
+    def experts(self, layer: int, states: Tensor, index: Tensor, weights: Tensor) -> None:
+        """Take what goes into the experts: states `[B·l, d_model]`, chosen experts and their weights `[B·l, k]`."""
 
 
-_SINK: ContextVar[tuple[Sink, dict[int, int]] | None] = ContextVar("mwork_sink", default=None)
+@dataclass
+class _Layer:
+    """What the hooks of one layer have seen before its attention runs."""
+
+    number: int
+    module: nn.Module
+    rotary: tuple[Tensor, Tensor] | None = None
+    alibi: Tensor | None = None
+    raw: dict[str, Tensor] = field(default_factory=dict)
 
 
-def run_document(layout: Layout, token_ids: list[int], sink: Sink) -> None:
-    """Run the body of the model once on one document; no logits are computed.
+@dataclass(frozen=True)
+class _Capture:
+    layout: Layout
+    sink: Sink
+    lengths: Sequence[int]
+    layers: dict[int, _Layer]
 
-    The model's attention implementation is changed for the call and put back, also after an exception.
+
+_CAPTURE: ContextVar[_Capture | None] = ContextVar("mwork_capture", default=None)
+
+
+def run_batch(layout: Layout, documents: Sequence[Sequence[int]], sink: Sink) -> None:
+    """Run the body of the model once on documents; no logits are computed.
+
+    Shorter documents are padded at the end, where no token of a causal model can see it. The model's attention
+    implementation is changed for the call and put back, also after an exception.
 
     Args:
         layout: The model.
-        token_ids: The document, at least one token.
-        sink: Receives the activations.
+        documents: Token ids of each, at least one token.
+        sink: Receives the activations, padding included for the feed-forward.
     """
-    ids = torch.tensor([token_ids], device=layout.device)
-    with torch.inference_mode(), _instrumented(layout, sink):
-        layout.decoder(input_ids=ids, use_cache=False)
+    longest = max(map(len, documents))
+    ids = torch.zeros(len(documents), longest, dtype=torch.long)
+    for row, tokens in enumerate(documents):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+    capture = _Capture(layout, sink, [len(tokens) for tokens in documents], {})
+    with torch.inference_mode(), _instrumented(capture):
+        layout.decoder(input_ids=ids.to(layout.device), use_cache=False)
 
 
 @contextmanager
-def _instrumented(layout: Layout, sink: Sink) -> Iterator[None]:
+def _instrumented(capture: _Capture) -> Iterator[None]:
     AttentionInterface.register(_NAME, _attend)
     AttentionMaskInterface.register(_NAME, eager_mask)
+    layout = capture.layout
     model: Any = layout.model
     before = model.config._attn_implementation
-    indices = {id(layout.attention(layer)): layer for layer in range(layout.shape.layers)}
-    hooks = [
-        layout.projection(layer, "down").register_forward_pre_hook(_feed_forward_hook(layer, sink))
-        for layer in range(layout.shape.layers)
-    ]
-    token = _SINK.set((sink, indices))
+    hooks: list[Any] = []
+    token = _CAPTURE.set(capture)
     try:
-        model.set_attn_implementation(_NAME)
+        for number in range(layout.shape.layers):
+            hooks += _hooks_of(capture, number)
+        if layout.family.interface:
+            model.set_attn_implementation(_NAME)
         yield
     finally:
-        model.set_attn_implementation(before)
-        _SINK.reset(token)
+        if layout.family.interface:
+            model.set_attn_implementation(before)
+        _CAPTURE.reset(token)
         for hook in hooks:
             hook.remove()
 
 
-def _feed_forward_hook(layer: int, sink: Sink) -> Any:
-    def hook(_: torch.nn.Module, args: tuple[Tensor, ...]) -> None:
-        sink.feed_forward(layer, args[0][0])
+def _hooks_of(capture: _Capture, number: int) -> list[Any]:
+    layout, sink = capture.layout, capture.sink
+    module = layout.attention(number)
+    layer = capture.layers[id(module)] = _Layer(number, module)
+
+    def before_attention(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        layer.rotary = kwargs.get("position_embeddings")
+        layer.alibi = kwargs.get("alibi")
+
+    hooks = [module.register_forward_pre_hook(before_attention, with_kwargs=True)]
+    hooks += [
+        _keep_raw(layout, layer, structure)
+        for structure in ("q", "k", "v")
+        if not layout.family.interface or _norm_module(module, structure) is not None
+    ]
+    if not layout.family.interface:
+        hooks.append(layout.blocks[number, "o"].module.register_forward_pre_hook(_attend_outside(capture, layer)))
+    block = layout.blocks[number, "down"]
+    if block.experts:
+        hooks.append(
+            block.module.register_forward_pre_hook(lambda _, args: sink.experts(number, args[0], args[1], args[2]))
+        )
+    else:
+        hooks.append(block.module.register_forward_pre_hook(_show_hidden(capture, number)))
+        hooks.append(layout.blocks[number, "up"].module.register_forward_hook(_show_up(capture, number)))
+    return hooks
+
+
+def _show_hidden(capture: _Capture, number: int) -> Any:
+    def hook(_: nn.Module, args: tuple[Tensor, ...]) -> None:
+        hidden = args[0].reshape(len(capture.lengths), -1, args[0].shape[-1])  # OPT flattens documents and tokens
+        capture.sink.feed_forward(number, "down", hidden)
 
     return hook
 
 
+def _show_up(capture: _Capture, number: int) -> Any:
+    block = capture.layout.blocks[number, "up"]
+
+    def hook(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> None:
+        assert block.channels is not None
+        up = output[..., block.channels.to(output.device)] if block.size != output.shape[-1] else output
+        capture.sink.feed_forward(number, "up", up.reshape(len(capture.lengths), -1, block.size))
+
+    return hook
+
+
+def _keep_raw(layout: Layout, layer: _Layer, structure: str) -> Any:
+    block, heads = layout.blocks[layer.number, structure], layout.heads[layer.number]
+
+    def hook(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> None:
+        assert block.channels is not None
+        raw = output[..., block.channels.to(output.device)]
+        layer.raw[structure] = raw.unflatten(-1, (-1, heads.width)).transpose(1, 2)  # [B, heads, l, d]
+
+    return block.module.register_forward_hook(hook)
+
+
+def _norm_module(attention: nn.Module, structure: str) -> nn.Module | None:
+    norm = getattr(attention, f"{structure}_norm", None)
+    return norm if isinstance(norm, nn.Module) else None
+
+
 def _attend(
-    module: torch.nn.Module,
-    query: Tensor,  # [1, H, l, d]
-    key: Tensor,  # [1, G, l, d]
-    value: Tensor,  # [1, G, l, d]
+    module: nn.Module,
+    query: Tensor,  # [B, H, l, d]
+    key: Tensor,  # [B, G, l, d]
+    value: Tensor,  # [B, G, l, d]
     attention_mask: Tensor | None,
     scaling: float | None = None,
     softcap: float | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Eager attention that shows the sink what it computes."""
-    active = _SINK.get()
-    if active is None:
-        raise RuntimeError("the capturing attention ran outside run_document")
+    """Attention that the sink computes."""
+    capture = _CAPTURE.get()
+    if capture is None:
+        raise RuntimeError("the capturing attention ran outside run_batch")
+    layer = capture.layers[id(module)]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    per_group = query.shape[1] // key.shape[1]
-    weights = query @ key.repeat_interleave(per_group, 1).transpose(-2, -1) * scale
-    if softcap is not None:
-        weights = softcap * torch.tanh(weights / softcap)
-    mask = attention_mask
-    if mask is None:
-        length = query.shape[-2]
-        mask = weights.new_full((1, 1, length, length), torch.finfo(weights.dtype).min).triu(1)
-    weights = torch.softmax(weights + mask, -1, dtype=torch.float32).to(query.dtype)
-    heads = weights @ value.repeat_interleave(per_group, 1)  # [1, H, l, d]
-    sink, indices = active
-    sink.attention(indices[id(module)], Attention(query[0], key[0], mask[0, 0], heads[0], scale, softcap))
+    heads = _show(capture, layer, query, key, value, attention_mask, None, scale, softcap)
+    layer.raw.clear()
     return heads.transpose(1, 2).contiguous(), None
+
+
+def _attend_outside(capture: _Capture, layer: _Layer) -> Any:
+    """Return a hook on the output projection that computes attention from what the module was given."""
+
+    def hook(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        query, key, value = (layer.raw[structure] for structure in "qkv")
+        family, scale, bias = capture.layout.family, query.shape[-1] ** -0.5, None
+        if layer.alibi is not None:
+            bias = layer.alibi.reshape(len(query), query.shape[1], -1)  # [B, H, l]
+            bias = bias * scale if family.scaled_alibi else bias
+        elif layer.rotary is not None:
+            rotation = _rotation(capture, layer, query, query.shape[-2], 0)
+            query, key = rotation.apply(query), rotation.apply(key)
+        # The given mask is not used: Falcon's holds the position bias a second time. These families are plain causal.
+        heads = _show(capture, layer, query, key, value, None, bias, scale, None)
+        layer.raw.clear()
+        return (heads.transpose(1, 2).flatten(2).to(args[0].dtype), *args[1:])
+
+    return hook
+
+
+def _show(
+    capture: _Capture,
+    layer: _Layer,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    bias: Tensor | None,
+    scale: float,
+    softcap: float | None,
+) -> Tensor:
+    """Give the sink every document without its padding; return the output of the batch `[B, H, l, d]`."""
+    heads = torch.zeros_like(query)
+    for document, length in enumerate(capture.lengths):
+        rotary = layer.rotary if bias is None else None
+        seen = Attention(
+            query=query[document, :, :length],
+            key=key[document, :, :length],
+            value=value[document, :, :length],
+            rotation=Rotation.none(length, query.shape[-1], query.device)
+            if rotary is None
+            else _rotation(capture, layer, query, length, document),
+            query_norm=_norm(layer, "q", document, length),
+            key_norm=_norm(layer, "k", document, length),
+            mask=None if mask is None else mask[document if len(mask) > 1 else 0, 0, :length, :length],
+            key_bias=None if bias is None else bias[document, :, :length],
+            scale=scale,
+            softcap=softcap,
+        )
+        heads[document, :, :length] = capture.sink.attention(layer.number, document, seen).to(heads.dtype)
+    return heads
+
+
+def _rotation(capture: _Capture, layer: _Layer, query: Tensor, length: int, document: int) -> Rotation:
+    assert layer.rotary is not None
+    cos, sin = (part[document if len(part) > 1 else 0, :length].to(query.device) for part in layer.rotary)
+    return Rotation.of(capture.layout.family.rotary, cos, sin, query.shape[-1])
+
+
+def _norm(layer: _Layer, structure: str, document: int, length: int) -> HeadNorm | None:
+    module = _norm_module(layer.module, structure)
+    if module is None:
+        return None
+    raw = layer.raw[structure][document, :, :length]
+    weight: Any = module.weight
+    return HeadNorm(raw, module, spans_heads=weight.ndim == 1 and weight.numel() != raw.shape[-1])

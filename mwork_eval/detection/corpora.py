@@ -1,11 +1,10 @@
 """Where documents come from: text files, jsonl files, data sets of the hub, and the embedded texts."""
 
-import hashlib
 import json
 import random
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +76,8 @@ class Corpus:
         if self.source.startswith(_HUB):
             return _hub_documents(self.source[len(_HUB) :], seed)
         self.check()
-        texts = _jsonl(self._path, self._field) if self._path.suffix == ".jsonl" else _lines(self._path)
-        if seed is None:
-            return texts
-        shuffled = list(texts)
-        random.Random(seed).shuffle(shuffled)
-        return iter(shuffled)
+        lines = _lines(self._path) if seed is None else _shuffled_lines(self._path, seed)
+        return _records(self._path, lines, self._field) if self._path.suffix == ".jsonl" else lines
 
     @property
     def _is_named(self) -> bool:
@@ -99,77 +94,6 @@ class Corpus:
         return self.source.partition("#")[2] or _FIELD
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Documents cut to tokens, ready for the model, and what was left out.
-
-    Attributes:
-        corpus: Where they come from.
-        token_ids: One list per document.
-        digest: SHA-256 of the texts used, in order.
-        skipped: Number of documents read and left out because they are too short.
-        seed: Seed of the shuffle, or None for file order.
-        max_tokens: Longest document in tokens.
-    """
-
-    corpus: Corpus
-    token_ids: tuple[list[int], ...]
-    digest: str
-    skipped: int
-    seed: int | None
-    max_tokens: int
-
-    @property
-    def tokens(self) -> int:
-        """Number of tokens of all documents."""
-        return sum(map(len, self.token_ids))
-
-
-def sample_documents(
-    corpus: Corpus,
-    tokenizer: Any,
-    *,
-    max_documents: int,
-    max_tokens: int,
-    min_tokens: int = 16,
-    seed: int | None = None,
-) -> Sample:
-    """Take the first documents that are long enough and cut them to ``max_tokens``.
-
-    Args:
-        corpus: Source of the documents.
-        tokenizer: Tokenizer of the model; special tokens are added as it does by default.
-        max_documents: Number of documents wanted.
-        max_tokens: Tokens kept of each.
-        min_tokens: A shorter document is skipped and counted.
-        seed: Shuffle with this seed first, or keep the order.
-
-    Raises:
-        InputError: If no document is long enough, or more are skipped than kept.
-    """
-    kept: list[list[int]] = []
-    skipped = 0
-    digest = hashlib.sha256()
-    # Reading stops once it is clear that the corpus is mostly unusable, however long it is.
-    for text in islice(corpus.documents(seed), 20 * max_documents):
-        if len(kept) == max_documents:
-            break
-        ids = tokenizer(text, truncation=True, max_length=max_tokens).input_ids
-        if len(ids) < min_tokens:
-            skipped += 1
-            continue
-        kept.append(ids)
-        digest.update(text.encode() + b"\n")
-    if not kept or skipped > len(kept):
-        raise InputError(
-            f"the corpus {corpus.source} for {corpus.language} has too few usable documents",
-            found=f"{len(kept)} of at least {min_tokens} tokens, {skipped} shorter",
-            expected="at least as many long enough as too short",
-            hint="use longer documents or lower --min-tokens",
-        )
-    return Sample(corpus, tuple(kept), digest.hexdigest(), skipped, seed, max_tokens)
-
-
 def _lines(path: Path) -> Iterator[str]:
     try:
         with path.open(encoding="utf-8") as file:
@@ -178,8 +102,26 @@ def _lines(path: Path) -> Iterator[str]:
         raise InputError(f"{path} is not UTF-8 text", found=str(error)) from error
 
 
-def _jsonl(path: Path, field: str) -> Iterator[str]:
-    for number, line in enumerate(_lines(path), 1):
+def _shuffled_lines(path: Path, seed: int) -> Iterator[str]:
+    """Yield the lines in random order; only their places are in memory, 8 bytes a line."""
+    starts = array("q")
+    with path.open("rb") as file:
+        start = 0
+        for line in file:
+            if line.strip():
+                starts.append(start)
+            start += len(line)
+        random.Random(seed).shuffle(starts)
+        for start in starts:
+            file.seek(start)
+            try:
+                yield file.readline().decode("utf-8").strip()
+            except UnicodeDecodeError as error:
+                raise InputError(f"{path} is not UTF-8 text", found=str(error)) from error
+
+
+def _records(path: Path, lines: Iterable[str], field: str) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
         try:
             yield str(json.loads(line)[field])
         except (ValueError, KeyError, TypeError) as error:

@@ -1,107 +1,261 @@
 """The detection loop: score every document of every language's corpus, one model for all."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import mwork_eval
-from mwork_eval.detection import plnd
-from mwork_eval.detection.corpora import Sample
-from mwork_eval.detection.score_table import ScoreAccumulator, ScoreTable
+from mwork_eval.detection.batches import Batch, make_batches
+from mwork_eval.detection.documents import DocumentStream
+from mwork_eval.detection.partial import PartialScores, difference
+from mwork_eval.detection.plnd import DEFAULT_MEMORY, Method, Scorer
+from mwork_eval.detection.score_table import ScoreTable
+from mwork_eval.detection.stability import group_of
+from mwork_eval.detection.workers import Workers
 from mwork_eval.errors import InputError
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 
+_ALL = "all"
 
-def score_language(
-    layout: Layout, model_name: str, sample: Sample, *, advance: Callable[[int], Any] = lambda tokens: None
-) -> ScoreTable:
-    """Score all neurons over the documents of one language.
 
-    Args:
-        layout: The model.
-        model_name: Its name, for the file.
-        sample: The documents.
-        advance: Called after each document with its number of tokens.
+@dataclass(frozen=True)
+class DetectOptions:
+    """How documents are scored.
 
-    Raises:
-        InputError: If a score is not finite, as happens when a float16 model overflows.
+    Attributes:
+        method: `exact`, `paper` or `reference`.
+        memory: Bytes that scoring may take apart from the model's weights.
+        shard: The share of the batches that this job does, from 0, and the number of jobs.
+        resume: Whether to go on from a checkpoint; without it an unfinished language starts anew.
+        checkpoint_seconds: Longest time between two checkpoints.
+        checkpoint_documents: Most documents between two checkpoints, or None.
+        stability: Whether to keep groups of documents apart, to measure stability.
     """
-    accumulator = ScoreAccumulator(layout.shape)
-    for number, ids in enumerate(sample.token_ids):
-        found = plnd.score_document(layout, ids)
-        try:
-            accumulator.add({place: scores.numpy() for place, scores in found.items()})
-        except ValueError as error:
-            raise InputError(
-                f"document {number} of {sample.corpus.language} cannot be scored",
-                found=error,
-                hint="load the model with --dtype float32 or bfloat16",
-            ) from error
-        advance(len(ids))
-    return accumulator.table(describe(layout, model_name, sample))
+
+    method: Method = "exact"
+    memory: int = 2 * DEFAULT_MEMORY
+    shard: tuple[int, int] = (0, 1)
+    resume: bool = False
+    checkpoint_seconds: float = 60.0
+    checkpoint_documents: int | None = None
+    stability: bool = False
+
+
+@dataclass
+class Detection:
+    """What a detection found.
+
+    Attributes:
+        tables: Finished scores, one per language.
+        parts: The unjoined scores of the languages scored now; a finished file is not taken apart.
+        unfinished: Files of shards, to be joined by `mwork scores merge`.
+    """
+
+    tables: list[ScoreTable] = field(default_factory=list)
+    parts: dict[str, PartialScores] = field(default_factory=dict)
+    unfinished: list[Path] = field(default_factory=list)
 
 
 def score_languages(
     layout: Layout,
     model_name: str,
-    samples: Sequence[Sample],
+    streams: Sequence[DocumentStream],
     folder: Path,
+    options: DetectOptions | None = None,
     *,
-    advance: Callable[[str, int], Any] = lambda language, tokens: None,
-) -> list[ScoreTable]:
+    workers: Workers | None = None,
+    advance: Callable[[str, int], Any] = lambda language, documents: None,
+) -> Detection:
     """Score several languages and write `FOLDER/scores/LANGUAGE.safetensors` as soon as each is done.
 
-    A score file that says it comes from the same model, documents and method is taken as it is.
+    A score file that says it comes from the same model, corpus and method is taken as it is.
 
     Args:
         layout: The model.
         model_name: Its name, for the files.
-        samples: The documents of each language.
+        streams: The documents of each language.
         folder: Where to write.
-        advance: Called after each document with the language and the number of tokens.
+        options: How to score.
+        workers: The processes that share the work; each gets the same result.
+        advance: Called after each batch with the language and the number of documents.
+
+    Raises:
+        InputError: If a corpus is unusable, a checkpoint does not fit, or a score is not finite.
     """
-    tables = []
-    for sample in samples:
-        language = sample.corpus.language
+    options, workers = options or DetectOptions(), workers or Workers()
+    scorer = Scorer(layout, options.method, options.memory // 2)
+    detection = Detection()
+    about = _about_model(layout, model_name, options.method)
+    for stream in streams:
+        language = stream.corpus.language
         path = folder / "scores" / f"{language}.safetensors"
-        table = _finished(path, describe(layout, model_name, sample))
-        if table is None:
-            table = score_language(layout, model_name, sample, advance=partial(advance, language))
-            table.save(path)
-        else:
-            advance(language, sample.tokens)
-        tables.append(table)
-    return tables
+        run = _describe_run(layout, about, stream, options)
+        table = _finished(path, run["about"], stream, options)
+        if table is not None:
+            advance(language, table.about["documents"])
+            detection.tables.append(table)
+            continue
+        part = _score_stream(scorer, stream, run, path, options, workers, advance)
+        if options.shard[1] > 1:
+            detection.unfinished.append(part_path(path, options.shard))
+            continue
+        part = workers.merge(part)
+        detection.parts[language] = part
+        detection.tables.append(part.table())
+        if workers.is_main:
+            detection.tables[-1].save(path)
+        workers.wait()
+        part_path(path, _share(options, workers)).unlink(missing_ok=True)
+    return detection
 
 
-def _finished(path: Path, about: dict[str, Any]) -> ScoreTable | None:
-    if not path.is_file():
+def part_path(path: Path, shard: tuple[int, int]) -> Path:
+    """Return where the checkpoint or shard of a score file is kept."""
+    index, count = shard
+    share = "" if count == 1 else f".{index + 1}-of-{count}"
+    return path.with_name(f"{path.stem}{share}.partial.safetensors")
+
+
+def _share(options: DetectOptions, workers: Workers) -> tuple[int, int]:
+    """Return the share of the batches that this process of this job does."""
+    (index, count), own = options.shard, workers.index
+    return index * workers.count + own, count * workers.count
+
+
+def _score_stream(
+    scorer: Scorer,
+    stream: DocumentStream,
+    run: Mapping[str, Any],
+    path: Path,
+    options: DetectOptions,
+    workers: Workers,
+    advance: Callable[[str, int], Any],
+) -> PartialScores:
+    share = _share(options, workers)
+    checkpoint = part_path(path, share)
+    part = _resumed(checkpoint, run) if options.resume else None
+    if part is None:
+        part = PartialScores(scorer.layout.shape, run, share)
+    saved_at, saved_documents, language = time.monotonic(), part.documents, stream.corpus.language
+    if part.complete:
+        advance(language, part.documents)
+        return part
+    done = part.batches
+    for number, batch in enumerate(make_batches(stream, run["batch_tokens"]), 1):
+        own = (number - 1) % share[1] == share[0]
+        if number > done and own:
+            _add(part, scorer, batch, language, options.stability)
+        if number >= done:
+            if number == done and part.corpus["digest"] != stream.digest:
+                raise InputError(
+                    f"cannot resume {language}",
+                    found="other documents than those scored so far",
+                    expected=f"{stream.corpus.name} as it was",
+                    hint="leave out --resume to score anew",
+                )
+            part.batches, part.corpus = number, _read_so_far(stream)
+        if own:
+            advance(language, len(batch.token_ids))
+        enough = options.checkpoint_documents
+        if number > done and (
+            time.monotonic() - saved_at > options.checkpoint_seconds
+            or (enough is not None and part.documents - saved_documents >= enough)
+        ):
+            part.save(checkpoint)
+            saved_at, saved_documents = time.monotonic(), part.documents
+    part.corpus, part.complete = _read_so_far(stream), True
+    if share[1] > 1:
+        part.save(checkpoint)
+    return part
+
+
+def _add(part: PartialScores, scorer: Scorer, batch: Batch, language: str, stability: bool) -> None:
+    for number, found in zip(batch.numbers, scorer.score(batch.token_ids), strict=True):
+        try:
+            part.group(group_of(number) if stability else _ALL).add(found)
+        except ValueError as error:
+            raise InputError(
+                f"document {number} of {language} cannot be scored",
+                found=error,
+                hint="load the model with --dtype float32 or bfloat16",
+            ) from error
+
+
+def _resumed(checkpoint: Path, run: Mapping[str, Any]) -> PartialScores | None:
+    if not checkpoint.is_file():
+        return None
+    part = PartialScores.load(checkpoint)
+    if part.run != run:
+        raise InputError(
+            f"cannot resume from {checkpoint}",
+            found=difference("changed", part.run, run),
+            expected="the same model, corpus and options",
+            hint="leave out --resume to score anew",
+        )
+    return part
+
+
+def _read_so_far(stream: DocumentStream) -> dict[str, Any]:
+    description = stream.describe()
+    counts = ("digest", "skipped", "duplicates", "wrong_language")
+    return {"tokens": stream.tokens, **{key: description[key] for key in counts if key in description}}
+
+
+def _finished(
+    path: Path, about: Mapping[str, Any], stream: DocumentStream, options: DetectOptions
+) -> ScoreTable | None:
+    """Return a finished table of the same run; the corpus is read to compare, but nothing is scored."""
+    if options.shard[1] > 1 or not path.is_file():
         return None
     try:
         table = ScoreTable.load(path)
     except InputError:
         return None
-    return table if about.items() <= table.about.items() else None
+    known = {**about, "corpus": None}.items() <= {**table.about, "corpus": None}.items()
+    if not known or (options.stability and "stability" not in table.about):
+        return None
+    if not about["corpus"].items() <= table.about["corpus"].items():
+        return None
+    for _ in stream:
+        pass
+    return table if _read_so_far(stream)["digest"] == table.about["corpus"]["digest"] else None
 
 
-def describe(layout: Layout, model_name: str, sample: Sample) -> dict[str, Any]:
-    """Return what a score file says of itself, apart from the scores."""
-    corpus = sample.corpus
+def _about_model(layout: Layout, model_name: str, method: Method) -> dict[str, Any]:
     return {
-        "language": corpus.language,
         "model": model_name,
         "fingerprint": fingerprint_of(layout.model),
         "dtype": str(layout.weight(0, "q").dtype).removeprefix("torch."),
-        "method": plnd.METHOD,
-        "corpus": {
-            "name": corpus.name,
-            "digest": sample.digest,
-            "skipped": sample.skipped,
-            "seed": sample.seed,
-            "max_tokens": sample.max_tokens,
-        },
-        "tokens": sample.tokens,
+        "method": method,
         "mwork_eval": mwork_eval.__version__,
     }
+
+
+def _describe_run(
+    layout: Layout, about: Mapping[str, Any], stream: DocumentStream, options: DetectOptions
+) -> dict[str, Any]:
+    """Return all that determines the scores of a corpus and is known before it is read."""
+    corpus = {key: value for key, value in stream.describe().items() if key not in _read_so_far(stream)}
+    return {
+        "about": {**about, "language": stream.corpus.language, "corpus": corpus},
+        "max_documents": stream.rules.max_documents,
+        "check_language": stream.rules.check_language,
+        "batch_tokens": batch_tokens(layout, options.memory // 2),
+        "memory": options.memory,
+        "stability": options.stability,
+    }
+
+
+def batch_tokens(layout: Layout, memory: int) -> int:
+    """Return how many tokens go through the model at a time so that their activations take about ``memory`` bytes."""
+    sizes = layout.shape.sizes[0]
+    experts = max(layout.blocks[0, "up"].experts, 1)
+    per_token = 4 * (8 * sizes["o"] + 2 * sizes["q"] + 4 * sizes["up"] // experts)
+    return max(1, min(_MOST_TOKENS, memory // per_token))
+
+
+_MOST_TOKENS = 2048
+"""More tokens at a time gain nothing on a CPU."""

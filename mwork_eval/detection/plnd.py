@@ -1,48 +1,137 @@
-"""Score every neuron of a model on one document (PLND): the scores applied to the captured activations."""
+"""Score every neuron of a model on documents (PLND): the scores applied to the captured activations."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 import torch
+from torch import nn
 
-from mwork_eval.detection import scores
-from mwork_eval.detection.capture import Attention, run_document
+from mwork_eval.detection import reference, scores
+from mwork_eval.detection.attention import Attention
+from mwork_eval.detection.capture import run_batch
+from mwork_eval.detection.exact import ExactQueryKey
+from mwork_eval.detection.paper import PaperQueryKey
+from mwork_eval.detection.recomputed import RecomputedQueryKey
+from mwork_eval.detection.score_table import Array
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import Place
 
-METHOD = "paper"
-"""Q and K by the paper's formula, the other structures exactly (they agree with the paper)."""
+Tensor = torch.Tensor
+
+Method = Literal["exact", "paper", "reference"]
+METHODS: tuple[Method, ...] = get_args(Method)
+"""`exact`: Eq. 1 for every structure. `paper`: Q and K by Eq. 8-10. `reference`: what the published code computes."""
+
+DEFAULT_MEMORY = 512 * 2**20
+"""Bytes that the scores of one layer may take, apart from the model and its forward pass."""
 
 
-class _Scorer:
-    """Turns activations into scores while the forward pass runs, so that nothing of a layer is kept."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self.found: dict[Place, torch.Tensor] = {}
-
-    def attention(self, layer: int, seen: Attention) -> None:
-        output = self._layout.weight(layer, "o")
-        groups = seen.key.shape[0]
-        self.found[layer, "q"], self.found[layer, "k"] = scores.query_key_scores(
-            seen.query, seen.key, seen.mask, scale=seen.scale, softcap=seen.softcap
-        )
-        self.found[layer, "v"] = scores.value_scores(seen.heads, output, groups)
-        self.found[layer, "o"] = scores.output_scores(seen.heads, output)
-
-    def feed_forward(self, layer: int, hidden: torch.Tensor) -> None:
-        found = scores.feed_forward_scores(hidden, self._layout.weight(layer, "down"))
-        for structure in ("gate", "up", "down"):
-            self.found[layer, structure] = found
+def _query_key(method: Method, seen: Attention, memory: int) -> ExactQueryKey | PaperQueryKey | RecomputedQueryKey:
+    if method == "paper":
+        return PaperQueryKey(seen, memory)
+    if method == "reference":
+        return reference.ReferenceQueryKey(seen, memory)
+    if any(norm is not None and norm.centres for norm in (seen.query_norm, seen.key_norm)):
+        return RecomputedQueryKey(seen, memory)
+    return ExactQueryKey(seen, memory)
 
 
-def score_document(layout: Layout, token_ids: list[int]) -> dict[Place, torch.Tensor]:
-    """Score all neurons of all layers on one document, in one forward pass of the body.
+class Scorer:
+    """Scores batches of documents with one model; keeps the squared norms of its weights between batches.
 
-    Args:
+    Attributes:
         layout: The model.
-        token_ids: The document's tokens.
-
-    Returns:
-        Per (layer, structure), float32 scores `[neurons]` on the CPU.
     """
-    scorer = _Scorer(layout)
-    run_document(layout, token_ids, scorer)
-    return {place: found.cpu() for place, found in scorer.found.items()}
+
+    def __init__(self, layout: Layout, method: Method = "exact", memory: int = DEFAULT_MEMORY) -> None:
+        self.layout = layout
+        self._method = method
+        self._memory = memory
+        self._squares: dict[int, Tensor] = {}
+        self._lengths: list[int] = []
+        self._found: list[dict[Place, Tensor]] = []
+
+    def score(self, documents: Sequence[Sequence[int]]) -> list[dict[Place, Array]]:
+        """Score all neurons of all layers on each document, in one forward pass of the body.
+
+        Args:
+            documents: Token ids of each document.
+
+        Returns:
+            For each document and (layer, structure), float32 scores `[neurons]`; gate, up and down share one array.
+        """
+        self._lengths = [len(tokens) for tokens in documents]
+        self._found = [{} for _ in documents]
+        run_batch(self.layout, documents, self)
+        return [_on_cpu(one) for one in self._found]
+
+    def attention(self, layer: int, document: int, seen: Attention) -> Tensor:
+        """Score q, k, v and o of a layer for a document and return its attention output."""
+        heads = torch.empty(seen.query.shape, device=seen.query.device)
+        by_group = heads.unflatten(0, (-1, seen.per_group))
+        query_key = _query_key(self._method, seen, self._memory)
+        for rows in seen.blocks(self._memory):
+            value = seen.value[rows.groups, rows.keys].float()
+            by_group[rows.groups, :, rows.queries] = (rows.weights.flatten(1, 2) @ value).unflatten(
+                1, rows.weights.shape[1:3]
+            )
+            query_key.add(rows)
+        found, groups = self._found[document], len(seen.key)
+        found[layer, "q"], found[layer, "k"] = query_key.result()
+        if self._method == "reference":
+            found[layer, "v"] = reference.absolute_sum_of_values(heads, groups)
+            found[layer, "o"] = reference.absolute_sum_of_values(heads, len(heads))
+        else:
+            output = self.layout.weight(layer, "o")
+            found[layer, "v"] = scores.value_scores(heads, output, groups)
+            found[layer, "o"] = scores.output_scores(heads, output)
+        return heads
+
+    def feed_forward(self, layer: int, structure: str, activations: Tensor) -> None:
+        """Score the feed-forward of a layer."""
+        if (structure == "up") != (self._method == "reference"):
+            return
+        for document, length in enumerate(self._lengths):
+            own = activations[document, :length]
+            if structure == "up":
+                self._keep(layer, document, reference.absolute_sum(own))
+            else:
+                norms = self._down_squares(layer).to(own.device)
+                self._keep(layer, document, scores.feed_forward_scores(own, norms))
+
+    def experts(self, layer: int, states: Tensor, index: Tensor, weights: Tensor) -> None:
+        """Score the experts of a layer: neuron (e, k) by w·h[:, k] over the tokens routed to expert e."""
+        module: Any = self.layout.blocks[layer, "down"].module
+        documents, count = len(self._lengths), self.layout.blocks[layer, "down"].experts
+        longest = len(states) // documents
+        token = torch.arange(len(states), device=states.device)
+        document = token // longest
+        real = token % longest < torch.tensor(self._lengths, device=states.device)[document]
+        found = torch.zeros(documents, count, self.layout.shape.sizes[layer]["up"] // count, device=states.device)
+        for expert in index[real].unique().tolist():
+            at, slot = ((index == expert) & real[:, None]).nonzero(as_tuple=True)
+            gate, up = nn.functional.linear(states[at], module.gate_up_proj[expert]).chunk(2, -1)
+            if self._method == "reference":
+                found[:, expert].index_add_(0, document[at], up.float().abs())
+            else:
+                inner = (module.act_fn(gate) * up).float() * weights[at, slot, None].float()
+                found[:, expert].index_add_(0, document[at], inner.square())
+        if self._method != "reference":
+            found *= self._down_squares(layer).to(found.device).view(count, -1)
+        for number in range(documents):
+            self._keep(layer, number, found[number].flatten())
+
+    def _keep(self, layer: int, document: int, found: Tensor) -> None:
+        for structure in ("gate", "up", "down"):
+            if (layer, structure) in self.layout.blocks:
+                self._found[document][layer, structure] = found
+
+    def _down_squares(self, layer: int) -> Tensor:
+        if layer not in self._squares:
+            self._squares[layer] = scores.squares(self.layout.weight(layer, "down"), 1)
+        return self._squares[layer]
+
+
+def _on_cpu(found: dict[Place, Tensor]) -> dict[Place, Array]:
+    arrays = {id(tensor): tensor.cpu().numpy() for tensor in found.values()}
+    return {place: arrays[id(tensor)] for place, tensor in found.items()}

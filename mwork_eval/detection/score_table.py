@@ -81,14 +81,27 @@ class ScoreTable:
 
 
 class ScoreAccumulator:
-    """Collects the scores of documents, one at a time; the order of documents does not matter."""
+    """Collects the scores of documents, one at a time; minimum and worst rank do not depend on their order.
+
+    Attributes:
+        shape: Neuron counts of the model.
+        documents: Number of documents added.
+        minimum: Smallest score so far, float32.
+        sum: Sum of the scores, float64.
+        worst_rank: Worst rank so far, int32.
+    """
 
     def __init__(self, shape: ModelShape) -> None:
         self.shape = shape
         self.documents = 0
-        self._minimum: dict[Place, Array] = {}
-        self._sum: dict[Place, Array] = {}
-        self._worst: dict[Place, Array] = {}
+        self.minimum: dict[Place, Array] = {}
+        self.sum: dict[Place, Array] = {}
+        self.worst_rank: dict[Place, Array] = {}
+        for layer, structure in places_of(shape):
+            size = shape.sizes[layer][structure]
+            self.minimum[layer, structure] = np.full(size, np.inf, np.float32)
+            self.sum[layer, structure] = np.zeros(size, np.float64)
+            self.worst_rank[layer, structure] = np.zeros(size, np.int32)
 
     def add(self, scores: Mapping[Place, Array]) -> None:
         """Add one document's scores: per (layer, structure), float32 `[neurons]`.
@@ -96,20 +109,25 @@ class ScoreAccumulator:
         Raises:
             ValueError: If a score is not finite.
         """
+        ranks: dict[int, Array] = {}  # gate, up and down share one array
         for place in places_of(self.shape):
             found = np.asarray(scores[place], np.float32)
-            if not np.isfinite(found).all():
-                raise ValueError(f"a score of layers.{place[0]}.{place[1]} is not finite")
-            ranks = np.empty(len(found), np.int32)
-            # A stable sort of the negated scores: equal scores rank by index, the same on every machine.
-            ranks[np.argsort(-found, kind="stable")] = np.arange(len(found), dtype=np.int32)
-            if self.documents == 0:
-                self._minimum[place], self._sum[place], self._worst[place] = found.copy(), found.astype(float), ranks
-            else:
-                np.minimum(self._minimum[place], found, out=self._minimum[place])
-                np.maximum(self._worst[place], ranks, out=self._worst[place])
-                self._sum[place] += found
+            if id(scores[place]) not in ranks:
+                if not np.isfinite(found).all():
+                    raise ValueError(f"a score of layers.{place[0]}.{place[1]} is not finite")
+                ranks[id(scores[place])] = _ranks(found)
+            np.minimum(self.minimum[place], found, out=self.minimum[place])
+            np.maximum(self.worst_rank[place], ranks[id(scores[place])], out=self.worst_rank[place])
+            self.sum[place] += found
         self.documents += 1
+
+    def merge(self, other: "ScoreAccumulator") -> None:
+        """Add another accumulator's documents."""
+        for place in places_of(self.shape):
+            np.minimum(self.minimum[place], other.minimum[place], out=self.minimum[place])
+            np.maximum(self.worst_rank[place], other.worst_rank[place], out=self.worst_rank[place])
+            self.sum[place] += other.sum[place]
+        self.documents += other.documents
 
     def table(self, about: Mapping[str, Any]) -> ScoreTable:
         """Return the scores so far.
@@ -119,8 +137,15 @@ class ScoreAccumulator:
         """
         if self.documents == 0:
             raise ValueError("no document was scored")
-        mean = {place: (total / self.documents).astype(np.float32) for place, total in self._sum.items()}
-        return ScoreTable(self.shape, self._minimum, mean, self._worst, {**about, "documents": self.documents})
+        mean = {place: (total / self.documents).astype(np.float32) for place, total in self.sum.items()}
+        return ScoreTable(self.shape, self.minimum, mean, self.worst_rank, {**about, "documents": self.documents})
+
+
+def _ranks(scores: Array) -> Array:
+    """Return the rank of every score, 0 for the highest; equal scores rank by index, the same on every machine."""
+    ranks = np.empty(len(scores), np.int32)
+    ranks[np.argsort(-scores, kind="stable")] = np.arange(len(scores), dtype=np.int32)
+    return ranks
 
 
 def places_of(shape: ModelShape) -> Iterator[Place]:

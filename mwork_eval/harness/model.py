@@ -6,7 +6,7 @@ from typing import Any
 
 from lm_eval.models.huggingface import HFLM
 
-from mwork_eval.deactivation.weights import WeightMask
+from mwork_eval.deactivation.mask import Mask, make_mask
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.models import default_model
@@ -28,7 +28,8 @@ class MworkHF(HFLM):  # type: ignore[misc]
     """lm-eval's `hf` with every argument it has, and a mask.
 
     The weights (and biases) of the masked neurons are set to zero when the model is loaded and stay zero for
-    the life of the object, unless `unmask` is called. Without ``neurons`` the scores are those of `hf`.
+    the life of the object, unless `unmask` is called. Where weights cannot be written (4-bit, 8-bit, offloaded)
+    the neurons' activations are zeroed instead. Without ``neurons`` the scores are those of `hf`.
 
     Attributes:
         masked: What is masked now, as it goes into the results; None if nothing is.
@@ -90,7 +91,7 @@ class MworkHF(HFLM):  # type: ignore[misc]
         except (OSError, ValueError) as error:
             raise model_not_loadable(self.model_name, error) from error
         self._model: Any
-        self._mask: WeightMask | None = None
+        self._mask: Mask | None = None
         self.masked: dict[str, Any] | None = None
         self._layout: Layout | None = None
         self._fingerprint: str | None = None
@@ -146,9 +147,10 @@ class MworkHF(HFLM):  # type: ignore[misc]
         """
         self.unmask()
         _ = self.fingerprint  # must be taken before the weights change
-        self._mask = WeightMask(self.layout, neurons)
+        self._mask = make_mask(self.layout, neurons)
         self.masked = {
             **(description or {}),
+            "by": "weights" if self.layout.writable else "activations",
             "digest": neurons.digest_unordered,
             "total": len(neurons),
             "of": neurons.shape.switches,

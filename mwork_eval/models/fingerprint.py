@@ -3,6 +3,7 @@
 import hashlib
 
 import torch
+from accelerate.utils import align_module_device
 from torch import nn
 
 from mwork_eval.errors import InputError
@@ -19,21 +20,28 @@ def fingerprint_of(model: nn.Module) -> str:
     rounded twice. Two fine-tuned models differ; a masked model differs from its base wherever a masked neuron is
     sampled, so take the fingerprint before masking.
 
+    Offloaded weights are brought in one module at a time. Packed weights (4-bit, 8-bit) have another one.
+
     Raises:
-        InputError: If weights are offloaded.
+        InputError: If weights are on the meta device and nothing can bring them in.
     """
     digest = hashlib.sha256()
-    for name, parameter in model.named_parameters():
-        if parameter.is_meta:
-            raise InputError(
-                f"the weights of {name} cannot be read",
-                found="offloaded weights",
-                expected="all weights in memory",
-                hint="load without offloading",
-            )
-        flat = parameter.detach().reshape(-1)
-        positions = torch.linspace(0, flat.numel() - 1, min(_SAMPLES, flat.numel()), dtype=torch.float64)
-        values = flat[positions.round().long().to(flat.device)].to(torch.bfloat16)
-        digest.update(f"{name}{tuple(parameter.shape)}".encode())
-        digest.update(values.view(torch.int16).cpu().numpy().tobytes())
+    names = {name for name, _ in model.named_parameters()}  # tied weights once
+    for path, module in model.named_modules():
+        with align_module_device(module):
+            for own, parameter in module.named_parameters(recurse=False):
+                name = f"{path}.{own}" if path else own
+                if name not in names:
+                    continue
+                if parameter.is_meta:
+                    raise InputError(
+                        f"the weights of {name} cannot be read",
+                        found="no weights in memory",
+                        expected="a model loaded with its weights",
+                    )
+                flat = parameter.detach().reshape(-1)
+                positions = torch.linspace(0, flat.numel() - 1, min(_SAMPLES, flat.numel()), dtype=torch.float64)
+                values = flat[positions.round().long().to(flat.device)].to(torch.bfloat16)
+                digest.update(f"{name}{tuple(parameter.shape)}".encode())
+                digest.update(values.view(torch.int16).cpu().numpy().tobytes())
     return digest.hexdigest()[:32]

@@ -1,26 +1,33 @@
-"""Where the neurons of a loaded model are: layers, structures, sizes and heads, read off the weights."""
+"""Where the neurons of a model are: layers, structures, sizes and heads, read off the modules."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import nn
 
 from mwork_eval.errors import InputError
-from mwork_eval.models.families import FAMILIES, Family, find_family
+from mwork_eval.models.blocks import Block, experts_block, features_of, projection_block
+from mwork_eval.models.families import FAMILIES, Family, Matrices, Matrix, find_family
+from mwork_eval.models.slices import Heads
+from mwork_eval.neurons.neuron_set import Place
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.structures import COLUMN_STRUCTURES, STRUCTURES
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A loaded model seen as layers of structures.
+    """A model seen as layers of structures; it may live on the meta device.
 
     Attributes:
         model: The causal language model (a PEFT wrapper is looked through).
         family: Its row in the table of families.
         decoder: The text decoder, whose forward computes hidden states and no logits.
         layers: Its layers.
+        heads: Head counts per layer.
+        blocks: Per (layer, structure), the neurons.
         shape: Neuron counts.
     """
 
@@ -28,6 +35,8 @@ class Layout:
     family: Family
     decoder: nn.Module
     layers: tuple[nn.Module, ...]
+    heads: tuple[Heads, ...]
+    blocks: Mapping[Place, Block]
     shape: ModelShape
 
     @classmethod
@@ -45,48 +54,85 @@ class Layout:
                 "unsupported model family",
                 found=model_type,
                 expected="one of " + " ".join(row.name for row in FAMILIES),
-                hint="CONTRIBUTING.md tells how to add one",
+                hint="CONTRIBUTING.md, 'How to add a model family', tells how to add one",
             )
         decoder = base.get_decoder()
         layers = tuple(decoder.get_submodule(family.layers))
-        sizes = []
+        query_heads = int(decoder.config.num_attention_heads)
+        heads, blocks, sizes = [], {}, []
         for index, layer in enumerate(layers):
-            found = {}
+            matrices = {**family.attention_matrices, **_feed_forward(family, layer, index)}
+            heads.append(_heads(layer, matrices, query_heads, index))
             for structure in STRUCTURES:
-                weight = _weight(layer, family.projections[structure], index)
-                found[structure] = weight.shape[1 if structure in COLUMN_STRUCTURES else 0]
-            sizes.append(found)
-        return cls(base, family, decoder, layers, ModelShape(family.name, tuple(sizes)))
-
-    def projection(self, layer: int, structure: str) -> nn.Module:
-        """Return the linear module of a structure."""
-        return self.layers[layer].get_submodule(self.family.projections[structure])
+                if structure in matrices:
+                    blocks[index, structure] = _block(layer, matrices[structure], structure, heads[-1], index)
+            sizes.append({s: blocks[index, s].size for s in STRUCTURES if (index, s) in blocks})
+        experts = tuple(blocks[index, "up"].experts for index in range(len(layers)))
+        shape = ModelShape(family.name, tuple(sizes), experts if any(experts) else ())
+        return cls(base, family, decoder, layers, tuple(heads), blocks, shape)
 
     def weight(self, layer: int, structure: str) -> torch.Tensor:
-        """Return the weight matrix `[out, in]` of a structure."""
-        return _weight(self.layers[layer], self.family.projections[structure], layer)
+        """Return the weights of a structure `[neurons, features]`: rows, or for o and down columns.
+
+        Raises:
+            InputError: If they are packed or offloaded.
+        """
+        return self.blocks[layer, structure].neurons()
 
     def attention(self, layer: int) -> nn.Module:
         """Return the attention module of a layer."""
         return self.layers[layer].get_submodule(self.family.attention)
 
+    @cached_property
+    def writable(self) -> bool:
+        """Whether neurons can be zeroed in the weights: they are neither packed nor offloaded."""
+        return all(block.writable for block in self.blocks.values())
+
     @property
     def device(self) -> torch.device:
         """Device of the input embeddings, where token ids go."""
         embeddings: Any = self.decoder.get_input_embeddings()  # type: ignore[operator]
-        return embeddings.weight.device  # type: ignore[no-any-return]
+        hook = getattr(embeddings, "_hf_hook", None)
+        device = getattr(hook, "execution_device", None)
+        return embeddings.weight.device if device is None else torch.device(device)
 
 
-def _weight(layer: nn.Module, path: str, index: int) -> torch.Tensor:
-    try:
-        weight = layer.get_submodule(path).weight
-    except AttributeError:
-        raise InputError(f"layer {index} has no {path}", hint="CONTRIBUTING.md tells how to add a family") from None
-    if not isinstance(weight, torch.Tensor) or weight.ndim != 2 or not weight.is_floating_point():
-        raise InputError(
-            f"the weight of {path} in layer {index} cannot be used",
-            found=f"{weight.dtype} {list(weight.shape)}" if isinstance(weight, torch.Tensor) else type(weight).__name__,
-            expected="a floating-point matrix",
-            hint="load the model without quantisation",
-        )
-    return weight
+def _feed_forward(family: Family, layer: nn.Module, index: int) -> Matrices:
+    for alternative in family.feed_forward:
+        if _find(layer, alternative["up"].path) is not None:
+            return alternative
+    raise _missing(family.feed_forward[-1]["up"].path, index)
+
+
+def _heads(layer: nn.Module, matrices: Matrices, query_heads: int, index: int) -> Heads:
+    """Read the head counts off the projections; only the number of query heads is taken from the configuration."""
+    width = features_of(_module(layer, matrices["o"].path, index))[0] // query_heads
+    rows = features_of(_module(layer, matrices["k"].path, index))[1] // width
+    fused = matrices["q"].path == matrices["k"].path
+    return Heads(query_heads, (rows - query_heads) // 2 if fused else rows, width)
+
+
+def _block(layer: nn.Module, matrix: Matrix, structure: str, heads: Heads, index: int) -> Block:
+    if matrix.experts:
+        path, _, name = matrix.path.rpartition(".")
+        module = _module(layer, path, index)
+        return experts_block(module, getattr(module, name), matrix, heads)
+    return projection_block(_module(layer, matrix.path, index), matrix, heads, column=structure in COLUMN_STRUCTURES)
+
+
+def _module(layer: nn.Module, path: str, index: int) -> nn.Module:
+    found = _find(layer, path)
+    if not isinstance(found, nn.Module):
+        raise _missing(path, index)
+    return found
+
+
+def _find(layer: nn.Module, path: str) -> object:
+    found: object = layer
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def _missing(path: str, index: int) -> InputError:
+    return InputError(f"layer {index} has no {path}", hint="CONTRIBUTING.md tells how to add a family")

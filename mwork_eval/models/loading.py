@@ -111,14 +111,27 @@ def load_model(
     chosen = default_dtype(target) if check_dtype(dtype) is None else dtype
     path = resolve_name(name)
     extra: dict[str, Any] = {"revision": revision} if revision else {}
+    tokenizer = load_tokenizer(name, revision)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path, **extra)
         model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=chosen, device_map=device_map, **extra)
     except (OSError, ValueError) as error:
         raise model_not_loadable(name, error) from error
     if device_map is None:
         model.to(target)
     return LoadedModel(name, model.eval(), tokenizer)
+
+
+def load_tokenizer(name: str, revision: str | None = None) -> Any:
+    """Load the tokenizer of a model.
+
+    Raises:
+        InputError: If it cannot be found or read.
+    """
+    extra = {"revision": revision} if revision else {}
+    try:
+        return AutoTokenizer.from_pretrained(resolve_name(name), **extra)
+    except (OSError, ValueError) as error:
+        raise model_not_loadable(name, error) from error
 
 
 def model_not_loadable(name: str, error: Exception) -> InputError:

@@ -8,8 +8,9 @@ import torch
 from mwork_eval.ablation.deltas import DeltaCalculator
 from mwork_eval.ablation.plan import plan_masks
 from mwork_eval.ablation.presets import find_preset
-from mwork_eval.detection.corpora import Corpus, sample_documents
-from mwork_eval.detection.detect import score_language
+from mwork_eval.detection.corpora import Corpus
+from mwork_eval.detection.detect import score_languages
+from mwork_eval.detection.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.selection import Selection, select_specific
 from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.harness.model import MworkHF
@@ -27,12 +28,11 @@ def model() -> MworkHF:
     return MworkHF(device="cpu", dtype="float32", batch_size=4)
 
 
-def test_a_shipped_set_is_what_detection_gives(model):
-    samples = [
-        sample_documents(Corpus(code, "embedded"), model.tokenizer, max_documents=24, max_tokens=128)
-        for code in ("en", "de")
+def test_a_shipped_set_is_what_detection_gives(model, tmp_path):
+    streams = [
+        DocumentStream(Corpus(code, "embedded"), model.tokenizer, DocumentRules(24, 128)) for code in ("en", "de")
     ]
-    tables = [score_language(model.layout, "gemma3-270m", sample) for sample in samples]
+    tables = score_languages(model.layout, "gemma3-270m", streams, tmp_path).tables
     found = select_specific(tables, Selection(fraction=0.005))["de"]
     shipped = find_neurons("gemma3-270m/de")
     # The order of neurons with nearly equal scores, and the version, may differ; the neurons may not.

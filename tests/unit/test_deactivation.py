@@ -1,15 +1,19 @@
-"""Masks on weights: equal to masking activations, and undone bit by bit."""
+"""Masks on weights and on activations: equal logits, and undone bit by bit."""
 
+import accelerate
 import numpy as np
 import pytest
 import torch
 from conftest import make_model
 
-from mwork_eval.deactivation.weights import WeightMask, deactivated
+from mwork_eval.deactivation.activations import ActivationMask
+from mwork_eval.deactivation.mask import deactivated, make_mask
+from mwork_eval.deactivation.weights import WeightMask
 from mwork_eval.errors import InputError
+from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.structures import COLUMN_STRUCTURES, STRUCTURES
+from mwork_eval.neurons.structures import STRUCTURES
 
 IDS = torch.tensor([[5, 9, 300, 17, 42, 8, 77, 120]])
 
@@ -22,6 +26,7 @@ def some_neurons(layout: Layout, structures=STRUCTURES, per_place: int = 3) -> N
             (layer, structure): generator.choice(layout.shape.sizes[layer][structure], per_place, replace=False)
             for layer in range(layout.shape.layers)
             for structure in structures
+            if structure in layout.shape.sizes[layer]
         },
     )
 
@@ -38,24 +43,77 @@ def state(layout: Layout) -> dict[str, bytes]:
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_zeroed_weights_equal_zeroed_activations(layout, structure):
     neurons = some_neurons(layout, (structure,))
-    hooks = []
-    for (layer, name), indices in neurons.indices.items():
-        module, at = layout.projection(layer, name), torch.from_numpy(np.array(indices)).long()
-        if name in COLUMN_STRUCTURES:
-
-            def before(_, args, at=at):
-                return (args[0].index_fill(-1, at, 0),)
-
-            hooks.append(module.register_forward_pre_hook(before))
-        else:
-            hooks.append(module.register_forward_hook(lambda _, __, out, at=at: out.index_fill(-1, at, 0)))
-    by_activation = logits(layout)
-    for hook in hooks:
-        hook.remove()
+    if not neurons.indices:
+        pytest.skip(f"{layout.family.name} has no {structure}")
     untouched = logits(layout)
+    mask = ActivationMask(layout, neurons)
+    by_activation = logits(layout)
+    mask.restore()
+    assert torch.equal(logits(layout), untouched)
     with deactivated(layout, neurons):
-        torch.testing.assert_close(logits(layout), by_activation, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(logits(layout), by_activation, rtol=1e-5, atol=1e-5)
     assert not torch.allclose(untouched, by_activation)
+
+
+def test_every_neuron_of_a_fused_matrix_is_where_the_family_keeps_it(layout):
+    """Each parameter entry belongs to at most one neuron of q, k, v, gate, up, and all of them are covered."""
+    for name in ("q", "k", "v", "gate", "up", "o", "down"):
+        if (0, name) in layout.blocks:
+            block = layout.blocks[0, name]
+            assert block.weight.shape[:-1].numel() == block.size == layout.shape.sizes[0][name]
+    touched = sum(layout.blocks[0, name].weight.numel() for name in "qkv")
+    module = layout.blocks[0, "q"].module
+    if module is layout.blocks[0, "k"].module:
+        assert touched == module.weight.numel()
+        with torch.no_grad():
+            for name in "qkv":
+                layout.blocks[0, name].weight[:] = 0
+        assert not module.weight.any()
+
+
+def test_a_quantised_projection_is_masked_by_activation():
+    class Packed(torch.nn.Module):
+        """An 8-bit projection: its weight is no plain matrix of numbers."""
+
+        def __init__(self, plain):
+            super().__init__()
+            self.in_features, self.out_features = plain.in_features, plain.out_features
+            self.scale = float(plain.weight.detach().abs().max()) / 127
+            packed = (plain.weight / self.scale).round().to(torch.int8)
+            self.weight = torch.nn.Parameter(packed, requires_grad=False)
+
+        def forward(self, x):
+            return x @ (self.weight.float() * self.scale).T
+
+    packed, plain = Layout.of(make_model("llama")), Layout.of(make_model("llama"))
+    for layer, other in zip(packed.layers, plain.layers, strict=True):
+        for parent, name in ((layer.self_attn, "q_proj"), (layer.mlp, "up_proj"), (layer.mlp, "down_proj")):
+            setattr(parent, name, Packed(getattr(parent, name)))
+            twin = getattr(other.self_attn if name == "q_proj" else other.mlp, name)
+            replaced = getattr(parent, name)
+            twin.weight.data.copy_(replaced.weight.float() * replaced.scale)
+    packed = Layout.of(packed.model)
+    assert not packed.writable
+    assert packed.shape == plain.shape
+    neurons = some_neurons(plain)
+    with deactivated(packed, neurons), deactivated(plain, neurons):
+        torch.testing.assert_close(logits(packed), logits(plain), rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(logits(packed), logits(Layout.of(make_model("llama"))))
+    with pytest.raises(InputError, match=r"found packed weights.*without quantisation"):
+        packed.weight(0, "down")
+
+
+@pytest.mark.parametrize("family", ["llama", "phi3", "mixtral"])
+def test_offloaded_weights_are_masked_by_activation(family):
+    plain = Layout.of(make_model(family))
+    neurons = some_neurons(plain)
+    offloaded = Layout.of(accelerate.cpu_offload(make_model(family), execution_device=torch.device("cpu")))
+    assert not offloaded.writable
+    assert fingerprint_of(offloaded.model) == fingerprint_of(plain.model)
+    before = logits(offloaded)
+    with deactivated(plain, neurons), deactivated(offloaded, neurons):
+        torch.testing.assert_close(logits(offloaded), logits(plain), rtol=1e-5, atol=1e-5)
+    assert torch.equal(logits(offloaded), before)
 
 
 def test_weights_come_back_bit_identical(layout):
@@ -84,8 +142,8 @@ def test_biases_are_zeroed_too():
     neurons = some_neurons(layout, ("q",), 2)
     with deactivated(layout, neurons):
         for (layer, _), indices in neurons.indices.items():
-            assert not layout.projection(layer, "q").bias[np.array(indices)].any()
-    assert layout.projection(0, "q").bias.all()
+            assert not layout.blocks[layer, "q"].bias[np.array(indices)].any()
+    assert layout.blocks[0, "q"].bias.all()
 
 
 def test_gate_up_and_down_are_one_switch():
@@ -100,11 +158,11 @@ def test_gate_up_and_down_are_one_switch():
 
 def test_a_failing_mask_leaves_the_weights_alone():
     layout = Layout.of(make_model("llama"))
-    last = layout.projection(3, "up")
-    last.weight = torch.nn.Parameter(last.weight.to("meta"), requires_grad=False)
+    layout.blocks[3, "up"].module.weight = torch.nn.Parameter(torch.empty(40, 24, device="meta"), requires_grad=False)
+    layout = Layout.of(layout.model)
     neurons = some_neurons(layout, ("q", "up"))
     before = layout.weight(0, "q").clone()
-    with pytest.raises(InputError, match="offloaded"):
+    with pytest.raises(InputError, match=r"layers\.3\.up cannot be written"):
         WeightMask(layout, neurons)
     assert torch.equal(layout.weight(0, "q"), before)
 
@@ -112,4 +170,4 @@ def test_a_failing_mask_leaves_the_weights_alone():
 def test_a_set_of_another_shape_is_refused():
     llama, qwen = Layout.of(make_model("llama")), Layout.of(make_model("qwen3"))
     with pytest.raises(InputError, match="another model"):
-        WeightMask(qwen, some_neurons(llama))
+        make_mask(qwen, some_neurons(llama))

@@ -8,46 +8,94 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from conftest import FAMILIES, make_model
+from conftest import CONFIGS, FAMILIES, make_model
+from rich.console import Console
 
 from mwork_eval.errors import InputError
 from mwork_eval.models import default_model
 from mwork_eval.models.families import FAMILIES as TABLE
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
+from mwork_eval.models.inspection import inspect_model
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import find_device, load_model, resolve_name
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.structures import STRUCTURES
+from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.reports.inspection import print_inspection
 
 
 def test_every_family_of_the_table_is_tested():
     assert sorted(row.name for row in TABLE) == FAMILIES
 
 
-def test_sizes_come_from_the_weights(layout):
+def test_sizes_are_those_of_the_configuration(layout):
     config = layout.model.config
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    sizes = layout.shape.sizes[0]
-    assert set(sizes) == set(STRUCTURES)
-    assert sizes["q"] == sizes["o"] == config.num_attention_heads * width
-    assert sizes["k"] == sizes["v"] == config.num_key_value_heads * width
-    assert sizes["up"] == sizes["down"] == sizes["gate"] == config.intermediate_size
+    heads, width = config.num_attention_heads, layout.heads[0].width
+    groups = getattr(config, "num_kv_heads", None) or getattr(config, "num_key_value_heads", heads)
+    assert width == (getattr(config, "head_dim", None) or config.hidden_size // heads)
+    for layer, sizes in enumerate(layout.shape.sizes):
+        assert sizes["q"] == sizes["o"] == heads * width
+        assert sizes["k"] == sizes["v"] == groups * width
+        experts = layout.blocks[layer, "up"].experts
+        inner = getattr(config, "moe_intermediate_size", None) if experts else None
+        inner = inner or getattr(config, "intermediate_size", None) or getattr(config, "ffn_dim", None)
+        inner = inner or getattr(config, "n_inner", None) or 4 * config.hidden_size
+        assert sizes["up"] == sizes["down"] == sizes.get("gate", sizes["up"]) == inner * max(experts, 1)
     assert layout.shape.layers == config.num_hidden_layers
+    assert ModelShape.from_json(layout.shape.to_json()) == layout.shape
 
 
-def test_an_unknown_family_lists_the_supported_ones():
-    config = transformers.GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=10, n_positions=8)
-    with pytest.raises(InputError, match=r"found gpt2; expected one of llama .*CONTRIBUTING"):
+def test_layers_with_and_without_experts_are_told_apart():
+    shape = Layout.of(make_model("qwen3-moe")).shape
+    assert shape.experts == (4, 4, 0, 4)
+    assert [sizes["up"] for sizes in shape.sizes] == [48, 48, 40, 48]
+    assert "up to 4 experts" in str(shape)
+    assert Layout.of(make_model("qwen3")).shape.experts == ()
+
+
+def test_a_model_without_weights_has_a_layout(family):
+    with torch.device("meta"):
+        empty = transformers.AutoModelForCausalLM.from_config(CONFIGS[family]())
+    layout = Layout.of(empty)
+    assert layout.shape == Layout.of(make_model(family)).shape
+    assert not layout.writable
+
+
+def test_inspection_tells_what_a_model_is(tmp_path, family, capsys):
+    config = CONFIGS[family]()
+    config.save_pretrained(tmp_path)
+    found = inspect_model(str(tmp_path))
+    assert found.layout.family.name == family
+    assert found.parameters == sum(parameter.numel() for parameter in make_model(family).parameters())
+    assert found.weight_bytes("float32") == 2 * found.weight_bytes("bfloat16") == 4 * found.parameters
+    fused = {"phi3": ["q+k+v", "gate+up"], "mixtral": ["gate+up"], "qwen3-moe": ["gate+up"]}
+    fused |= {name: ["q+k+v"] for name in ("falcon", "gpt-neox", "bloom", "gpt2")}
+    assert found.fused == fused.get(family, [])
+    print_inspection(found, Console(width=120))
+    printed = capsys.readouterr().out
+    assert f"family {family}" in printed
+    assert f"{found.layout.shape.switches:,} neurons" in printed
+    assert "detection: yes" in printed
+
+
+def test_a_quantised_checkpoint_is_masked_by_activations(tmp_path):
+    config = CONFIGS["llama"]()
+    config.quantization_config = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    config.save_pretrained(tmp_path)
+    found = inspect_model(str(tmp_path))
+    assert found.quantised == "bitsandbytes"
+
+
+def test_an_unknown_family_lists_the_supported_ones(tmp_path):
+    config = transformers.CTRLConfig(n_layer=1, n_embd=8, dff=8, n_head=2, vocab_size=10, n_positions=8)
+    with pytest.raises(InputError, match=r"found ctrl; expected one of llama .*CONTRIBUTING"):
         Layout.of(transformers.AutoModelForCausalLM.from_config(config))
-
-
-def test_quantised_weights_are_refused():
-    model = make_model("llama")
-    projection = model.model.layers[2].mlp.up_proj
-    projection.weight = torch.nn.Parameter(projection.weight.to(torch.int8), requires_grad=False)
-    with pytest.raises(InputError, match=r"up_proj in layer 2 cannot be used; found torch.int8 .*without quantisation"):
-        Layout.of(model)
+    config.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="unsupported model family; found ctrl"):
+        inspect_model(str(tmp_path))
+    transformers.T5Config().save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="is no causal language model; found t5"):
+        inspect_model(str(tmp_path))
 
 
 def test_the_fingerprint_is_of_the_weights_not_of_their_dtype(family):
@@ -60,10 +108,10 @@ def test_the_fingerprint_is_of_the_weights_not_of_their_dtype(family):
     assert found != fingerprint_of(other)
 
 
-def test_offloaded_weights_have_no_fingerprint():
+def test_weights_that_are_nowhere_have_no_fingerprint():
     model = make_model("llama")
     model.model.norm.weight = torch.nn.Parameter(model.model.norm.weight.to("meta"))
-    with pytest.raises(InputError, match="found offloaded weights"):
+    with pytest.raises(InputError, match="found no weights in memory"):
         fingerprint_of(model)
 
 

@@ -1,0 +1,71 @@
+"""What a detection will cost, from the corpora and the model's configuration, before any weight is loaded."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from mwork_eval.detection.batches import make_batches
+from mwork_eval.detection.detect import DetectOptions, batch_tokens
+from mwork_eval.detection.documents import DocumentStream
+from mwork_eval.models.layout import Layout
+
+_PRODUCTS = 14
+"""Matrix products of a block of attention weights with per-key vectors, for the exact scores of q and k."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The cost of scoring one corpus.
+
+    Attributes:
+        language: Its language.
+        documents: Usable documents.
+        tokens: Their tokens.
+        batches: Forward passes.
+        operations: Floating-point operations of forward passes and scores.
+    """
+
+    language: str
+    documents: int
+    tokens: int
+    batches: int
+    operations: float
+
+    def seconds(self, speed: float) -> float:
+        """Return the time at a speed in operations per second."""
+        return self.operations / speed
+
+
+def estimate_cost(layout: Layout, stream: DocumentStream, options: DetectOptions) -> Estimate:
+    """Read a corpus and count what scoring it takes.
+
+    Raises:
+        InputError: If the corpus is unusable.
+    """
+    weights = sum(
+        layout.shape.sizes[layer][structure] * block.weight.shape[-1] // max(block.experts, 1)
+        for (layer, structure), block in layout.blocks.items()
+        if block.weight is not None
+    )
+    attention = sum(heads.query * heads.width for heads in layout.heads)
+    batches, operations = 0, 0.0
+    for batch in make_batches(stream, batch_tokens(layout, options.memory // 2)):
+        batches += 1
+        padded = max(map(len, batch.token_ids)) * len(batch.token_ids)
+        operations += 2 * weights * padded
+        pairs = sum(len(tokens) ** 2 for tokens in batch.token_ids) / 2
+        operations += 2 * attention * pairs * (2 + _PRODUCTS)
+    return Estimate(stream.corpus.language, stream.kept, stream.tokens, batches, operations)
+
+
+def measure_speed(device: torch.device, dtype: str) -> float:
+    """Measure how many operations of a matrix product a device does per second, in a fraction of a second."""
+    size = 1024
+    left, right = torch.randn(2, size, size, device=device, dtype=getattr(torch, dtype))
+    (left @ right).sum().item()
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < 0.3:
+        (left @ right).sum().item()
+        count += 1
+    return 2 * size**3 * count / (time.perf_counter() - start)

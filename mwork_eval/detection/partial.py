@@ -1,0 +1,157 @@
+"""Unfinished scores: the checkpoint of an interrupted detection, and the shard of one that is spread over jobs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors.numpy import save_file
+
+from mwork_eval.detection.score_table import ScoreAccumulator, ScoreTable, places_of
+from mwork_eval.digests import canonical_json, write_atomically
+from mwork_eval.errors import InputError
+from mwork_eval.neurons.files import read_mwork_file
+from mwork_eval.neurons.shape import ModelShape
+
+FORMAT = "mwork-partial-scores"
+VERSION = 1
+_STATISTICS = ("minimum", "sum", "worst_rank")
+
+
+@dataclass
+class PartialScores:
+    """Scores of some documents of a corpus, with what is needed to go on or to join them with others.
+
+    Attributes:
+        shape: Neuron counts of the model.
+        run: What determines the scores: model, method, corpus, rules, batches. Two parts belong together if equal.
+        shard: Which share of the batches this is, from 0, and of how many.
+        batches: Number of batches of the corpus that are done, those of other shards included.
+        corpus: What was read so far: digest, tokens, and counts of what was left out.
+        complete: Whether the corpus was read to its end.
+        groups: The scores, by name; detection keeps groups of documents apart to measure stability.
+    """
+
+    shape: ModelShape
+    run: Mapping[str, Any]
+    shard: tuple[int, int] = (0, 1)
+    batches: int = 0
+    corpus: Mapping[str, Any] = field(default_factory=dict)
+    complete: bool = False
+    groups: dict[str, ScoreAccumulator] = field(default_factory=dict)
+
+    def group(self, name: str) -> ScoreAccumulator:
+        """Return a group, making it if need be."""
+        return self.groups.setdefault(name, ScoreAccumulator(self.shape))
+
+    @property
+    def documents(self) -> int:
+        """Number of documents scored."""
+        return sum(group.documents for group in self.groups.values())
+
+    def joined(self, *names: str) -> ScoreAccumulator:
+        """Return the sum of the groups named, of all if none is."""
+        total = ScoreAccumulator(self.shape)
+        for name in sorted(self.groups):
+            if not names or name in names:
+                total.merge(self.groups[name])
+        return total
+
+    def table(self) -> ScoreTable:
+        """Return the finished scores."""
+        about = dict(self.run["about"])
+        about["corpus"] = {**about["corpus"], **{key: v for key, v in self.corpus.items() if key != "tokens"}}
+        return self.joined().table({**about, "tokens": self.corpus["tokens"]})
+
+    def save(self, path: Path) -> None:
+        """Write to a safetensors file, whole or not at all."""
+        arrays = {
+            f"{name}.layers.{layer}.{structure}.{statistic}": getattr(group, statistic)[layer, structure]
+            for name, group in self.groups.items()
+            for layer, structure in places_of(self.shape)
+            for statistic in _STATISTICS
+        }
+        metadata = {
+            "format": FORMAT,
+            "version": VERSION,
+            "shape": self.shape.to_json(),
+            "run": self.run,
+            "shard": list(self.shard),
+            "batches": self.batches,
+            "corpus": self.corpus,
+            "complete": self.complete,
+            "documents": {name: group.documents for name, group in self.groups.items()},
+        }
+        write_atomically(path, lambda temporary: save_file(arrays, temporary, {"mwork": canonical_json(metadata)}))
+
+    @classmethod
+    def load(cls, path: Path) -> "PartialScores":
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: If the file is missing, damaged or of another format.
+        """
+        entries = {"shape", "run", "shard", "batches", "corpus", "complete", "documents"}
+        metadata, arrays = read_mwork_file(path, FORMAT, VERSION, entries)
+        shape = ModelShape.from_json(metadata["shape"])
+        index, count = metadata["shard"]
+        part = cls(
+            shape, metadata["run"], (index, count), metadata["batches"], metadata["corpus"], metadata["complete"]
+        )
+        try:
+            for name, documents in metadata["documents"].items():
+                group = part.group(name)
+                group.documents = documents
+                for layer, structure in places_of(shape):
+                    for statistic in _STATISTICS:
+                        array = arrays[f"{name}.layers.{layer}.{structure}.{statistic}"]
+                        getattr(group, statistic)[layer, structure][:] = array
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{path} is damaged", found=str(error), hint="score again") from error
+        return part
+
+
+def merge_shards(parts: Sequence[PartialScores], names: Sequence[str]) -> PartialScores:
+    """Join the shards of one corpus, made by separate jobs.
+
+    Args:
+        parts: All shards of a corpus.
+        names: What to call each in messages, such as its file.
+
+    Raises:
+        InputError: If a shard is missing, doubled, unfinished, or belongs to another run.
+    """
+    first, count = parts[0], parts[0].shard[1]
+    for part, name in zip(parts, names, strict=True):
+        if not part.complete:
+            raise InputError(
+                f"{name} is unfinished", found=f"{part.documents} documents", hint="finish it with --resume"
+            )
+        for what, mine, theirs in (
+            ("run", first.run, part.run),
+            ("number of shards", first.shard[1], part.shard[1]),
+            ("documents", first.corpus, part.corpus),
+        ):
+            if mine != theirs:
+                raise InputError(f"{names[0]} and {name} do not belong together", found=difference(what, mine, theirs))
+    indices = sorted(part.shard[0] for part in parts)
+    if indices != list(range(count)):
+        raise InputError(
+            "the shards do not make up one corpus",
+            found="shards " + " ".join(f"{index + 1}/{count}" for index in indices),
+            expected=f"each of 1/{count} to {count}/{count} once",
+        )
+    merged = PartialScores(first.shape, first.run, batches=first.batches, corpus=first.corpus, complete=True)
+    for part in sorted(parts, key=lambda part: part.shard[0]):
+        for name, group in part.groups.items():
+            merged.group(name).merge(group)
+    return merged
+
+
+def difference(what: str, mine: Any, theirs: Any) -> str:
+    """Say in one line where two descriptions differ: the first entry that does, by its path."""
+    if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
+        for key in sorted({*mine, *theirs}, key=str):
+            if mine.get(key) != theirs.get(key):
+                return difference(f"{what} {key}", mine.get(key), theirs.get(key))
+    return f"{what}: {mine} and {theirs}"

@@ -1,0 +1,72 @@
+"""Rotary position embeddings as a linear map of a head's channels, in the layouts that model families use."""
+
+from dataclasses import dataclass
+
+import torch
+
+from mwork_eval.models.families import Rotary
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """The rotation R_i of every position i of one document (l tokens, d channels).
+
+    R_i e_k = cos_ik e_k + sign_k sin_ik e_partner(k). Channels that are not rotated have cos 1 and sin 0.
+
+    Attributes:
+        cos: `[l, d]`, with the attention factor of scaled rotary embeddings (YaRN, LongRoPE) in it.
+        sin: `[l, d]`, likewise.
+        partner: `[d]`, the other channel of the pair; a channel that is not rotated is its own.
+        sign: `[d]`, +1 for the first channel of a pair and -1 for the second.
+    """
+
+    cos: Tensor
+    sin: Tensor
+    partner: Tensor
+    sign: Tensor
+    kind: Rotary
+    rotated: int
+
+    @classmethod
+    def of(cls, kind: Rotary, cos: Tensor, sin: Tensor, width: int) -> "Rotation":
+        """Build the rotation from a model's own cosines and sines `[l, r]`; the other d - r channels stay."""
+        tokens, rotated = cos.shape
+        channel = torch.arange(width, device=cos.device)
+        inside = channel < rotated
+        if kind == "interleaved":
+            partner, first = channel ^ 1, channel % 2 == 0
+        else:
+            partner, first = (channel + rotated // 2) % max(rotated, 1), channel < rotated // 2
+        cosines, sines = cos.new_ones(tokens, width).float(), cos.new_zeros(tokens, width).float()
+        cosines[:, :rotated], sines[:, :rotated] = cos, sin
+        partner, sign = torch.where(inside, partner, channel), torch.where(inside & ~first, -1.0, 1.0)
+        return cls(cosines, sines, partner, sign.to(cosines), kind, rotated)
+
+    @classmethod
+    def none(cls, tokens: int, width: int, device: torch.device) -> "Rotation":
+        """Return the identity, for models without rotary embeddings."""
+        channel = torch.arange(width, device=device)
+        ones = torch.ones(tokens, width, device=device)
+        return cls(ones, torch.zeros_like(ones), channel, ones[0], "none", 0)
+
+    def swap(self, channels: Tensor) -> Tensor:
+        """Return `channels[..., partner]` by copying blocks, which is much faster than gathering."""
+        if self.rotated == 0:
+            return channels
+        turned = channels[..., : self.rotated]
+        if self.kind == "interleaved":
+            turned = turned.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+        else:
+            turned = turned.roll(self.rotated // 2, -1)
+        return torch.cat([turned, channels[..., self.rotated :]], -1) if self.rotated < channels.shape[-1] else turned
+
+    def undo(self, rotated: Tensor) -> Tensor:
+        """Return the channels `[heads, l, d]` before the rotation."""
+        turned = rotated * self.cos + self.sign * self.swap(rotated) * self.sin
+        return turned / (self.cos.square() + self.sin.square())
+
+    def apply(self, channels: Tensor) -> Tensor:
+        """Rotate channels `[..., l, d]`."""
+        return channels * self.cos - self.sign * self.swap(channels) * self.sin

@@ -1,0 +1,80 @@
+"""Several processes that share one detection: `accelerate launch` or torchrun, on one machine or many."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from mwork_eval.detection.partial import PartialScores
+from mwork_eval.detection.score_table import ScoreAccumulator, places_of
+
+
+@dataclass(frozen=True)
+class Workers:
+    """This process among those that share the work.
+
+    Attributes:
+        index: This process, from 0.
+        count: Number of processes.
+        device: Where collective operations and this process's model belong, or None for a single process.
+    """
+
+    index: int = 0
+    count: int = 1
+    device: torch.device | None = None
+
+    @classmethod
+    def join(cls) -> "Workers":
+        """Join the processes that a launcher started, or be alone."""
+        if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+            return cls()
+        from accelerate import PartialState
+
+        state = PartialState()
+        return cls(state.process_index, state.num_processes, state.device)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes files and prints."""
+        return self.index == 0
+
+    @property
+    def model_device(self) -> str | None:
+        """The device for this process's model, or None for the default."""
+        return None if self.device is None else str(self.device)
+
+    def wait(self) -> None:
+        """Wait for all others."""
+        if self.count > 1:
+            torch.distributed.barrier()
+
+    def merge(self, part: PartialScores) -> PartialScores:
+        """Join what all processes scored; every process gets the same result.
+
+        All processes must have read the same corpus to its end.
+        """
+        if self.count == 1:
+            return part
+        merged = PartialScores(part.shape, part.run, batches=part.batches, corpus=part.corpus, complete=part.complete)
+        names: list[list[str] | None] = [None] * self.count
+        torch.distributed.all_gather_object(names, sorted(part.groups))
+        for name in sorted({name for own in names for name in own or []}):
+            merged.groups[name] = self._reduce(part.group(name))
+        return merged
+
+    def _reduce(self, group: ScoreAccumulator) -> ScoreAccumulator:
+        operations = torch.distributed.ReduceOp
+        count = torch.tensor([group.documents], device=self.device)
+        torch.distributed.all_reduce(count)
+        merged = ScoreAccumulator(group.shape)
+        merged.documents = int(count.item())
+        for statistic, operation in (
+            ("minimum", operations.MIN),
+            ("sum", operations.SUM),
+            ("worst_rank", operations.MAX),
+        ):
+            for place in places_of(group.shape):
+                tensor = torch.from_numpy(getattr(group, statistic)[place]).clone().to(self.device)
+                torch.distributed.all_reduce(tensor, operation)
+                getattr(merged, statistic)[place] = tensor.cpu().numpy()
+        return merged

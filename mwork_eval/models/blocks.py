@@ -1,0 +1,102 @@
+"""A block: the neurons of one structure in one layer, as a view of the parameter that holds them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from mwork_eval.errors import InputError
+from mwork_eval.models.families import Matrix
+from mwork_eval.models.slices import Heads, Slice
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class Block:
+    """The neurons of one structure in one layer.
+
+    Attributes:
+        module: The projection, or the module of all experts.
+        size: Number of neurons. Neuron e·d_inter + k is channel k of expert e.
+        weight: View of the parameter `[*axes, features]` whose axes count the neurons; writing to it writes to the
+            model. None if the weights are packed (4-bit, 8-bit).
+        bias: View of the bias `[*axes]`, or None.
+        channels: Per neuron, its channel in the module's output, or input for o and down; None for experts.
+        experts: Number of experts, or 0.
+    """
+
+    module: nn.Module
+    size: int
+    weight: Tensor | None
+    bias: Tensor | None
+    channels: Tensor | None
+    experts: int = 0
+
+    @property
+    def writable(self) -> bool:
+        """Whether the weights are in memory as plain numbers, so that a neuron can be zeroed in them."""
+        return self.weight is not None and not self.weight.is_meta
+
+    def neurons(self) -> Tensor:
+        """Return the weights as `[neurons, features]`; a copy where a view cannot have this shape.
+
+        Raises:
+            InputError: If they are packed or offloaded.
+        """
+        if self.weight is None or self.weight.is_meta:
+            raise InputError(
+                "the weights cannot be read",
+                found="packed weights" if self.weight is None else "offloaded weights",
+                expected="plain weights in memory",
+                hint="load the model without quantisation and offloading",
+            )
+        return self.weight.flatten(0, -2)
+
+    def positions(self, indices: Tensor) -> tuple[Tensor, ...]:
+        """Return what indexes the axes of ``weight`` and ``bias`` for neuron indices `[n]`."""
+        if self.weight is None:
+            raise ValueError("packed weights have no positions")
+        return torch.unravel_index(indices, self.weight.shape[:-1])
+
+
+def features_of(module: Any) -> tuple[int, int]:
+    """Return the number of input and output channels of a projection, also of a quantised one."""
+    if isinstance(module, Conv1D):
+        return int(module.nx), int(module.nf)
+    if hasattr(module, "in_features"):
+        return int(module.in_features), int(module.out_features)
+    outputs, inputs = module.weight.shape
+    return int(inputs), int(outputs)
+
+
+def projection_block(module: nn.Module, matrix: Matrix, heads: Heads, *, column: bool) -> Block:
+    """Return the block of a structure that is a part of a linear projection."""
+    inputs, outputs = features_of(module)
+    weight: Tensor | None = getattr(module, "weight", None)
+    if weight is not None:
+        weight = weight.T if isinstance(module, Conv1D) else weight
+        if not weight.is_floating_point() or weight.shape != (outputs, inputs):
+            weight = None
+    if column:
+        channels = torch.arange(inputs)
+        return Block(module, inputs, None if weight is None else weight.T, None, channels)
+    part: Slice = matrix.part
+    bias: Tensor | None = getattr(module, "bias", None)
+    channels = part(torch.arange(outputs), heads).flatten()
+    return Block(
+        module,
+        len(channels),
+        None if weight is None else part(weight, heads),
+        None if bias is None else part(bias, heads),
+        channels,
+    )
+
+
+def experts_block(module: nn.Module, parameter: Tensor, matrix: Matrix, heads: Heads) -> Block:
+    """Return the block of a structure of all experts of a layer."""
+    view = matrix.part(parameter, heads)  # [experts, d_inter, features]
+    count, width = view.shape[:2]
+    return Block(module, count * width, view if view.is_floating_point() else None, None, None, experts=count)

@@ -1,0 +1,91 @@
+"""What a model is and whether it is supported, from its configuration alone: no weights are loaded."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from mwork_eval.errors import InputError
+from mwork_eval.models.layout import Layout
+from mwork_eval.models.loading import model_not_loadable, resolve_name
+
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A model without its weights.
+
+    Attributes:
+        name: The name the user gave.
+        layout: Its layout on the meta device.
+        parameters: Number of parameters, tied ones once.
+        dtype: The dtype that the configuration names, float32 if none.
+        quantised: How the checkpoint is quantised, or None.
+    """
+
+    name: str
+    layout: Layout
+    parameters: int
+    dtype: str
+    quantised: str | None
+
+    def weight_bytes(self, dtype: str) -> int:
+        """Return the memory of the weights in a dtype, those of float32 for one that is not known."""
+        return self.parameters * _BYTES.get(dtype, 4)
+
+    @property
+    def fused(self) -> list[str]:
+        """Structures that share a matrix with another one, such as `q+k+v`."""
+        modules: dict[tuple[int, bool], list[str]] = {}
+        for (layer, structure), block in self.layout.blocks.items():
+            if layer == 0:
+                key = (id(block.module), structure == "down" if block.experts else False)
+                modules.setdefault(key, []).append(structure)
+        return ["+".join(names) for names in modules.values() if len(names) > 1]
+
+
+def inspect_model(name: str, revision: str | None = None) -> Inspection:
+    """Read a model's configuration and build it without weights.
+
+    Args:
+        name: `gemma3-270m`, a local folder, or a hub id.
+        revision: Branch, tag or commit on the hub.
+
+    Raises:
+        InputError: If there is no such model, or its family is not supported.
+    """
+    extra: dict[str, Any] = {"revision": revision} if revision else {}
+    try:
+        config: Any = AutoConfig.from_pretrained(resolve_name(name), **extra)
+    except (OSError, ValueError) as error:
+        raise model_not_loadable(name, error) from error
+    quantisation = getattr(config, "quantization_config", None)
+    model = _on_meta(name, config)
+    layout = Layout.of(model)
+    dtype = str(getattr(config, "dtype", None) or getattr(layout.decoder.config, "dtype", None) or "float32")
+    return Inspection(
+        name,
+        layout,
+        sum(parameter.numel() for parameter in model.parameters()),
+        dtype.removeprefix("torch."),
+        None if quantisation is None else _quantisation_name(quantisation),
+    )
+
+
+def _on_meta(name: str, config: Any) -> Any:
+    try:
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config)
+    except ValueError as error:
+        raise InputError(
+            f"model {name} is no causal language model",
+            found=getattr(config, "model_type", "no model_type"),
+            expected="a model that AutoModelForCausalLM knows",
+        ) from error
+
+
+def _quantisation_name(quantisation: Any) -> str:
+    values = quantisation if isinstance(quantisation, dict) else vars(quantisation)
+    return str(values.get("quant_method", "quantised"))
