@@ -38,7 +38,7 @@ class ReferenceAlgorithm:
     def attention(self, layer: int, document: int, seen: Attention) -> Tensor:
         """Score q and k by recomputing all maps, v by Σ|O|."""
         key = seen.key.repeat_interleave(seen.per_group, 0)
-        mask = seen.mask if seen.mask is not None else torch.full((key.shape[1],) * 2, -1e30).triu(1)
+        mask = seen.bias(slice(None), slice(None))
         raw = seen.query @ key.mT
         before = torch.softmax(raw + mask, -1)
         maps = seen.query[:, :, None, :] * key[:, None, :, :]  # [H, l, l, d]

@@ -57,7 +57,7 @@ CONFIGS = {
     ),
     "gemma": lambda: transformers.GemmaConfig(**_COMMON, num_attention_heads=4, num_key_value_heads=1, head_dim=8),
     "mixtral": lambda: transformers.MixtralConfig(
-        **{**_COMMON, "intermediate_size": 12}, **_GROUPED, num_local_experts=4, num_experts_per_tok=2
+        **{**_COMMON, "intermediate_size": 16}, **_GROUPED, num_local_experts=4, num_experts_per_tok=2
     ),
     "qwen3-moe": lambda: transformers.Qwen3MoeConfig(
         **_COMMON,
@@ -65,7 +65,7 @@ CONFIGS = {
         head_dim=8,
         num_experts=4,
         num_experts_per_tok=2,
-        moe_intermediate_size=12,
+        moe_intermediate_size=16,
         mlp_only_layers=[2],
         decoder_sparse_step=1,
     ),

@@ -33,7 +33,10 @@ class _Command(click.Group):
             where = f" ({error.filename})" if error.filename else ""
             raise _BadInput(f"{error.strerror or error}{where}; what is finished is kept") from error
         except KeyboardInterrupt:
-            click.echo("\nInterrupted. What is finished is kept; the same command goes on from there.", err=True)
+            click.echo(
+                "\nInterrupted. What is finished is kept; the same command goes on from there (detect: with --resume).",
+                err=True,
+            )
             ctx.exit(130)
 
 

@@ -58,7 +58,7 @@ class Attention:
         rotation: The rotation in them.
         query_norm: Norm of the queries, or None.
         key_norm: Norm of the keys, or None.
-        mask: Additive mask `[l, l]`, or None for plain causal attention.
+        window: Number of tokens that a row sees, itself included, or None for all up to itself.
         key_bias: Added to the scores of each head and key `[H, l]` (ALiBi), or None.
         scale: Factor of the attention scores.
         softcap: Cap of the attention scores, or None.
@@ -70,7 +70,7 @@ class Attention:
     rotation: Rotation
     query_norm: HeadNorm | None
     key_norm: HeadNorm | None
-    mask: Tensor | None
+    window: int | None
     key_bias: Tensor | None
     scale: float
     softcap: float | None
@@ -96,12 +96,9 @@ class Attention:
                 yield self._rows(slice(group, min(group + at_once, groups)), start, min(start + rows, tokens))
 
     def _rows(self, groups: slice, start: int, stop: int) -> "Rows":
-        bias = self._bias(start, stop)
         # Keys that no row of the block may see are left out: later ones, and those behind a sliding window.
-        seen = (bias > torch.finfo(bias.dtype).min / 2).any(0).nonzero()
-        first = int(seen[0]) if len(seen) else 0
-        bias = bias[:, first:]
-        keys = slice(first, stop)
+        keys = slice(0 if self.window is None else max(0, start - self.window + 1), stop)
+        bias = self.bias(slice(start, stop), keys)
         count = groups.stop - groups.start
         query = self.query.unflatten(0, (-1, self.per_group))[groups, :, start:stop].float()
         key = self.key[groups, keys].float()
@@ -112,12 +109,11 @@ class Attention:
         weights = torch.softmax(logits, -1)
         return Rows(groups, slice(start, stop), keys, query, key, raw, bias.expand_as(raw), logits, weights)
 
-    def _bias(self, start: int, stop: int) -> Tensor:
-        """Return the additive mask `[rows, keys up to the last row]`."""
-        if self.mask is not None:
-            return self.mask[start:stop, :stop].float()
-        position = torch.arange(stop, device=self.query.device)
-        hidden = position[None, :] > position[start:stop, None]
+    def bias(self, queries: slice, keys: slice) -> Tensor:
+        """Return the additive mask of some tokens `[queries, keys]`: 0 where a key is seen, else the least number."""
+        position = torch.arange(self.query.shape[1], device=self.query.device)
+        distance = position[queries, None] - position[None, keys]
+        hidden = distance < 0 if self.window is None else (distance < 0) | (distance >= self.window)
         return torch.zeros(hidden.shape, device=hidden.device).masked_fill(hidden, torch.finfo(torch.float32).min)
 
     def capped(self, raw: Tensor) -> Tensor:

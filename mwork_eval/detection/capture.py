@@ -1,7 +1,7 @@
 """One instrumented forward: hand each layer's attention and feed-forward activations to a sink as they pass.
 
 transformers lets a model run any registered attention function. Ours gives the sink the rotated, normalised queries
-and keys, the mask and the soft-cap of every family without touching its code, and returns the sink's attention
+and keys, the window and the soft-cap of every family without touching its code, and returns the sink's attention
 output. BLOOM and Falcon do not use that interface; for them the arguments of the attention module give the same.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 from transformers import AttentionInterface
-from transformers.masking_utils import AttentionMaskInterface, eager_mask
+from transformers.masking_utils import AttentionMaskInterface
 
 from mwork_eval.detection.attention import Attention, HeadNorm
 from mwork_eval.detection.rotation import Rotation
@@ -83,7 +83,7 @@ def run_batch(layout: Layout, documents: Sequence[Sequence[int]], sink: Sink) ->
 @contextmanager
 def _instrumented(capture: _Capture) -> Iterator[None]:
     AttentionInterface.register(_NAME, _attend)
-    AttentionMaskInterface.register(_NAME, eager_mask)
+    AttentionMaskInterface.register(_NAME, _no_mask)
     layout = capture.layout
     model: Any = layout.model
     before = model.config._attn_implementation
@@ -166,6 +166,10 @@ def _norm_module(attention: nn.Module, structure: str) -> nn.Module | None:
     return norm if isinstance(norm, nn.Module) else None
 
 
+def _no_mask(*_: Any, **__: Any) -> None:
+    """Make no l x l mask: attention is causal, within a window for some layers, and padding stands at the end."""
+
+
 def _attend(
     module: nn.Module,
     query: Tensor,  # [B, H, l, d]
@@ -174,6 +178,7 @@ def _attend(
     attention_mask: Tensor | None,
     scaling: float | None = None,
     softcap: float | None = None,
+    sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Attention that the sink computes."""
@@ -182,7 +187,7 @@ def _attend(
         raise RuntimeError("the capturing attention ran outside run_batch")
     layer = capture.layers[id(module)]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    heads = _show(capture, layer, query, key, value, attention_mask, None, scale, softcap)
+    heads = _show(capture, layer, query, key, value, sliding_window, None, scale, softcap)
     layer.raw.clear()
     return heads.transpose(1, 2).contiguous(), None
 
@@ -199,7 +204,6 @@ def _attend_outside(capture: _Capture, layer: _Layer) -> Any:
         elif layer.rotary is not None:
             rotation = _rotation(capture, layer, query, query.shape[-2], 0)
             query, key = rotation.apply(query), rotation.apply(key)
-        # The given mask is not used: Falcon's holds the position bias a second time. These families are plain causal.
         heads = _show(capture, layer, query, key, value, None, bias, scale, None)
         layer.raw.clear()
         return (heads.transpose(1, 2).flatten(2).to(args[0].dtype), *args[1:])
@@ -213,7 +217,7 @@ def _show(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    mask: Tensor | None,
+    window: int | None,
     bias: Tensor | None,
     scale: float,
     softcap: float | None,
@@ -231,7 +235,7 @@ def _show(
             else _rotation(capture, layer, query, length, document),
             query_norm=_norm(layer, "q", document, length),
             key_norm=_norm(layer, "k", document, length),
-            mask=None if mask is None else mask[document if len(mask) > 1 else 0, 0, :length, :length],
+            window=window,
             key_bias=None if bias is None else bias[document, :, :length],
             scale=scale,
             softcap=softcap,

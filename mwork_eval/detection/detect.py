@@ -1,5 +1,6 @@
 """The detection loop: score every document of every language's corpus, one model for all."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 
 _ALL = "all"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Detection:
     """What a detection found.
 
     Attributes:
-        tables: Finished scores, one per language.
+        tables: Finished scores, one per language; complete in the main process only.
         parts: The unjoined scores of the languages scored now; a finished file is not taken apart.
         unfinished: Files of shards, to be joined by `mwork scores merge`.
     """
@@ -93,10 +96,11 @@ def score_languages(
         language = stream.corpus.language
         path = folder / "scores" / f"{language}.safetensors"
         run = _describe_run(layout, about, stream, options)
-        table = _finished(path, run["about"], stream, options)
-        if table is not None:
-            advance(language, table.about["documents"])
-            detection.tables.append(table)
+        table = _finished(path, run["about"], stream, options) if workers.is_main else None
+        if workers.agree(table is not None):
+            if table is not None:
+                advance(language, table.about["documents"])
+                detection.tables.append(table)
             continue
         part = _score_stream(scorer, stream, run, path, options, workers, advance)
         if options.shard[1] > 1:
@@ -137,6 +141,8 @@ def _score_stream(
     share = _share(options, workers)
     checkpoint = part_path(path, share)
     part = _resumed(checkpoint, run) if options.resume else None
+    if checkpoint.is_file() and not options.resume:
+        log.warning("%s is left from an interrupted run; --resume would have gone on from it", checkpoint)
     if part is None:
         part = PartialScores(scorer.layout.shape, run, share)
     saved_at, saved_documents, language = time.monotonic(), part.documents, stream.corpus.language

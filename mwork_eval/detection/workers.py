@@ -43,6 +43,13 @@ class Workers:
         """The device for this process's model, or None for the default."""
         return None if self.device is None else str(self.device)
 
+    def agree(self, answer: bool) -> bool:
+        """Return the main process's answer in every process: they may not see the same files."""
+        answers = [answer]
+        if self.count > 1:
+            torch.distributed.broadcast_object_list(answers)
+        return answers[0]
+
     def wait(self) -> None:
         """Wait for all others."""
         if self.count > 1:

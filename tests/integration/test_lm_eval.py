@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import accelerate
 import numpy as np
 import pytest
 import torch
@@ -231,3 +232,19 @@ def test_a_model_object_can_be_masked(neurons, tiny_llama):
     tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llama)
     model = MworkHF(make_model("llama"), tokenizer=tokenizer, neurons=f"{neurons}/zh", force=True)
     assert not model.layout.weight(2, "up")[:5].any()
+
+
+def test_an_offloaded_model_is_masked_by_activations(neurons, tiny_llama):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llama)
+    offloaded = accelerate.cpu_offload(make_model("llama"), execution_device=torch.device("cpu"))
+    options = {"tokenizer": tokenizer, "neurons": f"{neurons}/zh", "force": True}
+    by_activation, by_weight = MworkHF(offloaded, **options), MworkHF(make_model("llama"), **options)
+    assert (by_activation.masked["by"], by_weight.masked["by"]) == ("activations", "weights")
+    assert by_activation.fingerprint == by_weight.fingerprint
+    ids = torch.tensor([[5, 9, 300, 17]])
+    with torch.no_grad():
+        torch.testing.assert_close(by_activation.model(ids).logits, by_weight.model(ids).logits, rtol=1e-5, atol=1e-5)
+    by_activation.unmask()
+    by_weight.unmask()
+    with torch.no_grad():
+        torch.testing.assert_close(by_activation.model(ids).logits, by_weight.model(ids).logits, rtol=1e-5, atol=1e-5)

@@ -48,7 +48,7 @@ def test_sizes_are_those_of_the_configuration(layout):
 def test_layers_with_and_without_experts_are_told_apart():
     shape = Layout.of(make_model("qwen3-moe")).shape
     assert shape.experts == (4, 4, 0, 4)
-    assert [sizes["up"] for sizes in shape.sizes] == [48, 48, 40, 48]
+    assert [sizes["up"] for sizes in shape.sizes] == [64, 64, 40, 64]
     assert "up to 4 experts" in str(shape)
     assert Layout.of(make_model("qwen3")).shape.experts == ()
 

@@ -107,7 +107,9 @@ def test_the_paper_method_equals_the_papers_formula_spelt_out(layout):
     for (layer, _), seen in recorder.seen.items():
         heads, tokens, width = seen.query.shape
         expected_q = torch.zeros(heads, width, dtype=torch.double)
-        bias = torch.full((tokens, tokens), -1e30).triu(1) if seen.mask is None else seen.mask
+        distance = torch.arange(tokens)[:, None] - torch.arange(tokens)
+        hidden = (distance < 0) | (distance >= (seen.window or tokens))
+        bias = torch.zeros(tokens, tokens).masked_fill(hidden, -1e30)
         for head in range(heads):
             q, k = seen.query[head].double(), seen.key[head // seen.per_group].double()
             raw = seen.scale * q @ k.T
@@ -184,6 +186,17 @@ def test_the_memory_budget_changes_the_blocks_and_not_the_scores(method, monkeyp
     for memory in (0, 20_000, 2**30):
         for one, other in zip(whole, query_key(method, seen, memory), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-9)
+
+
+def test_a_bfloat16_model_is_scored_in_float32(family):
+    full, half = (Layout.of(make_model(family).to(dtype)) for dtype in (torch.float32, torch.bfloat16))
+    with torch.no_grad():  # the same weights in both
+        for mine, theirs in zip(full.model.parameters(), half.model.parameters(), strict=True):
+            mine.copy_(theirs)
+    expected, found = (Scorer(layout).score([IDS])[0] for layout in (full, half))
+    for structure in full.shape.sizes[0]:
+        assert found[0, structure].dtype == expected[0, structure].dtype == "float32"
+        assert spearmanr(found[0, structure], expected[0, structure]).statistic > 0.95
 
 
 def test_batch_composition_changes_no_score(layout):
