@@ -14,9 +14,9 @@ from common import print_figures
 from scipy.stats import spearmanr
 from truth import Truth
 
-from mwork_eval.detection.corpora import Corpus
-from mwork_eval.detection.documents import DocumentRules, DocumentStream
-from mwork_eval.detection.plnd import METHODS, Scorer
+from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
+from mwork_eval.detection.corpus.sources import Corpus
+from mwork_eval.detection.scoring.scorer import METHODS, Scorer
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import load_model
 from mwork_eval.neurons.structures import STRUCTURES

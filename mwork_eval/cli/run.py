@@ -20,7 +20,7 @@ from mwork_eval.cli.options import (
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
-    from mwork_eval.detection.corpora import Corpus
+    from mwork_eval.detection.corpus.sources import Corpus
 
 
 def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:

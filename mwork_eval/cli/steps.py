@@ -13,9 +13,9 @@ from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
     from mwork_eval.ablation.options import MatrixOptions
-    from mwork_eval.detection.corpora import Corpus
+    from mwork_eval.detection.corpus.documents import DocumentRules
+    from mwork_eval.detection.corpus.sources import Corpus
     from mwork_eval.detection.detect import Detection, DetectOptions
-    from mwork_eval.detection.documents import DocumentRules
     from mwork_eval.detection.selection import Selection
     from mwork_eval.detection.workers import Workers
     from mwork_eval.harness.model import MworkHF
@@ -50,7 +50,7 @@ def make_selection(
 
 def make_corpora(texts: Sequence[str], languages: Sequence[str] | None) -> "list[Corpus]":
     """Read `--corpus` options; without one, the embedded texts of the languages."""
-    from mwork_eval.detection.corpora import EMBEDDED, Corpus
+    from mwork_eval.detection.corpus.sources import EMBEDDED, Corpus
 
     if not texts and not languages:
         raise InputError("no corpus given", expected="--corpus zh=FILE --corpus en=FILE, or --languages en,zh")
@@ -63,8 +63,8 @@ def make_corpora(texts: Sequence[str], languages: Sequence[str] | None) -> "list
 
 def make_rules(max_docs: int | None, check_language: bool, **rest: Any) -> "DocumentRules":
     """Turn the corpus options into rules; a missing extra fails here, before a model loads."""
-    from mwork_eval.detection.documents import DocumentRules
-    from mwork_eval.detection.language_check import require
+    from mwork_eval.detection.corpus.documents import DocumentRules
+    from mwork_eval.detection.corpus.language_check import require
 
     if check_language:
         require()
@@ -81,8 +81,8 @@ def detect_sets(
     workers: "Workers | None" = None,
 ) -> "dict[str, NeuronSet]":
     """Score the corpora, select, and write scores and sets; returns the sets by language."""
+    from mwork_eval.detection.corpus.documents import DocumentStream
     from mwork_eval.detection.detect import score_languages
-    from mwork_eval.detection.documents import DocumentStream
     from mwork_eval.detection.selection import select_specific
     from mwork_eval.detection.workers import Workers
     from mwork_eval.models.layout import Layout
@@ -162,7 +162,7 @@ def print_estimate(
     """Print what a detection would cost; reads the corpora and the model's configuration and tokenizer only."""
     from rich.console import Console
 
-    from mwork_eval.detection.documents import DocumentStream
+    from mwork_eval.detection.corpus.documents import DocumentStream
     from mwork_eval.detection.estimate import estimate_cost, measure_speed
     from mwork_eval.models.inspection import inspect_model
     from mwork_eval.models.loading import default_dtype, find_device, load_tokenizer

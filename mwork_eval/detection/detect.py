@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import mwork_eval
-from mwork_eval.detection.batches import Batch, make_batches
-from mwork_eval.detection.documents import DocumentStream
+from mwork_eval.detection.corpus.batches import Batch, make_batches
+from mwork_eval.detection.corpus.documents import DocumentStream
 from mwork_eval.detection.partial import PartialScores, difference
-from mwork_eval.detection.plnd import DEFAULT_MEMORY, Method, Scorer
 from mwork_eval.detection.score_table import ScoreTable
+from mwork_eval.detection.scoring.scorer import DEFAULT_MEMORY, Method, Scorer
 from mwork_eval.detection.stability import group_of
 from mwork_eval.detection.workers import Workers
 from mwork_eval.errors import InputError

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import torch
 
-from mwork_eval.detection.batches import make_batches
+from mwork_eval.detection.corpus.batches import make_batches
+from mwork_eval.detection.corpus.documents import DocumentStream
 from mwork_eval.detection.detect import DetectOptions, batch_tokens
-from mwork_eval.detection.documents import DocumentStream
 from mwork_eval.models.layout import Layout
 
 _PRODUCTS = 14

@@ -8,9 +8,9 @@ import torch
 from mwork_eval.ablation.deltas import DeltaCalculator
 from mwork_eval.ablation.plan import plan_masks
 from mwork_eval.ablation.presets import find_preset
-from mwork_eval.detection.corpora import Corpus
+from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
+from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import score_languages
-from mwork_eval.detection.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.selection import Selection, select_specific
 from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.harness.model import MworkHF

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from conftest import make_model, make_tokenizer
 
-from mwork_eval.detection.batches import make_batches
-from mwork_eval.detection.corpora import Corpus
+from mwork_eval.detection.corpus.batches import make_batches
+from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
+from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import DetectOptions, score_languages
-from mwork_eval.detection.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.partial import PartialScores, merge_shards
-from mwork_eval.detection.plnd import Scorer
 from mwork_eval.detection.score_table import ScoreAccumulator, ScoreTable
+from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.detection.selection import Selection, select, select_specific
 from mwork_eval.detection.stability import measure_stability
 from mwork_eval.errors import InputError

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pytest
 from conftest import make_tokenizer
 
-from mwork_eval.detection import language_check
-from mwork_eval.detection.corpora import Corpus
-from mwork_eval.detection.documents import DocumentRules, DocumentStream
+from mwork_eval.detection.corpus import language_check
+from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
+from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.errors import InputError
 from mwork_eval.resources import embedded_folder
 

@@ -6,12 +6,12 @@ from conftest import FAMILIES, VARIANTS, make_model
 from scipy.stats import spearmanr
 from truth import Truth
 
-from mwork_eval.detection import attention, exact, paper, scores
-from mwork_eval.detection.attention import Attention
-from mwork_eval.detection.capture import run_batch
-from mwork_eval.detection.exact import ExactQueryKey
-from mwork_eval.detection.plnd import Scorer
-from mwork_eval.detection.rotation import Rotation
+from mwork_eval.detection.scoring import attention, closed_forms, exact, paper
+from mwork_eval.detection.scoring.attention import Attention
+from mwork_eval.detection.scoring.capture import run_batch
+from mwork_eval.detection.scoring.exact import ExactQueryKey
+from mwork_eval.detection.scoring.rotation import Rotation
+from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.models.layout import Layout
 
 IDS = torch.randint(2, 384, (14,), generator=torch.Generator().manual_seed(3)).tolist()
@@ -214,8 +214,8 @@ def test_batch_composition_changes_no_score(layout):
 def test_grouped_values_add_up_before_the_norm():
     generator = torch.Generator().manual_seed(2)
     heads, output = torch.randn(4, 7, 3, generator=generator), torch.randn(12, 5, generator=generator)
-    grouped = scores.value_scores(heads, output, groups=2)
-    naive = scores.output_scores(heads, output).reshape(2, 2, 3).sum(1).flatten()
+    grouped = closed_forms.value_scores(heads, output, groups=2)
+    naive = closed_forms.output_scores(heads, output).reshape(2, 2, 3).sum(1).flatten()
     removed = torch.zeros(7, 5)
     for head in (0, 1):
         removed += torch.outer(heads[head, :, 0], output[3 * head])
@@ -226,7 +226,9 @@ def test_grouped_values_add_up_before_the_norm():
 def test_without_grouped_queries_o_repeats_v():
     generator = torch.Generator().manual_seed(4)
     heads, output = torch.randn(3, 7, 4, generator=generator), torch.randn(12, 6, generator=generator)
-    torch.testing.assert_close(scores.value_scores(heads, output, groups=3), scores.output_scores(heads, output))
+    torch.testing.assert_close(
+        closed_forms.value_scores(heads, output, groups=3), closed_forms.output_scores(heads, output)
+    )
 
 
 @pytest.mark.parametrize("member", [*FAMILIES, *VARIANTS])

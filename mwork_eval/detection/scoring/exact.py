@@ -19,8 +19,8 @@ from collections.abc import Callable
 
 import torch
 
-from mwork_eval.detection.attention import Attention, Rows
-from mwork_eval.detection.expansion import KeyFactors, Response, RowSums, times
+from mwork_eval.detection.scoring.attention import Attention, Rows
+from mwork_eval.detection.scoring.expansion import KeyFactors, Response, RowSums, times
 
 Tensor = torch.Tensor
 

@@ -6,7 +6,7 @@ for any norm, because the model's own norm is called.
 
 import torch
 
-from mwork_eval.detection.attention import Attention, HeadNorm, Rows
+from mwork_eval.detection.scoring.attention import Attention, HeadNorm, Rows
 
 Tensor = torch.Tensor
 

@@ -6,13 +6,13 @@ from typing import Any, Literal, get_args
 import torch
 from torch import nn
 
-from mwork_eval.detection import reference, scores
-from mwork_eval.detection.attention import Attention
-from mwork_eval.detection.capture import run_batch
-from mwork_eval.detection.exact import ExactQueryKey
-from mwork_eval.detection.paper import PaperQueryKey
-from mwork_eval.detection.recomputed import RecomputedQueryKey
 from mwork_eval.detection.score_table import Array
+from mwork_eval.detection.scoring import closed_forms, reference
+from mwork_eval.detection.scoring.attention import Attention
+from mwork_eval.detection.scoring.capture import run_batch
+from mwork_eval.detection.scoring.exact import ExactQueryKey
+from mwork_eval.detection.scoring.paper import PaperQueryKey
+from mwork_eval.detection.scoring.recomputed import RecomputedQueryKey
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import Place
 
@@ -83,8 +83,8 @@ class Scorer:
             found[layer, "o"] = reference.absolute_sum_of_values(heads, len(heads))
         else:
             output = self.layout.weight(layer, "o")
-            found[layer, "v"] = scores.value_scores(heads, output, groups)
-            found[layer, "o"] = scores.output_scores(heads, output)
+            found[layer, "v"] = closed_forms.value_scores(heads, output, groups)
+            found[layer, "o"] = closed_forms.output_scores(heads, output)
         return heads
 
     def feed_forward(self, layer: int, structure: str, activations: Tensor) -> None:
@@ -97,7 +97,7 @@ class Scorer:
                 self._keep(layer, document, reference.absolute_sum(own))
             else:
                 norms = self._down_squares(layer).to(own.device)
-                self._keep(layer, document, scores.feed_forward_scores(own, norms))
+                self._keep(layer, document, closed_forms.feed_forward_scores(own, norms))
 
     def experts(self, layer: int, states: Tensor, index: Tensor, weights: Tensor) -> None:
         """Score the experts of a layer: neuron (e, k) by w·h[:, k] over the tokens routed to expert e."""
@@ -128,7 +128,7 @@ class Scorer:
 
     def _down_squares(self, layer: int) -> Tensor:
         if layer not in self._squares:
-            self._squares[layer] = scores.squares(self.layout.weight(layer, "down"), 1)
+            self._squares[layer] = closed_forms.squares(self.layout.weight(layer, "down"), 1)
         return self._squares[layer]
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mwork_eval.detection.corpora import Corpus
-from mwork_eval.detection.language_check import LanguageCheck
+from mwork_eval.detection.corpus.language_check import LanguageCheck
+from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.errors import InputError
 
 _PATIENCE = 10_000

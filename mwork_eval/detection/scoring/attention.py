@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from mwork_eval.detection.rotation import Rotation
+from mwork_eval.detection.scoring.rotation import Rotation
 
 Tensor = torch.Tensor
 

@@ -9,7 +9,7 @@ import math
 
 import torch
 
-from mwork_eval.detection.attention import Attention, Rows
+from mwork_eval.detection.scoring.attention import Attention, Rows
 
 Tensor = torch.Tensor
 

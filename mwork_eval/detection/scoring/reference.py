@@ -6,8 +6,8 @@ Of grouped queries it only knows groups of four; here every group's heads add up
 
 import torch
 
-from mwork_eval.detection.attention import Rows
-from mwork_eval.detection.paper import PaperQueryKey
+from mwork_eval.detection.scoring.attention import Rows
+from mwork_eval.detection.scoring.paper import PaperQueryKey
 
 Tensor = torch.Tensor
 

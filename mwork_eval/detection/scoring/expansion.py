@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 
-from mwork_eval.detection.attention import Attention, HeadNorm, Rows
+from mwork_eval.detection.scoring.attention import Attention, HeadNorm, Rows
 
 Tensor = torch.Tensor
 

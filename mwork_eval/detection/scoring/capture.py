@@ -16,8 +16,8 @@ from torch import nn
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
-from mwork_eval.detection.attention import Attention, HeadNorm
-from mwork_eval.detection.rotation import Rotation
+from mwork_eval.detection.scoring.attention import Attention, HeadNorm
+from mwork_eval.detection.scoring.rotation import Rotation
 from mwork_eval.models.layout import Layout
 
 Tensor = torch.Tensor
