@@ -21,7 +21,7 @@ lint: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt mwork_eval_autoload.pth
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[demo,thai,langid,dev]"
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[demo,thai,langid,plot,ray,dev]"
 	touch $@
 
 clean:

@@ -5,30 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from mwork_eval.ablation.language_scores import LanguageScore, language_score
+from mwork_eval.ablation.scale import Scale
+from mwork_eval.ablation.statistics import RESAMPLES, SEED, Array, Estimate, bootstrap
+from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.languages import ENGLISH
 
-RESAMPLES = 2000
-LEVEL = 0.95
-
-Array = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its percentile bootstrap interval.
-
-    Attributes:
-        value: The estimate.
-        low: Lower end of the interval.
-        high: Upper end of the interval.
-    """
-
-    value: float
-    low: float
-    high: float
+Masked = Mapping[str, Sequence[tuple[TaskScore, TaskScore]]]
+"""Per mask language and seed (one entry without seeds), the scores of that language and of English under the mask."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +29,8 @@ class Delta:
         delta_eng: ∆Eng, the mean over languages of (English masked - English baseline).
         delta_non_eng: ∆n-Eng, the mean over languages of (language masked - language baseline).
         delta: ∆ = ∆Eng - ∆n-Eng.
-        by_language: Per mask language, its own difference and that of English.
-        by_seed: ∆ of each seed of a random control; empty for language-specific settings.
+        by_language: Per mask language, what its mask does.
+        by_seed: ∆ of each seed of a random control; empty if there is one seed or none.
         documents: Number of documents per language.
     """
 
@@ -53,106 +39,109 @@ class Delta:
     delta_eng: Estimate
     delta_non_eng: Estimate
     delta: Estimate
-    by_language: Mapping[str, tuple[float, float]]
+    by_language: Mapping[str, LanguageScore]
     by_seed: tuple[float, ...]
     documents: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How a metric becomes a difference: its factor and the unit a reader sees."""
-
-    factor: float
-    unit: str
-
-    @classmethod
-    def of(cls, score: TaskScore) -> "Scale":
-        """Return the scale of a score: shares (0 to 1 in every document) in points, all else as lm-eval gives it."""
-        if score.metric.startswith("bits_per_byte"):
-            return cls(1.0, "bits per byte")
-        if all(0 <= n <= d for n, d in score.documents):
-            return cls(100.0, "points")
-        return cls(1.0, "units")
 
 
 class DeltaCalculator:
     """Computes the deltas of one benchmark from its baseline scores.
 
-    The same resampled documents are used for baseline and masked scores, for every setting and for every mask
-    on English, so that differences are paired.
+    Documents are resampled within their language. The same resampled documents are used for baseline and masked
+    scores, for every setting and for every mask on English, so that differences are paired.
     """
 
-    def __init__(self, baseline: Mapping[str, TaskScore], seed: int = 0) -> None:
-        """Draw the resamples.
+    def __init__(self, baseline: Mapping[str, TaskScore], resamples: int = RESAMPLES, seed: int = SEED) -> None:
+        """Keep the baseline.
 
         Args:
             baseline: Per language, the score without a mask; English among them.
+            resamples: Number of bootstrap resamples.
             seed: Seed of the resampling.
         """
-        self._baseline = baseline
-        first = baseline[ENGLISH]
-        self.metric, self.higher_is_better = first.metric, first.higher_is_better
-        self.scale = Scale.of(first)
-        generator = np.random.default_rng(seed)
-        self._weights = {
-            language: generator.multinomial(n, [1 / n] * n, size=RESAMPLES).astype(float)  # [resamples, documents]
-            for language, score in baseline.items()
-            for n in [len(score.documents)]
-        }
+        self._baseline, self._resamples, self._seed = baseline, resamples, seed
+        self.metric = baseline[ENGLISH].metric
+        self.scale = Scale.of(baseline[ENGLISH])
 
     @cached_property
     def baseline(self) -> dict[str, float]:
         """Baseline score per language, scaled."""
         return {language: self.scale.factor * score.score for language, score in self._baseline.items()}
 
-    def delta(self, masked: Mapping[str, Sequence[tuple[TaskScore, TaskScore]]]) -> Delta:
+    def delta(self, masked: Masked) -> Delta:
         """Compute the deltas of a setting.
 
         Args:
-            masked: Per mask language, for each seed (one entry without seeds), the score of that language and
-                the score of English under the mask.
+            masked: The scores under the setting's masks.
 
         Raises:
-            ValueError: If a masked score has other documents than its baseline, or seeds differ in number.
+            InputError: If a masked score has other documents than its baseline.
+            ValueError: If seeds differ in number.
         """
-        own = {language: [self._difference(language, mine) for mine, _ in runs] for language, runs in masked.items()}
-        english = {language: [self._difference(ENGLISH, eng) for _, eng in runs] for language, runs in masked.items()}
-        seeds = {len(runs) for runs in masked.values()}
-        if len(seeds) != 1:
-            raise ValueError(f"seeds differ between languages: {seeds}")
-        # [languages, seeds, 1 + resamples]; the first column is the estimate itself
-        non_eng, eng = np.array(list(own.values())), np.array(list(english.values()))
-        by_seed = (eng - non_eng).mean(0)[:, 0]
-        factor = self.scale.factor
+        self._check(masked)
+        samples = [_Sample(self._baseline[ENGLISH], [english for runs in masked.values() for _, english in runs])]
+        samples += [_Sample(self._baseline[language], [own for own, _ in runs]) for language, runs in masked.items()]
+
+        def deltas(*counts: Array) -> Array:
+            """Return ∆Eng, ∆n-Eng and ∆: `[3, resamples]`."""
+            changes = [sample.change(of_sample) for sample, of_sample in zip(samples, counts, strict=True)]
+            eng, non_eng = self.scale.signed(changes[0]), self.scale.signed(np.mean(changes[1:], axis=0))
+            return np.stack([eng, non_eng, eng - non_eng])
+
+        sizes = [sample.size for sample in samples]
+        delta_eng, delta_non_eng, delta = bootstrap(deltas, sizes, resamples=self._resamples, seed=self._seed)
+        by_language = {
+            language: language_score(self._baseline[language], self._baseline[ENGLISH], runs, self.scale)
+            for language, runs in masked.items()
+        }
         return Delta(
-            eng=factor * float(np.mean([e.score for runs in masked.values() for _, e in runs])),
-            non_eng=factor * float(np.mean([m.score for runs in masked.values() for m, _ in runs])),
-            delta_eng=_estimate(eng.mean((0, 1))),
-            delta_non_eng=_estimate(non_eng.mean((0, 1))),
-            delta=_estimate((eng - non_eng).mean((0, 1))),
-            by_language={
-                language: (float(non_eng[i, :, 0].mean()), float(eng[i, :, 0].mean()))
-                for i, language in enumerate(masked)
-            },
-            by_seed=tuple(by_seed.tolist()) if len(by_seed) > 1 else (),
+            eng=float(np.mean([score.english.masked for score in by_language.values()])),
+            non_eng=float(np.mean([score.own.masked for score in by_language.values()])),
+            delta_eng=delta_eng,
+            delta_non_eng=delta_non_eng,
+            delta=delta,
+            by_language=by_language,
+            by_seed=self._by_seed(masked),
             documents={language: len(self._baseline[language].documents) for language in (ENGLISH, *masked)},
         )
 
-    def _difference(self, language: str, masked: TaskScore) -> Array:
-        """Return masked - baseline, signed so that negative is damage: `[1 + resamples]`."""
-        baseline = self._baseline[language]
-        if len(masked.documents) != len(baseline.documents):
-            raise ValueError(f"{len(masked.documents)} masked and {len(baseline.documents)} baseline documents")
-        sign = self.scale.factor if self.higher_is_better else -self.scale.factor
-        return sign * (self._resampled(language, masked) - self._resampled(language, baseline))
+    def _check(self, masked: Masked) -> None:
+        seeds = {len(runs) for runs in masked.values()}
+        if len(seeds) != 1:
+            raise ValueError(f"seeds differ between languages: {seeds}")
+        for language, runs in masked.items():
+            for own, english in runs:
+                for score, baseline in ((own, self._baseline[language]), (english, self._baseline[ENGLISH])):
+                    found, expected = len(score.documents), len(baseline.documents)
+                    if found != expected or score.documents_digest != baseline.documents_digest:
+                        raise InputError(
+                            "masked and baseline scores are of different documents, prompts or right answers",
+                            found=f"{found} masked and {expected} baseline documents",
+                            hint="compute them anew in another folder",
+                        )
 
-    def _resampled(self, language: str, score: TaskScore) -> Array:
-        numerators, denominators = np.array(score.documents, float).T
-        weights = self._weights[language]
-        return np.concatenate([[score.score], (weights @ numerators) / (weights @ denominators)])
+    def _by_seed(self, masked: Masked) -> tuple[float, ...]:
+        """Return ∆ per seed."""
+        baseline = self._baseline[ENGLISH].score - np.mean([self._baseline[language].score for language in masked])
+        masked_scores = [[english.score - own.score for own, english in runs] for runs in masked.values()]
+        by_seed = self.scale.signed(np.mean(masked_scores, axis=0) - baseline)
+        return tuple(by_seed.tolist()) if len(by_seed) > 1 else ()
 
 
-def _estimate(values: Array) -> Estimate:
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(values[1:], [tail, 100 - tail])
-    return Estimate(float(values[0]), float(low), float(high))
+class _Sample:
+    """The documents of one language, with their scores without a mask and under several."""
+
+    def __init__(self, baseline: TaskScore, masked: Sequence[TaskScore]) -> None:
+        columns = np.array([score.documents for score in (baseline, *masked)], dtype=float)
+        self._numerators, self._denominators = columns[..., 0].T, columns[..., 1].T  # [documents, 1 + masks]
+        self.size = len(baseline.documents)
+
+    def change(self, counts: Array) -> Array:
+        """Return the mean over masks of masked - baseline: `[resamples]`.
+
+        Args:
+            counts: How often each document counts, `[resamples, documents]`.
+        """
+        scores = (counts @ self._numerators) / (counts @ self._denominators)
+        change: Array = scores[:, 1:].mean(1) - scores[:, 0]
+        return change

@@ -4,12 +4,15 @@ import logging
 from dataclasses import dataclass
 
 from mwork_eval.ablation.plan import TaskFamily
-from mwork_eval.ablation.presets import Preset
+from mwork_eval.ablation.settings import Preset
 from mwork_eval.errors import InputError
 from mwork_eval.harness.data import BENCHMARKS, languages_of
 from mwork_eval.languages import ENGLISH
 
 log = logging.getLogger(__name__)
+
+DEFAULT_SEEDS = (1, 2, 3)
+"""Seeds of the random controls, enough to show their spread."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class MatrixOptions:
     tasks: tuple[str, ...]
     languages: tuple[str, ...]
     limit: int | None = None
-    seeds: tuple[int, ...] = (1, 2)
+    seeds: tuple[int, ...] = DEFAULT_SEEDS
     data: str | None = None
     understanding_layers: int | None = None
     generation_layers: int | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mwork_eval.ablation.presets import Preset, Setting
+from mwork_eval.ablation.settings import Preset, Setting
 from mwork_eval.errors import InputError
 from mwork_eval.languages import ENGLISH
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -65,6 +65,11 @@ class Cell:
     def task(self) -> str:
         """Name of the lm-eval task."""
         return self.family.task(self.language)
+
+    @property
+    def neurons(self) -> NeuronSet | None:
+        """What is deactivated; None if nothing is, so that an empty mask counts as the baseline."""
+        return self.mask.neurons if self.mask is not None and len(self.mask.neurons) else None
 
     @property
     def label(self) -> str:

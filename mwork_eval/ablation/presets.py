@@ -1,76 +1,51 @@
-"""Presets: the settings of the paper's tables, read from `presets.yaml`."""
+"""Find presets: those of the paper's tables in `presets.yaml`, and a user's own in a file."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from mwork_eval.ablation.preset_file import read_presets
+from mwork_eval.ablation.settings import Preset
 from mwork_eval.errors import InputError
-from mwork_eval.neurons.stages import POSITIONS, parse_positions
 
-
-@dataclass(frozen=True)
-class Setting:
-    """One row of a table: which positions are deactivated, and whether at random.
-
-    Attributes:
-        random: Whether random neurons are deactivated instead of language-specific ones.
-        positions: The positions, in the order of `POSITIONS`.
-    """
-
-    random: bool
-    positions: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Short name, such as `LS under` or `R all`."""
-        where = "all" if self.positions == POSITIONS else " + ".join(self.positions)
-        return f"{'R' if self.random else 'LS'} {where}"
-
-
-@dataclass(frozen=True)
-class Preset:
-    """The settings of one table.
-
-    Attributes:
-        name: Name on the command line.
-        table: Number of the table in the paper.
-        ability: What the table is about.
-        task: The benchmark the paper uses there.
-        settings: The rows.
-    """
-
-    name: str
-    table: int
-    ability: str
-    task: str
-    settings: tuple[Setting, ...]
+_FILE_ENDINGS = (".yaml", ".yml")
 
 
 @cache
 def load_presets() -> dict[str, Preset]:
-    """Return the presets by name."""
-    text = Path(__file__).with_name("presets.yaml").read_text(encoding="utf-8")
-    return {
-        name: Preset(
-            name,
-            entry["table"],
-            entry["ability"],
-            entry["task"],
-            tuple(Setting(row["random"], parse_positions(row["positions"])) for row in entry["settings"]),
-        )
-        for name, entry in yaml.safe_load(text).items()
-    }
+    """Return the presets of the paper's tables by name."""
+    return {preset.name: preset for preset in read_presets(Path(__file__).with_name("presets.yaml"))}
 
 
 def find_preset(name: str) -> Preset:
-    """Return a preset.
+    """Return a preset of the paper's tables.
 
     Raises:
         InputError: If there is none of that name; lists those there are.
     """
     presets = load_presets()
     if name not in presets:
-        raise InputError("unknown preset", found=repr(name), expected="one of " + " ".join(presets))
+        raise InputError(
+            "unknown preset", found=repr(name), expected=f"one of {' '.join(presets)}, or a .yaml file of presets"
+        )
     return presets[name]
+
+
+def find_presets(references: Sequence[str]) -> tuple[Preset, ...]:
+    """Return the presets that names and files mean, each once.
+
+    Args:
+        references: Names of presets, and paths that end in `.yaml` or `.yml`; all presets of a file are taken.
+
+    Raises:
+        InputError: If none is given, one is unknown, a file is unusable, or two different ones have one name.
+    """
+    if not references:
+        raise InputError("no preset given", expected=f"--preset with one of {' '.join(load_presets())}, or a file")
+    found: dict[str, Preset] = {}
+    for reference in references:
+        own = reference.endswith(_FILE_ENDINGS)
+        for preset in read_presets(Path(reference).expanduser()) if own else [find_preset(reference)]:
+            if found.setdefault(preset.name, preset) != preset:
+                raise InputError("two presets have one name", found=preset.name, hint="rename one of them")
+    return tuple(found.values())

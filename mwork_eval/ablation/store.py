@@ -1,11 +1,13 @@
 """Finished cells on disk: one jsonl file each, written whole or not at all, found again by what they are."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jsonlines
+from filelock import FileLock, Timeout
 
 from mwork_eval.digests import write_atomically, write_text_atomically
 from mwork_eval.errors import InputError
@@ -13,20 +15,56 @@ from mwork_eval.harness.task_score import TaskScore
 
 _FORMAT = "mwork-cell"
 _VERSION = 1
+_SUFFIX = ".jsonl"
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "mwork-ablation"
 MANIFEST_VERSION = 1
 
 
 class CellStore:
-    """The cells of a results folder."""
+    """The cells of a results folder, which several processes may fill at once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "cells"
 
     def path(self, identity: str) -> Path:
         """Return the file of a cell."""
-        return self._folder / f"{identity[:24]}.jsonl"
+        return self._folder / f"{identity}{_SUFFIX}"
+
+    @contextmanager
+    def claim(self, identity: str) -> Iterator[bool]:
+        """Claim a cell for this process during a block; the claim ends with the process, however that ends.
+
+        What a killed process left half-written of the cell is removed.
+
+        Returns:
+            A context manager that gives True, or at once False if another process has the cell. After True, look
+            again whether the cell is stored: another process may have finished it just before.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._folder / f"{identity}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        try:
+            for half_written in self._folder.glob(f".{identity}{_SUFFIX}.*"):
+                half_written.unlink(missing_ok=True)
+            yield True
+            # Only once the cell is stored: who holds a lock on the removed file then finds the cell.
+            if self.path(identity).is_file():
+                Path(lock.lock_file).unlink(missing_ok=True)
+        finally:
+            lock.release()
+
+    def discard_left_behind(self) -> None:
+        """Remove half-written cells and locks that killed processes left; a cell in work is left alone."""
+        half_written = {path.name[1:].partition(_SUFFIX)[0] for path in self._folder.glob(f".*{_SUFFIX}.*")}
+        locked = {path.stem for path in self._folder.glob("*.lock") if self.path(path.stem).is_file()}
+        for identity in half_written | locked:
+            with self.claim(identity):
+                pass
 
     def load(self, identity: str) -> TaskScore | None:
         """Return a finished cell, or None if it is not there.
@@ -37,9 +75,8 @@ class CellStore:
         path = self.path(identity)
         if not path.is_file():
             return None
-        try:
-            with jsonlines.open(path) as lines:
-                header = lines.read(type=dict)
+        with _reading(path) as lines:
+            header = lines.read(type=dict)
             if header["format"] != _FORMAT or header["identity"] != identity:
                 raise ValueError("another cell's header")
             return TaskScore(
@@ -47,9 +84,20 @@ class CellStore:
                 header["higher_is_better"],
                 tuple((n, d) for n, d in header["documents"]),
                 header["metrics"],
+                header["documents_digest"],
             )
-        except (jsonlines.Error, ValueError, KeyError, EOFError, TypeError) as error:
-            raise InputError(f"{path} is damaged", found=error, hint="delete it; the cell is computed again") from error
+
+    def related_samples(self, identity: str) -> Iterator[dict[str, Any]]:
+        """Yield lm-eval's samples of the stored cells of the same model, mask and task: other documents or answers.
+
+        Raises:
+            InputError: If a file is damaged.
+        """
+        group, dash, _ = identity.partition("-")
+        for path in sorted(self._folder.glob(f"{group}{dash}*{_SUFFIX}")) if dash else ():
+            with _reading(path) as lines:
+                lines.read(type=dict)
+                yield from lines.iter(type=dict)
 
     def save(
         self, identity: str, score: TaskScore, about: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]
@@ -64,6 +112,7 @@ class CellStore:
             "higher_is_better": score.higher_is_better,
             "documents": score.documents,
             "metrics": score.metrics,
+            "documents_digest": score.documents_digest,
         }
 
         def write(path: Path) -> None:
@@ -72,6 +121,15 @@ class CellStore:
                     file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
 
         write_atomically(self.path(identity), write)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[jsonlines.Reader]:
+    try:
+        with jsonlines.open(path) as lines:
+            yield lines
+    except (jsonlines.Error, ValueError, KeyError, EOFError, TypeError) as error:
+        raise InputError(f"{path} is damaged", found=error, hint="delete it; the cell is computed again") from error
 
 
 def save_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -1,12 +1,13 @@
 """`mwork ablate`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mwork_eval.cli import steps
-from mwork_eval.cli.options import languages_option, matrix_options, model_options, out_option
+from mwork_eval.cli import matrix_steps, steps
+from mwork_eval.cli.options import languages_option, machine_options, matrix_options, model_options, out_option
 
 
 @click.command()
@@ -15,12 +16,17 @@ from mwork_eval.cli.options import languages_option, matrix_options, model_optio
 @languages_option("en,zh,es,de", "Languages; en must be among them.")
 @click.option("--data", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given.")
 @matrix_options
+@machine_options
 @out_option(None)
 def ablate(
     model: str,
     neurons: str,
     languages: list[str],
     presets: tuple[str, ...],
+    shard: tuple[int, int],
+    engine: str,
+    workers: int | None,
+    dry_run: bool,
     out: Path,
     device: str | None,
     dtype: str | None,
@@ -31,14 +37,26 @@ def ablate(
 ) -> None:
     """Run a matrix of settings x languages x tasks and report ∆Eng, ∆n-Eng and ∆.
 
-    Every finished cell is on disk before the next starts; the same command goes on where the last one stopped.
+    Every finished cell is on disk before the next starts; the same command goes on where the last one stopped, and
+    reuses whatever is valid. Several processes, also on several machines, can work on one folder: each computes
+    other cells. Under `accelerate launch` or torchrun the processes share the documents of each cell.
     """
     options = steps.make_matrix_options(presets, languages, **matrix)
+    matrix_steps.check_engine(engine, workers)
     from mwork_eval.languages import ENGLISH
     from mwork_eval.neurons.references import find_language_sets
 
     sets = find_language_sets(neurons, [language for language in languages if language != ENGLISH])
     steps.check_task_data(options)
-    loaded = steps.load_for_matrix(model, device, dtype, batch_size, device_map=device_map, revision=revision)
-    steps.ablate_sets(loaded, model, sets, options, out)
-    steps.write_reports(out)
+    if dry_run:
+        matrix_steps.print_matrix_estimate(
+            model, revision, sets, options, out, batch_size=batch_size, device=device, dtype=dtype
+        )
+        return
+    load = partial(steps.load_for_matrix, model, device, dtype, batch_size, device_map=device_map, revision=revision)
+    if engine == "ray":
+        shown = matrix_steps.ablate_sets_with_ray(load, model, sets, options, out, shard, workers)
+    else:
+        shown = steps.ablate_sets(load(), model, sets, options, out, shard)
+    if shown:
+        steps.write_reports(out)

@@ -14,6 +14,7 @@ from mwork_eval.cli.scores import scores
 from mwork_eval.cli.select import select
 from mwork_eval.cli.sets import sets
 from mwork_eval.cli.steps import quiet_libraries
+from mwork_eval.cli.tune_layers import tune_layers
 from mwork_eval.errors import InputError
 
 
@@ -31,7 +32,8 @@ class _Command(click.Group):
             raise _BadInput(str(error)) from error
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
-            raise _BadInput(f"{error.strerror or error}{where}; what is finished is kept") from error
+            what = f"{error.strerror or error}{where}"
+            raise _BadInput(f"{what}; what is finished is kept, the same command goes on from there") from error
         except KeyboardInterrupt:
             click.echo(
                 "\nInterrupted. What is finished is kept; the same command goes on from there (detect: with --resume).",
@@ -47,5 +49,5 @@ def main() -> None:
     quiet_libraries()
 
 
-for command in (run, inspect, detect, scores, select, sets, ablate, report):
+for command in (run, inspect, detect, scores, select, sets, tune_layers, ablate, report):
     main.add_command(command)

@@ -124,14 +124,23 @@ long_options = _together(
 )
 
 matrix_options = _together(
-    click.option("--preset", "presets", multiple=True, help="Table of the paper; may be repeated."),
+    click.option("--preset", "presets", multiple=True, help="Table of the paper, or a .yaml file; repeatable."),
     click.option("--tasks", callback=_names, help="Benchmarks such as xquad,bpb, or a pattern with {l}."),
     click.option("--limit", type=click.IntRange(1), help="Documents per task."),
-    click.option("--seeds", callback=_seeds, help="Seeds of the random controls.  [default: 1,2]"),
-    click.option("--understanding-layers", type=click.IntRange(0), help="First layers; a quarter if not given."),
-    click.option("--generation-layers", type=click.IntRange(0), help="Last layers; an eighth if not given."),
+    click.option("--seeds", callback=_seeds, help="Seeds of the random controls.  [default: 1,2,3]"),
+    click.option(
+        "--understanding-layers", type=click.IntRange(0), help="First layers; the sets' number, else a quarter."
+    ),
+    click.option("--generation-layers", type=click.IntRange(0), help="Last layers; the sets' number, else an eighth."),
     click.option("--batch-size", type=click.IntRange(1), default=8, help="Requests at a time."),
     click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes."),
+)
+
+machine_options = _together(
+    click.option("--shard", callback=_shard, metavar="I/N", help="Compute the I-th of N parts, as in a job array."),
+    click.option("--engine", type=click.Choice(["serial", "ray"]), default="serial", help="ray needs the extra ray."),
+    click.option("--workers", type=click.IntRange(1), help="Of ray; one per GPU, or two without, if not given."),
+    click.option("--dry-run", is_flag=True, help="Print cells, requests, tokens, time and memory; load no weights."),
 )
 
 

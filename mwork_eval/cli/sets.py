@@ -10,8 +10,8 @@ def sets() -> None:
 
 @sets.command()
 @click.argument("references", nargs=-1, required=True, metavar="FILE...")
-@click.option("--understanding-layers", type=click.IntRange(0), help="First layers; a quarter if not given.")
-@click.option("--generation-layers", type=click.IntRange(0), help="Last layers; an eighth if not given.")
+@click.option("--understanding-layers", type=click.IntRange(0), help="First layers; the set's number, else a quarter.")
+@click.option("--generation-layers", type=click.IntRange(0), help="Last layers; the set's number, else an eighth.")
 def show(references: tuple[str, ...], understanding_layers: int | None, generation_layers: int | None) -> None:
     """Print what sets are, and their counts per layer and position.
 
@@ -20,11 +20,11 @@ def show(references: tuple[str, ...], understanding_layers: int | None, generati
     from rich.console import Console
 
     from mwork_eval.neurons.references import find_neurons
-    from mwork_eval.neurons.stages import Stages
+    from mwork_eval.neurons.tuned_stages import stages_for
     from mwork_eval.reports.neuron_sets import print_neuron_set
 
     console = Console()
     for reference in references:
         neurons = find_neurons(reference)
-        stages = Stages.of(neurons.shape.layers, understanding_layers, generation_layers)
+        stages = stages_for([neurons], neurons.shape.layers, understanding_layers, generation_layers)
         print_neuron_set(reference, neurons, stages, console)

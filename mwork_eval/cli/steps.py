@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mwork_eval.cli.matrix_progress import has_report, matrix_progress, tell
 from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
 
@@ -182,14 +183,10 @@ def make_matrix_options(
     presets: Sequence[str], languages: Sequence[str], *, seeds: tuple[int, ...] | None, **rest: Any
 ) -> "MatrixOptions":
     """Turn the options of a matrix into one value; a preset must be named."""
-    from mwork_eval.ablation.options import MatrixOptions
-    from mwork_eval.ablation.presets import find_preset, load_presets
+    from mwork_eval.ablation.options import DEFAULT_SEEDS, MatrixOptions
+    from mwork_eval.ablation.presets import find_presets
 
-    if not presets:
-        raise InputError("no preset given", expected="--preset with one of " + " ".join(load_presets()))
-    return MatrixOptions(
-        tuple(find_preset(name) for name in presets), languages=tuple(languages), seeds=seeds or (1, 2), **rest
-    )
+    return MatrixOptions(find_presets(presets), languages=tuple(languages), seeds=seeds or DEFAULT_SEEDS, **rest)
 
 
 def check_task_data(options: "MatrixOptions") -> None:
@@ -217,17 +214,30 @@ def load_for_matrix(model: str, device: str | None, dtype: str | None, batch_siz
 
 
 def ablate_sets(
-    model: "MworkHF", model_name: str, sets: "dict[str, NeuronSet]", options: "MatrixOptions", folder: Path
-) -> None:
-    """Compute the cells of a matrix that are not on disk yet."""
-    from mwork_eval.ablation.matrix import missing_cells, plan_matrix, run_matrix
-    from mwork_eval.ablation.store import CellStore
+    model: "MworkHF",
+    model_name: str,
+    sets: "dict[str, NeuronSet]",
+    options: "MatrixOptions",
+    folder: Path,
+    shard: tuple[int, int] = (0, 1),
+) -> bool:
+    """Compute the cells of a matrix that are not on disk yet, with a model in this process.
 
-    plan = plan_matrix(model, model_name, sets, options, folder)
-    todo = len(list(missing_cells(plan, CellStore(folder))))
-    click.echo(f"{len(set(plan.identities))} cells, {todo} to compute, in {folder}", err=True)
-    with progress("ablate", todo) as advance:
-        run_matrix(model, plan, folder, advance=advance)
+    Returns:
+        Whether this process has a report to show; only the first of those that a launcher started has.
+    """
+    from mwork_eval.ablation.identity import ModelFacts
+    from mwork_eval.ablation.manifest import record_matrix
+    from mwork_eval.ablation.matrix import plan_matrix
+    from mwork_eval.ablation.runner import run_matrix
+
+    facts, first = ModelFacts.of(model, model_name), model.rank == 0
+    plan = plan_matrix(facts, sets, options)
+    if first:
+        record_matrix(folder, facts, sets, options, plan)
+    with matrix_progress(plan, folder, shard, show=first) as advance:
+        run_matrix(model, plan, folder, shard=shard, advance=advance, tell=tell)
+    return first and has_report(plan, folder)
 
 
 def write_reports(folder: Path) -> None:

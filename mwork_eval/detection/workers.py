@@ -1,12 +1,12 @@
 """Several processes that share one detection: `accelerate launch` or torchrun, on one machine or many."""
 
-import os
 from dataclasses import dataclass
 
 import torch
 
 from mwork_eval.detection.partial import PartialScores
 from mwork_eval.detection.score_table import ScoreAccumulator, places_of
+from mwork_eval.processes import join_processes
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,8 @@ class Workers:
     @classmethod
     def join(cls) -> "Workers":
         """Join the processes that a launcher started, or be alone."""
-        if int(os.environ.get("WORLD_SIZE", "1")) < 2:
-            return cls()
-        from accelerate import PartialState
-
-        state = PartialState()
-        return cls(state.process_index, state.num_processes, state.device)
+        state = join_processes()
+        return cls() if state is None else cls(state.process_index, state.num_processes, state.device)
 
     @property
     def is_main(self) -> bool:

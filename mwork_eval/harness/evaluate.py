@@ -1,7 +1,7 @@
 """Evaluate one task in its present state of mask, through lm-eval's `simple_evaluate`."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,9 @@ from lm_eval.tasks import TaskManager
 
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
+from mwork_eval.harness.answer_language import answer_language_metrics
 from mwork_eval.harness.data import BENCHMARKS, locate, task_of
+from mwork_eval.harness.known_answers import KnownAnswers
 from mwork_eval.harness.model import MworkHF
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.resources import tasks_folder
@@ -27,6 +29,9 @@ MAIN_METRICS = {
 }
 """The metric a table shows, per benchmark; of any other task it is the first one lm-eval gives."""
 
+_ANSWERED_IN_WORDS = ("xquad", "mgsm", "xlsum")
+"""Benchmarks whose answers are generated, so that they can be in the wrong language."""
+
 
 @dataclass(frozen=True)
 class PreparedTask:
@@ -36,7 +41,7 @@ class PreparedTask:
         name: Name of the lm-eval task.
         task: lm-eval's task object.
         manager: The task manager it comes from.
-        limit: Number of documents used, or None for all.
+        documents: Indices of the documents used, or None for all.
         digest: Digest of documents, prompts and generation arguments.
         requests: Number of requests.
     """
@@ -44,21 +49,24 @@ class PreparedTask:
     name: str
     task: Any
     manager: TaskManager
-    limit: int | None
+    documents: Sequence[int] | None
     digest: str
     requests: int
 
 
-def prepare_tasks(names: Sequence[str], *, data: str | None, limit: int | None) -> dict[str, PreparedTask]:
+def prepare_tasks(
+    names: Sequence[str], *, data: str | None, limit: int | None, skip: Mapping[str, int] | None = None
+) -> dict[str, PreparedTask]:
     """Load the tasks' documents and build their requests; no model is needed.
 
     Args:
         names: Names of lm-eval tasks, ours or any other.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
         limit: Number of documents of each.
+        skip: By task name, how many first documents are left out.
 
     Raises:
-        InputError: If a task is unknown or its data cannot be had.
+        InputError: If a task is unknown, its data cannot be had, or no document is left.
     """
     ours = [name for name in names if task_of(name) is not None]
     for name in ours:
@@ -80,7 +88,8 @@ def prepare_tasks(names: Sequence[str], *, data: str | None, limit: int | None) 
             task = manager.load([name])["tasks"][name]
             task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
             task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
-            task.build_all_requests(limit=limit, rank=0, world_size=1)
+            documents = _documents(name, task, limit, (skip or {}).get(name, 0))
+            task.build_all_requests(samples=documents, rank=0, world_size=1)
         except InputError:
             raise
         except Exception as error:  # whatever a task file, a data set's script or the hub may raise
@@ -88,25 +97,60 @@ def prepare_tasks(names: Sequence[str], *, data: str | None, limit: int | None) 
             raise InputError(f"the task {name} cannot be loaded", found=f"{type(error).__name__}: {reason}") from error
         # With the documents, because they hold the right answers, which the requests do not show.
         digest = digest_of([task.VERSION, [(i.request_type, i.args, i.doc) for i in task.instances]])
-        prepared[name] = PreparedTask(name, task, manager, limit, digest, len(task.instances))
+        _keep_requests(task)
+        prepared[name] = PreparedTask(name, task, manager, documents, digest, len(task.instances))
     return prepared
 
 
-def evaluate_task(model: MworkHF, prepared: PreparedTask) -> tuple[TaskScore, list[dict[str, Any]]]:
+def _documents(name: str, task: Any, limit: int | None, skip: int) -> list[int] | None:
+    if not skip and limit is None:
+        return None
+    total = len(task.eval_docs)
+    chosen = list(range(skip, total if limit is None else min(total, skip + limit)))
+    if not chosen:
+        raise InputError(f"no document of {name} is left", found=f"{total} documents, of which {skip} are left out")
+    return chosen
+
+
+def _keep_requests(task: Any) -> None:
+    """Let lm-eval build a task's requests once; it would do so again for every evaluation."""
+    build, built = task.build_all_requests, {(0, 1): task.instances}
+
+    def build_once(*, rank: int = 0, world_size: int = 1, **options: Any) -> None:
+        if (rank, world_size) not in built:
+            build(rank=rank, world_size=world_size, **options)
+            built[rank, world_size] = task.instances
+        for instance in built[rank, world_size]:
+            instance.resps, instance.filtered_resps = [], {}
+        task._instances = built[rank, world_size]
+
+    task.build_all_requests = build_once
+
+
+def evaluate_task(
+    model: MworkHF, prepared: PreparedTask, known: Mapping[str, Any] | None = None
+) -> tuple[TaskScore, list[dict[str, Any]]] | None:
     """Score the model, masked as it is now, on a task.
 
+    Args:
+        model: The model.
+        prepared: The task.
+        known: Answers the model need not give again, by `request_key`; they must be of this model and mask.
+
     Returns:
-        The scores, and lm-eval's samples.
+        The scores, and lm-eval's samples; None in all processes but the first of several.
     """
     with _quiet(model):
         results = lm_eval.simple_evaluate(
-            model=model,
+            model=KnownAnswers(model, known) if known else model,
             tasks=[prepared.task],
             task_manager=prepared.manager,
-            limit=prepared.limit,
+            samples=None if prepared.documents is None else {prepared.name: list(prepared.documents)},
             bootstrap_iters=0,
             log_samples=True,
         )
+    if results is None:
+        return None
     scores = {
         key: float(value)
         for key, value in results["results"][prepared.name].items()
@@ -119,19 +163,25 @@ def evaluate_task(model: MworkHF, prepared: PreparedTask) -> tuple[TaskScore, li
     samples.sort(key=lambda sample: int(sample["doc_id"]))
     documents = tuple(_numerator_and_denominator(sample[metric], metric) for sample in samples)
     better = bool(results["higher_is_better"][prepared.name].get(metric, True))
-    return TaskScore(main, better, documents, scores), results["samples"][prepared.name]
+    if located and located[0] in _ANSWERED_IN_WORDS:
+        scores |= answer_language_metrics([str(sample["resps"][0][0]) for sample in samples], located[1])
+    hashes = [[sample[f"{part}_hash"] for part in ("doc", "prompt", "target")] for sample in samples]
+    score = TaskScore(main, better, documents, scores, digest_of(hashes))
+    return score, results["samples"][prepared.name]
 
 
 @contextmanager
 def _quiet(model: MworkHF) -> Iterator[None]:
-    """Leave the terminal to the caller's progress: no bar per cell, no complaint of git outside a repository."""
+    """Leave the terminal to the caller's progress, and run no git and no pip for every cell (half a second each)."""
     evaluator: Any = lm_eval.evaluator
-    ask_git, model.show_progress = evaluator.get_git_commit_hash, False
-    evaluator.get_git_commit_hash = lambda: None
+    ask_git, ask_machine = evaluator.get_git_commit_hash, evaluator.add_env_info
+    evaluator.get_git_commit_hash, evaluator.add_env_info = lambda: None, lambda storage: None
+    model.show_progress = False
     try:
         yield
     finally:
-        evaluator.get_git_commit_hash, model.show_progress = ask_git, True
+        evaluator.get_git_commit_hash, evaluator.add_env_info = ask_git, ask_machine
+        model.show_progress = True
 
 
 def _numerator_and_denominator(value: Any, metric: str) -> tuple[float, float]:

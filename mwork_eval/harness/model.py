@@ -4,11 +4,10 @@ import logging
 from functools import cached_property
 from typing import Any
 
-from lm_eval.models.huggingface import HFLM
-
 from mwork_eval.deactivation.mask import Mask, make_mask
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
+from mwork_eval.harness.fast import FastHF
 from mwork_eval.models import default_model
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
@@ -18,13 +17,15 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
 from mwork_eval.neurons.references import find_neurons
 from mwork_eval.neurons.stages import Stages, parse_positions
+from mwork_eval.neurons.tuned_stages import stages_for
+from mwork_eval.processes import join_processes
 
 log = logging.getLogger(__name__)
 
 _CACHE_KEY = "mwork-eval identity"
 
 
-class MworkHF(HFLM):  # type: ignore[misc]
+class MworkHF(FastHF):
     """lm-eval's `hf` with every argument it has, and a mask.
 
     The weights (and biases) of the masked neurons are set to zero when the model is loaded and stay zero for
@@ -33,10 +34,7 @@ class MworkHF(HFLM):  # type: ignore[misc]
 
     Attributes:
         masked: What is masked now, as it goes into the results; None if nothing is.
-        show_progress: Whether lm-eval's bars are shown.
     """
-
-    show_progress = True
 
     def __init__(
         self,
@@ -49,6 +47,7 @@ class MworkHF(HFLM):  # type: ignore[misc]
         random_control: int | None = None,
         count: int | None = None,
         force: bool = False,
+        fast: bool = True,
         device: str | None = None,
         dtype: Any = None,
         **kwargs: Any,
@@ -59,11 +58,13 @@ class MworkHF(HFLM):  # type: ignore[misc]
             pretrained: `gemma3-270m`, a local folder, a hub id, or a loaded model.
             neurons: The set to deactivate, as `find_neurons` reads it; nothing is deactivated without.
             positions: Positions joined by `+` (`under+s-attn+s-ffn+gen`), or `all`.
-            understanding_layers: Number of first layers that understand; a quarter of all if not given.
-            generation_layers: Number of last layers that generate; an eighth of all if not given.
+            understanding_layers: Number of first layers that understand; if not given, what the set stores, else a
+                quarter of all.
+            generation_layers: Number of last layers that generate; likewise, else an eighth of all.
             random_control: A seed; deactivates as many random neurons at the same positions instead.
             count: Deactivate only this many, those with the highest scores.
             force: Accept a set whose fingerprint is of other weights of the same sizes.
+            fast: Whether to compute faster than `hf` where the scores stay the same.
             device: As in `hf`; the first accelerator or the CPU if not given.
             dtype: As in `hf`; float32 instead of `auto` on a CPU that only emulates bfloat16.
             **kwargs: Every other argument of `hf`.
@@ -86,17 +87,23 @@ class MworkHF(HFLM):  # type: ignore[misc]
                 if dtype != "auto":
                     log.warning("dtype is float32: this CPU only emulates bfloat16; set dtype to change it")
             kwargs |= {"device": device, "dtype": dtype}
+            join_processes()
         try:
             super().__init__(pretrained, **kwargs)
         except (OSError, ValueError) as error:
             raise model_not_loadable(self.model_name, error) from error
+        accelerator = getattr(self, "accelerator", None)
+        if accelerator is not None:
+            # `hf` takes the number within the machine, and shares documents only where it sees several GPUs.
+            self._rank, self._world_size = accelerator.process_index, accelerator.num_processes
+        self.fast = fast
         self._model: Any
         self._mask: Mask | None = None
         self.masked: dict[str, Any] | None = None
         self._layout: Layout | None = None
         self._fingerprint: str | None = None
         if wanted is not None:
-            stages = Stages.of(self.layout.shape.layers, understanding_layers, generation_layers)
+            stages = stages_for([wanted], self.layout.shape.layers, understanding_layers, generation_layers)
             check_fit(wanted, self.layout.shape, self.fingerprint, self.model_name, force=force)
             chosen = choose_neurons(wanted, stages, **mask_options)
             self.mask(chosen, {"neurons": neurons, **mask_options, "stages": vars(stages)})
@@ -171,17 +178,6 @@ class MworkHF(HFLM):  # type: ignore[misc]
         if self._mask is not None:
             self._mask.restore()
         self._mask = self.masked = None
-
-    def generate_until(self, requests: Any, disable_tqdm: bool = False) -> Any:
-        """Generate as `hf` does, without its bar if `show_progress` is off."""
-        return super().generate_until(requests, disable_tqdm=disable_tqdm or not self.show_progress)
-
-    def loglikelihood_rolling(self, requests: Any, disable_tqdm: bool = False) -> Any:
-        """Score whole texts as `hf` does, without its bar if `show_progress` is off."""
-        return super().loglikelihood_rolling(requests, disable_tqdm=disable_tqdm or not self.show_progress)
-
-    def _loglikelihood_tokens(self, requests: Any, disable_tqdm: bool = False, **options: Any) -> Any:
-        return super()._loglikelihood_tokens(requests, disable_tqdm=disable_tqdm or not self.show_progress, **options)
 
     def get_model_info(self) -> dict[str, Any]:
         """Return `hf`'s information with what was masked; lm-eval puts it into the results' config."""

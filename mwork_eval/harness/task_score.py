@@ -14,12 +14,14 @@ class TaskScore:
         documents: Per document, numerator and denominator; the score is the ratio of their sums. An accuracy
             has denominators of 1, bits per byte has the bits and the bytes.
         metrics: All aggregated metrics lm-eval gave.
+        documents_digest: Digest of lm-eval's hashes of the documents, prompts and right answers, in order.
     """
 
     metric: str
     higher_is_better: bool
     documents: tuple[tuple[float, float], ...]
     metrics: Mapping[str, float]
+    documents_digest: str = ""
 
     @property
     def score(self) -> float:

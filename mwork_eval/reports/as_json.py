@@ -7,11 +7,11 @@ from mwork_eval.reports.results import Results
 
 
 def as_json(results: Results) -> str:
-    """Return the report: `model`, `stages`, `sets`, `tables` (with `delta_eng`, `delta_non_eng`, `delta`), `cells`."""
+    """Return the report: `model`, `stages`, `sets`, `tables` and `cells`; `docs/formats.md` describes them."""
     manifest = results.manifest
     report = {
         "format": "mwork-report",
-        "version": 1,
+        "version": 2,
         **{key: manifest[key] for key in ("model", "fingerprint", "stages", "sets", "languages", "limit", "seeds")},
         "versions": manifest["versions"],
         "tables": [asdict(table) for table in results.tables],

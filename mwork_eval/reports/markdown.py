@@ -2,24 +2,36 @@
 
 from collections.abc import Iterable, Sequence
 
-from mwork_eval.reports import wording
-from mwork_eval.reports.results import Results
+from mwork_eval.reports import language_wording, wording
+from mwork_eval.reports.results import DeltaTable, Results
 
 
 def as_markdown(results: Results) -> str:
-    """Return the whole report: tables, notes, legend, and every cell."""
+    """Return the whole report: tables, notes, language scores, legend, and every cell."""
     parts = ["# Ablation report", wording.summary(results)]
     for table in results.tables:
         parts += [
             f"## {wording.title(table)}",
             _table(wording.DELTA_COLUMNS, (wording.delta_cells(row, table) for row in table.rows)),
             wording.notes(table),
+            f"### {language_wording.title(table)}",
+            _language_table(table),
         ]
     parts += [wording.LEGEND]
     if results.unfinished:
         parts.append(f"**{results.unfinished} cells are not computed yet.**")
     parts += ["## Every cell", _table(wording.CELL_COLUMNS, map(wording.cell_cells, results.cells))]
     return "\n\n".join(parts) + "\n"
+
+
+def _language_table(table: DeltaTable) -> str:
+    rows = language_wording.language_rows(table)
+    if not language_wording.has_answers(table):
+        return _table(language_wording.COLUMNS, (language_wording.cells(*row, table) for row in rows))
+    return _table(
+        language_wording.COLUMNS + language_wording.ANSWER_COLUMNS,
+        (language_wording.cells(*row, table) + language_wording.answer_cells(row[-1]) for row in rows),
+    )
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

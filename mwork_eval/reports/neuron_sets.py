@@ -10,6 +10,7 @@ from mwork_eval.neurons.structures import STRUCTURES
 _STAGES = {"under": "understanding", "s-ffn": "task-solving", "gen": "generation"}
 _ABOUT = (
     "language",
+    "stages",
     "model",
     "fingerprint",
     "method",

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.ablation.deltas import Delta, DeltaCalculator, Scale
+from mwork_eval.ablation.comparison import SIGNIFICANT, Comparison, compare_settings, find_control
+from mwork_eval.ablation.deltas import Delta, DeltaCalculator, Masked
+from mwork_eval.ablation.scale import Scale
+from mwork_eval.ablation.statistics import minimum_detectable
 from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore
@@ -15,12 +18,24 @@ from mwork_eval.languages import ENGLISH
 
 @dataclass(frozen=True)
 class SettingRow:
-    """One row of a paper-style table; `delta` is None while cells are missing."""
+    """One row of a paper-style table.
+
+    Attributes:
+        name: Name of the setting.
+        random: Whether it is a random control.
+        positions: The positions deactivated.
+        delta: What it does; None while cells are missing.
+        comparison: A language-specific setting against its random control; None for a random one.
+        undetectable: Whether the setting is language-specific and its ∆ both below what the documents can tell and not
+            significantly unlike its control's.
+    """
 
     name: str
     random: bool
     positions: tuple[str, ...]
     delta: Delta | None
+    comparison: Comparison | None
+    undetectable: bool
 
 
 @dataclass(frozen=True)
@@ -29,7 +44,7 @@ class DeltaTable:
 
     Attributes:
         preset: Name of the preset.
-        number: Number of the table in the paper.
+        number: Number of the table in the paper, or None if it is not the paper's.
         task: The benchmark.
         metric: Main metric.
         higher_is_better: Whether a higher score is better.
@@ -39,11 +54,13 @@ class DeltaTable:
         counts: Neurons deactivated per mask language, the same in every row.
         baseline: Score without a mask per language.
         documents: Number of documents per language.
+        detectable: The smallest true ∆ of a language-specific setting that these documents find in 80 % of cases; None
+            if that cannot be told.
         rows: The settings.
     """
 
     preset: str
-    number: int
+    number: int | None
     task: str
     metric: str
     higher_is_better: bool
@@ -53,6 +70,7 @@ class DeltaTable:
     counts: Mapping[str, int]
     baseline: Mapping[str, float]
     documents: Mapping[str, int]
+    detectable: float | None
     rows: tuple[SettingRow, ...]
 
 
@@ -119,31 +137,67 @@ def _table(
         return None
     known = {language: score for language, score in baseline.items() if score is not None}
     calculator = DeltaCalculator(known)
-    rows = []
-    for setting in preset["settings"]:
-        masked = _masked_scores([entry for entry in entries if entry["setting"] == setting["name"]], scores)
-        delta = calculator.delta(masked) if masked else None
-        rows.append(SettingRow(setting["name"], setting["random"], tuple(setting["positions"]), delta))
+    masked = {
+        setting["name"]: _masked_scores([entry for entry in entries if entry["setting"] == setting["name"]], scores)
+        for setting in preset["settings"]
+    }
+    rows, detectable = _rows(preset["settings"], masked, calculator)
     languages = tuple(language for language in known if language != ENGLISH)
     return DeltaTable(
         preset=preset["name"],
         number=preset["table"],
         task=family["name"],
         metric=calculator.metric,
-        higher_is_better=calculator.higher_is_better,
+        higher_is_better=calculator.scale.higher_is_better,
         unit=calculator.scale.unit,
         languages=languages,
         missing=tuple(family["missing"]),
         counts={language: preset["counts"][language] for language in languages},
         baseline=calculator.baseline,
         documents={language: len(score.documents) for language, score in known.items()},
+        detectable=detectable,
         rows=tuple(rows),
     )
 
 
-def _masked_scores(
-    entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskScore | None]
-) -> dict[str, list[tuple[TaskScore, TaskScore]]]:
+def _rows(
+    settings: Sequence[Mapping[str, Any]], masked: Mapping[str, Masked], calculator: DeltaCalculator
+) -> tuple[list[SettingRow], float | None]:
+    """Return the rows of a table, and the smallest ∆ its documents can tell."""
+    positions = {setting["name"]: tuple(setting["positions"]) for setting in settings}
+    random = {positions[setting["name"]]: setting["name"] for setting in settings if setting["random"]}
+    controls = {
+        setting["name"]: find_control(positions[setting["name"]], random)
+        for setting in settings
+        if not setting["random"]
+    }
+    comparisons = compare_settings(controls, masked, calculator.scale)
+    deltas = {name: calculator.delta(scores) if scores else None for name, scores in masked.items()}
+    errors = [delta.delta.standard_error or 0.0 for name in controls if (delta := deltas[name]) is not None]
+    # Without any spread the documents are too few or too alike to say anything.
+    detectable = minimum_detectable(max(errors)) if any(errors) else None
+    rows = [
+        SettingRow(
+            name=setting["name"],
+            random=setting["random"],
+            positions=positions[setting["name"]],
+            delta=deltas[setting["name"]],
+            comparison=comparisons.get(setting["name"]),
+            undetectable=_undetectable(deltas[setting["name"]], comparisons.get(setting["name"]), detectable),
+        )
+        for setting in settings
+    ]
+    return rows, detectable
+
+
+def _undetectable(delta: Delta | None, comparison: Comparison | None, detectable: float | None) -> bool:
+    if delta is None or comparison is None:
+        return False
+    significant = comparison.p_holm is not None and comparison.p_holm < SIGNIFICANT
+    return not significant and (detectable is None or abs(delta.delta.value) < detectable)
+
+
+def _masked_scores(entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskScore | None]) -> Masked:
     """Pair each mask's score on its own language with that on English; nothing while one is missing."""
     found: dict[tuple[str, int | None], dict[str, TaskScore]] = defaultdict(dict)
     for entry in entries:

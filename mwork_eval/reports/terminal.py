@@ -1,31 +1,54 @@
 """The report on a terminal."""
 
+from collections.abc import Iterable, Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mwork_eval.reports import wording
-from mwork_eval.reports.results import Results
+from mwork_eval.reports import language_wording, wording
+from mwork_eval.reports.results import DeltaTable, Results
 
 _TABLE_WIDTH = 120
+_UNLIMITED = 1000
 
 
 def print_results(results: Results, console: Console) -> None:
-    """Print the paper-style tables, their notes and the legend; the cells are in the files."""
-    # A table cut to a narrow terminal would lose its numbers; too wide a one wraps.
+    """Print the paper-style tables, their notes, the language scores and the legend; the cells are in the files."""
     console.width = max(console.width, _TABLE_WIDTH)
     console.print(wording.summary(results), highlight=False, markup=False)
     for table in results.tables:
-        drawn = Table(title=wording.title(table), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-        for column in wording.BRIEF_COLUMNS:
-            drawn.add_column(column, justify="left" if column == "setting" else "right", no_wrap=True)
-        for row in table.rows:
-            drawn.add_row(*map(escape, wording.brief_cells(row, table)))
         console.print()
-        console.print(drawn)
+        rows = (wording.brief_cells(row, table) for row in table.rows)
+        _print_table(wording.title(table), wording.BRIEF_COLUMNS, rows, console)
         console.print(wording.notes(table), style="dim", highlight=False, markup=False)
+        console.print()
+        _print_language_scores(table, console)
     console.print()
     console.print(wording.LEGEND, style="dim", highlight=False, markup=False)
     if results.unfinished:
         console.print(f"{results.unfinished} cells are not computed yet; `mwork ablate` goes on.", style="yellow")
+
+
+def _print_language_scores(table: DeltaTable, console: Console) -> None:
+    """Print the scores of each mask language; of its answers only how many were in a wrong language."""
+    with_answers = language_wording.has_answers(table)
+    columns = language_wording.COLUMNS + language_wording.ANSWER_COLUMNS[:with_answers]
+    rows = (
+        language_wording.cells(*row, table) + language_wording.answer_cells(row[-1])[:with_answers]
+        for row in language_wording.language_rows(table)
+    )
+    _print_table(language_wording.title(table), columns, rows, console)
+
+
+def _print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> None:
+    drawn = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in columns:
+        drawn.add_column(column, justify="left" if column == "setting" else "right", no_wrap=True)
+    for row in rows:
+        drawn.add_row(*map(escape, row))
+    # A table cut to a narrow terminal would lose its numbers; too wide a one wraps.
+    needed = console.measure(drawn, options=console.options.update(max_width=_UNLIMITED)).maximum
+    console.width = max(console.width, needed)
+    console.print(drawn)

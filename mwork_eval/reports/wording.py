@@ -1,11 +1,16 @@
 """What every report format says in the same words: column heads, numbers, notes and the legend."""
 
-from mwork_eval.ablation.deltas import LEVEL, Estimate
+from collections import defaultdict
+
+from mwork_eval.ablation.statistics import LEVEL, POWER, Estimate
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.reports.results import CellRow, DeltaTable, Results, SettingRow
 
-DELTA_COLUMNS = ("setting", *POSITIONS, "Eng", "n-Eng", "∆Eng", "∆n-Eng", "∆", "∆ by seed")
-BRIEF_COLUMNS = ("setting", *POSITIONS, "Eng", "n-Eng", "∆Eng", "∆n-Eng", "∆", f"{LEVEL:.0%} of ∆")
+DELTA_COLUMNS = (
+    *("setting", *POSITIONS, "Eng", "n-Eng", "∆Eng", "∆n-Eng", "∆"),
+    *("control", "p", "p (Holm)", "∆ by seed"),
+)
+BRIEF_COLUMNS = ("setting", *POSITIONS, "Eng", "n-Eng", "∆Eng", "∆n-Eng", "∆", f"{LEVEL:.0%} of ∆", "p or seeds")
 CELL_COLUMNS = ("preset", "setting", "mask", "seed", "task", "language", "documents", "score", "baseline", "difference")
 
 LEGEND = (
@@ -13,17 +18,22 @@ LEGEND = (
     "under, gen: all structures of the first and last layers; s-attn, s-ffn: attention and feed-forward between. "
     "∆n-Eng: mean over languages of (score under its own mask - baseline); ∆Eng: the same for English under those "
     "masks; ∆ = ∆Eng - ∆n-Eng. Negative means damage, also for bits per byte. A high ∆ says that English survives "
-    f"what the other languages do not. Brackets: {LEVEL:.0%} paired bootstrap over documents."
+    f"what the other languages do not. Brackets: {LEVEL:.0%} paired bootstrap over documents. p: permutation test of ∆ "
+    "against the random control named, Holm-corrected for the rows of the table. Seeds: lowest and highest ∆ of the "
+    "control's seeds. ?: smaller than these documents can tell, and not significantly unlike the control's. "
+    "Wrong language: answers not in the question's language, baseline → masked, of those whose language can be told; "
+    "names count against it, so compare with the baseline."
 )
 
 
 def title(table: DeltaTable) -> str:
     """Return the heading of a table."""
-    return f"{table.preset} (Table {table.number} of the paper) on {table.task}"
+    origin = "" if table.number is None else f" (Table {table.number} of the paper)"
+    return f"{table.preset}{origin} on {table.task}"
 
 
 def notes(table: DeltaTable) -> str:
-    """Return what must stand beside a table: metric, counts, documents and languages it is about."""
+    """Return what must stand beside a table: metric, counts, documents, languages, and what they can tell."""
     counts = ", ".join(f"{language} {count}" for language, count in table.counts.items())
     documents = ", ".join(f"{language} {count}" for language, count in table.documents.items())
     baseline = ", ".join(f"{language} {number(score, table.unit)}" for language, score in table.baseline.items())
@@ -36,7 +46,37 @@ def notes(table: DeltaTable) -> str:
     ]
     if table.missing:
         parts.append(f"{table.task} has no {', '.join(table.missing)}; averages are over {', '.join(table.languages)}")
-    return "; ".join(parts) + "."
+    return " ".join(["; ".join(parts) + ".", *_tests(table), *_power(table)])
+
+
+def _tests(table: DeltaTable) -> list[str]:
+    """Say which control each row was tested against, and why a row was not."""
+    tested, untested = defaultdict(list), defaultdict(list)
+    for row in table.rows:
+        if row.delta is None or row.comparison is None:
+            continue
+        if row.comparison.reason is None:
+            tested[row.comparison.control].append(row.name)
+        else:
+            untested[row.comparison.reason].append(row.name)
+    against = "; ".join(f"{', '.join(names)} against {control}" for control, names in tested.items())
+    without = [f"No p for {', '.join(names)}: {reason}." for reason, names in untested.items()]
+    return [f"p: {against}.", *without] if against else without
+
+
+def _power(table: DeltaTable) -> list[str]:
+    """Say how small a ∆ the documents can tell."""
+    if not any(row.delta is not None and row.comparison is not None for row in table.rows):
+        return []
+    fewest, most = min(table.documents.values()), max(table.documents.values())
+    documents = f"{fewest} document{'s' if fewest > 1 else ''}" if fewest == most else f"{fewest} to {most} documents"
+    if table.detectable is None:
+        return [f"{documents} per language cannot tell how sure ∆ is; use a larger --limit."]
+    smallest = number(table.detectable, table.unit)
+    return [
+        f"{documents} per language can tell a ∆ of about {smallest} {table.unit} at best ({POWER:.0%} power); "
+        "use a larger --limit for less."
+    ]
 
 
 def summary(results: Results) -> str:
@@ -55,29 +95,35 @@ def summary(results: Results) -> str:
 
 def delta_cells(row: SettingRow, table: DeltaTable) -> list[str]:
     """Return the texts of a table row, in the order of `DELTA_COLUMNS`."""
-    marks = ["✗" if position in row.positions else "✓" for position in POSITIONS]
     if row.delta is None:
-        return [row.name, *marks, *["…"] * 5, ""]
-    delta = row.delta
+        return [*_start(row, table), *["…"] * 3, "", "", "", ""]
+    delta, comparison = row.delta, row.comparison
     return [
-        row.name,
-        *marks,
-        number(delta.eng, table.unit),
-        number(delta.non_eng, table.unit),
+        *_start(row, table),
         estimate(delta.delta_eng, table.unit),
         estimate(delta.delta_non_eng, table.unit),
-        estimate(delta.delta, table.unit),
+        f"{_delta(delta.delta, row, table)} {interval(delta.delta, table.unit)}",
+        "" if comparison is None else comparison.control or "none",
+        "" if comparison is None else p_value(comparison.p),
+        "" if comparison is None else p_value(comparison.p_holm),
         " ".join(difference(value, table.unit) for value in delta.by_seed),
     ]
 
 
 def brief_cells(row: SettingRow, table: DeltaTable) -> list[str]:
     """Return the texts of a narrow table row, in the order of `BRIEF_COLUMNS`: the interval of ∆ only."""
-    start = delta_cells(row, table)[: len(POSITIONS) + 3]
     if row.delta is None:
-        return [*start, "…", "…", "…", ""]
-    found = (row.delta.delta_eng, row.delta.delta_non_eng, row.delta.delta)
-    return [*start, *(difference(value.value, table.unit) for value in found), interval(row.delta.delta, table.unit)]
+        return [*_start(row, table), "…", "…", "…", "", ""]
+    delta, by_seed = row.delta, row.delta.by_seed
+    spread = f"{difference(min(by_seed), table.unit)}..{difference(max(by_seed), table.unit)}" if by_seed else ""
+    return [
+        *_start(row, table),
+        difference(delta.delta_eng.value, table.unit),
+        difference(delta.delta_non_eng.value, table.unit),
+        _delta(delta.delta, row, table),
+        interval(delta.delta, table.unit),
+        spread if row.comparison is None else p_value(row.comparison.p_holm),
+    ]
 
 
 def cell_cells(row: CellRow) -> list[str]:
@@ -104,8 +150,9 @@ def number(value: float, unit: str) -> str:
 
 
 def difference(value: float, unit: str) -> str:
-    """Return a difference as text, with its sign."""
-    return f"{value:+.{_decimals(unit)}f}"
+    """Return a difference as text, with its sign; zero has a plus, however it was rounded."""
+    decimals = _decimals(unit)
+    return f"{round(value, decimals) + 0.0:+.{decimals}f}"
 
 
 def estimate(value: Estimate, unit: str) -> str:
@@ -115,7 +162,27 @@ def estimate(value: Estimate, unit: str) -> str:
 
 def interval(value: Estimate, unit: str) -> str:
     """Return the interval of an estimate as text."""
+    if value.low is None or value.high is None:
+        return "[unknown]"
     return f"[{difference(value.low, unit)}, {difference(value.high, unit)}]"
+
+
+def p_value(value: float | None) -> str:
+    """Return a p-value as text; without one, a dash."""
+    if value is None:
+        return "–"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _start(row: SettingRow, table: DeltaTable) -> list[str]:
+    """Return name, positions and scores: the first columns of a row."""
+    marks = ["✗" if position in row.positions else "✓" for position in POSITIONS]
+    scores = ["…", "…"] if row.delta is None else [number(s, table.unit) for s in (row.delta.eng, row.delta.non_eng)]
+    return [row.name, *marks, *scores]
+
+
+def _delta(value: Estimate, row: SettingRow, table: DeltaTable) -> str:
+    return difference(value.value, table.unit) + ("?" if row.undetectable else "")
 
 
 def _decimals(unit: str) -> int:

@@ -34,7 +34,8 @@ def detected(tiny_llama, tmp_path_factory) -> Path:
 def ablate(model: Path, neurons: Path, out: Path, *extra: object, code: int = 0):
     return mwork(
         "ablate", "--model", model, "--neurons", neurons, "--preset", "existence", "--tasks", "xcsqa,bpb",
-        "--languages", "en,zh,es", "--data", "embedded", "--limit", "2", "--device", "cpu", "--out", out, *extra,
+        "--languages", "en,zh,es", "--data", "embedded", "--limit", "2", "--seeds", "1,2", "--device", "cpu",
+        "--out", out, *extra,
         code=code,
     )  # fmt: skip
 
@@ -110,7 +111,8 @@ def test_a_corrected_answer_is_scored_again(tiny_llama, detected, tmp_path):
     def run():
         return mwork(
             "ablate", "--model", tiny_llama, "--neurons", detected, "--preset", "existence", "--tasks", "xcsqa",
-            "--languages", "en,zh,es", "--data", data.parent, "--device", "cpu", "--out", tmp_path / "o",
+            "--languages", "en,zh,es", "--data", data.parent, "--seeds", "1,2", "--device", "cpu",
+            "--out", tmp_path / "o",
         ).output  # fmt: skip
 
     assert "15 cells, 15 to compute" in run()
@@ -121,18 +123,18 @@ def test_a_corrected_answer_is_scored_again(tiny_llama, detected, tmp_path):
 
 
 def test_ctrl_c_keeps_what_is_finished(tiny_llama, detected, tmp_path, monkeypatch):
-    from mwork_eval.ablation import matrix
+    from mwork_eval.ablation import compute
 
     evaluated = []
-    evaluate_task = matrix.evaluate_task
+    evaluate_task = compute.evaluate_task
 
-    def interrupted(*arguments):
+    def interrupted(*arguments, **options):
         if len(evaluated) == 4:
             raise KeyboardInterrupt
         evaluated.append(arguments)
-        return evaluate_task(*arguments)
+        return evaluate_task(*arguments, **options)
 
-    monkeypatch.setattr(matrix, "evaluate_task", interrupted)
+    monkeypatch.setattr(compute, "evaluate_task", interrupted)
     output = ablate(tiny_llama, detected, tmp_path, code=130).output
     assert "the same command goes on" in output
     assert len(list(tmp_path.glob("cells/*.jsonl"))) == 4

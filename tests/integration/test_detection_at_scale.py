@@ -79,8 +79,10 @@ def test_a_killed_detection_goes_on_where_it_was(tiny_llama, corpora, whole, tmp
 
 
 def test_two_processes_find_what_one_finds(tiny_llama, corpora, whole, tmp_path):
-    launcher = ("accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--module")
-    run(detect(tiny_llama, corpora, tmp_path), launcher)
+    # `accelerate launch --cpu` needs mpirun for a second process; torchrun starts two by itself.
+    launcher = ("torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--module")
+    said = run(detect(tiny_llama, corpora, tmp_path), launcher).stderr
+    assert said.count(f"{tmp_path}/zh.safetensors: ") == 1
     assert set(files_of(tmp_path)) == set(files_of(whole))
     for code in ("en", "zh"):
         mine, theirs = (ScoreTable.load(folder / f"scores/{code}.safetensors") for folder in (tmp_path, whole))

@@ -1,56 +1,19 @@
-"""Presets, plans, stored cells, deltas and reports: hand-worked numbers, no model."""
+"""Plans and stored cells: no model."""
 
 import json
-import math
 
-import numpy as np
 import pytest
-from rich.console import Console
 from test_neuron_set import SHAPE, STAGES, make
 
-from mwork_eval.ablation.deltas import DeltaCalculator
 from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.plan import TaskFamily, plan_cells, plan_masks
-from mwork_eval.ablation.presets import find_preset, load_presets
-from mwork_eval.ablation.store import CellStore, load_manifest, save_manifest
+from mwork_eval.ablation.presets import find_preset
+from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore
-from mwork_eval.reports.as_json import as_json
-from mwork_eval.reports.markdown import as_markdown
-from mwork_eval.reports.results import read_results
-from mwork_eval.reports.terminal import print_results
 
 ZH = make(q0=[1, 2], up1=[2, 5, 6], q3=[4], up3=[0, 1, 2, 3], v7=[1], up7=[3, 4])
 ES = make(q0=[3], up1=[7], q4=[4], up4=[0], up7=[5])
-
-
-def accuracy(*correct: int) -> TaskScore:
-    return TaskScore("acc,none", True, tuple((float(c), 1.0) for c in correct), {"acc,none": 0.0})
-
-
-def bits(*documents: tuple[float, float]) -> TaskScore:
-    return TaskScore("bits_per_byte,none", False, documents, {})
-
-
-def test_presets_are_the_papers_tables():
-    presets = load_presets()
-    assert {name: preset.table for name, preset in presets.items()} == {
-        "existence": 1,
-        "understanding": 2,
-        "reasoning": 3,
-        "knowledge": 4,
-        "generation": 5,
-    }
-    assert [setting.name for setting in presets["understanding"].settings] == [
-        "R under",
-        "R all",
-        "LS s-attn + s-ffn",
-        "LS gen",
-        "LS under",
-    ]
-    assert [setting.name for setting in presets["reasoning"].settings][-1] == "LS under + s-ffn + gen"
-    with pytest.raises(InputError, match="unknown preset; found 'thinking'; expected one of existence"):
-        find_preset("thinking")
 
 
 def test_every_setting_deactivates_the_same_number():
@@ -100,75 +63,11 @@ def test_options_name_what_a_benchmark_lacks(caplog):
         MatrixOptions(preset, ("xquad",), ("en", "fr")).families(*preset)
 
 
-def test_deltas_by_hand():
-    calculator = DeltaCalculator({"en": accuracy(1, 1, 1, 0), "zh": accuracy(1, 1, 0, 0), "es": accuracy(1, 1, 1, 1)})
-    delta = calculator.delta(
-        {
-            "zh": [(accuracy(0, 0, 0, 0), accuracy(1, 1, 0, 0))],  # zh -50, en -25
-            "es": [(accuracy(1, 1, 1, 0), accuracy(1, 1, 1, 1))],  # es -25, en +25
-        }
-    )
-    assert delta.delta_non_eng.value == pytest.approx((-50 - 25) / 2)
-    assert delta.delta_eng.value == pytest.approx(0)
-    assert delta.delta.value == pytest.approx(37.5)
-    assert delta.eng == pytest.approx(75)
-    assert delta.non_eng == pytest.approx(37.5)
-    assert delta.by_language["zh"] == pytest.approx((-50, -25))
-    assert delta.documents == {"en": 4, "zh": 4, "es": 4}
-    assert delta.delta.low <= 37.5 <= delta.delta.high
-
-
-def test_bits_per_byte_turn_the_sign():
-    calculator = DeltaCalculator({"en": bits((10, 10), (20, 20)), "zh": bits((30, 10), (10, 10))})
-    delta = calculator.delta({"zh": [(bits((40, 10), (20, 10)), bits((10, 10), (20, 20)))]})
-    assert calculator.baseline == {"en": 1.0, "zh": 2.0}
-    assert delta.delta_non_eng.value == pytest.approx(-1.0)
-    assert delta.delta_eng.value == 0
-    assert delta.delta.value == pytest.approx(1.0)
-    # every document lost exactly one bit per byte, so no resample can differ
-    assert delta.delta.low == delta.delta.high == pytest.approx(1.0)
-
-
-def test_scores_that_are_no_shares_are_left_as_they_are():
-    percent = TaskScore("chrf,none", True, ((40.0, 1.0), (60.0, 1.0)), {})
-    calculator = DeltaCalculator({"en": percent, "zh": percent})
-    assert calculator.baseline == {"en": 50, "zh": 50}
-    assert calculator.scale.unit == "units"
-
-
-def test_random_controls_keep_their_spread():
-    calculator = DeltaCalculator({"en": accuracy(1, 1), "zh": accuracy(1, 1)})
-    delta = calculator.delta(
-        {"zh": [(accuracy(1, 0), accuracy(1, 1)), (accuracy(1, 1), accuracy(1, 1)), (accuracy(0, 0), accuracy(1, 1))]}
-    )
-    assert delta.by_seed == pytest.approx((50, 0, 100))
-    assert delta.delta.value == pytest.approx(50)
-
-
-def test_other_documents_are_refused():
-    calculator = DeltaCalculator({"en": accuracy(1, 1), "zh": accuracy(1, 1)})
-    with pytest.raises(ValueError, match="1 masked and 2 baseline"):
-        calculator.delta({"zh": [(accuracy(1), accuracy(1, 1))]})
-
-
-def test_intervals_cover_the_truth_in_paired_data():
-    """With 60 paired documents whose true difference is known, about 95 % of the intervals contain it."""
-    generator = np.random.default_rng(1)
-    hits = 0
-    for _ in range(200):
-        before = generator.random(60) < 0.7
-        after = before & (generator.random(60) < 0.6)  # true difference -0.28
-        calculator = DeltaCalculator({"en": accuracy(*[1] * 60), "zh": accuracy(*before)})
-        found = calculator.delta({"zh": [(accuracy(*after), accuracy(*[1] * 60))]}).delta_non_eng
-        hits += found.low <= -28 <= found.high
-    assert hits >= 180  # 190 expected, standard deviation 3
-
-
 def test_a_cell_survives_the_disk(tmp_path):
     store = CellStore(tmp_path)
     identity = "a" * 64
     assert store.load(identity) is None
-    score = bits((1.5, 3.0), (2.5, 4.0))
+    score = TaskScore("bits_per_byte,none", False, ((1.5, 3.0), (2.5, 4.0)), {})
     store.save(identity, score, {"label": "x"}, [{"doc_id": 0, "doc": {"text": "文"}}, {"doc_id": 1}])
     assert store.load(identity) == score
     lines = store.path(identity).read_text(encoding="utf-8").splitlines()
@@ -177,95 +76,6 @@ def test_a_cell_survives_the_disk(tmp_path):
     store.path(identity).write_text(lines[0][:40])
     with pytest.raises(InputError, match="is damaged"):
         store.load(identity)
-
-
-def manifest_of(cells):
-    return {
-        "format": "mwork-ablation",
-        "version": 1,
-        "model": "tiny <b>",
-        "fingerprint": "f",
-        "stages": {"layers": 4, "understanding": 1, "generation": 1},
-        "languages": ["en", "zh"],
-        "limit": 2,
-        "seeds": [1],
-        "versions": {},
-        "sets": {"zh": {"digest": "d", "total": 5, "by_position": {}, "of": 1000, "about": {}}},
-        "tasks": [{"name": "xquad", "languages": ["en", "zh"], "missing": ["fr"]}],
-        "presets": [
-            {
-                "name": "existence",
-                "table": 1,
-                "ability": "x",
-                "settings": [
-                    {"name": "R all", "random": True, "positions": ["under", "s-attn", "s-ffn", "gen"]},
-                    {"name": "LS all", "random": False, "positions": ["under", "s-attn", "s-ffn", "gen"]},
-                ],
-                "counts": {"zh": 5},
-            }
-        ],
-        "cells": [
-            {
-                "preset": "existence",
-                "setting": setting,
-                "mask_language": setting and "zh",
-                "seed": seed,
-                "task": "xquad",
-                "language": language,
-                "identity": identity,
-            }
-            for setting, seed, language, identity in cells
-        ],
-    }
-
-
-@pytest.fixture
-def results(tmp_path):
-    cells = [
-        (None, None, "en", "1"),
-        (None, None, "zh", "2"),
-        ("LS all", None, "zh", "3"),
-        ("LS all", None, "en", "4"),
-        ("R all", 1, "zh", "5"),
-        ("R all", 1, "en", "6"),
-    ]
-    save_manifest(tmp_path, manifest_of(cells))
-    store = CellStore(tmp_path)
-    for identity, score in zip("12345", [(1, 1), (1, 0), (0, 0), (1, 0), (1, 0)], strict=True):
-        store.save(identity, accuracy(*score), {}, [])
-    return tmp_path
-
-
-def test_a_report_of_an_unfinished_matrix_shows_what_there_is(results):
-    found = read_results(results)
-    table = found.tables[0]
-    assert found.unfinished == 1
-    assert table.rows[0].delta is None
-    assert table.rows[1].delta.delta.value == pytest.approx(0)
-    assert table.baseline == {"en": 100, "zh": 50}
-    console = Console(width=60, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    print_results(found, console)
-    text = console.export_text()
-    assert "1 cells are not computed yet" in text
-    assert "LS all" in text
-    assert "tiny <b>" in text
-
-
-def test_the_report_formats_show_the_same_numbers(results):
-    CellStore(results).save("6", accuracy(1, 1), {}, [])
-    found = read_results(results)
-    markdown = as_markdown(found)
-    assert "| R all | ✗ | ✗ | ✗ | ✗ | 100.0 | 50.0 |" in markdown
-    assert "| LS all | ✗ | ✗ | ✗ | ✗ | 50.0 | 0.0 | -50.0 [" in markdown
-    assert "xquad has no fr" in markdown
-    assert "documents: en 2, zh 2" in markdown
-    report = json.loads(as_json(found))
-    row = report["tables"][0]["rows"][1]
-    assert row["delta"]["delta_eng"]["value"] == pytest.approx(-50)
-    assert row["delta"]["delta_non_eng"]["value"] == pytest.approx(-50)
-    assert row["delta"]["delta"]["value"] == pytest.approx(0)
-    assert len(report["cells"]) == 6
-    assert not any(isinstance(cell["score"], float) and math.isnan(cell["score"]) for cell in report["cells"])
 
 
 def test_a_folder_without_results(tmp_path):

@@ -1,5 +1,6 @@
 """Whether a text is in the language its corpus claims: offline, with the package lingua (extra `[langid]`)."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -27,6 +28,19 @@ def require() -> None:
         )
 
 
+def detector_builder(codes: Sequence[str]) -> Any:
+    """Return lingua's builder of a detector of these languages; the package must be there.
+
+    Args:
+        codes: ISO 639-1 codes.
+    """
+    from lingua import IsoCode639_1, Language, LanguageDetectorBuilder
+
+    return LanguageDetectorBuilder.from_languages(
+        *(Language.from_iso_code_639_1(getattr(IsoCode639_1, code.upper())) for code in codes)
+    )
+
+
 class LanguageCheck:
     """Identifies languages. Building it loads nothing; models load when a language first comes up.
 
@@ -36,11 +50,7 @@ class LanguageCheck:
 
     def __init__(self) -> None:
         require()
-        from lingua import IsoCode639_1, Language, LanguageDetectorBuilder
-
-        codes = [*NAMES, *_CONFUSABLE]
-        languages = [Language.from_iso_code_639_1(getattr(IsoCode639_1, code.upper())) for code in codes]
-        self._detector: Any = LanguageDetectorBuilder.from_languages(*languages).with_low_accuracy_mode().build()
+        self._detector: Any = detector_builder([*NAMES, *_CONFUSABLE]).with_low_accuracy_mode().build()
 
     def of(self, text: str, language: str) -> bool:
         """Say whether a text is in a language.

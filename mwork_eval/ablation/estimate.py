@@ -1,0 +1,153 @@
+"""What a matrix will cost, from configuration, tokenizer, sets and task data, before any weight is loaded."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.ablation.identity import ModelFacts
+from mwork_eval.ablation.matrix import MatrixPlan, plan_matrix
+from mwork_eval.ablation.options import MatrixOptions
+from mwork_eval.ablation.plan import Cell
+from mwork_eval.ablation.store import MANIFEST, CellStore, load_manifest
+from mwork_eval.harness.evaluate import PreparedTask
+from mwork_eval.models.inspection import Inspection
+from mwork_eval.models.layout import Layout
+from mwork_eval.neurons.neuron_set import NeuronSet
+
+_GENERATED = 256
+"""lm-eval's limit of generated tokens where a task sets none."""
+
+
+@dataclass(frozen=True)
+class TaskSize:
+    """The requests of a task in tokens.
+
+    Attributes:
+        requests: Their number.
+        prompt_tokens: Tokens the model reads.
+        scored_tokens: Tokens whose probability is asked for.
+        generated_tokens: Tokens it may generate at most.
+        longest: Most tokens of one request, generated ones included.
+    """
+
+    requests: int
+    prompt_tokens: int
+    scored_tokens: int
+    generated_tokens: int
+    longest: int
+
+
+@dataclass(frozen=True)
+class MatrixCost:
+    """What a matrix costs.
+
+    Attributes:
+        cells: Distinct cells.
+        finished: Of these, those that are stored, if the folder's model is still the same.
+        tasks: Per task, the number of cells to compute and the size of each.
+        operations: Floating-point operations of the cells to compute.
+        activations: Bytes of one batch beside the weights, in float32.
+    """
+
+    cells: int
+    finished: int
+    tasks: Mapping[str, tuple[int, TaskSize]]
+    operations: float
+    activations: int
+
+
+def plan_without_weights(
+    inspection: Inspection, sets: Mapping[str, NeuronSet], options: MatrixOptions, folder: Path
+) -> tuple[MatrixPlan, list[tuple[str, Cell]]]:
+    """Plan a matrix, taking the model for the one whose results the folder holds.
+
+    Returns:
+        The plan, and the cells that are not stored.
+
+    Raises:
+        InputError: As `plan_matrix` does, except that the sets' fingerprints are not checked.
+    """
+    earlier = load_manifest(folder) if (folder / MANIFEST).is_file() else {}
+    identity = str(earlier.get("model_identity")) if earlier.get("model") == inspection.name else ""
+    facts = ModelFacts(inspection.name, identity, "", inspection.dtype, inspection.layout.shape)
+    plan = plan_matrix(facts, sets, replace(options, force=True))
+    return plan, plan.missing(CellStore(folder))
+
+
+def estimate_matrix(
+    inspection: Inspection, tokenizer: Any, plan: MatrixPlan, missing: Sequence[tuple[str, Cell]], batch_size: int
+) -> MatrixCost:
+    """Count what the missing cells take.
+
+    Every prompt is counted in full, and every generation up to its limit: shared beginnings that are computed once,
+    and answers that end early or are reused, make a matrix cheaper.
+
+    Args:
+        inspection: The model without weights.
+        tokenizer: Its tokenizer.
+        plan: The matrix.
+        missing: The cells to compute.
+        batch_size: Requests at a time.
+    """
+    counts = Counter(cell.task for _, cell in missing)
+    tasks = {name: (count, measure_task(plan.tasks[name], tokenizer)) for name, count in counts.items()}
+    layers, head = weights_per_token(inspection.layout)
+    operations = sum(
+        count * 2.0 * (layers * (size.prompt_tokens + size.generated_tokens))
+        + count * 2.0 * head * (size.scored_tokens + size.generated_tokens)
+        for count, size in tasks.values()
+    )
+    longest = max((size.longest for _, size in tasks.values()), default=0)
+    return MatrixCost(
+        len(plan.distinct),
+        len(plan.distinct) - len(missing),
+        tasks,
+        operations,
+        4 * batch_size * longest * _values_per_token(inspection.layout),
+    )
+
+
+def measure_task(task: PreparedTask, tokenizer: Any) -> TaskSize:
+    """Tokenise the requests of a task."""
+    prompt = scored = generated = longest = 0
+    lengths: dict[str, int] = {}
+
+    def length(text: str) -> int:
+        if text not in lengths:
+            lengths[text] = len(tokenizer(text)["input_ids"])
+        return lengths[text]
+
+    for instance in task.task.instances:
+        text, *rest = instance.args
+        more = 0
+        if instance.request_type == "generate_until":
+            own = length(text)
+            more = int(rest[0].get("max_gen_toks", _GENERATED))
+        elif rest:
+            own = length(text + rest[0])
+            scored += own - length(text)
+        else:
+            own = length(text)
+            scored += own
+        prompt, generated, longest = prompt + own, generated + more, max(longest, own + more)
+    return TaskSize(task.requests, prompt, scored, generated, longest)
+
+
+def weights_per_token(layout: Layout) -> tuple[int, int]:
+    """Return the weights that each token meets in the layers, one expert's of a mixture, and those of the head."""
+    layers = sum(
+        layout.shape.sizes[layer][structure] * block.weight.shape[-1] // max(block.experts, 1)
+        for (layer, structure), block in layout.blocks.items()
+        if block.weight is not None
+    )
+    head: Any = layout.model.get_output_embeddings()  # type: ignore[operator]
+    return layers, head.weight.numel()
+
+
+def _values_per_token(layout: Layout) -> int:
+    """Return the numbers kept per token: keys and values of all layers, and the largest intermediate results."""
+    cache = sum(sizes["k"] + sizes["v"] for sizes in layout.shape.sizes)
+    experts = max([1, *layout.shape.experts])
+    return cache + max(8 * sizes["o"] + 4 * sizes["up"] // experts for sizes in layout.shape.sizes)

@@ -1,0 +1,65 @@
+"""What a cell is named after: all that determines its answer."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import mwork_eval
+from mwork_eval.digests import digest_of
+from mwork_eval.harness.evaluate import PreparedTask
+from mwork_eval.harness.model import MworkHF
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.shape import ModelShape
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a plan has to know of a model; the weights may be in another process.
+
+    Attributes:
+        name: The name the user gave.
+        identity: Digest of what determines an answer besides mask and request.
+        fingerprint: Fingerprint of the unmasked weights.
+        dtype: Their dtype.
+        shape: Neuron counts.
+    """
+
+    name: str
+    identity: str
+    fingerprint: str
+    dtype: str
+    shape: ModelShape
+
+    @classmethod
+    def of(cls, model: MworkHF, name: str) -> "ModelFacts":
+        """Read the facts off a loaded model, unmasked.
+
+        Raises:
+            InputError: If weights are offloaded.
+        """
+        return cls(name, model.identity, model.fingerprint, str(model.model.dtype), model.layout.shape)
+
+
+def identity_of(model_identity: str, neurons: NeuronSet | None, task: PreparedTask) -> str:
+    """Return the identity of a cell: two parts joined by `-`.
+
+    The first part is the same for all document sets of one task under one mask, so that a cell finds those whose
+    answers it shares. The second part adds the documents and requests.
+
+    Args:
+        model_identity: `MworkHF.identity`.
+        neurons: What is deactivated, or None.
+        task: The task with its requests.
+    """
+    sources = {
+        "model": model_identity,
+        "mask": neurons.digest_unordered if neurons else None,
+        "task": task.name,
+        "versions": software_versions(),
+    }
+    return f"{digest_of(sources)[:16]}-{digest_of({**sources, 'requests': task.digest})[:32]}"
+
+
+def software_versions() -> dict[str, str]:
+    """Return the versions of the software that scores depend on."""
+    names = ("lm_eval", "torch", "transformers")
+    return {"mwork_eval": mwork_eval.__version__} | {name: version(name) for name in names}

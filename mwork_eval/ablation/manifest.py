@@ -1,0 +1,112 @@
+"""The manifest of a results folder: what its matrix consists of, and which cell stands for what."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from mwork_eval.ablation.identity import ModelFacts, software_versions
+from mwork_eval.ablation.matrix import MatrixPlan
+from mwork_eval.ablation.options import MatrixOptions
+from mwork_eval.ablation.settings import Preset
+from mwork_eval.ablation.store import MANIFEST, MANIFEST_FORMAT, MANIFEST_VERSION, load_manifest, save_manifest
+from mwork_eval.errors import InputError
+from mwork_eval.neurons.neuron_set import NeuronSet
+
+
+def record_matrix(
+    folder: Path, facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixOptions, plan: MatrixPlan
+) -> None:
+    """Write the manifest of a matrix; tables that other commands left in the folder stay in it.
+
+    Raises:
+        InputError: If the folder holds results of another model, or its manifest is damaged.
+    """
+    manifest = _describe(facts, sets, options, plan)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f".{MANIFEST}.lock"):
+        save_manifest(folder, _with_earlier_tables(manifest, folder))
+
+
+def _with_earlier_tables(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Keep the tables that an earlier command with other presets left in the folder."""
+    if not (folder / MANIFEST).is_file():
+        return manifest
+    earlier = load_manifest(folder)
+    if earlier["fingerprint"] != manifest["fingerprint"]:
+        raise InputError(
+            f"{folder} holds results of another model",
+            found=f"{earlier['model']} {earlier['fingerprint']}",
+            expected=f"{manifest['model']} {manifest['fingerprint']}",
+            hint="choose another --out",
+        )
+    kept = [preset for preset in earlier["presets"] if preset["name"] not in {p["name"] for p in manifest["presets"]}]
+    names = {preset["name"] for preset in kept}
+    known = {family["name"] for family in manifest["tasks"]}
+    return {
+        **manifest,
+        "sets": earlier["sets"] | manifest["sets"] if kept else manifest["sets"],
+        "tasks": manifest["tasks"] + [family for family in earlier["tasks"] if kept and family["name"] not in known],
+        "presets": kept + manifest["presets"],
+        "cells": [cell for cell in earlier["cells"] if cell["preset"] in names] + manifest["cells"],
+    }
+
+
+def _describe(
+    facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixOptions, plan: MatrixPlan
+) -> dict[str, Any]:
+    return {
+        "format": MANIFEST_FORMAT,
+        "version": MANIFEST_VERSION,
+        "model": facts.name,
+        "model_identity": facts.identity,
+        "fingerprint": facts.fingerprint,
+        "dtype": facts.dtype,
+        "stages": asdict(plan.stages),
+        "languages": list(options.languages),
+        "limit": options.limit,
+        "seeds": list(options.seeds),
+        "data": options.data,
+        "versions": software_versions(),
+        "sets": {
+            language: {
+                "digest": neurons.digest,
+                "total": len(neurons),
+                "by_position": neurons.by_position(plan.stages),
+                "of": neurons.shape.switches,
+                "about": dict(neurons.about),
+            }
+            for language, neurons in sets.items()
+        },
+        "tasks": [{"name": f.name, "languages": list(f.languages), "missing": list(f.missing)} for f in plan.families],
+        "requests": {name: {"digest": task.digest, "count": task.requests} for name, task in plan.tasks.items()},
+        "presets": [_describe_preset(preset, plan) for preset in options.presets],
+        "cells": [
+            {
+                "preset": preset.name,
+                "setting": cell.mask and cell.mask.setting.name,
+                "mask_language": cell.mask and cell.mask.language,
+                "seed": cell.mask and cell.mask.seed,
+                "task": cell.family.name,
+                "language": cell.language,
+                "identity": identity,
+            }
+            for (preset, cell), identity in zip(plan.cells, plan.identities, strict=True)
+        ],
+    }
+
+
+def _describe_preset(preset: Preset, plan: MatrixPlan) -> dict[str, Any]:
+    masks = plan.masks[preset.name]
+    return {
+        "name": preset.name,
+        "table": preset.table,
+        "ability": preset.ability,
+        "settings": [
+            {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
+            for setting in preset.settings
+        ],
+        "counts": {language: len(of_language[0].neurons) for language, of_language in masks.items()},
+    }

@@ -1,0 +1,43 @@
+"""What a table consists of: its settings."""
+
+from dataclasses import dataclass
+
+from mwork_eval.neurons.stages import POSITIONS
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of a table: which positions are deactivated, and whether at random.
+
+    Attributes:
+        random: Whether random neurons are deactivated instead of language-specific ones.
+        positions: The positions, in the order of `POSITIONS`.
+    """
+
+    random: bool
+    positions: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Short name, such as `LS under` or `R all`."""
+        where = "all" if self.positions == POSITIONS else " + ".join(self.positions)
+        return f"{'R' if self.random else 'LS'} {where}"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The settings of one table.
+
+    Attributes:
+        name: Name on the command line.
+        table: Number of the table in the paper, or None if it is not the paper's.
+        ability: What the table is about; may be empty.
+        task: The benchmark to use.
+        settings: The rows, each once; at least one is language-specific.
+    """
+
+    name: str
+    table: int | None
+    ability: str
+    task: str
+    settings: tuple[Setting, ...]

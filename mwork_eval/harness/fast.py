@@ -1,0 +1,241 @@
+"""lm-eval's `hf` made faster: the same scores from shared beginnings, few logits, and rows that leave when done."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from lm_eval import utils
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from mwork_eval.inference.budget import Budget
+from mwork_eval.inference.forward import Forward
+from mwork_eval.inference.generation import Stop, generate_greedily
+from mwork_eval.inference.loglikelihood import Continuation, score_continuations
+from mwork_eval.models.families import find_family
+from mwork_eval.models.head import OutputHead
+
+log = logging.getLogger(__name__)
+
+_ATTENTION = ("sdpa", "eager")
+_TEXTS_REMEMBERED = 100_000
+_GREEDY = {"do_sample": False, "temperature": 0.0}
+# What changes the choice of the next token even without sampling, and the values that do not.
+_PROCESSORS: dict[str, tuple[Any, ...]] = {
+    "repetition_penalty": (None, 1.0),
+    "encoder_repetition_penalty": (None, 1.0),
+    "no_repeat_ngram_size": (None, 0),
+    "num_beams": (None, 1),
+    "min_length": (None, 0),
+    "min_new_tokens": (None, 0),
+    "guidance_scale": (None, 1.0),
+    **dict.fromkeys(
+        (
+            "bad_words_ids",
+            "sequence_bias",
+            "suppress_tokens",
+            "begin_suppress_tokens",
+            "forced_bos_token_id",
+            "forced_eos_token_id",
+            "exponential_decay_length_penalty",
+            "watermarking_config",
+        ),
+        (None,),
+    ),
+}
+
+
+class FastHF(HFLM):  # type: ignore[misc]
+    """`hf` with the same answers for less time and memory.
+
+    Log-likelihoods and greedy generation go through `mwork_eval.inference`. Whatever that cannot honour (sampling,
+    beams, encoder-decoders, families it does not know, ...) goes `hf`'s own way, which is logged once per reason.
+
+    Attributes:
+        show_progress: Whether bars are shown.
+        fast: Whether to be faster than `hf` at all.
+        memory: Bytes a forward pass may hold beside the weights, or None for a default by device.
+    """
+
+    show_progress = True
+    fast = True
+    memory: int | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take every argument of `hf`."""
+        super().__init__(*args, **kwargs)
+        self._encoded: dict[tuple[str, bool | None, int | None], tuple[int, ...]] = {}
+        self._said: set[str] = set()
+        self._fast_forward: Forward | None = None
+
+    def tok_encode(
+        self,
+        string: str,
+        add_special_tokens: bool | None = None,
+        left_truncate_len: int | None = None,
+        **kwargs: Any,
+    ) -> list[int]:
+        """Encode a text as `hf` does; texts met before, as in every cell of a matrix, are not encoded again."""
+        key = (string, add_special_tokens, left_truncate_len)
+        if kwargs or key not in self._encoded:
+            tokens = super().tok_encode(string, add_special_tokens, left_truncate_len, **kwargs)
+            if kwargs:
+                return list(tokens)
+            if len(self._encoded) >= _TEXTS_REMEMBERED:
+                self._encoded.clear()
+            self._encoded[key] = tuple(tokens)
+        return list(self._encoded[key])
+
+    def loglikelihood(self, requests: Any, disable_tqdm: bool = False) -> list[tuple[float, bool]]:
+        """Return log-likelihood and greediness of continuations."""
+        return list(super().loglikelihood(requests, disable_tqdm=disable_tqdm or not self.show_progress))
+
+    def loglikelihood_rolling(self, requests: Any, disable_tqdm: bool = False) -> list[float]:
+        """Return the log-likelihood of whole texts, in natural logarithms."""
+        hidden = disable_tqdm or not self.show_progress
+        if self._forward() is None:
+            return list(super().loglikelihood_rolling(requests, disable_tqdm=hidden))
+        windows: list[tuple[None, list[int], list[int]]] = []
+        owners: list[int] = []
+        for number, request in enumerate(requests):
+            found = utils.get_rolling_token_windows(
+                token_list=self.tok_encode(request.args[0]),
+                prefix_token=self.prefix_token_id,
+                max_seq_len=self.max_length,
+                context_len=1,
+            )
+            for context, continuation in map(utils.make_disjoint_window, found):
+                windows.append((None, context, continuation))
+                owners.append(number)
+        totals = [0.0] * len(requests)
+        answers = self._loglikelihood_tokens(windows, disable_tqdm=hidden) if windows else []
+        for number, (value, _) in zip(owners, answers, strict=True):
+            totals[number] += value
+        for request, total in zip(requests, totals, strict=True):
+            self.cache_hook.add_partial("loglikelihood_rolling", request.args, total)
+        return totals
+
+    def _loglikelihood_tokens(
+        self, requests: Sequence[Any], disable_tqdm: bool = False, **options: Any
+    ) -> list[tuple[float, bool]]:
+        hidden = disable_tqdm or not self.show_progress
+        forward = self._forward()
+        if forward is None or not requests:
+            return list(super()._loglikelihood_tokens(requests, disable_tqdm=hidden, **options))
+        continuations = [Continuation(tuple(context), tuple(tokens)) for _, context, tokens in requests]
+        answers: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
+        with self._bar("loglikelihood", len(requests), hidden) as bar:
+            found = score_continuations(forward, continuations, self._budget(), self.max_length, bar.update)
+            for number, value, greedy in found:
+                answers[number] = (value, greedy)
+                if (key := requests[number][0]) is not None:
+                    self.cache_hook.add_partial("loglikelihood", key, answers[number])
+        return answers
+
+    def generate_until(self, requests: Any, disable_tqdm: bool = False) -> list[str]:
+        """Return generated texts, cut at their stop sequences."""
+        hidden = disable_tqdm or not self.show_progress
+        by_arguments: dict[str, list[int]] = {}
+        for number, request in enumerate(requests):
+            by_arguments.setdefault(json.dumps(request.args[1], sort_keys=True, default=str), []).append(number)
+        answers = [""] * len(requests)
+        with self._bar("generate_until", len(requests), hidden) as bar:
+            for numbers in by_arguments.values():
+                some = [requests[number] for number in numbers]
+                for number, answer in zip(numbers, self._generate(some, bar.update), strict=True):
+                    answers[number] = answer
+        return answers
+
+    def _generate(self, requests: Sequence[Any], advance: Callable[[int], object]) -> list[str]:
+        """Generate for requests with equal arguments."""
+        arguments = requests[0].args[1]
+        options = normalize_gen_kwargs(arguments, self.max_gen_toks)
+        until = handle_stop_sequences(
+            options.pop("until", None), eos=self.tok_decode(self.eot_token_id, skip_special_tokens=False)
+        )
+        longest = int(options.pop("max_gen_toks"))
+        forward = self._forward() if self._is_greedy(options) else None
+        if forward is None or self.max_length <= longest:
+            answers = list(super().generate_until(requests, disable_tqdm=True))
+            advance(len(requests))
+            return answers
+        prompts = [tuple(self.tok_encode(request.args[0])[-(self.max_length - longest) :]) for request in requests]
+        stop = Stop(self._stop_tokens(until), tuple(until), longest)
+        answers = [""] * len(requests)
+        for number, tokens in generate_greedily(forward, prompts, stop, self.tok_decode, self._budget(), advance):
+            text = postprocess_generated_text(generation=self.tok_decode(tokens), stop=until, think_end_token=None)
+            answers[number] = text
+            self.cache_hook.add_partial("generate_until", requests[number].args, text)
+        return answers
+
+    def _stop_tokens(self, until: Sequence[str]) -> frozenset[int]:
+        """Return the ids that end generation: the model's, and stop sequences that are special tokens."""
+        ids = self.model.generation_config.eos_token_id
+        found = {self.eot_token_id, *(ids if isinstance(ids, list) else [ids])}
+        special = {
+            self.tok_decode([token], skip_special_tokens=False): token for token in self.tokenizer.all_special_ids
+        }
+        return frozenset(token for token in (*found, *(special.get(text) for text in until)) if token is not None)
+
+    def _is_greedy(self, options: dict[str, Any]) -> bool:
+        """Say whether generation with these arguments of a task takes the most probable token each time."""
+        others = {key: value for key, value in options.items() if _GREEDY.get(key, ...) != value}
+        config = self.model.generation_config
+        active = [name for name, neutral in _PROCESSORS.items() if getattr(config, name, None) not in neutral]
+        if others:
+            self._say(f"the generation arguments {', '.join(sorted(others))}")
+        elif active:
+            self._say(f"the model's own generation settings {', '.join(active)}")
+        elif self.think_end_token is not None or self.truncation:
+            self._say("think_end_token or truncation")
+        else:
+            return True
+        return False
+
+    def _forward(self) -> Forward | None:
+        """Return the fast forward pass, or None if this model must go `hf`'s way."""
+        model = self.model
+        # A mask or a merged adapter may have replaced the model.
+        if self._fast_forward is None or self._fast_forward.model is not model:
+            reason = self._obstacle()
+            head = OutputHead.of(model, self.softmax_dtype or torch.float32) if reason is None else None
+            if head is not None:
+                found = Forward(model, head, self.device, self._budget().tokens, self.mixed_precision_dtype)
+                if found.agrees():
+                    self._fast_forward = found
+                    return found
+            if self.fast:
+                self._say(reason or "an output head that is not a matrix of output embeddings")
+            return None
+        return self._fast_forward
+
+    def _obstacle(self) -> str | None:
+        config: Any = self.model.config
+        attention = getattr(config, "_attn_implementation", None)
+        if not self.fast:
+            return "fast=False"
+        if self.backend != "causal":
+            return "an encoder-decoder"
+        if hasattr(self.model, "peft_config"):
+            return "a PEFT adapter that is not merged"
+        if find_family(getattr(config, "model_type", "")) is None:
+            return f"the family {config.model_type}"
+        if attention not in _ATTENTION:
+            return f"the attention implementation {attention}"
+        if str(getattr(getattr(self, "accelerator", None), "distributed_type", "")).endswith("FSDP"):
+            return "FSDP"
+        return None
+
+    def _say(self, reason: str) -> None:
+        if reason not in self._said:
+            self._said.add(reason)
+            log.warning("computed as lm-eval's hf does, which is slower, because of %s", reason)
+
+    def _budget(self) -> Budget:
+        return Budget.of(self.model, self.device, self.memory)
+
+    def _bar(self, what: str, total: int, hidden: bool) -> Any:
+        return tqdm(total=total, desc=f"Running {what} requests", disable=hidden or self.rank != 0)

@@ -1,0 +1,126 @@
+"""How much goes through the model at a time: a bound in bytes turned into tokens and rows."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+
+from mwork_eval.inference.prefixes import Group
+
+T = TypeVar("T")
+
+CPU_BYTES = 256 * 1024**2
+"""More does not make a CPU faster."""
+_SHARE_OF_FREE = 0.25
+_SHARE_OF_PASS = 0.25
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a batch may hold beside the weights, in bytes.
+
+    Attributes:
+        size: The bound.
+        token: Bytes of a token while it goes through a layer.
+        kept: Bytes of the keys and values of a token in all layers.
+        slot: Bytes of a key/value slot of a row while its layer is computed.
+    """
+
+    size: int
+    token: int
+    kept: int
+    slot: int
+
+    @classmethod
+    def of(cls, model: Any, device: torch.device, size: int | None = None) -> "Budget":
+        """Derive the budget from the sizes of a model.
+
+        Args:
+            model: The model.
+            device: Where it computes.
+            size: The bound; by default a quarter of the accelerator's free memory, or 256 MiB on a CPU.
+        """
+        if size is None:
+            size = CPU_BYTES
+            if device.type == "cuda":
+                size = int(_SHARE_OF_FREE * torch.cuda.mem_get_info(device)[0])
+        config = model.config.get_text_config()
+        width = int(config.hidden_size)
+        heads = int(config.num_attention_heads)
+        head = int(getattr(config, "head_dim", None) or width // heads)
+        groups = int(getattr(config, "num_key_value_heads", None) or heads)
+        inner = int(getattr(config, "intermediate_size", None) or 4 * width)
+        item = torch.empty((), dtype=model.dtype).element_size()
+        return cls(
+            size,
+            # the residual stream and its copies, the three feed-forward matrices, queries and outputs
+            token=item * (6 * width + 3 * inner + 4 * heads * head),
+            kept=item * 2 * groups * head * int(config.num_hidden_layers),
+            # one layer's keys and values, joined, and repeated for every head
+            slot=item * 2 * head * (2 * groups + heads),
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that may go through the model at a time."""
+        return max(1, int(_SHARE_OF_PASS * self.size) // self.token)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all batches of a job.
+
+    Attributes:
+        header: Slots before the groups' own beginnings.
+        later: Slots each row may add.
+        keeps: Whether the rows' own keys and values are kept, as for generation.
+        window: Slots of a row in which padding does no harm. Groups that would have more share a batch only with
+            groups whose beginnings are equally long, and so need no padding there.
+    """
+
+    header: int = 0
+    later: int = 0
+    keeps: bool = False
+    window: int | None = None
+
+    def bytes(self, budget: Budget, groups: int, prefix: int, rows: int, width: int) -> int:
+        """Return what a batch of so many groups and rows holds, each padded to the longest."""
+        slots = self.header + prefix + width + self.later
+        held = budget.kept * groups * prefix + budget.slot * rows * slots
+        if self.keeps:
+            return held + budget.kept * rows * (width + self.later)
+        return held + budget.token * rows * width
+
+
+def batches(
+    groups: Iterable[Group], sequences: Sequence[Sequence[int]], budget: Budget, job: Job
+) -> Iterator[list[Group]]:
+    """Cut groups into batches that keep within a budget; groups with long beginnings come first.
+
+    Args:
+        groups: The groups; one that exceeds the budget by itself is a batch of its own.
+        sequences: The tokens of their members.
+        budget: The bound.
+        job: What is the same for all batches.
+    """
+    longest = {group: max(len(sequences[member]) for member in group.members) for group in groups}
+    batch: list[Group] = []
+    rows = width = 0
+    for group in sorted(longest, key=lambda g: (len(g.members) > 1, -g.prefix, -longest[g])):
+        own = longest[group] - group.prefix
+        prefix = max(group.prefix, batch[0].prefix if batch else 0)
+        widest, count = max(width, own), rows + len(group.members)
+        slots = job.header + prefix + widest + job.later
+        too_large = (
+            job.bytes(budget, len(batch) + 1, prefix, count, widest) > budget.size
+            or (job.window is not None and slots > job.window and group.prefix != prefix)
+            or (batch and (len(group.members) > 1) != (len(batch[0].members) > 1))
+        )
+        if batch and too_large:
+            yield batch
+            batch, widest, count = [], own, len(group.members)
+        batch.append(group)
+        rows, width = count, widest
+    if batch:
+        yield batch

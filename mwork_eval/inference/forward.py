@@ -1,0 +1,192 @@
+"""The forward pass of a batch of rows: the decoder alone, padded rows, shared beginnings."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from mwork_eval.inference.cache import Segment, SharedCache
+from mwork_eval.models.head import OutputHead
+
+Tensor = torch.Tensor
+
+_TOLERANCE = 0.05
+"""Of the logits' standard deviation: far above the rounding of bfloat16, far below any other formula."""
+
+
+@dataclass
+class Rows:
+    """The state of a batch of rows between forward passes.
+
+    Attributes:
+        cache: Keys and values so far, or None for rows that end after one pass.
+        attended: Which slots hold tokens `[rows, slots]`.
+        length: Number of tokens of each row so far `[rows]`.
+    """
+
+    cache: SharedCache | None
+    attended: Tensor
+    length: Tensor
+
+    def keep(self, rows: Tensor) -> None:
+        """Drop all rows but those of the given indices."""
+        if self.cache is not None:
+            self.cache.keep(rows)
+        self.attended, self.length = self.attended[rows], self.length[rows]
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a batch of rows shares.
+
+    Attributes:
+        segments: Keys and values.
+        attended: Which of their slots hold tokens `[rows, slots]`.
+        length: Tokens in them per row `[rows]`.
+    """
+
+    segments: tuple[Segment, ...]
+    attended: Tensor
+    length: Tensor
+
+    def of_rows(self, rows: Tensor) -> "Beginning":
+        """Return the beginnings for some of the rows, in the order given."""
+        return Beginning(tuple(s.of_rows(rows) for s in self.segments), self.attended[rows], self.length[rows])
+
+    def repeated(self, rows: int) -> "Beginning":
+        """Return a single beginning for a number of rows."""
+        return self.of_rows(torch.zeros(rows, dtype=torch.long, device=self.attended.device))
+
+
+class Forward:
+    """A causal language model that computes hidden states and, apart from them, logits.
+
+    Attributes:
+        model: The model.
+        head: Its output head.
+        device: Where token ids go.
+        window: The smallest sliding window of its layers, in slots, or None.
+    """
+
+    def __init__(
+        self, model: Any, head: OutputHead, device: torch.device, tokens: int, autocast: torch.dtype | None = None
+    ) -> None:
+        """Wrap a model.
+
+        Args:
+            model: The model, in evaluation mode.
+            head: Its output head.
+            device: Where token ids go.
+            tokens: Tokens that may go through it at a time where keys and values are kept; more go in several passes.
+            autocast: Type of automatic mixed precision, if any.
+        """
+        self.model = model
+        self._decoder = model.get_decoder()
+        self._layers = int(model.config.get_text_config().num_hidden_layers)
+        self._takes_positions = "position_ids" in inspect.signature(self._decoder.forward).parameters
+        self._autocast = autocast
+        self._tokens = tokens
+        self.head, self.device = head, device
+        window = getattr(model.config.get_text_config(), "sliding_window", None)
+        self.window: int | None = int(window) if window else None
+
+    def agrees(self) -> bool:
+        """Say whether logits taken apart, with a shared beginning, are those the model gives; a few tokens decide."""
+        ids = list(range(3, 11))
+        beginning, _ = self.share([ids[:5]])
+        _, states, _ = self.start([ids[5:]], beginning)
+        with torch.no_grad(), self._mixed():
+            whole = self.model(torch.tensor([ids], device=self.device)).logits[0, 5:].float()
+            apart = self.head.logits(states).float().to(whole.device)
+        return bool(torch.allclose(apart, whole, rtol=0.0, atol=_TOLERANCE * float(whole.std())))
+
+    def start(
+        self,
+        sequences: Sequence[Sequence[int]],
+        beginning: Beginning | None = None,
+        *,
+        later: int = 0,
+        keep: bool = False,
+        pad_left: bool = False,
+    ) -> tuple[Rows, Tensor, Tensor]:
+        """Run the first tokens of a batch of rows.
+
+        Args:
+            sequences: The tokens of each row, at least one, without those of its beginning.
+            beginning: What the rows share.
+            later: Tokens per row that later passes may add.
+            keep: Whether keys and values are needed afterwards.
+            pad_left: Put the padding before the tokens, where a sliding window does not count it.
+
+        Returns:
+            The rows, the hidden states of the tokens of all rows after each other `[tokens, d_model]`, and where in
+            them each row starts `[rows]`.
+        """
+        lengths = torch.tensor([len(sequence) for sequence in sequences], device=self.device)
+        width = int(lengths.max())
+        slots = torch.arange(width, device=self.device).expand(len(sequences), -1)
+        inside = slots >= width - lengths[:, None] if pad_left else slots < lengths[:, None]
+        ids = torch.zeros(len(sequences), width, dtype=torch.long, device=self.device)
+        ids[inside] = torch.tensor([token for sequence in sequences for token in sequence], device=self.device)
+        before = torch.zeros_like(lengths) if beginning is None else beginning.length
+        positions = before[:, None] + (inside.cumsum(1) - 1).clamp_min(0)
+        rows = Rows(None, inside, before + lengths)
+        if beginning is not None:
+            rows.attended = torch.cat([beginning.attended, inside], 1)
+        if keep or beginning is not None:
+            segments = () if beginning is None else beginning.segments
+            rows.cache = SharedCache(self._layers, segments, width + later)
+        # Padding after the tokens of a causal model needs no mask, and without one attention is faster.
+        masked = pad_left or beginning is not None
+        before_slots = rows.attended.shape[1] - width
+        columns = width if rows.cache is None else max(1, self._tokens // len(sequences))
+        parts = [
+            self._run(
+                ids[:, start : start + columns],
+                positions[:, start : start + columns],
+                rows.attended[:, : before_slots + start + columns] if masked else None,
+                rows.cache,
+            )
+            for start in range(0, width, columns)
+        ]
+        return rows, torch.cat(parts, 1)[inside], lengths.cumsum(0) - lengths
+
+    def step(self, rows: Rows, tokens: Tensor) -> Tensor:
+        """Run one more token of each row `[rows]`; returns the hidden states `[rows, d_model]`."""
+        rows.attended = torch.cat([rows.attended, torch.ones_like(rows.attended[:, :1])], 1)
+        positions, rows.length = rows.length[:, None], rows.length + 1
+        return self._run(tokens[:, None], positions, rows.attended, rows.cache)[:, 0]
+
+    def share(self, sequences: Sequence[Sequence[int]], beginning: Beginning | None = None) -> tuple[Beginning, Tensor]:
+        """Run sequences that later rows begin with.
+
+        Args:
+            sequences: Their tokens, without those of ``beginning``.
+            beginning: What they share themselves.
+
+        Returns:
+            The beginnings, a row each, and the hidden states of their tokens after each other `[tokens, d_model]`.
+        """
+        rows, states, _ = self.start(sequences, beginning, keep=True)
+        if rows.cache is None:
+            raise AssertionError("kept rows have a cache")
+        own = rows.cache.as_segment(torch.arange(len(sequences), device=self.device))
+        before = () if beginning is None else beginning.segments
+        return Beginning((*before, own), rows.attended, rows.length), states
+
+    def _run(self, ids: Tensor, positions: Tensor, attended: Tensor | None, cache: SharedCache | None) -> Tensor:
+        extra = {"position_ids": positions} if self._takes_positions else {}
+        with torch.no_grad(), self._mixed():
+            states: Tensor = self._decoder(
+                input_ids=ids,
+                attention_mask=None if attended is None else attended.long(),
+                past_key_values=cache,
+                use_cache=cache is not None,
+                **extra,
+            ).last_hidden_state
+        return states
+
+    def _mixed(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=self._autocast, enabled=self._autocast is not None)

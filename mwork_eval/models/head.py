@@ -1,0 +1,148 @@
+"""The output head: from hidden states to log-probabilities and best tokens, without a vocabulary-wide matrix."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import nn
+
+Tensor = torch.Tensor
+
+POSITIONS = 512
+"""Positions at a time."""
+BLOCK_BYTES = {"cpu": 8 * 1024**2}
+"""Largest matrix of logits at a time, by type of device; small enough for a CPU's cache, where it is made and used up.
+Measured for 512 positions and 262,144 words in float32 on two cores: 1.03 s, against 1.36 s for all logits at once."""
+ELSEWHERE_BYTES = 256 * 1024**2
+FEW = 8
+"""Up to so many positions, weights times states is faster on a CPU than states times weights: 16 ms against 75 ms for
+four positions."""
+
+# What families do to the result of their output embeddings, by the configuration entry that holds the value.
+_FINISHES: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "final_logit_softcapping": lambda logits, cap: torch.tanh(logits.div_(cap)).mul_(cap),  # Gemma 2
+    "logit_scale": lambda logits, scale: logits.mul_(scale),  # Cohere
+    "logits_scaling": lambda logits, scale: logits.div_(scale),  # Granite
+}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the head says about given tokens at given positions.
+
+    Attributes:
+        log_probability: `[n]`, natural logarithm.
+        is_best: `[n]`, whether the token is the most probable one.
+    """
+
+    log_probability: Tensor
+    is_best: Tensor
+
+
+@dataclass(frozen=True)
+class OutputHead:
+    """The output embeddings of a model and what its family does to their result.
+
+    Attributes:
+        module: The output embeddings.
+        finishes: Steps from their result to the logits, each with its value.
+        dtype: Type in which probabilities are computed.
+    """
+
+    module: Any
+    finishes: tuple[tuple[str, float], ...] = ()
+    dtype: torch.dtype = torch.float32
+
+    @classmethod
+    def of(cls, model: Any, dtype: torch.dtype = torch.float32) -> "OutputHead | None":
+        """Return the head of a causal language model, or None if it has none that can be used apart from it."""
+        module = model.get_output_embeddings()
+        config = model.config.get_text_config()
+        values = ((name, getattr(config, name, None)) for name in _FINISHES)
+        return None if module is None else cls(module, tuple((n, float(v)) for n, v in values if v is not None), dtype)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Return the logits `[n, vocabulary]` of hidden states `[n, d_model]`."""
+        return self._finished(self.module(states))
+
+    def best(self, states: Tensor) -> Tensor:
+        """Return the most probable token `[n]` after each of the hidden states `[n, d_model]`."""
+        found = []
+        for chunk in states.split(self._positions(states)):
+            best = torch.full((len(chunk),), -torch.inf, dtype=self.dtype, device=chunk.device)
+            token = torch.zeros(len(chunk), dtype=torch.long, device=chunk.device)
+            for start, logits in self._blocks(chunk):
+                top, where = logits.max(-1)
+                token = torch.where(top > best, where + start, token)
+                best = torch.maximum(best, top)
+            found.append(token)
+        return torch.cat(found)
+
+    def choices(self, states: Tensor, position: Tensor, token: Tensor) -> Choices:
+        """Return what the head says about tokens.
+
+        Args:
+            states: Hidden states `[positions, d_model]`.
+            position: Ascending index into them `[n]`.
+            token: The token asked about `[n]`.
+        """
+        size = self._positions(states)
+        edges = [*range(0, len(states), size), len(states)]
+        bounds = torch.searchsorted(position, torch.tensor(edges, device=position.device)).tolist()
+        parts = [
+            self._choices(states[start:end], position[low:high] - start, token[low:high])
+            for (start, end), (low, high) in zip(pairwise(edges), pairwise(bounds), strict=True)
+        ]
+        return Choices(torch.cat([p.log_probability for p in parts]), torch.cat([p.is_best for p in parts]))
+
+    def _choices(self, states: Tensor, position: Tensor, token: Tensor) -> Choices:
+        best = torch.full((len(states),), -torch.inf, dtype=self.dtype, device=states.device)
+        total = torch.zeros_like(best)  # Σ exp(logit - best) so far
+        chosen = torch.empty(len(token), dtype=self.dtype, device=states.device)
+        for start, logits in self._blocks(states):
+            asked = (token >= start) & (token < start + logits.shape[1])
+            chosen[asked] = logits[position[asked], token[asked] - start]
+            top = torch.maximum(best, logits.amax(-1))
+            total = total * torch.exp(best - top) + logits.sub_(top[:, None]).exp_().sum(-1)
+            best = top
+        return Choices(chosen - (total.log() + best)[position], chosen == best[position])
+
+    def _blocks(self, states: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Yield the logits `[n, words]` of parts of the vocabulary, and the first word of each part."""
+        weight = self._weight
+        if weight is None:
+            yield 0, self.logits(states).to(self.dtype)
+            return
+        states = states.to(weight.dtype)  # automatic mixed precision gives another
+        bias: Tensor | None = self.module.bias
+        if len(states) <= FEW and states.device.type == "cpu":
+            padded = torch.cat([states, states[: len(states) % 2]])  # an odd number is slower
+            logits = (weight @ padded.T)[:, : len(states)].T
+            yield 0, self._finished(logits if bias is None else logits + bias).to(self.dtype)
+            return
+        size = BLOCK_BYTES.get(states.device.type, ELSEWHERE_BYTES)
+        words = max(1, size // (len(states) * states.element_size()))
+        for start in range(0, len(weight), words):
+            part = None if bias is None else bias[start : start + words]
+            logits = nn.functional.linear(states, weight[start : start + words], part)
+            yield start, self._finished(logits).to(self.dtype)
+
+    @property
+    def _weight(self) -> Tensor | None:
+        """The output embeddings if they are plain numbers in one place, so that parts of them can be used."""
+        plain = type(self.module) is nn.Linear and not hasattr(self.module, "_hf_hook")
+        return self.module.weight if plain and not self.module.weight.is_meta else None
+
+    def _finished(self, logits: Tensor) -> Tensor:
+        for name, value in self.finishes:
+            logits = _FINISHES[name](logits, value)
+        return logits
+
+    def _positions(self, states: Tensor) -> int:
+        """Return how many positions to take at a time."""
+        if self._weight is not None:
+            return POSITIONS
+        words = int(getattr(self.module, "out_features", None) or self.module.weight.shape[0])
+        return max(1, min(POSITIONS, ELSEWHERE_BYTES // (words * states.element_size())))

@@ -1,0 +1,54 @@
+"""What every report format says of the language scores: column heads and numbers."""
+
+from mwork_eval.ablation.language_scores import Answers, Change, LanguageScore
+from mwork_eval.reports.results import DeltaTable
+from mwork_eval.reports.wording import difference, number
+
+COLUMNS = (
+    *("setting", "mask", "baseline", "masked", "change", "% change"),
+    *("en masked", "en change", "en % change"),
+)
+ANSWER_COLUMNS = ("wrong language", "in English", "answers judged")
+
+
+def title(table: DeltaTable) -> str:
+    """Return the heading of a table of language scores."""
+    return f"{table.preset} on {table.task}: what each mask does"
+
+
+def language_rows(table: DeltaTable) -> list[tuple[str, str, LanguageScore]]:
+    """Return setting, mask language and scores of every row of a table of language scores."""
+    return [
+        (row.name, language, score)
+        for row in table.rows
+        if row.delta is not None
+        for language, score in row.delta.by_language.items()
+    ]
+
+
+def has_answers(table: DeltaTable) -> bool:
+    """Tell whether the languages of answers are known for any row."""
+    return any(score.answers_before or score.answers for _, _, score in language_rows(table))
+
+
+def cells(setting: str, language: str, score: LanguageScore, table: DeltaTable) -> list[str]:
+    """Return the texts of a row, in the order of `COLUMNS`."""
+    own, english = (_change_cells(change, table.unit) for change in (score.own, score.english))
+    return [setting, language, number(score.own.baseline, table.unit), *own, *english]
+
+
+def answer_cells(score: LanguageScore) -> list[str]:
+    """Return the texts about the languages of answers, in the order of `ANSWER_COLUMNS`, each baseline → masked."""
+    pairs = [_answer_cells(answers) for answers in (score.answers_before, score.answers)]
+    return [f"{before} → {after}" for before, after in zip(*pairs, strict=True)]
+
+
+def _change_cells(change: Change, unit: str) -> list[str]:
+    relative = "–" if change.relative is None else f"{change.relative:+.1f}"
+    return [number(change.masked, unit), difference(change.difference, unit), relative]
+
+
+def _answer_cells(answers: Answers | None) -> list[str]:
+    if answers is None:
+        return ["–"] * len(ANSWER_COLUMNS)
+    return [f"{answers.wrong:.0f} %", f"{answers.english:.0f} %", str(answers.judged)]

@@ -1,0 +1,89 @@
+"""What a matrix will cost, against counting the slow way."""
+
+from types import SimpleNamespace
+
+import pytest
+from conftest import make_model, make_tokenizer
+from rich.console import Console
+from torch import nn
+
+from mwork_eval.ablation.estimate import estimate_matrix, measure_task, weights_per_token
+from mwork_eval.ablation.plan import Cell, TaskFamily
+from mwork_eval.harness.evaluate import PreparedTask
+from mwork_eval.models.inspection import Inspection
+from mwork_eval.models.layout import Layout
+from mwork_eval.reports.matrix_estimate import print_matrix_cost
+
+REQUESTS = [
+    ("loglikelihood", ("The question", " yes")),
+    ("loglikelihood", ("The question", " no, never")),
+    ("loglikelihood_rolling", ("A whole text of some words",)),
+    ("generate_until", ("Say something", {"until": ["\n"], "max_gen_toks": 32})),
+    ("generate_until", ("Say more", {"until": ["\n"]})),
+]
+
+
+@pytest.fixture
+def task() -> PreparedTask:
+    instances = [SimpleNamespace(request_type=kind, args=args) for kind, args in REQUESTS]
+    return PreparedTask("t_en", SimpleNamespace(instances=instances), None, None, "d", len(instances))
+
+
+def test_tokens_are_those_of_the_requests(task):
+    tokenizer = make_tokenizer()
+
+    def count(text):
+        return len(tokenizer.encode(text))
+
+    size = measure_task(task, tokenizer)
+    texts = ["The question yes", "The question no, never", "A whole text of some words", "Say something", "Say more"]
+    assert size.requests == 5
+    assert size.prompt_tokens == sum(count(text) for text in texts)
+    assert size.scored_tokens == sum(
+        [
+            count(texts[0]) - count("The question"),
+            count(texts[1]) - count("The question"),
+            count(texts[2]),
+        ]
+    )
+    assert size.generated_tokens == 32 + 256
+    assert size.longest == count("Say more") + 256
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3", "phi3", "gpt2"])
+def test_weights_of_a_token_are_those_of_the_layers(family):
+    model = make_model(family)
+    layout = Layout.of(model)
+    kinds = (
+        (nn.Linear, type(next(m for m in model.modules() if "Conv1D" in type(m).__name__)))
+        if family == "gpt2"
+        else nn.Linear
+    )
+    linear = [m for layer in layout.layers for m in layer.modules() if isinstance(m, kinds)]
+    assert weights_per_token(layout) == (
+        sum(module.weight.numel() for module in linear),
+        model.get_output_embeddings().weight.numel(),
+    )
+
+
+def test_a_matrix_costs_what_its_missing_cells_cost(task):
+    layout = Layout.of(make_model("llama"))
+    inspection = Inspection("tiny", layout, 1000, "float32", None)
+    cell = Cell(None, TaskFamily("t", ("en",)), "en")
+    plan = SimpleNamespace(distinct={"a": cell, "b": cell, "c": cell}, tasks={"t_en": task})
+    cost = estimate_matrix(inspection, make_tokenizer(), plan, [("a", cell), ("b", cell)], batch_size=4)
+    size = measure_task(task, make_tokenizer())
+    layers, head = weights_per_token(layout)
+    per_cell = 2 * layers * (size.prompt_tokens + size.generated_tokens)
+    per_cell += 2 * head * (size.scored_tokens + size.generated_tokens)
+    assert (cost.cells, cost.finished) == (3, 1)
+    assert cost.operations == 2 * per_cell
+    assert cost.tasks == {"t_en": (2, size)}
+    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    print_matrix_cost(cost, speed=4.0 * per_cell / 60, weights=2**31, console=console)
+    said = console.export_text()
+    assert "3 cells, 1 finished, 2 to compute" in said
+    # half of the speed does one cell in half a minute
+    assert "10 requests" in said
+    assert "about 1.0 minutes" in said
+    assert "2.0 GiB: 2.0 of weights" in said

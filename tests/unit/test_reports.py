@@ -1,0 +1,226 @@
+"""Reports of ablation results: what a stored matrix becomes on a terminal, as Markdown and as JSON."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from test_deltas import accuracy
+
+from mwork_eval.ablation.presets import load_presets
+from mwork_eval.ablation.settings import Setting
+from mwork_eval.ablation.store import CellStore, save_manifest
+from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.neurons.stages import POSITIONS
+from mwork_eval.reports.as_json import as_json
+from mwork_eval.reports.markdown import as_markdown
+from mwork_eval.reports.results import read_results
+from mwork_eval.reports.terminal import print_results
+
+LS_ALL, R_ALL = Setting(False, POSITIONS), Setting(True, POSITIONS)
+
+
+def save_matrix(folder: Path, settings, scores, table: int | None = 1) -> Path:
+    """Store a matrix of English and Chinese.
+
+    Args:
+        folder: Where.
+        settings: The rows.
+        scores: By (setting or None, seed, language), a score or None for a missing cell.
+        table: Number of the table.
+    """
+    cells = []
+    for number, ((setting, seed, language), score) in enumerate(scores.items()):
+        identity = str(number)
+        if score is not None:
+            CellStore(folder).save(identity, score, {}, [])
+        cells.append(
+            {
+                "preset": "mine",
+                "setting": setting,
+                "mask_language": setting and "zh",
+                "seed": seed,
+                "task": "xquad",
+                "language": language,
+                "identity": identity,
+            }
+        )
+    manifest = {
+        "format": "mwork-ablation",
+        "version": 1,
+        "model": "tiny <b>",
+        "fingerprint": "f",
+        "stages": {"layers": 4, "understanding": 1, "generation": 1},
+        "languages": ["en", "zh"],
+        "limit": 2,
+        "seeds": [1],
+        "versions": {},
+        "sets": {"zh": {"digest": "d", "total": 5, "by_position": {}, "of": 1000, "about": {}}},
+        "tasks": [{"name": "xquad", "languages": ["en", "zh"], "missing": ["fr"]}],
+        "presets": [
+            {
+                "name": "mine",
+                "table": table,
+                "ability": "x",
+                "settings": [
+                    {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
+                    for setting in settings
+                ],
+                "counts": {"zh": 5},
+            }
+        ],
+        "cells": cells,
+    }
+    save_manifest(folder, manifest)
+    return folder
+
+
+def two_documents(last_cell: TaskScore | None):
+    return {
+        (None, None, "en"): accuracy(1, 1),
+        (None, None, "zh"): accuracy(1, 0),
+        ("LS all", None, "zh"): accuracy(0, 0),
+        ("LS all", None, "en"): accuracy(1, 0),
+        ("R all", 1, "zh"): accuracy(1, 0),
+        ("R all", 1, "en"): last_cell,
+    }
+
+
+def on_terminal(results, width: int = 60) -> str:
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        console = Console(width=width, record=True, file=nowhere)
+        print_results(results, console)
+        return console.export_text()
+
+
+def lines_of(text: str, start: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip().startswith(start)]
+
+
+def test_a_report_of_an_unfinished_matrix_shows_what_there_is(tmp_path):
+    found = read_results(save_matrix(tmp_path, [R_ALL, LS_ALL], two_documents(None)))
+    table = found.tables[0]
+    assert found.unfinished == 1
+    assert table.rows[0].delta is None
+    assert table.rows[1].delta.delta.value == pytest.approx(0)
+    assert table.rows[1].comparison.p is None
+    assert table.baseline == {"en": 100, "zh": 50}
+    text = on_terminal(found)
+    assert "1 cells are not computed yet" in text
+    assert "No p for LS all: cells are missing." in " ".join(text.split())
+    assert "tiny <b>" in text
+
+
+def test_the_report_formats_show_the_same_numbers(tmp_path):
+    found = read_results(save_matrix(tmp_path, [R_ALL, LS_ALL], two_documents(accuracy(1, 1))))
+    markdown = as_markdown(found)
+    assert "## mine (Table 1 of the paper) on xquad" in markdown
+    assert "| R all | ✗ | ✗ | ✗ | ✗ | 100.0 | 50.0 |" in markdown
+    assert "| LS all | ✗ | ✗ | ✗ | ✗ | 50.0 | 0.0 | -50.0 [" in markdown
+    assert "| LS all | zh | 50.0 | 0.0 | -50.0 | -100.0 | 50.0 | -50.0 | -50.0 |" in markdown
+    assert "xquad has no fr" in markdown
+    assert "documents: en 2, zh 2" in markdown
+    assert "p: LS all against R all." in markdown
+    report = json.loads(as_json(found))
+    assert (report["format"], report["version"]) == ("mwork-report", 2)
+    row = report["tables"][0]["rows"][1]
+    assert row["delta"]["delta_eng"]["value"] == pytest.approx(-50)
+    assert row["delta"]["delta_non_eng"]["value"] == pytest.approx(-50)
+    assert row["delta"]["delta"]["value"] == pytest.approx(0)
+    assert row["delta"]["by_language"]["zh"]["own"] == {
+        "baseline": 50,
+        "masked": 0,
+        "difference": -50,
+        "relative": -100,
+    }
+    assert row["comparison"] == {"control": "R all", "difference": 0, "p": 1, "p_holm": 1, "reason": None}
+    assert row["undetectable"]
+    assert len(report["cells"]) == 6
+    assert not any(isinstance(cell["score"], float) and math.isnan(cell["score"]) for cell in report["cells"])
+
+
+def test_a_clear_effect_has_a_p_and_an_unclear_one_a_mark(tmp_path):
+    good, bad, english = accuracy(*[1] * 20), accuracy(*[0] * 20), accuracy(*[1, 0] * 10)
+    under, gen = Setting(False, ("under",)), Setting(False, ("gen",))
+    half = accuracy(*[1] * 18, 0, 0)
+    scores = {
+        (None, None, "en"): english,
+        (None, None, "zh"): good,
+        ("LS under", None, "zh"): bad,
+        ("LS under", None, "en"): accuracy(*[0, 1] * 10),
+        ("LS gen", None, "zh"): half,
+        ("LS gen", None, "en"): english,
+        ("R all", 1, "zh"): good,
+        ("R all", 1, "en"): english,
+        ("R all", 2, "zh"): half,
+        ("R all", 2, "en"): english,
+    }
+    found = read_results(save_matrix(tmp_path, [R_ALL, gen, under], scores, table=None))
+    table = found.tables[0]
+    assert {row.name: row.undetectable for row in table.rows} == {"R all": False, "LS gen": True, "LS under": False}
+    assert table.detectable == pytest.approx(2.80 * 100 / math.sqrt(20), rel=0.05)  # English swaps 20 answers
+    text = on_terminal(found)
+    assert "mine on xquad" in text
+    assert "(Table" not in text
+    p_holm = table.rows[2].comparison.p_holm
+    assert p_holm < 0.05
+    assert lines_of(text, "LS under")[0].split()[-1] == f"{p_holm:.3f}"
+    assert "+100.0?" not in text
+    assert "+10.0?" in lines_of(text, "LS gen")[0]
+    assert "+0.0..+10.0" in lines_of(text, "R all")[0]
+    flat = " ".join(text.split())
+    assert f"20 documents per language can tell a ∆ of about {table.detectable:.1f} points at best (80% power)" in flat
+    assert "p: LS gen, LS under against R all." in flat
+
+
+def test_a_table_without_a_control_or_spread_says_so(tmp_path):
+    scores = {
+        (None, None, "en"): accuracy(1),
+        (None, None, "zh"): accuracy(1),
+        ("LS all", None, "zh"): accuracy(0),
+        ("LS all", None, "en"): accuracy(1),
+    }
+    found = read_results(save_matrix(tmp_path, [LS_ALL], scores))
+    assert found.tables[0].detectable is None
+    flat = " ".join(on_terminal(found).split())
+    assert "No p for LS all: the table has no random control for it." in flat
+    assert "1 document per language cannot tell how sure ∆ is; use a larger --limit." in flat
+    assert "+100.0? [unknown] –" in flat
+    assert json.loads(as_json(found))["tables"][0]["rows"][0]["delta"]["delta"]["low"] is None
+
+
+def test_the_languages_of_answers_are_shown_where_they_are_known(tmp_path):
+    def answered(wrong):
+        metrics = {"wrong_language,none": wrong, "english_answers,none": wrong / 2, "judged_answers,none": 10.0}
+        return TaskScore("acc,none", True, ((1.0, 1.0), (0.0, 1.0)), metrics)
+
+    scores = two_documents(accuracy(1, 1)) | {
+        (None, None, "zh"): answered(0.1),
+        ("LS all", None, "zh"): answered(0.8),
+    }
+    found = read_results(save_matrix(tmp_path, [R_ALL, LS_ALL], scores))
+    assert "| 10 % → 80 % | 5 % → 40 % | 10 → 10 |" in as_markdown(found)
+    assert "| 10 % → – | 5 % → – | 10 → – |" in as_markdown(found)
+    rows = [line for line in lines_of(on_terminal(found), "LS all") if "→" in line]
+    assert len(rows) == 1
+    assert rows[0].rstrip().endswith("10 % → 80 %")
+    answers = json.loads(as_json(found))["tables"][0]["rows"][1]["delta"]["by_language"]["zh"]
+    assert answers["answers_before"] == {"judged": 10, "wrong": 10, "english": 5}
+    assert answers["answers"] == {"judged": 10, "wrong": 80, "english": 40}
+
+
+@pytest.mark.parametrize("name", ["understanding", "reasoning"])
+def test_the_papers_tables_fit_a_terminal_of_120_columns(tmp_path, name):
+    """Also where every number is as wide as it gets in points."""
+    settings = load_presets()[name].settings
+    english, worse = accuracy(*[1, 0] * 5), accuracy(*[0, 1] * 5)
+    scores = {(None, None, "en"): english, (None, None, "zh"): english}
+    for setting in settings:
+        for seed in (1, 2, 3) if setting.random else (None,):
+            scores[setting.name, seed, "zh"] = worse
+            scores[setting.name, seed, "en"] = english if seed == 2 else worse
+    text = on_terminal(read_results(save_matrix(tmp_path, settings, scores)), width=120)
+    assert max(map(len, text.splitlines())) <= 120
+    assert "…" not in text
