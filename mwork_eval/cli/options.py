@@ -1,6 +1,5 @@
 """Options that several commands share, and how their texts become values."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +8,7 @@ import click
 
 from mwork_eval.errors import InputError
 from mwork_eval.languages import parse_languages
+from mwork_eval.sizes import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,10 +54,7 @@ def _thresholds(_: click.Context, __: click.Parameter, value: str | None) -> dic
 
 
 def _memory(_: click.Context, __: click.Parameter, value: str) -> int:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?\s*", value, re.IGNORECASE)
-    if match is None or float(match[1]) == 0:
-        raise InputError("cannot read --max-memory", found=value, expected="a size such as 512MiB or 2GiB")
-    return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+    return parse_size(value, "--max-memory")
 
 
 def _shard(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int]:
@@ -132,7 +129,9 @@ matrix_options = _together(
         "--understanding-layers", type=click.IntRange(0), help="First layers; the sets' number, else a quarter."
     ),
     click.option("--generation-layers", type=click.IntRange(0), help="Last layers; the sets' number, else an eighth."),
-    click.option("--batch-size", type=click.IntRange(1), default=8, help="Requests at a time."),
+    click.option(
+        "--batch-size", type=click.IntRange(1), default=8, help="Requests at a time where lm-eval's own way is taken."
+    ),
     click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes."),
 )
 

@@ -17,6 +17,7 @@ from mwork_eval.inference.generation import Stop, generate_greedily
 from mwork_eval.inference.loglikelihood import Continuation, score_continuations
 from mwork_eval.models.families import find_family
 from mwork_eval.models.head import OutputHead
+from mwork_eval.models.placement import computing_device
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class FastHF(HFLM):  # type: ignore[misc]
         """Take every argument of `hf`."""
         super().__init__(*args, **kwargs)
         self._encoded: dict[tuple[str, bool | None, int | None], tuple[int, ...]] = {}
+        self._drafts: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._said: set[str] = set()
         self._fast_forward: Forward | None = None
 
@@ -165,7 +167,11 @@ class FastHF(HFLM):  # type: ignore[misc]
         prompts = [tuple(self.tok_encode(request.args[0])[-(self.max_length - longest) :]) for request in requests]
         stop = Stop(self._stop_tokens(until), tuple(until), longest)
         answers = [""] * len(requests)
-        for number, tokens in generate_greedily(forward, prompts, stop, self.tok_decode, self._budget(), advance):
+        found = generate_greedily(forward, prompts, stop, self.tok_decode, self._budget(), advance, self._drafts)
+        for number, tokens in found:
+            # The first answer, which in a matrix is the baseline's, resembles those under most masks.
+            if len(self._drafts) < _TEXTS_REMEMBERED:
+                self._drafts.setdefault(prompts[number], tuple(tokens))
             text = postprocess_generated_text(generation=self.tok_decode(tokens), stop=until, think_end_token=None)
             answers[number] = text
             self.cache_hook.add_partial("generate_until", requests[number].args, text)
@@ -203,7 +209,8 @@ class FastHF(HFLM):  # type: ignore[misc]
             reason = self._obstacle()
             head = OutputHead.of(model, self.softmax_dtype or torch.float32) if reason is None else None
             if head is not None:
-                found = Forward(model, head, self.device, self._budget().tokens, self.mixed_precision_dtype)
+                device = computing_device(model.get_input_embeddings())
+                found = Forward(model, head, device, self._budget().tokens, self.mixed_precision_dtype)
                 if found.agrees():
                     self._fast_forward = found
                     return found
@@ -235,7 +242,7 @@ class FastHF(HFLM):  # type: ignore[misc]
             log.warning("computed as lm-eval's hf does, which is slower, because of %s", reason)
 
     def _budget(self) -> Budget:
-        return Budget.of(self.model, self.device, self.memory)
+        return Budget.of(self.model, computing_device(self.model.get_input_embeddings()), self.memory)
 
     def _bar(self, what: str, total: int, hidden: bool) -> Any:
         return tqdm(total=total, desc=f"Running {what} requests", disable=hidden or self.rank != 0)

@@ -19,6 +19,7 @@ from mwork_eval.neurons.references import find_neurons
 from mwork_eval.neurons.stages import Stages, parse_positions
 from mwork_eval.neurons.tuned_stages import stages_for
 from mwork_eval.processes import join_processes
+from mwork_eval.sizes import parse_size
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class MworkHF(FastHF):
         count: int | None = None,
         force: bool = False,
         fast: bool = True,
+        memory: int | str | None = None,
         device: str | None = None,
         dtype: Any = None,
         **kwargs: Any,
@@ -65,6 +67,8 @@ class MworkHF(FastHF):
             count: Deactivate only this many, those with the highest scores.
             force: Accept a set whose fingerprint is of other weights of the same sizes.
             fast: Whether to compute faster than `hf` where the scores stay the same.
+            memory: What a batch may then hold beside the weights, in bytes or as `512MiB`; by default 256 MiB on a
+                CPU, a quarter of the free memory of an accelerator.
             device: As in `hf`; the first accelerator or the CPU if not given.
             dtype: As in `hf`; float32 instead of `auto` on a CPU that only emulates bfloat16.
             **kwargs: Every other argument of `hf`.
@@ -96,7 +100,7 @@ class MworkHF(FastHF):
         if accelerator is not None:
             # `hf` takes the number within the machine, and shares documents only where it sees several GPUs.
             self._rank, self._world_size = accelerator.process_index, accelerator.num_processes
-        self.fast = fast
+        self.fast, self.memory = fast, parse_size(str(memory), "memory") if memory is not None else None
         self._model: Any
         self._mask: Mask | None = None
         self.masked: dict[str, Any] | None = None

@@ -36,6 +36,15 @@ class Rows:
             self.cache.keep(rows)
         self.attended, self.length = self.attended[rows], self.length[rows]
 
+    def forget(self, counts: Tensor) -> None:
+        """Take back the last ``counts[row]`` tokens of each row; their slots stay, and are not attended to.
+
+        The rows are padded on the right, if at all.
+        """
+        last = self.attended.flip(1).cumsum(1).flip(1)  # tokens from a slot on
+        self.attended = self.attended & (last > counts[:, None])
+        self.length = self.length - counts
+
 
 @dataclass(frozen=True)
 class Beginning:
@@ -93,14 +102,17 @@ class Forward:
         self.window: int | None = int(window) if window else None
 
     def agrees(self) -> bool:
-        """Say whether logits taken apart, with a shared beginning, are those the model gives; a few tokens decide."""
-        ids = list(range(3, 11))
-        beginning, _ = self.share([ids[:5]])
-        _, states, _ = self.start([ids[5:]], beginning)
+        """Say whether probabilities computed apart, after a shared beginning, are the model's; 24 tokens decide."""
+        ids = list(range(3, 27))
+        beginning, _ = self.share([ids[:12]])
+        _, states, _ = self.start([ids[12:]], beginning)
+        position = torch.arange(12, device=self.device)
+        token = torch.tensor(ids[:12], device=self.device)
         with torch.no_grad(), self._mixed():
-            whole = self.model(torch.tensor([ids], device=self.device)).logits[0, 5:].float()
-            apart = self.head.logits(states).float().to(whole.device)
-        return bool(torch.allclose(apart, whole, rtol=0.0, atol=_TOLERANCE * float(whole.std())))
+            whole = self.model(torch.tensor([ids], device=self.device)).logits[0, 12:].float()
+            apart = self.head.choices(states, position, token).log_probability
+        expected = whole.log_softmax(-1).to(self.device)[position, token]
+        return bool(torch.allclose(apart.float(), expected, rtol=0.0, atol=_TOLERANCE * float(whole.std())))
 
     def start(
         self,
@@ -186,7 +198,8 @@ class Forward:
                 use_cache=cache is not None,
                 **extra,
             ).last_hidden_state
-        return states
+        # A model spread over devices leaves them on its last one.
+        return states.to(self.device)
 
     def _mixed(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=self._autocast, enabled=self._autocast is not None)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from mwork_eval.models.placement import computing_device
+
 Tensor = torch.Tensor
 
 POSITIONS = 512
@@ -70,7 +72,8 @@ class OutputHead:
     def best(self, states: Tensor) -> Tensor:
         """Return the most probable token `[n]` after each of the hidden states `[n, d_model]`."""
         found = []
-        for chunk in states.split(self._positions(states)):
+        here = states.device
+        for chunk in states.to(computing_device(self.module)).split(self._positions(states)):
             best = torch.full((len(chunk),), -torch.inf, dtype=self.dtype, device=chunk.device)
             token = torch.zeros(len(chunk), dtype=torch.long, device=chunk.device)
             for start, logits in self._blocks(chunk):
@@ -78,7 +81,7 @@ class OutputHead:
                 token = torch.where(top > best, where + start, token)
                 best = torch.maximum(best, top)
             found.append(token)
-        return torch.cat(found)
+        return torch.cat(found).to(here)
 
     def choices(self, states: Tensor, position: Tensor, token: Tensor) -> Choices:
         """Return what the head says about tokens.
@@ -88,6 +91,8 @@ class OutputHead:
             position: Ascending index into them `[n]`.
             token: The token asked about `[n]`.
         """
+        here, there = states.device, computing_device(self.module)
+        states, position, token = states.to(there), position.to(there), token.to(there)
         size = self._positions(states)
         edges = [*range(0, len(states), size), len(states)]
         bounds = torch.searchsorted(position, torch.tensor(edges, device=position.device)).tolist()
@@ -95,7 +100,10 @@ class OutputHead:
             self._choices(states[start:end], position[low:high] - start, token[low:high])
             for (start, end), (low, high) in zip(pairwise(edges), pairwise(bounds), strict=True)
         ]
-        return Choices(torch.cat([p.log_probability for p in parts]), torch.cat([p.is_best for p in parts]))
+        return Choices(
+            torch.cat([part.log_probability for part in parts]).to(here),
+            torch.cat([part.is_best for part in parts]).to(here),
+        )
 
     def _choices(self, states: Tensor, position: Tensor, token: Tensor) -> Choices:
         best = torch.full((len(states),), -torch.inf, dtype=self.dtype, device=states.device)

@@ -11,6 +11,7 @@ from torch import nn
 from mwork_eval.errors import InputError
 from mwork_eval.models.blocks import Block, experts_block, features_of, projection_block
 from mwork_eval.models.families import FAMILIES, Family, Matrices, Matrix, find_family
+from mwork_eval.models.placement import computing_device
 from mwork_eval.models.slices import Heads
 from mwork_eval.neurons.neuron_set import Place
 from mwork_eval.neurons.shape import ModelShape
@@ -91,10 +92,7 @@ class Layout:
     @property
     def device(self) -> torch.device:
         """Device of the input embeddings, where token ids go."""
-        embeddings: Any = self.decoder.get_input_embeddings()  # type: ignore[operator]
-        hook = getattr(embeddings, "_hf_hook", None)
-        device = getattr(hook, "execution_device", None)
-        return embeddings.weight.device if device is None else torch.device(device)
+        return computing_device(self.decoder.get_input_embeddings())  # type: ignore[operator]
 
 
 def _feed_forward(family: Family, layer: nn.Module, index: int) -> Matrices:

@@ -121,7 +121,8 @@ def test_the_backport_can_be_turned_off():
 def assert_the_same_scores(found, expected):
     assert found.keys() == expected.keys()
     for task, scores in expected.items():
-        assert found[task] == pytest.approx(scores, rel=1e-6)
+        numbers = {name: value for name, value in scores.items() if value != "N/A"}
+        assert {name: found[task][name] for name in numbers} == pytest.approx(numbers, rel=1e-6)
 
 
 def test_without_neurons_it_is_hf(tiny_llama):

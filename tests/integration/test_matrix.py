@@ -28,6 +28,8 @@ from matrix_runs import (
 from mwork_eval.ablation.store import CellStore
 from mwork_eval.resources import embedded_folder
 
+pytest_plugins = ["matrix_fixtures"]
+
 KILLS = 20
 ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
