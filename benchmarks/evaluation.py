@@ -88,6 +88,8 @@ def main() -> None:
     models["mwork-hf"].show_progress = False
 
     def answer(which: str, case: str, requests: list[Any]) -> Any:
+        if which == "mwork-hf":
+            models[which].forget()  # else answers of the round before would be drafts for this one
         return getattr(models[which], METHODS.get(case, "generate_until"))(requests, disable_tqdm=True)
 
     if options.peak:

@@ -3,11 +3,13 @@
     python benchmarks/matrix.py [--limit 16] [--languages en,zh,es,de] [--tasks xquad,bpb] [--preset understanding]
 
 Runs the matrix on the default model and the embedded data, then the cells of the first mask language once more with
-lm-eval's own `hf` on the same model, masked the same way, and extrapolates from those to all cells. Loading the model
-and importing Python, which a command per cell would pay as well, are left out of both.
+lm-eval's own `hf` on the same model, masked the same way, and extrapolates from those to all cells. What a command
+pays to start and to load the model is measured once with `lm_eval` on one document, and given apart: the matrix pays it
+once, a command per cell for every cell.
 """
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +29,7 @@ from mwork_eval.ablation.runner import run_matrix
 from mwork_eval.ablation.store import CellStore
 from mwork_eval.deactivation.mask import deactivated
 from mwork_eval.harness.model import MworkHF
+from mwork_eval.models import default_model
 from mwork_eval.models.loading import load_model
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_language_sets
@@ -64,6 +67,15 @@ def hf_seconds(
     return seconds
 
 
+def start_seconds(folder: Path) -> float:
+    """Return the seconds of a whole `lm_eval` command on one document."""
+    arguments = f"pretrained={folder},dtype=float32"
+    command = [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", arguments, "--tasks", "bpb_en"]
+    start = time.perf_counter()
+    subprocess.run([*command, "--device", "cpu", "--metadata", "data=embedded", "--limit", "1"], check=True)
+    return time.perf_counter() - start
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--limit", type=int, default=16)
@@ -97,6 +109,9 @@ def main() -> None:
     print(f"{options.preset} on {options.tasks}, {options.languages}, {options.limit} documents: {cells} cells")
     print(f"matrix: {whole:.0f} s; hf, extrapolated from {sum(map(len, seconds.values()))} cells: {extrapolated:.0f} s")
     print(f"hf / matrix: {extrapolated / whole:.2f}")
+    starting = start_seconds(default_model.ensure())
+    commands = (extrapolated + cells * starting) / (whole + starting)
+    print(f"with {starting:.0f} s to start, once for the matrix and for every cell of hf: {commands:.2f}")
     print_figures(
         benchmark="matrix",
         model="gemma3-270m",
@@ -108,6 +123,8 @@ def main() -> None:
         seconds=whole,
         hf_seconds_extrapolated=extrapolated,
         hf_over_matrix=extrapolated / whole,
+        start_seconds=starting,
+        hf_commands_over_matrix_command=commands,
     )
 
 

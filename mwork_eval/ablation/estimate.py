@@ -12,6 +12,7 @@ from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.plan import Cell
 from mwork_eval.ablation.store import MANIFEST, CellStore, load_manifest
 from mwork_eval.harness.evaluate import PreparedTask
+from mwork_eval.inference.prefixes import group_by_prefix
 from mwork_eval.models.inspection import Inspection
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -26,17 +27,17 @@ class TaskSize:
 
     Attributes:
         requests: Their number.
-        prompt_tokens: Tokens the model reads.
+        prompt_tokens: Tokens of the requests.
+        computed_tokens: Of these, tokens that go through the model: beginnings that requests share do so once.
         scored_tokens: Tokens whose probability is asked for.
         generated_tokens: Tokens it may generate at most.
-        longest: Most tokens of one request, generated ones included.
     """
 
     requests: int
     prompt_tokens: int
+    computed_tokens: int
     scored_tokens: int
     generated_tokens: int
-    longest: int
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,12 @@ class MatrixCost:
         finished: Of these, those that are stored, if the folder's model is still the same.
         tasks: Per task, the number of cells to compute and the size of each.
         operations: Floating-point operations of the cells to compute.
-        activations: Bytes of one batch beside the weights, in float32.
     """
 
     cells: int
     finished: int
     tasks: Mapping[str, tuple[int, TaskSize]]
     operations: float
-    activations: int
 
 
 def plan_without_weights(
@@ -77,62 +76,55 @@ def plan_without_weights(
 
 
 def estimate_matrix(
-    inspection: Inspection, tokenizer: Any, plan: MatrixPlan, missing: Sequence[tuple[str, Cell]], batch_size: int
+    inspection: Inspection, tokenizer: Any, plan: MatrixPlan, missing: Sequence[tuple[str, Cell]]
 ) -> MatrixCost:
     """Count what the missing cells take.
 
-    Every prompt is counted in full, and every generation up to its limit: shared beginnings that are computed once,
-    and answers that end early or are reused, make a matrix cheaper.
+    Every generation is counted up to its limit: answers that end early or are reused make a matrix cheaper.
 
     Args:
         inspection: The model without weights.
         tokenizer: Its tokenizer.
         plan: The matrix.
         missing: The cells to compute.
-        batch_size: Requests at a time.
     """
     counts = Counter(cell.task for _, cell in missing)
     tasks = {name: (count, measure_task(plan.tasks[name], tokenizer)) for name, count in counts.items()}
     layers, head = weights_per_token(inspection.layout)
     operations = sum(
-        count * 2.0 * (layers * (size.prompt_tokens + size.generated_tokens))
+        count * 2.0 * (layers * (size.computed_tokens + size.generated_tokens))
         + count * 2.0 * head * (size.scored_tokens + size.generated_tokens)
         for count, size in tasks.values()
     )
-    longest = max((size.longest for _, size in tasks.values()), default=0)
-    return MatrixCost(
-        len(plan.distinct),
-        len(plan.distinct) - len(missing),
-        tasks,
-        operations,
-        4 * batch_size * longest * _values_per_token(inspection.layout),
-    )
+    return MatrixCost(len(plan.distinct), len(plan.distinct) - len(missing), tasks, operations)
 
 
 def measure_task(task: PreparedTask, tokenizer: Any) -> TaskSize:
     """Tokenise the requests of a task."""
-    prompt = scored = generated = longest = 0
-    lengths: dict[str, int] = {}
+    prompt = scored = generated = 0
+    encoded: dict[str, tuple[int, ...]] = {}
 
-    def length(text: str) -> int:
-        if text not in lengths:
-            lengths[text] = len(tokenizer(text)["input_ids"])
-        return lengths[text]
+    def tokens(text: str) -> tuple[int, ...]:
+        if text not in encoded:
+            encoded[text] = tuple(tokenizer(text)["input_ids"])
+        return encoded[text]
 
+    sequences: dict[tuple[int, ...], None] = {}
     for instance in task.task.instances:
         text, *rest = instance.args
-        more = 0
+        own = tokens(text)
         if instance.request_type == "generate_until":
-            own = length(text)
-            more = int(rest[0].get("max_gen_toks", _GENERATED))
+            generated += int(rest[0].get("max_gen_toks", _GENERATED))
         elif rest:
-            own = length(text + rest[0])
-            scored += own - length(text)
+            own = tokens(text + rest[0])
+            scored += len(own) - len(tokens(text))
         else:
-            own = length(text)
-            scored += own
-        prompt, generated, longest = prompt + own, generated + more, max(longest, own + more)
-    return TaskSize(task.requests, prompt, scored, generated, longest)
+            scored += len(own)
+        prompt += len(own)
+        sequences[own] = None
+    distinct = list(sequences)
+    shared = sum((len(group.members) - 1) * group.prefix for group in group_by_prefix(distinct))
+    return TaskSize(task.requests, prompt, sum(map(len, distinct)) - shared, scored, generated)
 
 
 def weights_per_token(layout: Layout) -> tuple[int, int]:
@@ -144,10 +136,3 @@ def weights_per_token(layout: Layout) -> tuple[int, int]:
     )
     head: Any = layout.model.get_output_embeddings()  # type: ignore[operator]
     return layers, head.weight.numel()
-
-
-def _values_per_token(layout: Layout) -> int:
-    """Return the numbers kept per token: keys and values of all layers, and the largest intermediate results."""
-    cache = sum(sizes["k"] + sizes["v"] for sizes in layout.shape.sizes)
-    experts = max([1, *layout.shape.experts])
-    return cache + max(8 * sizes["o"] + 4 * sizes["up"] // experts for sizes in layout.shape.sizes)

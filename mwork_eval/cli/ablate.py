@@ -49,9 +49,7 @@ def ablate(
     sets = find_language_sets(neurons, [language for language in languages if language != ENGLISH])
     steps.check_task_data(options)
     if dry_run:
-        matrix_steps.print_matrix_estimate(
-            model, revision, sets, options, out, batch_size=batch_size, device=device, dtype=dtype
-        )
+        matrix_steps.print_matrix_estimate(model, revision, sets, options, out, device=device, dtype=dtype)
         return
     load = partial(steps.load_for_matrix, model, device, dtype, batch_size, device_map=device_map, revision=revision)
     if engine == "ray":

@@ -55,7 +55,6 @@ def print_matrix_estimate(
     sets: "dict[str, NeuronSet]",
     options: "MatrixOptions",
     folder: Path,
-    batch_size: int,
     **asked: Any,
 ) -> None:
     """Print what a matrix would cost; reads configuration, tokenizer, sets and task data, no weights.
@@ -66,13 +65,13 @@ def print_matrix_estimate(
         sets: The neuron sets.
         options: The matrix.
         folder: The results folder; what is finished there need not be computed.
-        batch_size: Requests at a time.
         **asked: The device and dtype asked for.
     """
     from rich.console import Console
 
     from mwork_eval.ablation.estimate import estimate_matrix, plan_without_weights
     from mwork_eval.detection.estimate import measure_speed
+    from mwork_eval.inference.budget import default_size
     from mwork_eval.models.inspection import inspect_model
     from mwork_eval.models.loading import check_dtype, default_dtype, find_device, load_tokenizer
     from mwork_eval.reports.matrix_estimate import print_matrix_cost
@@ -81,5 +80,6 @@ def print_matrix_estimate(
     dtype = check_dtype(asked["dtype"]) or str(default_dtype(device)).removeprefix("torch.")
     name = inspection.dtype if dtype == "auto" else dtype
     plan, missing = plan_without_weights(inspection, sets, options, folder)
-    cost = estimate_matrix(inspection, load_tokenizer(model, revision), plan, missing, batch_size)
-    print_matrix_cost(cost, measure_speed(device, name), inspection.weight_bytes(name), Console())
+    cost = estimate_matrix(inspection, load_tokenizer(model, revision), plan, missing)
+    speed, weights = measure_speed(device, name), inspection.weight_bytes(name)
+    print_matrix_cost(cost, speed, weights, default_size(device), Console())

@@ -29,7 +29,9 @@ def _layers(_: click.Context, parameter: click.Parameter, value: str | None) -> 
 @click.option("--understanding", callback=_layers, help="First layers to try, as 1,2,4; up to 3/8 if not given.")
 @click.option("--generation", callback=_layers, help="Last layers to try, as 1,2,3; up to 3/16 if not given.")
 @click.option("--data", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given.")
-@click.option("--batch-size", type=click.IntRange(1), default=8, help="Requests at a time.")
+@click.option(
+    "--batch-size", type=click.IntRange(1), default=8, help="Requests at a time where lm-eval's own way is taken."
+)
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
 @click.option("--plot", is_flag=True, help="Also draw the grid (SVG and PNG); needs the extra plot.")
 @out_option(None)

@@ -73,6 +73,11 @@ class FastHF(HFLM):  # type: ignore[misc]
         self._said: set[str] = set()
         self._fast_forward: Forward | None = None
 
+    def forget(self) -> None:
+        """Forget texts encoded and answers given before; they only save time."""
+        self._encoded.clear()
+        self._drafts.clear()
+
     def tok_encode(
         self,
         string: str,

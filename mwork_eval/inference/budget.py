@@ -13,7 +13,12 @@ T = TypeVar("T")
 CPU_BYTES = 256 * 1024**2
 """More does not make a CPU faster."""
 _SHARE_OF_FREE = 0.25
-_SHARE_OF_PASS = 0.25
+_SHARE_OF_PASS = 0.125
+
+
+def default_size(device: torch.device) -> int:
+    """Return the bytes a batch may hold: a quarter of an accelerator's free memory, or 256 MiB on a CPU."""
+    return int(_SHARE_OF_FREE * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else CPU_BYTES
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,10 @@ class Budget:
         Args:
             model: The model.
             device: Where it computes.
-            size: The bound; by default a quarter of the accelerator's free memory, or 256 MiB on a CPU.
+            size: The bound, if it is not `default_size`.
         """
         if size is None:
-            size = CPU_BYTES
-            if device.type == "cuda":
-                size = int(_SHARE_OF_FREE * torch.cuda.mem_get_info(device)[0])
+            size = default_size(device)
         config = model.config.get_text_config()
         width = int(config.hidden_size)
         heads = int(config.num_attention_heads)

@@ -9,6 +9,8 @@ COLUMNS = (
     *("en masked", "en change", "en % change"),
 )
 ANSWER_COLUMNS = ("wrong language", "in English", "answers judged")
+FEWEST_JUDGED = 10
+"""Of fewer answers whose language can be told, no share is shown."""
 
 
 def title(table: DeltaTable) -> str:
@@ -51,4 +53,5 @@ def _change_cells(change: Change, unit: str) -> list[str]:
 def _answer_cells(answers: Answers | None) -> list[str]:
     if answers is None:
         return ["–"] * len(ANSWER_COLUMNS)
-    return [f"{answers.wrong:.0f} %", f"{answers.english:.0f} %", str(answers.judged)]
+    shares = (answers.wrong, answers.english)
+    return [*("?" if answers.judged < FEWEST_JUDGED else f"{share:.0f} %" for share in shares), str(answers.judged)]

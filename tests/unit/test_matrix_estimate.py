@@ -1,5 +1,6 @@
 """What a matrix will cost, against counting the slow way."""
 
+import itertools
 from types import SimpleNamespace
 
 import pytest
@@ -15,8 +16,8 @@ from mwork_eval.models.layout import Layout
 from mwork_eval.reports.matrix_estimate import print_matrix_cost
 
 REQUESTS = [
-    ("loglikelihood", ("The question", " yes")),
-    ("loglikelihood", ("The question", " no, never")),
+    ("loglikelihood", ("The question of the day is whether", " yes")),
+    ("loglikelihood", ("The question of the day is whether", " no, never")),
     ("loglikelihood_rolling", ("A whole text of some words",)),
     ("generate_until", ("Say something", {"until": ["\n"], "max_gen_toks": 32})),
     ("generate_until", ("Say more", {"until": ["\n"]})),
@@ -36,18 +37,30 @@ def test_tokens_are_those_of_the_requests(task):
         return len(tokenizer.encode(text))
 
     size = measure_task(task, tokenizer)
-    texts = ["The question yes", "The question no, never", "A whole text of some words", "Say something", "Say more"]
+    texts = [
+        "The question of the day is whether yes",
+        "The question of the day is whether no, never",
+        "A whole text of some words",
+        "Say something",
+        "Say more",
+    ]
     assert size.requests == 5
     assert size.prompt_tokens == sum(count(text) for text in texts)
     assert size.scored_tokens == sum(
         [
-            count(texts[0]) - count("The question"),
-            count(texts[1]) - count("The question"),
+            count(texts[0]) - count("The question of the day is whether"),
+            count(texts[1]) - count("The question of the day is whether"),
             count(texts[2]),
         ]
     )
     assert size.generated_tokens == 32 + 256
-    assert size.longest == count("Say more") + 256
+    shared = len(
+        tuple(
+            itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*map(tokenizer.encode, texts[:2]), strict=False))
+        )
+    )
+    assert shared >= 8
+    assert size.computed_tokens == size.prompt_tokens - shared
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma3", "phi3", "gpt2"])
@@ -71,19 +84,19 @@ def test_a_matrix_costs_what_its_missing_cells_cost(task):
     inspection = Inspection("tiny", layout, 1000, "float32", None)
     cell = Cell(None, TaskFamily("t", ("en",)), "en")
     plan = SimpleNamespace(distinct={"a": cell, "b": cell, "c": cell}, tasks={"t_en": task})
-    cost = estimate_matrix(inspection, make_tokenizer(), plan, [("a", cell), ("b", cell)], batch_size=4)
+    cost = estimate_matrix(inspection, make_tokenizer(), plan, [("a", cell), ("b", cell)])
     size = measure_task(task, make_tokenizer())
     layers, head = weights_per_token(layout)
-    per_cell = 2 * layers * (size.prompt_tokens + size.generated_tokens)
+    per_cell = 2 * layers * (size.computed_tokens + size.generated_tokens)
     per_cell += 2 * head * (size.scored_tokens + size.generated_tokens)
     assert (cost.cells, cost.finished) == (3, 1)
     assert cost.operations == 2 * per_cell
     assert cost.tasks == {"t_en": (2, size)}
     console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    print_matrix_cost(cost, speed=4.0 * per_cell / 60, weights=2**31, console=console)
+    print_matrix_cost(cost, speed=4.0 * per_cell / 60, weights=2**31, batch=2**28, console=console)
     said = console.export_text()
     assert "3 cells, 1 finished, 2 to compute" in said
     # half of the speed does one cell in half a minute
     assert "10 requests" in said
     assert "about 1.0 minutes" in said
-    assert "2.0 GiB: 2.0 of weights" in said
+    assert "2.2 GiB: 2.0 of weights and 0.2 of a batch" in said

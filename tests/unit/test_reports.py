@@ -192,8 +192,8 @@ def test_a_table_without_a_control_or_spread_says_so(tmp_path):
 
 
 def test_the_languages_of_answers_are_shown_where_they_are_known(tmp_path):
-    def answered(wrong):
-        metrics = {"wrong_language,none": wrong, "english_answers,none": wrong / 2, "judged_answers,none": 10.0}
+    def answered(wrong, judged=10.0):
+        metrics = {"wrong_language,none": wrong, "english_answers,none": wrong / 2, "judged_answers,none": judged}
         return TaskScore("acc,none", True, ((1.0, 1.0), (0.0, 1.0)), metrics)
 
     scores = two_documents(accuracy(1, 1)) | {
@@ -224,3 +224,13 @@ def test_the_papers_tables_fit_a_terminal_of_120_columns(tmp_path, name):
     text = on_terminal(read_results(save_matrix(tmp_path, settings, scores)), width=120)
     assert max(map(len, text.splitlines())) <= 120
     assert "…" not in text
+
+
+def test_a_share_of_few_answers_is_not_shown(tmp_path):
+    few = {"wrong_language,none": 0.5, "english_answers,none": 0.5, "judged_answers,none": 2.0}
+    scores = two_documents(accuracy(1, 1)) | {
+        (None, None, "zh"): TaskScore("acc,none", True, ((1.0, 1.0), (0.0, 1.0)), few | {"judged_answers,none": 12.0}),
+        ("LS all", None, "zh"): TaskScore("acc,none", True, ((1.0, 1.0), (0.0, 1.0)), few),
+    }
+    found = read_results(save_matrix(tmp_path, [R_ALL, LS_ALL], scores))
+    assert "| 50 % → ? | 50 % → ? | 12 → 2 |" in as_markdown(found)
