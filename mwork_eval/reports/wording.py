@@ -22,7 +22,7 @@ LEGEND = (
     "against the random control named, Holm-corrected for the rows of the table. Seeds: lowest and highest ∆ of the "
     "control's seeds. ?: smaller than these documents can tell, and not significantly unlike the control's. "
     "Wrong language: answers not in the question's language, baseline → masked, of those whose language can be told; "
-    "names count against it, so compare with the baseline."
+    "names count against it, so compare with the baseline; ?: fewer than ten could be told."
 )
 
 
