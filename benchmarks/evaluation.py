@@ -50,7 +50,7 @@ CASES = {
     "xcsqa": Case("xcsqa", ("zh", "en"), 32),
     "xquad": Case("xquad", ("zh", "en"), 8, paragraphs=True),
     "xlsum": Case("xlsum", ("zh", "en"), 4),
-    "bpb": Case("bpb", ("zh", "en"), 16),
+    "bpb": Case("bpb", ("zh", "en"), 4),
 }
 METHODS = {"xcsqa": "loglikelihood", "bpb": "loglikelihood_rolling"}
 
