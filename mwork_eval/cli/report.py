@@ -5,10 +5,29 @@ from pathlib import Path
 import click
 
 from mwork_eval.cli import steps
+from mwork_eval.errors import InputError
+from mwork_eval.reports.formats import DEFAULT_FORMATS, FORMATS, parse_formats
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-def report(folder: Path) -> None:
-    """Print the tables of a results folder and write report.md and report.json into it."""
-    steps.write_reports(folder)
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER...")
+@click.option(
+    "--formats",
+    default=",".join(DEFAULT_FORMATS),
+    callback=lambda _, __, value: parse_formats(value),
+    help=f"Some of {','.join(FORMATS)}.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the files; the results folder if not given. Needed for several.",
+)
+def report(folders: tuple[Path, ...], formats: tuple[str, ...], out: Path | None) -> None:
+    """Show the tables of one results folder or more, and write them as report.FORMAT.
+
+    report.html is one file that needs no network: findings in words, tables, figures, and the answers side by side.
+    """
+    distinct = tuple(dict.fromkeys(folders))
+    if out is None and len(distinct) > 1:
+        raise InputError("several results folders need --out", found=f"{len(distinct)} folders without --out")
+    steps.write_reports(*distinct, formats=formats, out=out)

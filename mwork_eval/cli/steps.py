@@ -11,6 +11,7 @@ import click
 from mwork_eval.cli.matrix_progress import has_report, matrix_progress, tell
 from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
+from mwork_eval.reports.formats import DEFAULT_FORMATS, TERMINAL
 
 if TYPE_CHECKING:
     from mwork_eval.ablation.options import MatrixOptions
@@ -240,18 +241,24 @@ def ablate_sets(
     return first and has_report(plan, folder)
 
 
-def write_reports(folder: Path) -> None:
-    """Print the tables, and write `report.md` and `report.json` beside the cells."""
+def write_reports(*folders: Path, formats: Sequence[str] = DEFAULT_FORMATS, out: Path | None = None) -> None:
+    """Show what results folders hold: on the terminal, and as files.
+
+    Args:
+        *folders: The results folders.
+        formats: Names of report formats.
+        out: Where the files go; into the folder if not given, which must then be one.
+    """
     from rich.console import Console
 
-    from mwork_eval.digests import write_text_atomically
-    from mwork_eval.reports.as_json import as_json
-    from mwork_eval.reports.markdown import as_markdown
+    from mwork_eval.reports.files import write_report_files
     from mwork_eval.reports.results import read_results
     from mwork_eval.reports.terminal import print_results
 
-    results = read_results(folder)
-    write_text_atomically(folder / "report.md", as_markdown(results))
-    write_text_atomically(folder / "report.json", as_json(results))
-    print_results(results, Console(soft_wrap=False))
-    click.echo(f"written: {folder / 'report.md'} and {folder / 'report.json'}", err=True)
+    results = [read_results(folder) for folder in folders]
+    written = write_report_files(results, formats, out or folders[0])
+    if TERMINAL in formats:
+        for of_folder in results:
+            print_results(of_folder, Console(soft_wrap=False))
+    if written:
+        click.echo("written: " + ", ".join(map(str, written)), err=True)

@@ -2,14 +2,27 @@
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from mwork_eval.reports.results import Results
 
 
-def as_json(results: Results) -> str:
-    """Return the report: `model`, `stages`, `sets`, `tables` and `cells`; `docs/formats.md` describes them."""
+def as_json(*results: Results) -> str:
+    """Return the report: `model`, `stages`, `sets`, `tables` and `cells`; `docs/formats.md` describes them.
+
+    The reports of several folders lie under `reports`, by folder. `report.schema.json` is the schema of both.
+    """
+    report = (
+        _report(results[0])
+        if len(results) == 1
+        else {"format": "mwork-reports", "version": 1, "reports": {str(one.folder): _report(one) for one in results}}
+    )
+    return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+
+
+def _report(results: Results) -> dict[str, Any]:
     manifest = results.manifest
-    report = {
+    return {
         "format": "mwork-report",
         "version": 2,
         **{key: manifest[key] for key in ("model", "fingerprint", "stages", "sets", "languages", "limit", "seeds")},
@@ -17,4 +30,3 @@ def as_json(results: Results) -> str:
         "tables": [asdict(table) for table in results.tables],
         "cells": [asdict(row) for row in results.cells],
     }
-    return json.dumps(report, indent=1, ensure_ascii=False) + "\n"

@@ -6,8 +6,12 @@ from mwork_eval.reports import language_wording, wording
 from mwork_eval.reports.results import DeltaTable, Results
 
 
-def as_markdown(results: Results) -> str:
-    """Return the whole report: tables, notes, language scores, legend, and every cell."""
+def as_markdown(*results: Results) -> str:
+    """Return the whole report, folder by folder: tables, notes, language scores, legend, and every cell."""
+    return "\n".join(map(_report, results))
+
+
+def _report(results: Results) -> str:
     parts = ["# Ablation report", wording.summary(results)]
     for table in results.tables:
         parts += [

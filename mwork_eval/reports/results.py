@@ -91,13 +91,30 @@ class CellRow:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything a report shows of one results folder."""
+    """Everything a report shows of one results folder.
 
+    Attributes:
+        folder: The folder.
+        manifest: What its matrix consists of.
+        tables: A paper-style table per preset and benchmark.
+        cells: A row per score.
+        scores: By cell identity, the stored score; None for a cell that is planned and not computed.
+    """
+
+    folder: Path
     manifest: Mapping[str, Any]
     tables: tuple[DeltaTable, ...]
     cells: tuple[CellRow, ...]
-    unfinished: int
-    """Number of cells that are planned and not computed; rows can share one."""
+    scores: Mapping[str, TaskScore | None]
+
+    @property
+    def unfinished(self) -> int:
+        """Number of cells that are planned and not computed; rows can share one."""
+        return sum(score is None for score in self.scores.values())
+
+    def cells_of(self, table: DeltaTable) -> list[Mapping[str, Any]]:
+        """Return the manifest's entries of the cells of a table."""
+        return [e for e in self.manifest["cells"] if (e["preset"], e["task"]) == (table.preset, table.task)]
 
 
 def read_results(folder: Path) -> Results:
@@ -121,8 +138,7 @@ def read_results(folder: Path) -> Results:
         for (preset, task), entries in groups.items()
         if (table := _table(presets[preset], families[task], entries, scores)) is not None
     ]
-    unfinished = sum(score is None for score in scores.values())
-    return Results(manifest, tuple(tables), tuple(_cell_rows(manifest["cells"], scores)), unfinished)
+    return Results(folder, manifest, tuple(tables), tuple(_cell_rows(manifest["cells"], scores)), scores)
 
 
 def _table(
@@ -138,7 +154,7 @@ def _table(
     known = {language: score for language, score in baseline.items() if score is not None}
     calculator = DeltaCalculator(known)
     masked = {
-        setting["name"]: _masked_scores([entry for entry in entries if entry["setting"] == setting["name"]], scores)
+        setting["name"]: masked_scores([entry for entry in entries if entry["setting"] == setting["name"]], scores)
         for setting in preset["settings"]
     }
     rows, detectable = _rows(preset["settings"], masked, calculator)
@@ -197,8 +213,13 @@ def _undetectable(delta: Delta | None, comparison: Comparison | None, detectable
     return not significant and (detectable is None or abs(delta.delta.value) < detectable)
 
 
-def _masked_scores(entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskScore | None]) -> Masked:
-    """Pair each mask's score on its own language with that on English; nothing while one is missing."""
+def masked_scores(entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskScore | None]) -> Masked:
+    """Pair each mask's score on its own language with that on English; nothing while one is missing.
+
+    Args:
+        entries: The manifest's entries of the cells of one setting.
+        scores: By identity, the stored scores.
+    """
     found: dict[tuple[str, int | None], dict[str, TaskScore]] = defaultdict(dict)
     for entry in entries:
         score = scores[entry["identity"]]

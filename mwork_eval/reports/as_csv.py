@@ -1,0 +1,88 @@
+"""The report as CSV: tidy, one number with its interval a row."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from mwork_eval.ablation.statistics import Estimate
+from mwork_eval.languages import ENGLISH
+from mwork_eval.reports.language_intervals import language_changes
+from mwork_eval.reports.results import CellRow, DeltaTable, Results
+
+COLUMNS = (
+    *("folder", "model", "preset", "task", "metric", "unit"),
+    *("setting", "mask_language", "language", "seed", "quantity", "value", "low", "high"),
+)
+Row = dict[str, Any]
+
+
+def as_csv(*results: Results) -> str:
+    """Return a header line and a line per number; `docs/formats.md` describes the columns.
+
+    Numbers that are not there (cells not computed, p-values not to be had) have no line.
+    """
+    text = io.StringIO()
+    lines = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    lines.writeheader()
+    for one in results:
+        lines.writerows(row for row in _rows(one) if row["value"] is not None)
+    return text.getvalue()
+
+
+def _rows(results: Results) -> Iterator[Row]:
+    whose = {"folder": results.folder, "model": results.manifest["model"]}
+    for table in results.tables:
+        cells = [cell for cell in results.cells if (cell.preset, cell.task) == (table.preset, table.task)]
+        start = whose | {"preset": table.preset, "task": table.task, "metric": table.metric, "unit": table.unit}
+        for row in (*_table_rows(table), *_setting_rows(table, cells), *_language_rows(results, table)):
+            yield start | row
+        for cell in cells:
+            yield start | _where(cell) | {"quantity": "score", "value": cell.score}
+
+
+def _where(cell: CellRow) -> Row:
+    return {
+        "setting": cell.setting,
+        "mask_language": cell.mask_language,
+        "language": cell.language,
+        "seed": cell.seed,
+    }
+
+
+def _table_rows(table: DeltaTable) -> Iterator[Row]:
+    yield {"quantity": "detectable", "value": table.detectable}
+    for language, count in table.counts.items():
+        yield {"mask_language": language, "quantity": "neurons", "unit": "neurons", "value": count}
+    for language, count in table.documents.items():
+        yield {"language": language, "quantity": "documents", "unit": "documents", "value": count}
+
+
+def _setting_rows(table: DeltaTable, cells: list[CellRow]) -> Iterator[Row]:
+    for row in table.rows:
+        delta, comparison, start = row.delta, row.comparison, {"setting": row.name}
+        if delta is None:
+            continue
+        yield start | {"quantity": "eng", "value": delta.eng}
+        yield start | {"quantity": "non_eng", "value": delta.non_eng}
+        for name in ("delta_eng", "delta_non_eng", "delta"):
+            yield start | {"quantity": name} | _estimated(getattr(delta, name))
+        seeds = dict.fromkeys(cell.seed for cell in cells if cell.setting == row.name)
+        for seed, value in zip(seeds, delta.by_seed, strict=False):  # a setting without seeds has no ∆ by seed
+            yield start | {"seed": seed, "quantity": "delta", "value": value}
+        if comparison is not None:
+            yield start | {"quantity": "difference_from_control", "value": comparison.difference}
+            yield start | {"quantity": "p", "unit": "", "value": comparison.p}
+            yield start | {"quantity": "p_holm", "unit": "", "value": comparison.p_holm}
+
+
+def _language_rows(results: Results, table: DeltaTable) -> Iterator[Row]:
+    for setting, changes in language_changes(results, table).items():
+        for change in changes:
+            start = {"setting": setting, "mask_language": change.language, "quantity": "change"}
+            yield start | {"language": change.language} | _estimated(change.own)
+            yield start | {"language": ENGLISH} | _estimated(change.english)
+
+
+def _estimated(estimate: Estimate) -> Row:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}

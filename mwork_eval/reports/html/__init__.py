@@ -1,0 +1,1 @@
+"""The report as one HTML file: numbers drawn, answers side by side, nothing loaded from elsewhere."""

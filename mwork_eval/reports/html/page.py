@@ -1,0 +1,168 @@
+"""Put the numbers, figures and answers of a report into one HTML file."""
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mwork_eval.neurons.stages import Stages
+from mwork_eval.reports import language_wording, wording
+from mwork_eval.reports.answers import MOST_ROWS, Answers, read_answers
+from mwork_eval.reports.html import figures
+from mwork_eval.reports.language_intervals import language_changes
+from mwork_eval.reports.results import DeltaTable, Results
+from mwork_eval.reports.sample_text import ANSWER_LENGTH, PROMPT_LENGTH, shorten
+from mwork_eval.reports.set_counts import SetCounts, count_sets
+from mwork_eval.reports.summary import certainty_legend, finding
+
+_NAME_LENGTH = 120
+_COMPONENTS = {"attn": "Attention", "ffn": "Feed-forward"}
+
+
+def as_html(*results: Results) -> str:
+    """Return a page about the results of one folder or more; it loads nothing and runs no script but its own.
+
+    Raises:
+        InputError: If a stored cell or neuron set is damaged.
+    """
+    environment = Environment(
+        loader=PackageLoader("mwork_eval.reports.html", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"json": embedded_json, "short": lambda text: shorten(str(text), _NAME_LENGTH)}
+    script, style = _source("page.js"), _source("style.css")
+    return environment.get_template("page.html").render(
+        reports=[_report(one, max(1, MOST_ROWS // len(results))) for one in results],
+        legend=wording.LEGEND,
+        certainty=certainty_legend(),
+        script=Markup(script),
+        script_hash=_hash(script),
+        style=Markup(style),
+        style_hash=_hash(style),
+    )
+
+
+def embedded_json(value: Any) -> Markup:
+    """Return JSON for a script element of the page: no sign in it can end the element or begin another."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).replace("<", "\\u003c")
+    return Markup(text.encode("utf-8", "replace").decode())
+
+
+@cache
+def _source(name: str) -> str:
+    return (files("mwork_eval.reports.html") / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """Return what a content security policy calls a script or style by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _report(results: Results, most_rows: int) -> dict[str, Any]:
+    manifest = results.manifest
+    return {
+        "folder": results.folder,
+        "model": manifest["model"],
+        "summary": wording.summary(results),
+        "unfinished": results.unfinished,
+        "findings": [finding(table) for table in results.tables],
+        "tables": [_table(table, results) for table in results.tables],
+        "sets": _sets(count_sets(results), Stages(**manifest["stages"])),
+        "answers": _answers(read_answers(results, most_rows)),
+        "cells": {"columns": wording.CELL_COLUMNS, "rows": [wording.cell_cells(row) for row in results.cells]},
+        "manifest": json.dumps(
+            {**manifest, "cells": f"{len(manifest['cells'])} cells, in manifest.json"}, indent=1, ensure_ascii=False
+        ),
+    }
+
+
+def _table(table: DeltaTable, results: Results) -> dict[str, Any]:
+    rows = language_wording.language_rows(table)
+    with_answers = language_wording.has_answers(table)
+    return {
+        "title": wording.title(table),
+        "unit": table.unit,
+        "columns": wording.DELTA_COLUMNS,
+        "rows": [_stacked(wording.delta_cells(row, table)) for row in table.rows],
+        "notes": wording.notes(table),
+        "bars": figures.change_bars(language_changes(results, table), table.unit),
+        "languages": {
+            "title": language_wording.title(table),
+            "columns": language_wording.COLUMNS + language_wording.ANSWER_COLUMNS * with_answers,
+            "rows": [
+                language_wording.cells(*row, table) + (language_wording.answer_cells(row[-1]) if with_answers else [])
+                for row in rows
+            ],
+        },
+    }
+
+
+def _stacked(cells: list[str]) -> list[str]:
+    """Put intervals below their numbers and seeds below each other, so that a table fits a screen."""
+    *others, seeds = cells
+    return [*(cell.replace(" [", "\n[") for cell in others), seeds.replace(" ", "\n")]
+
+
+def _sets(counts: SetCounts, stages: Stages) -> dict[str, Any]:
+    return {
+        "languages": counts.languages,
+        "missing": counts.missing,
+        "heat": figures.heat_maps(counts),
+        "most": figures.heat_scale(counts),
+        "lines": {
+            name: figures.layer_lines(counts, component, name, stages)
+            for component, name in _COMPONENTS.items()
+            if counts.languages
+        },
+        "overlap": figures.overlap_matrix(counts),
+        "columns": ("language", "layer", "stage", *counts.structures, *_COMPONENTS.values()),
+        "rows": _layer_rows(counts, stages),
+    }
+
+
+def _layer_rows(counts: SetCounts, stages: Stages) -> list[list[str]]:
+    """Return the numbers behind the figures of neurons."""
+    rows = []
+    for language in counts.languages:
+        by_component = [counts.by_component(language, component) for component in _COMPONENTS]
+        for layer, of_layer in enumerate(counts.counts[language]):
+            stage = stages.position(layer, "up").replace("s-ffn", "between")
+            numbers = [of_layer.get(structure, 0) for structure in counts.structures]
+            numbers += [of_component[layer] for of_component in by_component]
+            rows.append([language, str(layer), stage, *map(str, numbers)])
+    return rows
+
+
+def _answers(answers: Answers) -> dict[str, Any]:
+    """Return the answers as the page's script reads them; `page.js` names the fields of each list."""
+    return {
+        "shown": len(answers.rows),
+        "total": answers.total,
+        "prompt_length": PROMPT_LENGTH,
+        "answer_length": ANSWER_LENGTH,
+        "content": {
+            "documents": [
+                [d.task, d.language, d.number, d.sample.prompt, d.sample.gold, d.sample.answer, d.sample.score]
+                for d in answers.documents
+            ],
+            "cells": [[cell["preset"], cell["setting"], cell["mask_language"], cell["seed"]] for cell in answers.cells],
+            "rows": [
+                [
+                    row.document,
+                    row.cell,
+                    row.sample.answer,
+                    row.sample.score,
+                    int(row.sample.whole_answer != answers.documents[row.document].sample.whole_answer),
+                ]
+                for row in answers.rows
+            ],
+        },
+    }

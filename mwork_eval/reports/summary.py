@@ -1,0 +1,109 @@
+"""The findings of a table in plain words: what was deactivated, what happened, and how sure that is."""
+
+from collections.abc import Sequence
+
+from mwork_eval.ablation.comparison import SIGNIFICANT
+from mwork_eval.ablation.deltas import Delta
+from mwork_eval.ablation.statistics import LEVEL, Estimate
+from mwork_eval.languages import NAMES
+from mwork_eval.neurons.stages import POSITIONS
+from mwork_eval.reports.results import DeltaTable, SettingRow
+from mwork_eval.reports.wording import difference, interval, number, p_value
+
+_PLACES = {
+    POSITIONS: "all layers",
+    ("s-attn", "s-ffn"): "the middle layers (task solving)",
+    ("under",): "the first layers (understanding)",
+    ("s-attn",): "the attention of the middle layers (task solving)",
+    ("s-ffn",): "the feed-forward of the middle layers (task solving)",
+    ("gen",): "the last layers (generation)",
+}
+
+
+def finding(table: DeltaTable) -> str:
+    """Return what a table says, in sentences, about its language-specific row with the highest ∆."""
+    computed = [(row, row.delta) for row in table.rows if not row.random and row.delta is not None]
+    if not computed:
+        return f"{table.task} ({table.preset}): no language-specific setting is computed yet."
+    row, delta = max(computed, key=lambda pair: pair[1].delta.value)
+    which = f", the row with the highest ∆ of {len(computed)}" if len(computed) > 1 else ""
+    return " ".join(
+        [
+            f"{table.task} ({table.preset}): with {_counts(table)} deactivated in {_where(row.positions)} "
+            f"({row.name}{which}), {_changes(delta, table)}.",
+            _difference(delta.delta, table),
+            _certainty(row, delta, table),
+        ]
+    )
+
+
+def _where(positions: tuple[str, ...]) -> str:
+    """Name the places; two positions that have a name together are not named apart."""
+    if positions in _PLACES:
+        return _PLACES[positions]
+    together = ("s-attn", "s-ffn")
+    both = set(together) <= set(positions)
+    places = [_PLACES[together]] if both else []
+    places += [_PLACES[position,] for position in positions if not (both and position in together)]
+    return _join(places)
+
+
+def _counts(table: DeltaTable) -> str:
+    fewest, most = min(table.counts.values()), max(table.counts.values())
+    count = f"the {fewest}" if fewest == most else f"{fewest} to {most}"
+    return f"{count} language-specific neurons of each language"
+
+
+def _changes(delta: Delta, table: DeltaTable) -> str:
+    others = _join([NAMES.get(language, language) for language in table.languages])
+    average = " on average" if len(table.languages) > 1 else ""
+    eng, non_eng = _change(delta.delta_eng, table), _change(delta.delta_non_eng, table)
+    return f"English {eng}, and {others} {non_eng}{average}"
+
+
+def _join(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _change(change: Estimate, table: DeltaTable) -> str:
+    size = number(abs(change.value), table.unit)
+    if not float(size):
+        return f"stayed the same {interval(change, table.unit)}"
+    return f"got {'worse' if change.value < 0 else 'better'} by {size} {table.unit} {interval(change, table.unit)}"
+
+
+def _difference(delta: Estimate, table: DeltaTable) -> str:
+    """Say who lost more, with the size of ∆."""
+    text = f"∆ = {difference(delta.value, table.unit)} {table.unit} {interval(delta, table.unit)}"
+    if not float(number(delta.value, table.unit)):
+        return f"Both fared alike: {text}."
+    return f"English fared {'better' if delta.value > 0 else 'worse'} than they did: {text}."
+
+
+def _certainty(row: SettingRow, delta: Delta, table: DeltaTable) -> str:
+    comparison = row.comparison
+    if comparison is None or comparison.difference is None:
+        reason = comparison.reason if comparison else "it was not tested"
+        sure = "" if delta.delta.low is not None else " With one document per language there is no interval either."
+        return f"How much of this random neurons would do cannot be told: {reason}.{sure}"
+    against = f"as many random neurons ({comparison.control}; p = {p_value(comparison.p_holm)}, Holm-corrected)"
+    against = against.replace("p = <", "p < ")
+    if comparison.p_holm is not None and comparison.p_holm < SIGNIFICANT:
+        more = "higher" if comparison.difference > 0 else "lower"
+        return f"∆ is significantly {more} than with {against}."
+    if not row.undetectable:
+        return f"∆ is not significantly unlike that with {against}."
+    fewest = min(table.documents.values())
+    documents = f"{fewest} document{'s' if fewest > 1 else ''} per language"
+    if table.detectable is None:
+        return f"The documents cannot tell whether this is more than with {against}: {documents} show no spread."
+    smallest = number(table.detectable, table.unit)
+    return (
+        f"The documents cannot tell this from {against}: {documents} can tell a ∆ of about {smallest} {table.unit} "
+        "at best."
+    )
+
+
+def certainty_legend() -> str:
+    """Return what the brackets in the sentences mean."""
+    return f"Brackets: {LEVEL:.0%} interval over documents. Worse and better count the same way for every metric."

@@ -1,0 +1,118 @@
+"""A results folder made by hand: scores, samples with texts, and neuron sets, without any model."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mwork_eval.ablation.settings import Setting
+from mwork_eval.ablation.store import CellStore, save_manifest
+from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.neurons.files import save_neuron_set
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.shape import ModelShape
+
+LAYERS = 4
+SHAPE = ModelShape(
+    "llama", tuple({"q": 24, "k": 8, "v": 8, "o": 24, "gate": 40, "up": 40, "down": 40} for _ in range(4))
+)
+LANGUAGES = ("en", "zh", "es")
+SETTINGS = (Setting(True, ("under",)), Setting(False, ("under",)), Setting(False, ("gen",)))
+SEEDS = (1, 2)
+HOSTILE = (
+    "<script>document.title='broken'</script><img src=x onerror=alert(1)> \"'& \u202egnirts \u2066</bdi></textarea>"
+)
+
+
+def make_set(language: str, seed: int) -> NeuronSet:
+    generator = np.random.default_rng(seed)
+    indices = {
+        (layer, structure): generator.choice(SHAPE.sizes[layer][structure], 2 + layer, replace=False).astype(np.int32)
+        for layer in range(LAYERS)
+        for structure in ("q", "v", "up")
+    }
+    return NeuronSet(SHAPE, indices, {"language": language})
+
+
+def sample(number: int, right: bool, text: str) -> dict[str, Any]:
+    """What lm-eval logs of a generated answer."""
+    return {
+        "doc_id": number,
+        "target": [f"gold {number}", text],
+        "arguments": [[f"Question {number}? {text}", {"until": ["\n"]}]],
+        "resps": [[f"gold {number} {text}" if right else f"no idea {text}"]],
+        "filter": "none",
+        "acc": float(right),
+    }
+
+
+def make_folder(
+    folder: Path, *, model: str = "tiny", task: str = "xquad", text: str = "", documents: int = 24, sets: bool = True
+) -> Path:
+    """Store a matrix of two mask languages: one row does damage to the languages, one does nothing, one is random.
+
+    Args:
+        folder: Where.
+        model: Name of the model.
+        task: Name of the benchmark.
+        text: Put into every prompt, right answer and answer.
+        documents: Number of documents per language.
+        sets: Whether the sets lie in the folder.
+    """
+    store, cells = CellStore(folder), []
+    generator = random.Random(1)
+    before = {language: [generator.random() < 0.8 for _ in range(documents)] for language in LANGUAGES}
+
+    def add(setting: str | None, mask: str | None, seed: int | None, language: str, right: list[bool]) -> None:
+        identity = str(len(cells))
+        score = TaskScore("acc,none", True, tuple((float(answer), 1.0) for answer in right), {}, language)
+        store.save(identity, score, {}, [sample(n, answer, text) for n, answer in enumerate(right)])
+        place = {"preset": "mine", "setting": setting, "mask_language": mask, "seed": seed}
+        cells.append(place | {"task": task, "language": language, "identity": identity})
+
+    for language in LANGUAGES:
+        add(None, None, None, language, before[language])
+    for setting in SETTINGS:
+        for mask in LANGUAGES[1:]:
+            for seed in SEEDS if setting.random else (None,):
+                damage = 0.8 if setting.name == "LS under" else 0.1
+                add(setting.name, mask, seed, mask, [x and generator.random() > damage for x in before[mask]])
+                add(setting.name, mask, seed, "en", before["en"])
+
+    neurons = {language: make_set(language, seed) for seed, language in enumerate(LANGUAGES[1:])}
+    for language, of_language in neurons.items() if sets else ():
+        save_neuron_set(of_language, folder / "neurons" / f"{language}.safetensors")
+    save_manifest(
+        folder,
+        {
+            "format": "mwork-ablation",
+            "version": 1,
+            "model": model,
+            "fingerprint": "f",
+            "stages": {"layers": LAYERS, "understanding": 1, "generation": 1},
+            "languages": list(LANGUAGES),
+            "limit": documents,
+            "seeds": list(SEEDS),
+            "versions": {"mwork_eval": "0"},
+            "sets": {
+                language: {"digest": n.digest, "total": len(n), "by_position": {}, "of": SHAPE.switches, "about": {}}
+                for language, n in neurons.items()
+            },
+            "tasks": [{"name": task, "languages": list(LANGUAGES), "missing": ["fr"]}],
+            "presets": [
+                {
+                    "name": "mine",
+                    "table": None,
+                    "ability": "x",
+                    "settings": [
+                        {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
+                        for setting in SETTINGS
+                    ],
+                    "counts": dict.fromkeys(LANGUAGES[1:], 5),
+                }
+            ],
+            "cells": cells,
+        },
+    )
+    return folder
