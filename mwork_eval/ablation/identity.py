@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import mwork_eval
 from mwork_eval.digests import digest_of
+from mwork_eval.harness.answer_language import judge_version
 from mwork_eval.harness.evaluate import PreparedTask
 from mwork_eval.harness.model import MworkHF
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -56,7 +57,9 @@ def identity_of(model_identity: str, neurons: NeuronSet | None, task: PreparedTa
         "task": task.name,
         "versions": software_versions(),
     }
-    return f"{digest_of(sources)[:16]}-{digest_of({**sources, 'requests': task.digest})[:32]}"
+    # Without the extra, answers are not judged for the wrong language; installed later, they are, from known answers.
+    whole = {**sources, "requests": task.digest, "judge": judge_version()}
+    return f"{digest_of(sources)[:16]}-{digest_of(whole)[:32]}"
 
 
 def software_versions() -> dict[str, str]:

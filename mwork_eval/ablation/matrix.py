@@ -114,7 +114,13 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         (preset, cell) for preset in options.presets for cell in plan_cells(masks[preset.name], families[preset.name])
     ]
     tuned = tuning_documents(sets.values())
-    skip = {cell.task: tuned[cell.family.name] for _, cell in cells if cell.family.name in tuned}
+    # By the tasks' names: `xquad` and `xquad_{l}` are the same documents.
+    skip = {
+        cell.task: count
+        for _, cell in cells
+        for name, count in tuned.items()
+        if TaskFamily(name, ()).task(cell.language) == cell.task
+    }
     source = TaskSource(tuple(dict.fromkeys(cell.task for _, cell in cells)), options.data, options.limit, skip)
     tasks = source.prepare()
     identities = [identity_of(facts.identity, cell.neurons, tasks[cell.task]) for _, cell in cells]

@@ -68,7 +68,7 @@ class RayEngine:
         self._first: Any = self.new_worker()
         try:
             self.facts = _result(self._first.facts.remote())
-        except ray.exceptions.RayActorError as error:
+        except _deaths() as error:
             raise InputError("the worker died while it loaded the model", found=_reason(error)) from error
 
     def new_worker(self) -> Any:
@@ -150,12 +150,10 @@ class _Dispatch:
         self._busy[worker.compute.remote(pack_neurons(cell.neurons), cell.task, known)] = (worker, taken)
 
     def _collect(self, reference: Any) -> None:
-        import ray
-
         worker, taken = self._busy.pop(reference)
         try:
             result = _result(reference)
-        except ray.exceptions.RayActorError as error:
+        except _deaths() as error:
             doing = "loading the model" if taken is None else f"computing {taken[1].label}"
             self._deaths[doing] += 1
             if self._deaths[doing] == MOST_DEATHS:
@@ -184,6 +182,13 @@ def _result(reference: Any) -> Any:
         if isinstance(error.cause, InputError):
             raise InputError(str(error.cause)) from error
         raise
+
+
+def _deaths() -> tuple[type[Exception], ...]:
+    """Return the errors that say a worker is gone; one killed for its memory is no `RayActorError`."""
+    from ray import exceptions
+
+    return exceptions.RayActorError, exceptions.OutOfMemoryError, exceptions.ActorUnschedulableError
 
 
 def _reason(error: Exception) -> str:

@@ -45,6 +45,13 @@ def run_matrix(
     Raises:
         InputError: If a stored cell is damaged, or a launcher started processes that do not share the cells.
     """
+    for name, task in plan.tasks.items():
+        if len({instance.doc_id for instance in task.task.instances}) < model.world_size:
+            raise InputError(
+                f"{name} has fewer documents than there are processes",
+                found=f"{model.world_size} processes",
+                hint="start fewer, or give a larger --limit",
+            )
     try:
         if model.rank != 0:
             while (shared := _agree(model, None)) is not None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -45,6 +46,11 @@ class AnswerLanguages:
     english: int
     other: int
     undecided: int
+
+
+def judge_version() -> str | None:
+    """Return the version of the package that tells Latin-script languages apart, or None without it."""
+    return None if find_spec("lingua") is None else version("lingua-language-detector")
 
 
 def judge_answers(texts: Sequence[str], language: str) -> AnswerLanguages:

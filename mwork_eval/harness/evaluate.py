@@ -157,17 +157,45 @@ def evaluate_task(
         if "," in key and "_stderr," not in key and isinstance(value, int | float)
     }
     located = task_of(prepared.name)
-    main = MAIN_METRICS[located[0]] if located else next(iter(scores))
+    all_samples = results["samples"][prepared.name]
+    main = MAIN_METRICS[located[0]] if located else _first_mean(prepared.name, scores, all_samples)
     metric, _, filter_name = main.partition(",")
-    samples = [sample for sample in results["samples"][prepared.name] if sample["filter"] == filter_name]
+    samples = [sample for sample in all_samples if sample["filter"] == filter_name]
     samples.sort(key=lambda sample: int(sample["doc_id"]))
     documents = tuple(_numerator_and_denominator(sample[metric], metric) for sample in samples)
+    if not all(math.isfinite(value) for document in documents for value in document):
+        raise InputError(
+            f"the model gives no numbers on {prepared.name}",
+            found=f"nan or infinity under {metric}, in {model.model.dtype}",
+            hint="try --dtype float32 or bfloat16",
+        )
     better = bool(results["higher_is_better"][prepared.name].get(metric, True))
     if located and located[0] in _ANSWERED_IN_WORDS:
         scores |= answer_language_metrics([str(sample["resps"][0][0]) for sample in samples], located[1])
     hashes = [[sample[f"{part}_hash"] for part in ("doc", "prompt", "target")] for sample in samples]
     score = TaskScore(main, better, documents, scores, digest_of(hashes))
-    return score, results["samples"][prepared.name]
+    return score, all_samples
+
+
+def _first_mean(name: str, scores: Mapping[str, float], samples: Sequence[Mapping[str, Any]]) -> str:
+    """Return the first metric that is the mean of its values per document, as a difference of documents needs it.
+
+    A perplexity is not: its documents have log-likelihoods, for which the other direction is better.
+    """
+    for key, score in scores.items():
+        metric, _, filter_name = key.partition(",")
+        found = [sample.get(metric) for sample in samples if sample["filter"] == filter_name]
+        values = [value for value in found if isinstance(value, int | float)]
+        if values and len(values) == len(found):
+            mean = sum(values) / len(values)
+            if math.isclose(mean, score, rel_tol=1e-6, abs_tol=1e-9) or not math.isfinite(mean):
+                return key
+    raise InputError(
+        f"no metric of {name} is a mean over documents",
+        found=" ".join(scores),
+        expected="one such as acc",
+        hint="choose other tasks",
+    )
 
 
 @contextmanager

@@ -8,9 +8,15 @@ from typing import Any
 import torch
 from lm_eval import utils
 from lm_eval.models.huggingface import HFLM
-from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
+from lm_eval.models.utils import (
+    handle_stop_sequences,
+    has_bos_prefix,
+    normalize_gen_kwargs,
+    postprocess_generated_text,
+)
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from mwork_eval.errors import InputError
 from mwork_eval.inference.budget import Budget
 from mwork_eval.inference.forward import Forward
 from mwork_eval.inference.generation import Stop, generate_greedily
@@ -72,6 +78,7 @@ class FastHF(HFLM):  # type: ignore[misc]
         self._drafts: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._said: set[str] = set()
         self._fast_forward: Forward | None = None
+        self._refused: Any = None
 
     def forget(self) -> None:
         """Forget texts encoded and answers given before; they only save time."""
@@ -133,6 +140,12 @@ class FastHF(HFLM):  # type: ignore[misc]
         if forward is None or not requests:
             return list(super()._loglikelihood_tokens(requests, disable_tqdm=hidden, **options))
         continuations = [Continuation(tuple(context), tuple(tokens)) for _, context, tokens in requests]
+        if (most := max(len(one.tokens) for one in continuations)) > self.max_length:
+            raise InputError(
+                "a continuation is longer than the model takes", found=f"{most} tokens", expected=self.max_length
+            )
+        cut = sum(len(one.context) + len(one.tokens) > self.max_length + 1 for one in continuations)
+        self._tell_of_truncation(cut, len(continuations), self.max_length)
         answers: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
         with self._bar("loglikelihood", len(requests), hidden) as bar:
             found = score_continuations(forward, continuations, self._budget(), self.max_length, bar.update)
@@ -164,12 +177,19 @@ class FastHF(HFLM):  # type: ignore[misc]
             options.pop("until", None), eos=self.tok_decode(self.eot_token_id, skip_special_tokens=False)
         )
         longest = int(options.pop("max_gen_toks"))
-        forward = self._forward() if self._is_greedy(options) else None
-        if forward is None or self.max_length <= longest:
+        special = self._special_texts()
+        mixed = [text for text in until if text not in special and any(part in text for part in special if part)]
+        if mixed:
+            self._say("stop sequences that are more than one special token")
+        forward = self._forward() if not mixed and self._is_greedy(options) else None
+        prompts = [self._encode_prompt(request.args[0]) for request in requests]
+        if forward is None or not 0 < longest < self.max_length or not all(prompts):
             answers = list(super().generate_until(requests, disable_tqdm=True))
             advance(len(requests))
             return answers
-        prompts = [tuple(self.tok_encode(request.args[0])[-(self.max_length - longest) :]) for request in requests]
+        room = self.max_length - longest
+        self._tell_of_truncation(sum(len(prompt) > room for prompt in prompts), len(prompts), room)
+        prompts = [prompt[-room:] for prompt in prompts]
         stop = Stop(self._stop_tokens(until), tuple(until), longest)
         answers = [""] * len(requests)
         found = generate_greedily(forward, prompts, stop, self.tok_decode, self._budget(), advance, self._drafts)
@@ -186,10 +206,22 @@ class FastHF(HFLM):  # type: ignore[misc]
         """Return the ids that end generation: the model's, and stop sequences that are special tokens."""
         ids = self.model.generation_config.eos_token_id
         found = {self.eot_token_id, *(ids if isinstance(ids, list) else [ids])}
-        special = {
-            self.tok_decode([token], skip_special_tokens=False): token for token in self.tokenizer.all_special_ids
-        }
+        special = self._special_texts()
         return frozenset(token for token in (*found, *(special.get(text) for text in until)) if token is not None)
+
+    def _special_texts(self) -> dict[str, int]:
+        """Return the texts of special tokens, which decoding leaves out, and their ids."""
+        added = self.tokenizer.added_tokens_decoder.items()
+        ids = {*self.tokenizer.all_special_ids, *(token for token, entry in added if entry.special)}
+        return {self.tok_decode([token], skip_special_tokens=False): token for token in ids}
+
+    def _encode_prompt(self, text: str) -> tuple[int, ...]:
+        has_bos = has_bos_prefix(text, self.tokenizer.bos_token)
+        return tuple(self.tok_encode(text, add_special_tokens=False if has_bos else None))
+
+    def _tell_of_truncation(self, count: int, total: int, room: int) -> None:
+        if count:
+            log.warning("%d of %d requests lose their beginning: they are longer than %d tokens", count, total, room)
 
     def _is_greedy(self, options: dict[str, Any]) -> bool:
         """Say whether generation with these arguments of a task takes the most probable token each time."""
@@ -211,6 +243,8 @@ class FastHF(HFLM):  # type: ignore[misc]
         model = self.model
         # A mask or a merged adapter may have replaced the model.
         if self._fast_forward is None or self._fast_forward.model is not model:
+            if self._refused is model:
+                return None
             reason = self._obstacle()
             head = OutputHead.of(model, self.softmax_dtype or torch.float32) if reason is None else None
             if head is not None:
@@ -219,8 +253,10 @@ class FastHF(HFLM):  # type: ignore[misc]
                 if found.agrees():
                     self._fast_forward = found
                     return found
+                reason = "probabilities that differ from the model's own"
+            self._refused = model
             if self.fast:
-                self._say(reason or "an output head that is not a matrix of output embeddings")
+                self._say(reason or "the lack of output embeddings")
             return None
         return self._fast_forward
 

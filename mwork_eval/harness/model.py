@@ -1,5 +1,6 @@
 """`mwork-hf`: lm-eval's `hf` model with neurons deactivated at load."""
 
+import json
 import logging
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,7 @@ from mwork_eval.sizes import parse_size
 log = logging.getLogger(__name__)
 
 _CACHE_KEY = "mwork-eval identity"
+_ORIGINS = ("name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures", "quantization_config")
 
 
 class MworkHF(FastHF):
@@ -145,9 +147,23 @@ class MworkHF(FastHF):
             InputError: If weights are offloaded.
         """
         tokenizer = getattr(self.tokenizer, "backend_tokenizer", None)
-        vocabulary = tokenizer.to_str() if tokenizer is not None else self.tokenizer.get_vocab()
-        dtype = str(getattr(self.model, "dtype", ""))
-        return digest_of([self.fingerprint, dtype, digest_of(vocabulary), self.add_bos_token, self.max_length])
+        vocabulary = self.tokenizer.get_vocab() if tokenizer is None else json.loads(tokenizer.to_str())
+        if tokenizer is not None:
+            # What the last call asked for, not what the tokenizer is.
+            vocabulary["truncation"] = vocabulary["padding"] = None
+        options = ("add_bos_token", "max_length", "prefix_token_id", "eot_token_id", "max_gen_toks", "truncation")
+        types = ("softmax_dtype", "mixed_precision_dtype", "think_end_token")
+        return digest_of(
+            [
+                self.fingerprint,
+                str(getattr(self.model, "dtype", "")),
+                digest_of(vocabulary),
+                {name: getattr(self, name, None) for name in options},
+                {name: str(getattr(self, name, None)) for name in types},
+                _settings(self.model.config),
+                _settings(self.model.generation_config),
+            ]
+        )
 
     def mask(self, neurons: NeuronSet, description: dict[str, Any] | None = None) -> None:
         """Deactivate a set for the life of the object or until `unmask`; replaces an earlier mask.
@@ -211,6 +227,14 @@ class MworkHF(FastHF):
                     hint="give another --use_cache path",
                 )
         super().set_cache_hook(cache_hook)
+
+
+def _settings(config: Any) -> dict[str, Any]:
+    """Return what a configuration says of the computation: not where it came from, nor by which version."""
+    if config is None:
+        return {}
+    found: dict[str, Any] = config.to_dict()
+    return {key: value for key, value in found.items() if key not in _ORIGINS and not key.startswith("_")}
 
 
 def choose_neurons(

@@ -1,6 +1,7 @@
 """The forward pass of a batch of rows: the decoder alone, padded rows, shared beginnings."""
 
 import inspect
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,7 +113,8 @@ class Forward:
             whole = self.model(torch.tensor([ids], device=self.device)).logits[0, 12:].float()
             apart = self.head.choices(states, position, token).log_probability
         expected = whole.log_softmax(-1).to(self.device)[position, token]
-        return bool(torch.allclose(apart.float(), expected, rtol=0.0, atol=_TOLERANCE * float(whole.std())))
+        spread = float(whole.std())
+        return math.isfinite(spread) and torch.allclose(apart.float(), expected, rtol=0.0, atol=_TOLERANCE * spread)
 
     def start(
         self,

@@ -109,13 +109,16 @@ class OutputHead:
         best = torch.full((len(states),), -torch.inf, dtype=self.dtype, device=states.device)
         total = torch.zeros_like(best)  # Σ exp(logit - best) so far
         chosen = torch.empty(len(token), dtype=self.dtype, device=states.device)
+        first = torch.zeros(len(states), dtype=torch.long, device=states.device)
         for start, logits in self._blocks(states):
             asked = (token >= start) & (token < start + logits.shape[1])
             chosen[asked] = logits[position[asked], token[asked] - start]
-            top = torch.maximum(best, logits.amax(-1))
+            highest, where = logits.max(-1)
+            first = torch.where(highest > best, where + start, first)
+            top = torch.maximum(best, highest)
             total = total * torch.exp(best - top) + logits.sub_(top[:, None]).exp_().sum(-1)
             best = top
-        return Choices(chosen - (total.log() + best)[position], chosen == best[position])
+        return Choices(chosen - (total.log() + best)[position], token == first[position])
 
     def _blocks(self, states: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Yield the logits `[n, words]` of parts of the vocabulary, and the first word of each part."""

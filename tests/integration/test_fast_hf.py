@@ -9,8 +9,11 @@ import transformers
 from conftest import make_model, make_tokenizer
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from tokenizers import AddedToken
+from tokenizers.processors import TemplateProcessing
 
-from mwork_eval.harness.evaluate import prepare_tasks
+from mwork_eval.errors import InputError
+from mwork_eval.harness.evaluate import _first_mean, evaluate_task, prepare_tasks
 from mwork_eval.harness.known_answers import KnownAnswers, request_key
 from mwork_eval.harness.model import MworkHF
 
@@ -122,7 +125,7 @@ def test_a_head_that_is_not_understood_is_found(tokenizer, tasks, caplog):
     hf, ours = both(model, tokenizer)
     requests = tasks["xcsqa_zh"].task.instances
     assert ours.loglikelihood(requests, disable_tqdm=True) == hf.loglikelihood(requests, disable_tqdm=True)
-    assert "output head" in caplog.text
+    assert caplog.text.count("probabilities that differ from the model's own") == 1
 
 
 def test_an_offloaded_model_is_fast_too(tokenizer, tasks):
@@ -171,3 +174,110 @@ def test_known_answers_are_not_asked_again(tokenizer):
     assert found[1] == (-1.5, False)
     assert found[0][0] == pytest.approx(expected[0][0], rel=1e-6)
     assert (wrapped.rank, wrapped.world_size) == (0, 1)
+
+
+def with_special(tokenizer, text: str):
+    """Return a copy of a tokenizer that has one more special token, which no role names."""
+    copy = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer.backend_tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>"
+    )
+    copy.add_tokens([AddedToken(text, special=True, normalized=False)])
+    return copy
+
+
+@pytest.mark.parametrize("tail", ["", "!"])
+def test_a_special_token_without_a_role_stops_an_answer(tail):
+    tokenizer = with_special(make_tokenizer(), "<|eot|>")
+    model = make_model("llama")
+    model.resize_token_embeddings(len(tokenizer))
+    stop = tokenizer.convert_tokens_to_ids("<|eot|>")
+    request = generation("one two", max_gen_toks=12, until=["<|eot|>" + tail])
+    ids = torch.tensor([tokenizer("one two").input_ids])
+    third = int(model.generate(ids, max_new_tokens=3, do_sample=False)[0, -1])
+    with torch.no_grad():
+        model.lm_head.weight[stop] = 1.5 * model.lm_head.weight[third]
+        after = model.generate(ids, max_new_tokens=12, do_sample=False)[0, ids.shape[1] :].tolist()
+        assert stop in after[:-2]
+        if tail:  # what follows the special token completes the stop sequence
+            model.lm_head.weight[tokenizer.convert_tokens_to_ids("!")] = (
+                1.5 * model.lm_head.weight[after[after.index(stop) + 1]]
+            )
+    hf, ours = both(model, tokenizer)
+    endless = hf.generate_until([generation("one two", max_gen_toks=12, until=["@@"])], disable_tqdm=True)
+    expected = hf.generate_until([request], disable_tqdm=True)
+    assert ours.generate_until([request], disable_tqdm=True) == expected
+    if not tail:
+        assert expected != endless
+
+
+def test_only_one_token_is_the_most_probable(tokenizer):
+    model = make_model("llama")
+    ids = torch.tensor([[5, 9, 17]])
+    with torch.no_grad():
+        best = int(model(ids).logits[0, -1].argmax())
+        model.lm_head.weight[383] = model.lm_head.weight[best]
+    hf, ours = both(model, tokenizer)
+    requests = [(None, ids[0].tolist(), [token]) for token in (best, 383, 100)]
+    greedy = [[found[1] for found in m._loglikelihood_tokens(requests, disable_tqdm=True)] for m in (hf, ours)]
+    assert greedy == [[True, False, False]] * 2
+
+
+def test_an_empty_prompt_beside_others_goes_the_way_of_hf(tokenizer):
+    hf, ours = both(make_model("llama"), tokenizer)
+    requests = [generation(text) for text in ("one two three", "", "four five")]
+    assert ours.generate_until(requests, disable_tqdm=True) == hf.generate_until(requests, disable_tqdm=True)
+
+
+def test_a_prompt_that_begins_with_bos_gets_no_second_one():
+    tokenizer = make_tokenizer()
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    assert tokenizer("<s>one").input_ids[:2] == [0, 0]
+    hf, ours = both(make_model("llama"), tokenizer, prefix_token_id=9)
+    requests = [generation("<s>one two", max_gen_toks=12), generation("<s>three", max_gen_toks=12)]
+    assert ours.generate_until(requests, disable_tqdm=True) == hf.generate_until(requests, disable_tqdm=True)
+    assert ours._encode_prompt("<s>one")[:2] != (0, 0)
+
+
+def test_truncation_is_said_and_a_continuation_too_long_refused(tokenizer, caplog):
+    ours = MworkHF(make_model("llama"), tokenizer=tokenizer, max_length=16)
+    ours.generate_until([generation("one two three " * 9), generation("one")], disable_tqdm=True)
+    assert "1 of 2 requests lose their beginning" in caplog.text
+    with pytest.raises(InputError, match="longer than the model takes"):
+        ours._loglikelihood_tokens([(None, [3], list(range(5, 30)))], disable_tqdm=True)
+
+
+def test_a_model_that_gives_no_numbers_ends_with_one_line(tokenizer, tasks):
+    model = make_model("llama")
+    with torch.no_grad():
+        model.model.layers[1].mlp.up_proj.weight[0, 0] = float("nan")
+    with pytest.raises(InputError, match="the model gives no numbers on bpb_de; found nan"):
+        evaluate_task(MworkHF(model, tokenizer=tokenizer), tasks["bpb_de"])
+
+
+def test_the_metric_of_a_task_is_one_whose_documents_add_up():
+    samples = [{"filter": "none", "perplexity": -2.0, "acc": 1.0}, {"filter": "none", "perplexity": -4.0, "acc": 0.0}]
+    assert _first_mean("t", {"perplexity,none": 20.1, "acc,none": 0.5}, samples) == "acc,none"
+    with pytest.raises(InputError, match="no metric of t is a mean"):
+        _first_mean("t", {"perplexity,none": 20.1}, samples)
+
+
+def test_an_identity_holds_what_changes_an_answer_and_nothing_else(tokenizer):
+    def identity(change=lambda model: None, tokenizer=tokenizer, **options):
+        model = make_model("gemma2")
+        change(model)
+        return MworkHF(model, tokenizer=tokenizer, **options).identity
+
+    plain = identity()
+    used = make_tokenizer()
+    used("one two three", truncation=True, max_length=2, padding="max_length")
+    assert identity(tokenizer=used) == plain
+    others = [
+        identity(lambda model: setattr(model.config, "final_logit_softcapping", 5.0)),
+        identity(lambda model: setattr(model.config, "sliding_window", 3)),
+        identity(lambda model: setattr(model.generation_config, "repetition_penalty", 1.5)),
+        identity(lambda model: setattr(model.generation_config, "eos_token_id", 7)),
+        identity(prefix_token_id=9),
+        identity(softmax_dtype="float64"),
+    ]
+    assert len({plain, *others}) == 7
+    assert identity(lambda model: setattr(model.config, "_name_or_path", "elsewhere")) == plain

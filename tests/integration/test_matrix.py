@@ -25,7 +25,13 @@ from matrix_runs import (
     started_cells,
 )
 
+from mwork_eval.ablation.identity import ModelFacts
+from mwork_eval.ablation.matrix import plan_matrix
+from mwork_eval.ablation.runner import run_matrix
 from mwork_eval.ablation.store import CellStore
+from mwork_eval.errors import InputError
+from mwork_eval.neurons.stages import Stages
+from mwork_eval.neurons.tuned_stages import with_stages
 from mwork_eval.resources import embedded_folder
 
 pytest_plugins = ["matrix_fixtures"]
@@ -137,3 +143,20 @@ def test_two_processes_share_each_cell(tiny_llama, neurons, whole, tmp_path):
     assert run.returncode == 0, run.stderr
     assert run.stderr.count(f"{CELLS} cells, {CELLS} to compute") == 1
     assert_close(out, whole)
+
+
+def test_fewer_documents_than_processes_are_refused(matrix, plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(matrix.model), "world_size", 3)
+    with pytest.raises(InputError, match="has fewer documents than there are processes; found 3 processes"):
+        run_matrix(matrix.model, plan, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["xcsqa", "xcsqa_{l}"])
+def test_tuning_documents_are_left_out_however_the_task_was_written(matrix, name):
+    tuned_on = {"task": name, "language": "zh", "documents": 2}
+    sets = {code: with_stages(s, Stages(s.shape.layers, 1, 1), tuned_on) for code, s in matrix.sets.items()}
+    for written in ("xcsqa", "xcsqa_{l}"):
+        plan = plan_matrix(ModelFacts.of(matrix.model, "tiny"), sets, replace(OPTIONS, tasks=(written, "bpb")))
+        assert set(plan.source.skip.values()) == {2}
+        assert {task.partition("_")[0] for task in plan.source.skip} == {"xcsqa"}

@@ -6,13 +6,14 @@ import signal
 import pytest
 from matrix_runs import CELLS, ablate, assert_close
 
+from mwork_eval.ablation import ray_engine
 from mwork_eval.ablation.ray_engine import RayEngine, ray_cluster
 from mwork_eval.ablation.store import CellStore
 from mwork_eval.errors import InputError
 
 pytest_plugins = ["matrix_fixtures"]
 
-pytest.importorskip("ray")
+ray = pytest.importorskip("ray")
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +56,30 @@ def test_a_worker_that_dies_costs_its_cell_only(tiny_llama, plan, whole, cluster
     engine = RayEngine(worker_that_notes_itself(tiny_llama, notes), "tiny", 2)
     engine.most = 3  # more than there is room for: the third waits until one dies
     assert engine.run(plan, folder, advance=advance, tell=said.append) == CELLS
-    assert len(list(notes.iterdir())) == 3
+    # The third may still be loading when the second has done the rest.
+    assert len(list(notes.iterdir())) in (2, 3)
     (message,) = said
     assert message.startswith("a worker died while computing ")
     assert len(begun) == CELLS + 1
     assert_close(folder, whole)
+
+
+def test_a_worker_killed_for_its_memory_is_replaced(tiny_llama, plan, whole, cluster, tmp_path, monkeypatch):
+    (tmp_path / "workers").mkdir()
+    engine = RayEngine(worker_that_notes_itself(tiny_llama, tmp_path / "workers"), "tiny", 1)
+    get, calls, said = ray_engine._result, [], []
+
+    def killed_once(reference):
+        calls.append(reference)
+        if len(calls) == 4:  # Ray's memory monitor raises this, which is no RayActorError
+            raise ray.exceptions.OutOfMemoryError("Task was killed due to the node running low on memory.")
+        return get(reference)
+
+    monkeypatch.setattr(ray_engine, "_result", killed_once)
+    assert engine.run(plan, tmp_path / "o", tell=said.append) == CELLS
+    assert [message.partition(" while")[0] for message in said] == ["a worker died"]
+    assert len(list((tmp_path / "workers").iterdir())) == 2
+    assert_close(tmp_path / "o", whole)
 
 
 def test_a_cell_that_kills_its_workers_is_given_up(tiny_llama, plan, cluster, tmp_path):
