@@ -6,6 +6,7 @@ import click
 
 import mwork_eval
 from mwork_eval.cli.ablate import ablate
+from mwork_eval.cli.check import check
 from mwork_eval.cli.detect import detect
 from mwork_eval.cli.inspect import inspect
 from mwork_eval.cli.report import report
@@ -49,5 +50,5 @@ def main() -> None:
     quiet_libraries()
 
 
-for command in (run, inspect, detect, scores, select, sets, tune_layers, ablate, report):
+for command in (run, inspect, detect, scores, select, sets, tune_layers, ablate, report, check):
     main.add_command(command)

@@ -1,17 +1,35 @@
 """`mwork sets`."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
 import click
+
+from mwork_eval.errors import InputError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _stage_options(function: F) -> F:
+    """Add the options that say where the stages end and begin."""
+    first = click.option(
+        "--understanding-layers", type=click.IntRange(0), help="First layers; the set's number, else a quarter."
+    )
+    last = click.option(
+        "--generation-layers", type=click.IntRange(0), help="Last layers; the set's number, else an eighth."
+    )
+    return first(last(function))
 
 
 @click.group()
 def sets() -> None:
-    """Look at neuron sets."""
+    """Look at neuron sets, compare and combine them."""
 
 
 @sets.command()
 @click.argument("references", nargs=-1, required=True, metavar="FILE...")
-@click.option("--understanding-layers", type=click.IntRange(0), help="First layers; the set's number, else a quarter.")
-@click.option("--generation-layers", type=click.IntRange(0), help="Last layers; the set's number, else an eighth.")
+@_stage_options
 def show(references: tuple[str, ...], understanding_layers: int | None, generation_layers: int | None) -> None:
     """Print what sets are, and their counts per layer and position.
 
@@ -28,3 +46,48 @@ def show(references: tuple[str, ...], understanding_layers: int | None, generati
         neurons = find_neurons(reference)
         stages = stages_for([neurons], neurons.shape.layers, understanding_layers, generation_layers)
         print_neuron_set(reference, neurons, stages, console)
+
+
+@sets.command()
+@click.argument("first")
+@click.argument("second")
+@_stage_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def diff(
+    first: str, second: str, understanding_layers: int | None, generation_layers: int | None, as_json: bool
+) -> None:
+    """Print what two sets share, overall, by layer and by position.
+
+    FIRST and SECOND are sets (files, names such as gemma3-270m/zh, expressions), or two folders of sets, which are
+    compared language by language. They may be of two checkpoints of one model.
+    """
+    from rich.console import Console
+
+    from mwork_eval.neurons.comparison import compare_pairs
+    from mwork_eval.reports.set_comparison import comparisons_as_json, print_comparisons
+
+    found = compare_pairs(first, second, understanding_layers, generation_layers)
+    if as_json:
+        click.echo(comparisons_as_json(found), nl=False)
+    else:
+        print_comparisons(found, Console())
+
+
+@sets.command()
+@click.argument("expression")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A .safetensors file.")
+def algebra(expression: str, out: Path) -> None:
+    """Evaluate an expression of sets and save the result.
+
+    EXPRESSION is sets joined by - (without), & (and) and | (or) with blanks around each, read from left to right:
+    'gemma3-270m/zh - gemma3-270m/es | runs/zh'. The result keeps the description of the first set.
+    """
+    from mwork_eval.neurons.expressions import evaluate
+    from mwork_eval.neurons.files import save_neuron_set
+    from mwork_eval.neurons.references import SUFFIX
+
+    if out.suffix != SUFFIX:
+        raise InputError("--out is no file of a neuron set", found=out, expected=f"a name that ends in {SUFFIX}")
+    neurons = evaluate(expression)
+    save_neuron_set(neurons, out)
+    click.echo(f"{out}: {len(neurons)} neurons ({100 * len(neurons) / neurons.shape.switches:.2f} %)")

@@ -1,0 +1,140 @@
+"""The whole check: compare what two folders have in common, judge it, and name what cannot be compared."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mwork_eval.errors import InputError
+from mwork_eval.gate.comparison import compare_scores
+from mwork_eval.gate.delta_comparison import TableComparison
+from mwork_eval.gate.findings import Check, OverlapResult, Problem, RowResult, TaskResult, overlap_name
+from mwork_eval.gate.limits import Limits
+from mwork_eval.gate.pairing import pair_documents, reordered, same_documents
+from mwork_eval.gate.reading import read_snapshot
+from mwork_eval.gate.snapshot import Scored, Snapshot, TaskName
+from mwork_eval.gate.verdict import Outcome, Verdict, judge_change, judge_delta, judge_overlap
+from mwork_eval.neurons.comparison import compare_neurons
+
+
+def check_folders(old: Path, new: Path, limits: Limits, strict: bool) -> Check:
+    """Compare two results folders and judge.
+
+    Args:
+        old: The folder to compare with.
+        new: The folder that is judged.
+        limits: What is allowed and required.
+        strict: Whether exceeding a limit is enough to fail, whatever the interval; tasks that only NEW has are then a
+            problem, too.
+
+    Raises:
+        InputError: If a limit is about a task or language that neither folder has.
+    """
+    check = Check(str(old), str(new), strict)
+    try:
+        before, after = read_snapshot(old), read_snapshot(new)
+    except InputError as error:
+        check.problems.append(Problem("results", str(error)))
+        return check
+    check.models = (before.model, after.model)
+    _check_names(limits, [*before.tasks(), *after.tasks()])
+    _compare_tasks(before, after, limits, check)
+    _compare_tables(before, after, limits, check)
+    _compare_sets(before, after, limits, check)
+    return check
+
+
+def _compare_tasks(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> None:
+    before, after = old.tasks(), new.tasks()
+    if not before:
+        check.problems.append(Problem("results", "OLD has no task"))
+    for name, scored in before.items():
+        try:
+            if name not in after:
+                raise InputError("NEW lacks this task")
+            check.tasks.append(_compare_task(name, scored, after[name], before, limits, check.strict))
+        except InputError as error:
+            check.problems.append(Problem(name.full, str(error)))
+    for name in [name for name in after if name not in before]:
+        text = "only NEW has this task; it was not compared"
+        if check.strict:
+            check.problems.append(Problem(name.full, text))
+        else:
+            check.notes.append(f"{name.full}: {text}.")
+
+
+def _check_names(limits: Limits, names: list[TaskName]) -> None:
+    known = {known for name in names for known in (name.full, name.task, name.language) if known}
+    if unknown := sorted(limits.per.keys() - known):
+        raise InputError(
+            "the limits name what neither folder has",
+            found=" ".join(map(repr, unknown)),
+            expected=f"some of {' '.join(sorted(known))}",
+        )
+
+
+def _compare_task(
+    name: TaskName,
+    old: Scored | None,
+    new: Scored | None,
+    tasks: Mapping[TaskName, Scored | None],
+    limits: Limits,
+    strict: bool,
+) -> TaskResult:
+    if old is None:
+        raise InputError("OLD has not computed this task")
+    if new is None:
+        raise InputError("NEW has not computed this task")
+    others = {other.full: scored for other, scored in tasks.items() if scored is not None and other != name}
+    try:
+        order = pair_documents(old, new)
+    except InputError as error:
+        if mixed := same_documents(new, others):
+            raise InputError(f"NEW has the documents of {mixed} here; languages or tasks are swapped") from error
+        raise
+    change = compare_scores(old.score, reordered(new.score, order))
+    limit = limits.of_task(name, change.unit)
+    return TaskResult(name, old.score.metric, change, limit, judge_change(change, limit, strict))
+
+
+def _compare_tables(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> None:
+    required = set(limits.delta)
+    for preset, task in dict.fromkeys([*old.tables(), *new.tables()]):
+        try:
+            table = TableComparison(old, new, preset, task)
+        except InputError as error:
+            check.notes.append(f"∆ of {preset} on {task} was not compared: {error}.")
+            continue
+        for setting in table.settings:
+            try:
+                row = table.row(setting)
+            except InputError as error:
+                check.notes.append(f"∆ of {setting}, {preset} on {task} was not compared: {error}.")
+                continue
+            minimum = limits.of_row(setting, task, row.delta.unit)
+            if minimum is None:
+                verdict = Verdict(Outcome.PASS)
+            else:
+                required -= {setting, f"{setting} on {task}"}
+                verdict = judge_delta(row.new, minimum, row.delta.documents, row.delta.unit, check.strict)
+            check.rows.append(RowResult(row, minimum, verdict))
+        counts = old.counts.get(preset, {}), new.counts.get(preset, {})
+        if counts[0] != counts[1]:
+            texts = (", ".join(f"{language} {count}" for language, count in side.items()) for side in counts)
+            check.notes.append(f"{preset} deactivates other numbers of neurons: {' in OLD, '.join(texts)} in NEW.")
+    check.problems += [Problem(f"∆ of {name}", "required, and not compared") for name in sorted(required)]
+
+
+def _compare_sets(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> None:
+    for language in dict.fromkeys([*old.sets, *new.sets, *limits.overlap]):
+        minimum = limits.overlap.get(language)
+        missing = [name for name, side in (("OLD", old), ("NEW", new)) if language not in side.sets]
+        try:
+            if missing:
+                raise InputError(f"the file of the set is not in the folder {' and '.join(missing)}")
+            overlap = compare_neurons(old.sets[language], new.sets[language]).jaccard or 0.0
+        except InputError as error:
+            if minimum is not None:
+                check.problems.append(Problem(overlap_name(language), str(error)))
+            elif not missing:
+                check.notes.append(f"{overlap_name(language)} were not compared: {error}.")
+            continue
+        check.overlaps.append(OverlapResult(language, overlap, minimum, judge_overlap(overlap, minimum)))

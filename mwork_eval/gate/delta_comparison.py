@@ -1,0 +1,171 @@
+"""How ∆ of a table row changed from OLD to NEW, on the same documents, with a paired interval."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mwork_eval.ablation.deltas import Masked
+from mwork_eval.ablation.scale import Scale
+from mwork_eval.ablation.statistics import Array, Estimate, bootstrap
+from mwork_eval.errors import InputError
+from mwork_eval.gate.comparison import Change, PairedScores
+from mwork_eval.gate.pairing import check_finite, pair_documents, reordered
+from mwork_eval.gate.snapshot import Scored, Snapshot
+from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.languages import ENGLISH
+from mwork_eval.reports.results import masked_scores
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """∆ of a row of a table in two folders.
+
+    Attributes:
+        preset: The table's preset.
+        task: Its benchmark.
+        setting: The row.
+        languages: Mask languages averaged over.
+        delta: ∆ of OLD and NEW and the difference; a negative difference says that ∆ fell.
+        new: ∆ of NEW with its own interval.
+    """
+
+    preset: str
+    task: str
+    setting: str
+    languages: tuple[str, ...]
+    delta: Change
+    new: Estimate
+
+
+class TableComparison:
+    """The rows that a table has in two folders."""
+
+    def __init__(self, old: Snapshot, new: Snapshot, preset: str, task: str) -> None:
+        """Pair the documents of a table.
+
+        Raises:
+            InputError: If a folder lacks the table, it is not computed, or it has other documents.
+        """
+        self._preset, self._task = preset, task
+        self._old, self._new = _Side("OLD", old, preset, task), _Side("NEW", new, preset, task)
+        if self._old.baseline.keys() != self._new.baseline.keys():
+            raise InputError(
+                "other languages", found=" ".join(self._new.baseline), expected=" ".join(self._old.baseline)
+            )
+        self._orders = {
+            language: pair_documents(scored, self._new.baseline[language])
+            for language, scored in self._old.baseline.items()
+        }
+
+    @property
+    def settings(self) -> list[str]:
+        """The rows of OLD, then those of NEW that OLD lacks."""
+        return list(dict.fromkeys([*self._old.settings, *self._new.settings]))
+
+    def row(self, setting: str) -> RowChange:
+        """Compare ∆ of a row.
+
+        Raises:
+            InputError: If a folder lacks the row or part of it, or has scores of other documents.
+        """
+        old, new = self._old.masked(setting), self._new.masked(setting)
+        if old.keys() != new.keys():
+            raise InputError("other mask languages", found=" ".join(new), expected=" ".join(old))
+        languages = (ENGLISH, *old)
+        samples = {language: self._sample(language, old, new) for language in languages}
+        scale = Scale.of(replace(self._old.baseline[ENGLISH].score, documents=self._english_documents()))
+
+        def deltas(*counts: Array) -> Array:
+            """Return ∆ of NEW - ∆ of OLD, ∆ of OLD and ∆ of NEW: `[3, resamples]`."""
+            changes = [
+                samples[language].changes(of_sample) for language, of_sample in zip(languages, counts, strict=True)
+            ]
+            before, after = (
+                scale.signed(changes[0][side] - np.mean([change[side] for change in changes[1:]], axis=0))
+                for side in range(2)
+            )
+            return np.stack([after - before, before, after])
+
+        sizes = [len(self._orders[language]) for language in languages]
+        change, before, after = bootstrap(deltas, sizes)
+        found = Change(before.value, after.value, scale.unit, change, min(sizes))
+        return RowChange(self._preset, self._task, setting, tuple(old), found, after)
+
+    def _english_documents(self) -> tuple[tuple[float, float], ...]:
+        return self._old.baseline[ENGLISH].score.documents + self._new.baseline[ENGLISH].score.documents
+
+    def _sample(self, language: str, old: Masked, new: Masked) -> "_Sample":
+        order = self._orders[language]
+        before, after = ([side.baseline[language].score] for side in (self._old, self._new))
+        before += _under_masks(language, old)
+        after += _under_masks(language, new)
+        return _Sample(before, [reordered(score, order) for score in after])
+
+
+class _Side:
+    """A table of one folder."""
+
+    def __init__(self, name: str, snapshot: Snapshot, preset: str, task: str) -> None:
+        self._name = name
+        self._entries: Sequence[Mapping[str, Any]] = snapshot.tables().get((preset, task), [])
+        self._scores = snapshot.scores
+        if not self._entries:
+            raise InputError(f"{name} has no such table")
+        found = snapshot.baseline(self._entries)
+        self.baseline: dict[str, Scored] = {code: scored for code, scored in found.items() if scored is not None}
+        if len(self.baseline) < len(found):
+            raise InputError(f"unmasked scores of {name} are not computed")
+        if ENGLISH not in self.baseline or len(self.baseline) < 2:
+            raise InputError("no ∆ without English and another language", found=" ".join(self.baseline))
+
+    @property
+    def settings(self) -> list[str]:
+        return list(dict.fromkeys(entry["setting"] for entry in self._entries if entry["setting"] is not None))
+
+    def masked(self, setting: str) -> Masked:
+        """Return the scores of a row.
+
+        Raises:
+            InputError: If there are none, some are missing, or they are of other documents than the unmasked ones.
+        """
+        entries = [entry for entry in self._entries if entry["setting"] == setting]
+        if not entries:
+            raise InputError(f"{self._name} has no such row")
+        masked = masked_scores(entries, self._scores)
+        if not masked:
+            raise InputError(f"masked scores of {self._name} are not computed")
+        if len({len(runs) for runs in masked.values()}) > 1:
+            raise InputError(f"the mask languages of {self._name} have different seeds")
+        for language, runs in masked.items():
+            for own, english in runs:
+                self._check(own, language)
+                self._check(english, ENGLISH)
+        return masked
+
+    def _check(self, score: TaskScore, language: str) -> None:
+        baseline = self.baseline[language].score
+        same = len(score.documents) == len(baseline.documents)
+        if not same or score.documents_digest != baseline.documents_digest:
+            raise InputError(f"masked and unmasked scores of {self._name} are of different documents")
+        check_finite(score, self._name)
+
+
+class _Sample:
+    """The documents of one language, with their scores without a mask and under several, in both folders."""
+
+    def __init__(self, old: Sequence[TaskScore], new: Sequence[TaskScore]) -> None:
+        self._scores, self._first_new = PairedScores(*old, *new), len(old)
+
+    def changes(self, counts: Array) -> tuple[Array, Array]:
+        """Return the mean over masks of masked - unmasked, of OLD and of NEW: `[resamples]` each."""
+        scores = self._scores.resampled(counts)
+        old, new = scores[:, : self._first_new], scores[:, self._first_new :]
+        return old[:, 1:].mean(1) - old[:, 0], new[:, 1:].mean(1) - new[:, 0]
+
+
+def _under_masks(language: str, masked: Masked) -> list[TaskScore]:
+    if language == ENGLISH:
+        return [english for runs in masked.values() for _, english in runs]
+    return [own for own, _ in masked[language]]

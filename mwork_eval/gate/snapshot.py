@@ -1,0 +1,115 @@
+"""What the gate needs of a results folder: scores by document, and what the documents are known by."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from mwork_eval.ablation.plan import TaskFamily
+from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.languages import NAMES
+from mwork_eval.neurons.neuron_set import NeuronSet
+
+_HASH_LENGTH = 16
+"""Hexadecimal characters kept of a hash, 64 bits: enough to tell documents apart, little to commit."""
+
+
+class DocumentKey(NamedTuple):
+    """What a document is known by: beginnings of lm-eval's hashes of it, of its prompt and of its right answer."""
+
+    document: str
+    prompt: str
+    target: str
+
+    @classmethod
+    def of(cls, sample: Mapping[str, Any]) -> "DocumentKey":
+        """Read the hashes of one of lm-eval's samples.
+
+        Raises:
+            KeyError: If the sample has none.
+        """
+        return cls(*(str(sample[f"{part}_hash"])[:_HASH_LENGTH] for part in ("doc", "prompt", "target")))
+
+
+@dataclass(frozen=True)
+class TaskName:
+    """A task by the names that limits can use; equal if the lm-eval task is.
+
+    Attributes:
+        full: Name of the lm-eval task, such as `xquad_zh`.
+        task: The benchmark, such as `xquad`.
+        language: Its language; None if the name does not end in one.
+    """
+
+    full: str
+    task: str = field(compare=False)
+    language: str | None = field(compare=False)
+
+    @classmethod
+    def of_cell(cls, family: str, language: str) -> "TaskName":
+        """Return the name of a matrix' benchmark, or pattern with `{l}`, in a language."""
+        full = TaskFamily(family, (language,)).task(language)
+        return cls(full, family.replace("_{l}", "").replace("{l}", ""), language)
+
+    @classmethod
+    def of(cls, full: str) -> "TaskName":
+        """Split the name of an lm-eval task where it ends in a language."""
+        task, _, language = full.rpartition("_")
+        return cls(full, task, language) if task and language in NAMES else cls(full, full, None)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The score of a task, and what its documents are known by, in the same order."""
+
+    score: TaskScore
+    keys: tuple[DocumentKey, ...]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A results folder as the gate sees it.
+
+    Attributes:
+        model: Name of the model.
+        cells: Which score stands for what, as in the manifest of a matrix; `setting` is None for unmasked scores.
+        scores: By cell identity, the score; None for a cell that is planned and not computed.
+        keys: By cell identity, the documents of the unmasked scores.
+        counts: By preset and mask language, the number of neurons its rows deactivate.
+        sets: By language, the neuron sets that were found.
+    """
+
+    model: str
+    cells: Sequence[Mapping[str, Any]]
+    scores: Mapping[str, TaskScore | None]
+    keys: Mapping[str, tuple[DocumentKey, ...]]
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    sets: Mapping[str, NeuronSet] = field(default_factory=dict)
+
+    def tasks(self) -> dict[TaskName, Scored | None]:
+        """Return the unmasked score of every task; None for one that is not computed.
+
+        Where presets were run with different documents, the last one's count.
+        """
+        return {self._name(entry): self._scored(entry) for entry in self.cells if entry["setting"] is None}
+
+    def tables(self) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+        """Return the cells of every table, by preset and benchmark."""
+        tables: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        for entry in self.cells:
+            if entry["preset"] is not None:
+                tables.setdefault((entry["preset"], entry["task"]), []).append(entry)
+        return tables
+
+    def baseline(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Scored | None]:
+        """Return the unmasked scores among the cells of a table, by language."""
+        return {entry["language"]: self._scored(entry) for entry in entries if entry["setting"] is None}
+
+    def _scored(self, entry: Mapping[str, Any]) -> Scored | None:
+        score = self.scores[entry["identity"]]
+        return None if score is None else Scored(score, self.keys[entry["identity"]])
+
+    @staticmethod
+    def _name(entry: Mapping[str, Any]) -> TaskName:
+        if entry["language"] is None:
+            return TaskName.of(entry["task"])
+        return TaskName.of_cell(entry["task"], entry["language"])

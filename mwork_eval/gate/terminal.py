@@ -1,0 +1,35 @@
+"""The check on a terminal."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mwork_eval.gate import wording
+from mwork_eval.gate.findings import Check
+from mwork_eval.gate.verdict import Outcome
+
+_WIDTH = 120
+_STYLES = {Outcome.PASS: "green", Outcome.UNSURE: "yellow", Outcome.REGRESSION: "red"}
+
+
+def print_check(check: Check, console: Console) -> None:
+    """Print headline, tables, reasons and legend."""
+    console.width = max(console.width, _WIDTH)
+    console.print(wording.headline(check), style="bold", highlight=False, markup=False)
+    console.print(wording.folders(check), highlight=False, markup=False)
+    for columns, rows in wording.tables(check):
+        drawn = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for number, column in enumerate(columns):
+            drawn.add_column(column, justify="left" if number == 0 or column in ("unit", "verdict") else "right")
+        for row in rows:
+            style = next((style for outcome, style in _STYLES.items() if row[-1] == outcome), None)
+            drawn.add_row(*map(escape, row[:-1]), f"[{style}]{row[-1]}[/]" if style else row[-1])
+        console.print(drawn)
+    for text in wording.problems(check) + wording.reasons(check, Outcome.REGRESSION):
+        console.print(text, style="red", highlight=False, markup=False)
+    for text in wording.reasons(check, Outcome.UNSURE):
+        console.print(text, style="yellow", highlight=False, markup=False)
+    for note in check.notes:
+        console.print(wording.plain(note), highlight=False, markup=False)
+    console.print(wording.legend(check), style="dim", highlight=False, markup=False)

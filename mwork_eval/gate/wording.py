@@ -1,0 +1,121 @@
+"""What every output of the gate says in the same words: the headline, tables, reasons and the legend."""
+
+from collections.abc import Sequence
+
+from mwork_eval.ablation.statistics import LEVEL
+from mwork_eval.gate.findings import Check, OverlapResult, RowResult, TaskResult, row_name
+from mwork_eval.gate.limits import Limit
+from mwork_eval.gate.verdict import Outcome
+from mwork_eval.reports.wording import difference, interval, number
+
+TASK_COLUMNS = ("task", "documents", "unit", "OLD", "NEW", "change", f"{LEVEL:.0%}", "allowed drop", "verdict")
+ROW_COLUMNS = ("row", "documents", "unit", "∆ OLD", "∆ NEW", "change", f"{LEVEL:.0%}", "required ∆", "verdict")
+OVERLAP_COLUMNS = ("neuron sets", "Jaccard", "required", "verdict")
+_NOTHING = "–"
+
+
+def plain(text: str) -> str:
+    """Return a text on one line, without control and direction characters: names come from models and data."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+
+
+def headline(check: Check) -> str:
+    """Return the result in a line."""
+    if check.problems:
+        count = len(check.problems)
+        result = f"could not compare: {count} problem{'s' if count > 1 else ''}"
+    elif regressions := _count(check, Outcome.REGRESSION):
+        result = f"{regressions} regression{'s' if regressions > 1 else ''}"
+    else:
+        result = "passed"
+    unsure = _count(check, Outcome.UNSURE)
+    more = f" ({unsure} over the limit, with {Outcome.UNSURE})" if unsure else ""
+    return f"mwork check: {result}{more}"
+
+
+def folders(check: Check) -> str:
+    """Return which folders and models were compared."""
+    models = [f" (model {plain(model)})" for model in check.models] or ["", ""]
+    return f"NEW: {plain(check.new)}{models[-1]}. OLD: {plain(check.old)}{models[0]}."
+
+
+def legend(check: Check) -> str:
+    """Return how to read the tables."""
+    rule = (
+        "Strict: every drop over its limit fails."
+        if check.strict
+        else f"A drop fails if it is over its limit and the {LEVEL:.0%} interval excludes zero."
+    )
+    return (
+        "Change: NEW - OLD on the same documents, signed so that negative means damage, with its paired bootstrap "
+        f"interval over documents; for ∆ negative means that it fell. {rule}"
+    )
+
+
+def tables(check: Check) -> list[tuple[Sequence[str], list[list[str]]]]:
+    """Return the tables that have rows: column heads, and the texts of each row."""
+    found: list[tuple[Sequence[str], list[list[str]]]] = [
+        (TASK_COLUMNS, [_task_cells(result) for result in check.tasks]),
+        (ROW_COLUMNS, [_row_cells(result) for result in check.rows]),
+        (OVERLAP_COLUMNS, [_overlap_cells(result) for result in check.overlaps]),
+    ]
+    return [(columns, rows) for columns, rows in found if rows]
+
+
+def problems(check: Check) -> list[str]:
+    """Return what could not be compared, a sentence each."""
+    return [f"{plain(problem.subject)}: could not compare: {plain(problem.reason)}" for problem in check.problems]
+
+
+def reasons(check: Check, outcome: Outcome) -> list[str]:
+    """Return why comparisons ended with an outcome, a sentence each."""
+    return [
+        f"{plain(name)}: {plain(verdict.reason)}" for name, verdict in check.findings() if verdict.outcome is outcome
+    ]
+
+
+def _count(check: Check, outcome: Outcome) -> int:
+    return sum(verdict.outcome is outcome for _, verdict in check.findings())
+
+
+def _task_cells(result: TaskResult) -> list[str]:
+    change = result.change
+    return [
+        plain(result.name.full),
+        str(change.documents),
+        change.unit,
+        number(change.old, change.unit),
+        number(change.new, change.unit),
+        difference(change.change.value, change.unit),
+        interval(change.change, change.unit),
+        _allowed(result.limit, change.unit),
+        result.verdict.outcome,
+    ]
+
+
+def _row_cells(result: RowResult) -> list[str]:
+    delta = result.row.delta
+    return [
+        plain(row_name(result.row).removeprefix("∆ of ")),
+        str(delta.documents),
+        delta.unit,
+        difference(delta.old, delta.unit),
+        difference(delta.new, delta.unit),
+        difference(delta.change.value, delta.unit),
+        interval(delta.change, delta.unit),
+        *_judged(result.minimum, result.verdict.outcome, delta.unit),
+    ]
+
+
+def _overlap_cells(result: OverlapResult) -> list[str]:
+    return [plain(result.language), f"{result.overlap:.3f}", *_judged(result.minimum, result.verdict.outcome, "")]
+
+
+def _judged(minimum: float | None, outcome: Outcome, unit: str) -> list[str]:
+    return [_NOTHING, _NOTHING] if minimum is None else [number(minimum, unit), outcome]
+
+
+def _allowed(limit: Limit, unit: str) -> str:
+    parts = [] if limit.max_drop is None else [number(limit.max_drop, unit)]
+    parts += [] if limit.max_relative_drop is None else [f"{limit.max_relative_drop:.1%}"]
+    return ", ".join(parts) or _NOTHING
