@@ -14,7 +14,6 @@ from mwork_eval.ablation.store import MANIFEST, CellStore, load_manifest
 from mwork_eval.harness.evaluate import PreparedTask
 from mwork_eval.inference.prefixes import group_by_prefix
 from mwork_eval.models.inspection import Inspection
-from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import NeuronSet
 
 _GENERATED = 256
@@ -90,7 +89,8 @@ def estimate_matrix(
     """
     counts = Counter(cell.task for _, cell in missing)
     tasks = {name: (count, measure_task(plan.tasks[name], tokenizer)) for name, count in counts.items()}
-    layers, head = weights_per_token(inspection.layout)
+    layers = inspection.layout.weights_per_token
+    head = inspection.layout.model.get_output_embeddings().weight.numel()  # type: ignore[operator]
     operations = sum(
         count * 2.0 * (layers * (size.computed_tokens + size.generated_tokens))
         + count * 2.0 * head * (size.scored_tokens + size.generated_tokens)
@@ -125,14 +125,3 @@ def measure_task(task: PreparedTask, tokenizer: Any) -> TaskSize:
     distinct = list(sequences)
     shared = sum((len(group.members) - 1) * group.prefix for group in group_by_prefix(distinct))
     return TaskSize(task.requests, prompt, sum(map(len, distinct)) - shared, scored, generated)
-
-
-def weights_per_token(layout: Layout) -> tuple[int, int]:
-    """Return the weights that each token meets in the layers, one expert's of a mixture, and those of the head."""
-    layers = sum(
-        layout.shape.sizes[layer][structure] * block.weight.shape[-1] // max(block.experts, 1)
-        for (layer, structure), block in layout.blocks.items()
-        if block.weight is not None
-    )
-    head: Any = layout.model.get_output_embeddings()  # type: ignore[operator]
-    return layers, head.weight.numel()

@@ -1,6 +1,6 @@
 """The manifest of a results folder: what its matrix consists of, and which cell stands for what."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from mwork_eval.ablation.settings import Preset
 from mwork_eval.ablation.store import MANIFEST, MANIFEST_FORMAT, MANIFEST_VERSION, load_manifest, save_manifest
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.recorded_sets import record_sets
 
 
 def record_matrix(
@@ -21,13 +22,17 @@ def record_matrix(
 ) -> None:
     """Write the manifest of a matrix; tables that other commands left in the folder stay in it.
 
+    The sets go into the folder too, so that reports find them, unless others are there.
+
     Raises:
-        InputError: If the folder holds results of another model, or its manifest is damaged.
+        InputError: If the folder holds results of another model, tables of other sets, stages or data that this matrix
+            does not replace, or a damaged manifest.
     """
     manifest = _describe(facts, sets, options, plan)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{MANIFEST}.lock"):
         save_manifest(folder, _with_earlier_tables(manifest, folder))
+        record_sets(folder, sets)
 
 
 def _with_earlier_tables(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -43,6 +48,14 @@ def _with_earlier_tables(manifest: dict[str, Any], folder: Path) -> dict[str, An
             hint="choose another --out",
         )
     kept = [preset for preset in earlier["presets"] if preset["name"] not in {p["name"] for p in manifest["presets"]}]
+    for was, now in _common_facts(earlier, manifest) if kept else ():
+        if was != now:
+            raise InputError(
+                f"{folder} holds the tables {' '.join(preset['name'] for preset in kept)}, which were made otherwise",
+                found=was,
+                expected=now,
+                hint="choose another --out, or make all tables with one command",
+            )
     names = {preset["name"] for preset in kept}
     known = {family["name"] for family in manifest["tasks"]}
     return {
@@ -52,6 +65,17 @@ def _with_earlier_tables(manifest: dict[str, Any], folder: Path) -> dict[str, An
         "presets": kept + manifest["presets"],
         "cells": [cell for cell in earlier["cells"] if cell["preset"] in names] + manifest["cells"],
     }
+
+
+def _common_facts(earlier: dict[str, Any], manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what the tables of a folder have in common, as it was and as it is."""
+    for name in ("dtype", "data"):
+        yield f"{name} {earlier[name]}", f"{name} {manifest[name]}"
+    for name in ("understanding", "generation"):
+        yield f"{earlier['stages'][name]} {name} layers", f"{manifest['stages'][name]} {name} layers"
+    for language in sorted(earlier["sets"].keys() & manifest["sets"].keys()):
+        was, now = earlier["sets"][language]["digest"], manifest["sets"][language]["digest"]
+        yield f"set {language} {was[:12]}", f"set {language} {now[:12]}"
 
 
 def _describe(
@@ -82,7 +106,7 @@ def _describe(
         },
         "tasks": [{"name": f.name, "languages": list(f.languages), "missing": list(f.missing)} for f in plan.families],
         "requests": {name: {"digest": task.digest, "count": task.requests} for name, task in plan.tasks.items()},
-        "presets": [_describe_preset(preset, plan) for preset in options.presets],
+        "presets": [_describe_preset(preset, options, plan) for preset in options.presets],
         "cells": [
             {
                 "preset": preset.name,
@@ -98,12 +122,14 @@ def _describe(
     }
 
 
-def _describe_preset(preset: Preset, plan: MatrixPlan) -> dict[str, Any]:
+def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -> dict[str, Any]:
     masks = plan.masks[preset.name]
     return {
         "name": preset.name,
         "table": preset.table,
         "ability": preset.ability,
+        "limit": options.limit,
+        "seeds": list(options.seeds),
         "settings": [
             {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
             for setting in preset.settings

@@ -113,7 +113,7 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
     cells = [
         (preset, cell) for preset in options.presets for cell in plan_cells(masks[preset.name], families[preset.name])
     ]
-    tuned = tuning_documents(sets.values())
+    tuned = tuning_documents(neurons.about for neurons in sets.values())
     # By the tasks' names: `xquad` and `xquad_{l}` are the same documents.
     skip = {
         cell.task: count

@@ -85,7 +85,7 @@ def plan_masks(
 ) -> dict[str, list[Mask]]:
     """Return the masks of each language, all of the same number of neurons.
 
-    The number is that of the smallest language-specific set of the table; larger ones keep their highest
+    The number is the smallest that a setting of the table finds at its positions; larger ones keep their highest
     scores. A random control has the same number, at the positions where the language-specific neurons it
     stands against lie, and shares none with the language's whole set.
 
@@ -102,7 +102,7 @@ def plan_masks(
                     found=neurons.by_position(stages),
                     hint="select more neurons or move the stage boundaries",
                 )
-        count = min(len(found) for setting, found in at.items() if not setting.random)
+        count = min(map(len, at.values()))
         masks[language] = []
         for setting, found in at.items():
             kept = found.strongest(count)
@@ -111,7 +111,10 @@ def plan_masks(
                 continue
             counts = kept.by_position(stages)
             for seed in seeds:
-                control = draw_random_control(neurons.shape, stages, counts, excluded=neurons, seed=seed)
+                try:
+                    control = draw_random_control(neurons.shape, stages, counts, excluded=neurons, seed=seed)
+                except InputError as error:
+                    raise InputError(f"{preset.name}, {setting.name}, {language}: {error}") from error
                 masks[language].append(Mask(setting, language, seed, control))
     return masks
 

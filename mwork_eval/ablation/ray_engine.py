@@ -20,6 +20,9 @@ from mwork_eval.harness.model import MworkHF
 CPU_WORKERS = 2
 """Workers on a cluster without GPUs if their number is not given."""
 
+PATIENCE_SECONDS = 30.0
+"""After so long without a worker the user is told that the cluster has no room."""
+
 MOST_DEATHS = 3
 """A cell on which this many workers died is given up."""
 
@@ -46,7 +49,13 @@ class RayEngine:
         facts: What the model is.
     """
 
-    def __init__(self, load: Callable[[], MworkHF], name: str, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        load: Callable[[], MworkHF],
+        name: str,
+        workers: int | None = None,
+        tell: Callable[[str], Any] = lambda message: None,
+    ) -> None:
         """Start the first worker, which loads the model.
 
         Args:
@@ -54,6 +63,7 @@ class RayEngine:
             name: Name of the model.
             workers: Number of workers; one per GPU, or two without GPUs, if not given. Never more than there is
                 room for.
+            tell: Called with a message when no worker can start yet.
 
         Raises:
             InputError: If the model cannot be loaded there.
@@ -64,10 +74,16 @@ class RayEngine:
         room = ray.available_resources()
         cpus, gpus = max(1, int(room.get("CPU", 1))), int(room.get("GPU", 0))
         self.most = min(workers or gpus or CPU_WORKERS, gpus or cpus)
-        self._needs = {"num_cpus": 1, "num_gpus": 1} if gpus else {"num_cpus": cpus // self.most}
+        # A worker must fit into one machine of the cluster.
+        largest = max(int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"])
+        self._needs = {"num_cpus": 1, "num_gpus": 1} if gpus else {"num_cpus": min(largest, cpus // self.most)}
         self._first: Any = self.new_worker()
         try:
-            self.facts = _result(self._first.facts.remote())
+            facts = self._first.facts.remote()
+            if not ray.wait([facts], timeout=PATIENCE_SECONDS)[0]:
+                wanted = " and ".join(f"{count} {name[4:-1].upper()}" for name, count in self._needs.items())
+                tell(f"the first worker is not ready yet; it needs {wanted} of one machine of the cluster")
+            self.facts = _result(facts)
         except _deaths() as error:
             raise InputError("the worker died while it loaded the model", found=_reason(error)) from error
 

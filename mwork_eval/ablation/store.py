@@ -77,8 +77,8 @@ class CellStore:
             return None
         with _reading(path) as lines:
             header = lines.read(type=dict)
-            if header["format"] != _FORMAT or header["identity"] != identity:
-                raise ValueError("another cell's header")
+            if (header["format"], header["version"]) != (_FORMAT, _VERSION) or header["identity"] != identity:
+                raise ValueError("the header of another cell or version")
             return TaskScore(
                 header["metric"],
                 header["higher_is_better"],

@@ -41,7 +41,7 @@ def ablate_sets_with_ray(
     from mwork_eval.ablation.ray_engine import RayEngine, ray_cluster
 
     with ray_cluster():
-        engine = RayEngine(load, model_name, workers)
+        engine = RayEngine(load, model_name, workers, tell)
         plan = plan_matrix(engine.facts, sets, options)
         record_matrix(folder, engine.facts, sets, options, plan)
         with matrix_progress(plan, folder, shard) as advance:

@@ -28,7 +28,9 @@ def _layers(_: click.Context, parameter: click.Parameter, value: str | None) -> 
 @click.option("--positions", default="under+gen", help="Where to deactivate, as in mwork-hf.")
 @click.option("--understanding", callback=_layers, help="First layers to try, as 1,2,4; up to 3/8 if not given.")
 @click.option("--generation", callback=_layers, help="Last layers to try, as 1,2,3; up to 3/16 if not given.")
-@click.option("--data", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given.")
+@click.option(
+    "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
+)
 @click.option(
     "--batch-size", type=click.IntRange(1), default=8, help="Requests at a time where lm-eval's own way is taken."
 )

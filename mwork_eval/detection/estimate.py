@@ -43,17 +43,12 @@ def estimate_cost(layout: Layout, stream: DocumentStream, options: DetectOptions
     Raises:
         InputError: If the corpus is unusable.
     """
-    weights = sum(
-        layout.shape.sizes[layer][structure] * block.weight.shape[-1] // max(block.experts, 1)
-        for (layer, structure), block in layout.blocks.items()
-        if block.weight is not None
-    )
     attention = sum(heads.query * heads.width for heads in layout.heads)
     batches, operations = 0, 0.0
     for batch in make_batches(stream, batch_tokens(layout, options.memory // 2)):
         batches += 1
         padded = max(map(len, batch.token_ids)) * len(batch.token_ids)
-        operations += 2 * weights * padded
+        operations += 2 * layout.weights_per_token * padded
         pairs = sum(len(tokens) ** 2 for tokens in batch.token_ids) / 2
         operations += 2 * attention * pairs * (2 + _PRODUCTS)
     return Estimate(stream.corpus.language, stream.kept, stream.tokens, batches, operations)

@@ -17,7 +17,7 @@ _SHARE_OF_PASS = 0.125
 
 
 def default_size(device: torch.device) -> int:
-    """Return the bytes a batch may hold: a quarter of an accelerator's free memory, or 256 MiB on a CPU."""
+    """Return the bytes a batch may hold: a quarter of the free memory of a CUDA device, 256 MiB elsewhere."""
     return int(_SHARE_OF_FREE * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else CPU_BYTES
 
 

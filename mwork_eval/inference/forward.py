@@ -10,6 +10,7 @@ import torch
 
 from mwork_eval.inference.cache import Segment, SharedCache
 from mwork_eval.models.head import OutputHead
+from mwork_eval.models.linear import faster_linears, replaceable_linears
 
 Tensor = torch.Tensor
 
@@ -97,6 +98,8 @@ class Forward:
         self._layers = int(model.config.get_text_config().num_hidden_layers)
         self._takes_positions = "position_ids" in inspect.signature(self._decoder.forward).parameters
         self._autocast = autocast
+        # Automatic mixed precision chooses another precision by itself.
+        self._linears = [] if autocast else replaceable_linears(self._decoder.modules())
         self._tokens = tokens
         self.head, self.device = head, device
         window = getattr(model.config.get_text_config(), "sliding_window", None)
@@ -192,7 +195,7 @@ class Forward:
 
     def _run(self, ids: Tensor, positions: Tensor, attended: Tensor | None, cache: SharedCache | None) -> Tensor:
         extra = {"position_ids": positions} if self._takes_positions else {}
-        with torch.no_grad(), self._mixed():
+        with torch.no_grad(), self._mixed(), faster_linears(self._linears):
             states: Tensor = self._decoder(
                 input_ids=ids,
                 attention_mask=None if attended is None else attended.long(),

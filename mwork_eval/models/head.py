@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mwork_eval.models.linear import linear
 from mwork_eval.models.placement import computing_device
 
 Tensor = torch.Tensor
@@ -137,7 +138,7 @@ class OutputHead:
         words = max(1, size // (len(states) * states.element_size()))
         for start in range(0, len(weight), words):
             part = None if bias is None else bias[start : start + words]
-            logits = nn.functional.linear(states, weight[start : start + words], part)
+            logits = linear(states, weight[start : start + words], part)
             yield start, self._finished(logits).to(self.dtype)
 
     @property

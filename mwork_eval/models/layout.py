@@ -90,6 +90,18 @@ class Layout:
         return all(block.writable for block in self.blocks.values())
 
     @property
+    def weights_per_token(self) -> int:
+        """Number of neurons' weights that a token meets in all layers; only experts it is sent to count."""
+        sent_to = int(getattr(self.decoder.config, "num_experts_per_tok", None) or 1)
+        return sum(
+            self.shape.sizes[layer][structure] * block.weight.shape[-1] * sent_to // block.experts
+            if block.experts
+            else self.shape.sizes[layer][structure] * block.weight.shape[-1]
+            for (layer, structure), block in self.blocks.items()
+            if block.weight is not None
+        )
+
+    @property
     def device(self) -> torch.device:
         """Device of the input embeddings, where token ids go."""
         return computing_device(self.decoder.get_input_embeddings())  # type: ignore[operator]

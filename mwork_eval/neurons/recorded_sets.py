@@ -1,14 +1,23 @@
-"""Find the neuron sets that a results folder was made with, by the digest it recorded."""
+"""The neuron sets that a results folder was made with: kept in it, and found again by the digest it recorded."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from mwork_eval.neurons.files import load_neuron_set
+from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import SUFFIX
 from mwork_eval.resources import neuron_sets_folder
 
 FOLDER = "neurons"
-"""Folder inside a results folder that `mwork run` writes its sets to."""
+"""Folder inside a results folder that holds its sets."""
+
+
+def record_sets(folder: Path, sets: Mapping[str, NeuronSet]) -> None:
+    """Keep sets in a results folder; a set that is there already, such as the one just detected, is left alone."""
+    for language, neurons in sets.items():
+        path = folder / FOLDER / f"{language}{SUFFIX}"
+        if not path.exists():
+            save_neuron_set(neurons, path)
 
 
 def find_recorded_set(folder: Path, language: str, digest: str) -> NeuronSet | None:

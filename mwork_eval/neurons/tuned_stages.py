@@ -56,16 +56,19 @@ def stages_for(
     )
 
 
-def tuning_documents(sets: Iterable[NeuronSet]) -> dict[str, int]:
+def tuning_documents(descriptions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Return, per benchmark, the number of first documents that the stored boundaries were chosen on.
 
     Scores on these documents favour the boundaries. The benchmarks' languages are parallel, so the number holds
     for all of them. Sets tuned on different numbers give the largest.
+
+    Args:
+        descriptions: The sets' `about`.
     """
     documents: dict[str, int] = {}
-    for neurons in sets:
-        if _KEY in neurons.about:
-            tuned_on = neurons.about[_KEY]["tuned_on"]
+    for about in descriptions:
+        if _KEY in about:
+            tuned_on = about[_KEY]["tuned_on"]
             documents[tuned_on["task"]] = max(tuned_on["documents"], documents.get(tuned_on["task"], 0))
     return documents
 

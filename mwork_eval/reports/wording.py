@@ -4,6 +4,7 @@ from collections import defaultdict
 
 from mwork_eval.ablation.statistics import LEVEL, POWER, Estimate
 from mwork_eval.neurons.stages import POSITIONS
+from mwork_eval.neurons.tuned_stages import tuning_documents
 from mwork_eval.reports.results import CellRow, DeltaTable, Results, SettingRow
 
 DELTA_COLUMNS = (
@@ -87,9 +88,13 @@ def summary(results: Results) -> str:
         f"{language} {entry['total']} ({100 * entry['total'] / entry['of']:.2f} %)"
         for language, entry in manifest["sets"].items()
     )
+    tuned = tuning_documents(entry["about"] for entry in manifest["sets"].values())
+    left_out = "".join(
+        f" (chosen on the first {count} documents of {task}, which are left out)" for task, count in tuned.items()
+    )
     return (
         f"Model {manifest['model']}, {stages['layers']} layers: {stages['understanding']} understanding, "
-        f"{stages['generation']} generation. Language-specific neurons: {sets}; gate, up and down count once."
+        f"{stages['generation']} generation{left_out}. Language-specific neurons: {sets}; gate, up and down count once."
     )
 
 

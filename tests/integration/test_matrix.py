@@ -48,7 +48,12 @@ def test_a_matrix_killed_twenty_times_loses_and_repeats_nothing(matrix, plan, wh
     assert exit_code(fork(lambda: matrix.run(plan, tmp_path / "timed"))) == 0
     longest = 1.5 * (time.monotonic() - start) / KILLS  # three quarters of the work are done in killed processes
     for _ in range(KILLS):
+        begun = started_cells(log).total()
         child = fork(lambda: matrix.run(plan, folder, advance=logging_to(log)))
+        deadline = time.monotonic() + 60
+        while started_cells(log).total() == begun:  # looking at the folder takes longer than a cell
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
         time.sleep(generator.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
         assert exit_code(child) == -signal.SIGKILL

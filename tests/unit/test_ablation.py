@@ -8,12 +8,18 @@ from test_neuron_set import SHAPE, STAGES, make
 from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.plan import TaskFamily, plan_cells, plan_masks
 from mwork_eval.ablation.presets import find_preset
+from mwork_eval.ablation.settings import Preset, Setting
 from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.neurons.stages import POSITIONS
 
 ZH = make(q0=[1, 2], up1=[2, 5, 6], q3=[4], up3=[0, 1, 2, 3], v7=[1], up7=[3, 4])
 ES = make(q0=[3], up1=[7], q4=[4], up4=[0], up7=[5])
+
+
+def own_preset(*settings):
+    return Preset("mine", None, "", "xquad", settings)
 
 
 def test_every_setting_deactivates_the_same_number():
@@ -36,6 +42,19 @@ def test_every_setting_deactivates_the_same_number():
 def test_a_position_without_neurons_is_an_error():
     with pytest.raises(InputError, match=r"es has no neuron at gen, which understanding needs"):
         plan_masks(find_preset("understanding"), {"es": make(q0=[1], up3=[2])}, STAGES, seeds=(1,))
+
+
+def test_a_row_of_few_neurons_bounds_the_others():
+    preset = own_preset(Setting(False, POSITIONS), Setting(True, ("gen",)))
+    masks = plan_masks(preset, {"zh": ZH}, STAGES, seeds=(1,))
+    assert [len(mask.neurons) for mask in masks["zh"]] == [3, 3]
+
+
+def test_a_control_without_room_is_named():
+    crowded = make(up7=list(range(12)))
+    preset = own_preset(Setting(False, ("gen",)), Setting(True, ("gen",)))
+    with pytest.raises(InputError, match=r"^mine, R gen, zh: too few neurons for a random control at gen"):
+        plan_masks(preset, {"zh": crowded}, STAGES, seeds=(1,))
 
 
 def test_cells_of_a_matrix():
@@ -73,6 +92,9 @@ def test_a_cell_survives_the_disk(tmp_path):
     lines = store.path(identity).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line).get("doc_id") for line in lines] == [None, 0, 1]
     assert list(tmp_path.glob("cells/.*")) == []
+    store.path(identity).write_text("\n".join([lines[0].replace('"version": 1', '"version": 2'), *lines[1:]]))
+    with pytest.raises(InputError, match="is damaged; found the header of another cell or version"):
+        store.load(identity)
     store.path(identity).write_text(lines[0][:40])
     with pytest.raises(InputError, match="is damaged"):
         store.load(identity)

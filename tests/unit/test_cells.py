@@ -26,6 +26,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import PreparedTask
 from mwork_eval.harness.known_answers import request_key
 from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.neurons.recorded_sets import find_recorded_set
 
 SCORE = TaskScore("acc,none", True, ((1.0, 1.0),), {"acc,none": 1.0})
 RESULT = CellResult(SCORE, [], None)
@@ -239,15 +240,15 @@ def test_a_manifest_keeps_tables_of_other_commands(plan, tmp_path):
     own = replace(existence, name="mine", table=None)
     facts = ModelFacts("m", "i", "f", "float32", SHAPE)
 
-    def record(facts, preset, family, **changes):
-        options = MatrixOptions((preset,), (family.name,), ("en", "zh"))
+    def record(facts, preset, family, data=None, sets=None, **changes):
+        options = MatrixOptions((preset,), (family.name,), ("en", "zh"), data=data)
         planned = replace(
             plan,
             masks={preset.name: plan.masks["existence"]},
             families=[family],
             **{"cells": [(preset, cell) for _, cell in plan.cells], **changes},
         )
-        record_matrix(tmp_path, facts, {"zh": ZH}, options, planned)
+        record_matrix(tmp_path, facts, sets or {"zh": ZH}, options, planned)
         return load_manifest(tmp_path)
 
     first = record(facts, existence, FAMILY)
@@ -260,6 +261,13 @@ def test_a_manifest_keeps_tables_of_other_commands(plan, tmp_path):
     assert [cell["preset"] for cell in again["cells"]] == ["mine"] * len(plan.cells) + ["existence"] * 2
     with pytest.raises(InputError, match=r"holds results of another model; found m f; expected m g; choose another"):
         record(replace(facts, fingerprint="g"), own, FAMILY)
+    assert find_recorded_set(tmp_path, "zh", ZH.digest) == ZH
+    # A table that stays must have been made alike; a table that is replaced need not.
+    with pytest.raises(InputError, match=r"holds the tables existence, which were made otherwise; found data None"):
+        record(facts, own, FAMILY, data="embedded")
+    with pytest.raises(InputError, match=r"made otherwise; found set zh"):
+        record(facts, own, FAMILY, sets={"zh": make(q0=[1])})
+    assert load_manifest(tmp_path) == again
 
 
 def test_a_stored_cell_is_read_by_line(tmp_path):

@@ -8,7 +8,7 @@ from conftest import make_model, make_tokenizer
 from rich.console import Console
 from torch import nn
 
-from mwork_eval.ablation.estimate import estimate_matrix, measure_task, weights_per_token
+from mwork_eval.ablation.estimate import estimate_matrix, measure_task
 from mwork_eval.ablation.plan import Cell, TaskFamily
 from mwork_eval.harness.evaluate import PreparedTask
 from mwork_eval.models.inspection import Inspection
@@ -73,10 +73,17 @@ def test_weights_of_a_token_are_those_of_the_layers(family):
         else nn.Linear
     )
     linear = [m for layer in layout.layers for m in layer.modules() if isinstance(m, kinds)]
-    assert weights_per_token(layout) == (
-        sum(module.weight.numel() for module in linear),
-        model.get_output_embeddings().weight.numel(),
-    )
+    assert layout.weights_per_token == sum(module.weight.numel() for module in linear)
+
+
+def test_a_token_meets_the_experts_it_is_sent_to():
+    model = make_model("mixtral")
+    layer = model.get_decoder().layers[0]
+    attention = sum(m.weight.numel() for m in layer.self_attn.modules() if isinstance(m, nn.Linear))
+    experts = sum(parameter.numel() for parameter in layer.mlp.experts.parameters())
+    assert model.config.num_experts_per_tok == 2
+    per_layer = attention + 2 * experts // model.config.num_local_experts
+    assert Layout.of(model).weights_per_token == per_layer * model.config.num_hidden_layers
 
 
 def test_a_matrix_costs_what_its_missing_cells_cost(task):
@@ -86,7 +93,7 @@ def test_a_matrix_costs_what_its_missing_cells_cost(task):
     plan = SimpleNamespace(distinct={"a": cell, "b": cell, "c": cell}, tasks={"t_en": task})
     cost = estimate_matrix(inspection, make_tokenizer(), plan, [("a", cell), ("b", cell)])
     size = measure_task(task, make_tokenizer())
-    layers, head = weights_per_token(layout)
+    layers, head = layout.weights_per_token, layout.model.get_output_embeddings().weight.numel()
     per_cell = 2 * layers * (size.computed_tokens + size.generated_tokens)
     per_cell += 2 * head * (size.scored_tokens + size.generated_tokens)
     assert (cost.cells, cost.finished) == (3, 1)

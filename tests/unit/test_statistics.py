@@ -131,6 +131,11 @@ def test_a_large_sample_takes_batches_and_gives_the_same():
     assert found.high - found.low == pytest.approx(2 * 1.96 / np.sqrt(3000), rel=0.1)
 
 
+def test_a_permutation_p_of_a_missing_number_is_an_error():
+    with pytest.raises(ValueError, match="not finite"):
+        permutation_p(np.array([1.0, np.nan, 2.0]))
+
+
 def test_a_permutation_p_equals_enumeration():
     differences = np.array([3.0, -1.0, 2.5, 0.0, 4.0, 2.0, -0.5])
     sums = [np.sum(differences * signs) for signs in product((1, -1), repeat=7)]
