@@ -67,7 +67,8 @@ def make_folder(
     def add(setting: str | None, mask: str | None, seed: int | None, language: str, right: list[bool]) -> None:
         identity = str(len(cells))
         score = TaskScore("acc,none", True, tuple((float(answer), 1.0) for answer in right), {}, language)
-        store.save(identity, score, {}, [sample(n, answer, text) for n, answer in enumerate(right)])
+        about = {"task_hash": f"{task} {language} {documents}"}
+        store.save(identity, score, about, [sample(n, answer, text) for n, answer in enumerate(right)])
         place = {"preset": "mine", "setting": setting, "mask_language": mask, "seed": seed}
         cells.append(place | {"task": task, "language": language, "identity": identity})
 

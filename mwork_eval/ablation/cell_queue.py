@@ -10,6 +10,7 @@ from typing import Any
 from mwork_eval.ablation.compute import CellResult
 from mwork_eval.ablation.plan import Cell
 from mwork_eval.ablation.store import CellStore
+from mwork_eval.harness.task_score import lm_eval_digest
 
 POLL_SECONDS = 0.5
 """How long to wait before looking again at a cell that another process computes."""
@@ -71,7 +72,7 @@ class CellQueue:
 
     def store(self, identity: str, cell: Cell, result: CellResult) -> None:
         """Store the result of a cell that was given out."""
-        about = {"label": cell.label, "masked": result.masked}
+        about = {"label": cell.label, "masked": result.masked, "task_hash": lm_eval_digest(result.samples)}
         self._store.save(identity, result.score, about, result.samples)
         self._claims.pop(identity).close()
         self.computed += 1

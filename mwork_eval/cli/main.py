@@ -9,6 +9,7 @@ from mwork_eval.cli.ablate import ablate
 from mwork_eval.cli.check import check
 from mwork_eval.cli.detect import detect
 from mwork_eval.cli.inspect import inspect
+from mwork_eval.cli.leaderboard import leaderboard
 from mwork_eval.cli.report import report
 from mwork_eval.cli.run import run
 from mwork_eval.cli.scores import scores
@@ -50,5 +51,5 @@ def main() -> None:
     quiet_libraries()
 
 
-for command in (run, inspect, detect, scores, select, sets, tune_layers, ablate, report, check):
+for command in (run, inspect, detect, scores, select, sets, tune_layers, ablate, report, check, leaderboard):
     main.add_command(command)

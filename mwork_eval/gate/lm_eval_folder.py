@@ -1,6 +1,5 @@
 """Read a plain results folder of lm-eval for the gate: `results_*.json` with `samples_*.jsonl`, of any model."""
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ import jsonlines
 from mwork_eval.errors import InputError
 from mwork_eval.gate.snapshot import DocumentKey, Snapshot, TaskName
 from mwork_eval.harness.data import task_of
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.harness.task_score import MAIN_METRICS, TaskScore, lm_eval_digest, share_of_document
 
 _PATTERN = "results_*.json"
 _TOLERANCE = 1e-6
@@ -92,9 +91,8 @@ def _check_whole(name: str, file: Path, samples: Sequence[Mapping[str, Any]], re
     documents, expected = len({sample["doc_id"] for sample in samples}), results["n-samples"][name]["effective"]
     if documents != expected:
         raise InputError(f"{file} is damaged", found=f"{documents} documents", expected=f"the {expected} scored")
-    hashes = "".join(sample[f"{part}_hash"] for sample in samples for part in ("doc", "prompt", "target"))
     digest = results.get("task_hashes", {}).get(name)
-    if digest is not None and digest != hashlib.sha256(hashes.encode()).hexdigest():
+    if digest is not None and digest != lm_eval_digest(samples):
         raise InputError(f"{file} is damaged", found="other samples than those scored")
 
 
@@ -106,7 +104,7 @@ def _main_score(
     for metric in _metrics(name, reported):
         short, _, filter_name = metric.partition(",")
         chosen = sorted((s for s in samples if s["filter"] == filter_name), key=lambda sample: int(sample["doc_id"]))
-        documents = [_share(sample.get(short), short) for sample in chosen]
+        documents = [share_of_document(sample.get(short), short) for sample in chosen]
         whole = tuple(document for document in documents if document is not None)
         if len(whole) == len(chosen) > 0 and _equals(TaskScore(metric, True, whole, {}).score, reported[metric]):
             return metric, whole, chosen
@@ -122,18 +120,8 @@ def _metrics(name: str, reported: Mapping[str, Any]) -> list[str]:
     scores = {key: value for key, value in reported.items() if "," in key and "_stderr," not in key}
     numbers = [key for key, value in scores.items() if isinstance(value, int | float)]
     if located := task_of(name):
-        from mwork_eval.harness.evaluate import MAIN_METRICS  # imports lm-eval, which takes seconds
-
         numbers.sort(key=lambda key: key != MAIN_METRICS[located[0]])
     return numbers
-
-
-def _share(value: Any, metric: str) -> tuple[float, float] | None:
-    """Return a document's numerator and denominator, or None if it has no value of its own."""
-    if metric == "bits_per_byte":
-        loglikelihood, size = value
-        return -float(loglikelihood) / math.log(2), float(size)
-    return (float(value), 1.0) if isinstance(value, int | float) else None
 
 
 def _equals(found: float, reported: float) -> bool:

@@ -96,6 +96,26 @@ def task_of(name: str) -> tuple[str, str] | None:
     return None
 
 
+def published_dataset(task: str, data: str | None, path: str | None = None) -> str | None:
+    """Return the data set on the hub that the documents of an lm-eval task are from.
+
+    Args:
+        task: The task.
+        data: Where our tasks' data come from, as `locate` takes it.
+        path: What another task's configuration calls `dataset_path`.
+
+    Returns:
+        Its id; None for the embedded texts, for texts of the user's, and for files that are on no hub.
+    """
+    if (located := task_of(task)) is None:
+        return path if path and path.count("/") == 1 and not path.startswith((".", "/", "~")) else None
+    if data == EMBEDDED or located[0] == "bpb":
+        return None
+    hub = BENCHMARKS[located[0]].hub
+    source = str(hub.get("data_files") or hub["path"])
+    return source.removeprefix("hf://datasets/").partition("@")[0]
+
+
 def locate(benchmark: str, language: str, data: str | Path | None = None) -> Path | None:
     """Check that a task can be had, before a model is loaded; reads no record and uses no network.
 

@@ -17,17 +17,8 @@ from mwork_eval.harness.answer_language import answer_language_metrics
 from mwork_eval.harness.data import BENCHMARKS, locate, task_of
 from mwork_eval.harness.known_answers import KnownAnswers
 from mwork_eval.harness.model import MworkHF
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.harness.task_score import MAIN_METRICS, TaskScore, share_of_document
 from mwork_eval.resources import tasks_folder
-
-MAIN_METRICS = {
-    "xquad": "acc,none",
-    "mgsm": "exact_match,flexible-extract",
-    "xcsqa": "acc,none",
-    "xlsum": "rougeL,none",
-    "bpb": "bits_per_byte,none",
-}
-"""The metric a table shows, per benchmark; of any other task it is the first one lm-eval gives."""
 
 _ANSWERED_IN_WORDS = ("xquad", "mgsm", "xlsum")
 """Benchmarks whose answers are generated, so that they can be in the wrong language."""
@@ -162,7 +153,12 @@ def evaluate_task(
     metric, _, filter_name = main.partition(",")
     samples = [sample for sample in all_samples if sample["filter"] == filter_name]
     samples.sort(key=lambda sample: int(sample["doc_id"]))
-    documents = tuple(_numerator_and_denominator(sample[metric], metric) for sample in samples)
+    shares = [share_of_document(sample[metric], metric) for sample in samples]
+    documents = tuple(share for share in shares if share is not None)
+    if len(documents) < len(shares):
+        raise InputError(
+            f"the metric {metric} has no value per document", hint="choose tasks with accuracy-like metrics"
+        )
     if not all(math.isfinite(value) for document in documents for value in document):
         raise InputError(
             f"the model gives no numbers on {prepared.name}",
@@ -210,15 +206,3 @@ def _quiet(model: MworkHF) -> Iterator[None]:
     finally:
         evaluator.get_git_commit_hash, evaluator.add_env_info = ask_git, ask_machine
         model.show_progress = True
-
-
-def _numerator_and_denominator(value: Any, metric: str) -> tuple[float, float]:
-    """Return a document's share of the score; lm-eval keeps (log-likelihood, bytes) for bits per byte."""
-    if metric == "bits_per_byte":
-        loglikelihood, size = value
-        return -float(loglikelihood) / math.log(2), float(size)
-    if isinstance(value, tuple | list):
-        raise InputError(
-            f"the metric {metric} has no value per document", hint="choose tasks with accuracy-like metrics"
-        )
-    return float(value), 1.0

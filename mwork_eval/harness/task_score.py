@@ -1,7 +1,19 @@
 """The score of one task, kept document by document."""
 
-from collections.abc import Mapping
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+MAIN_METRICS = {
+    "xquad": "acc,none",
+    "mgsm": "exact_match,flexible-extract",
+    "xcsqa": "acc,none",
+    "xlsum": "rougeL,none",
+    "bpb": "bits_per_byte,none",
+}
+"""The metric a table shows, per benchmark; of any other task it is the first one lm-eval gives."""
 
 
 @dataclass(frozen=True)
@@ -27,3 +39,29 @@ class TaskScore:
     def score(self) -> float:
         """The main score over all documents."""
         return sum(n for n, _ in self.documents) / sum(d for _, d in self.documents)
+
+
+def share_of_document(value: Any, metric: str) -> tuple[float, float] | None:
+    """Return a document's numerator and denominator; None if it has no value of its own.
+
+    Args:
+        value: What lm-eval's sample holds; for bits per byte (log-likelihood, bytes).
+        metric: Name of the metric without its filter.
+    """
+    if metric == "bits_per_byte":
+        loglikelihood, size = value
+        return -float(loglikelihood) / math.log(2), float(size)
+    return (float(value), 1.0) if isinstance(value, int | float) else None
+
+
+def lm_eval_digest(samples: Iterable[Mapping[str, Any]]) -> str:
+    """Return lm-eval's digest of the documents, prompts and right answers of samples, as in its `task_hashes`.
+
+    Raises:
+        KeyError: If a sample has no hashes.
+    """
+    hashes = hashlib.sha256()
+    for sample in samples:
+        for part in ("doc", "prompt", "target"):
+            hashes.update(str(sample[f"{part}_hash"]).encode())
+    return hashes.hexdigest()

@@ -12,7 +12,7 @@ import yaml
 from conftest import make_model, make_tokenizer
 from gate_folders import make_results
 
-from mwork_eval.harness.evaluate import MAIN_METRICS
+from mwork_eval.harness.task_score import MAIN_METRICS
 
 pytest_plugins = ["matrix_fixtures"]
 

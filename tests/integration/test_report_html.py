@@ -1,6 +1,5 @@
 """The report's page in a browser: sorting, filters, themes, phones, hostile texts, accessibility."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,53 +8,14 @@ from report_folders import HOSTILE, LAYERS, make_folder
 from mwork_eval.cli import steps
 
 pytestmark = pytest.mark.browser
+pytest_plugins = ["browser_fixtures"]
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
 LONG = "x" * 100_000
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here; Debian has it in the package chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    """Open a page, and fail if it says anything on the console or asks for anything but itself."""
-    contexts, complaints = [], []
-
-    def open_(folder: Path, width: int = 1280, **how):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **how)
-        contexts.append(context)
-        context.set_default_timeout(5000)
-        page = context.new_page()
-        path = folder / "report.html"
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: request.url == path.as_uri() or complaints.append(request.url))
-        page.goto(path.as_uri())
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 def report_of(folder: Path, **made) -> Path:
     steps.write_reports(make_folder(folder, **made), formats=("html",))
-    return folder
+    return folder / "report.html"
 
 
 @pytest.fixture(scope="module")
@@ -196,11 +156,5 @@ def test_a_printed_page_has_no_controls_and_cuts_no_table(open_page, plain):
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_axe_finds_nothing_serious(open_page, plain, scheme, width):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    page = open_page(plain, width, color_scheme=scheme)
-    for details in page.locator("summary").all():
-        details.click()
-    found = axe.run(page).response["violations"]
-    serious = [violation for violation in found if violation["impact"] in ("serious", "critical")]
-    assert [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in serious] == []
+def test_axe_finds_nothing_serious(assert_accessible, open_page, plain, scheme, width):
+    assert_accessible(open_page(plain, width, color_scheme=scheme))

@@ -24,8 +24,9 @@ from mwork_eval.reports.answers import read_answers
 from mwork_eval.reports.as_csv import COLUMNS, as_csv
 from mwork_eval.reports.as_json import as_json
 from mwork_eval.reports.formats import parse_formats
+from mwork_eval.reports.html.environment import embedded_json
 from mwork_eval.reports.html.figures import change_bars
-from mwork_eval.reports.html.page import as_html, embedded_json
+from mwork_eval.reports.html.page import as_html
 from mwork_eval.reports.html.svg import Axis
 from mwork_eval.reports.language_intervals import language_changes
 from mwork_eval.reports.latex import as_latex
@@ -423,7 +424,8 @@ def test_a_page_loads_nothing_and_runs_only_its_own_script(tmp_path):
     page = Page(text)
     kinds = [attributes.get("type") for attributes, _ in page.scripts]
     assert kinds == ["application/json", None]
-    assert page.scripts[1][1] == (files("mwork_eval.reports.html") / "page.js").read_text()
+    sources = [(files("mwork_eval.reports.html") / name).read_text() for name in ("page.js", "answers.js")]
+    assert page.scripts[1][1] == "\n".join(sources)
     assert json.loads(page.scripts[0][1])["documents"][0][3] == f"Question 0? {HOSTILE}"
     assert not [a for a in page.attributes if a[1] == "src" or a[1].startswith("on") or a[0] in ("img", "link")]
     assert all(value.startswith("#") for _, name, value in page.attributes if name == "href")

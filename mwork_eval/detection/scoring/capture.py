@@ -19,6 +19,7 @@ from transformers.masking_utils import AttentionMaskInterface
 from mwork_eval.detection.scoring.attention import Attention, HeadNorm
 from mwork_eval.detection.scoring.rotation import Rotation
 from mwork_eval.models.layout import Layout
+from mwork_eval.models.linear import faster_linears, replaceable_linears
 
 Tensor = torch.Tensor
 
@@ -76,7 +77,8 @@ def run_batch(layout: Layout, documents: Sequence[Sequence[int]], sink: Sink) ->
     for row, tokens in enumerate(documents):
         ids[row, : len(tokens)] = torch.tensor(tokens)
     capture = _Capture(layout, sink, [len(tokens) for tokens in documents], {})
-    with torch.inference_mode(), _instrumented(capture):
+    linears = replaceable_linears(module for layer in layout.layers for module in layer.modules())
+    with torch.inference_mode(), _instrumented(capture), faster_linears(linears):
         layout.decoder(input_ids=ids.to(layout.device), use_cache=False)
 
 

@@ -1,26 +1,19 @@
 """Put the numbers, figures and answers of a report into one HTML file."""
 
-import base64
-import hashlib
 import json
-from functools import cache
-from importlib.resources import files
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports import language_wording, wording
 from mwork_eval.reports.answers import MOST_ROWS, Answers, read_answers
 from mwork_eval.reports.html import figures
+from mwork_eval.reports.html.environment import HERE, assets, page_environment
 from mwork_eval.reports.language_intervals import language_changes
 from mwork_eval.reports.results import DeltaTable, Results
-from mwork_eval.reports.sample_text import ANSWER_LENGTH, PROMPT_LENGTH, shorten
+from mwork_eval.reports.sample_text import ANSWER_LENGTH, PROMPT_LENGTH
 from mwork_eval.reports.set_counts import SetCounts, count_sets
 from mwork_eval.reports.summary import certainty_legend, finding
 
-_NAME_LENGTH = 120
 _COMPONENTS = {"attn": "Attention", "ffn": "Feed-forward"}
 
 
@@ -30,40 +23,16 @@ def as_html(*results: Results) -> str:
     Raises:
         InputError: If a stored cell or neuron set is damaged.
     """
-    environment = Environment(
-        loader=PackageLoader("mwork_eval.reports.html", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return (
+        page_environment()
+        .get_template("page.html")
+        .render(
+            reports=[_report(one, max(1, MOST_ROWS // len(results))) for one in results],
+            legend=wording.LEGEND,
+            certainty=certainty_legend(),
+            **assets((HERE, "answers.js")),
+        )
     )
-    environment.filters |= {"json": embedded_json, "short": lambda text: shorten(str(text), _NAME_LENGTH)}
-    script, style = _source("page.js"), _source("style.css")
-    return environment.get_template("page.html").render(
-        reports=[_report(one, max(1, MOST_ROWS // len(results))) for one in results],
-        legend=wording.LEGEND,
-        certainty=certainty_legend(),
-        script=Markup(script),
-        script_hash=_hash(script),
-        style=Markup(style),
-        style_hash=_hash(style),
-    )
-
-
-def embedded_json(value: Any) -> Markup:
-    """Return JSON for a script element of the page: no sign in it can end the element or begin another."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).replace("<", "\\u003c")
-    return Markup(text.encode("utf-8", "replace").decode())
-
-
-@cache
-def _source(name: str) -> str:
-    return (files("mwork_eval.reports.html") / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """Return what a content security policy calls a script or style by."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _report(results: Results, most_rows: int) -> dict[str, Any]:
@@ -142,7 +111,7 @@ def _layer_rows(counts: SetCounts, stages: Stages) -> list[list[str]]:
 
 
 def _answers(answers: Answers) -> dict[str, Any]:
-    """Return the answers as the page's script reads them; `page.js` names the fields of each list."""
+    """Return the answers as the page's script reads them; `answers.js` names the fields of each list."""
     return {
         "shown": len(answers.rows),
         "total": answers.total,

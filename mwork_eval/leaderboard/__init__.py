@@ -1,0 +1,1 @@
+"""A static site that compares the results of many models."""

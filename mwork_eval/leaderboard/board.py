@@ -1,0 +1,245 @@
+"""Arrange scores so that only comparable ones stand in one column, and only one of a model in each place."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+from mwork_eval.digests import digest_of
+from mwork_eval.languages import ENGLISH
+from mwork_eval.leaderboard.entries import Change, Contender, FolderResults, Score
+
+_SLUG_LENGTH = 60
+
+Entry = TypeVar("Entry", Score, Change)
+
+
+@dataclass(frozen=True)
+class Column:
+    """Scores that can be compared: one task, metric, and the same documents, prompts and right answers.
+
+    Attributes:
+        task: Name of the lm-eval task.
+        language: Its language, or None.
+        metric: The metric.
+        higher_is_better: Whether a higher score is better.
+        unit: Unit of the scores.
+        documents: Number of documents.
+        compared_by: What the results have in common.
+        label: A name that no other column of the benchmark has.
+    """
+
+    task: str
+    language: str | None
+    metric: str
+    higher_is_better: bool
+    unit: str
+    documents: int
+    compared_by: str
+    label: str
+
+
+@dataclass(frozen=True)
+class ChangeGroup:
+    """Changes that can be compared: one row of one table on the same documents of the same languages.
+
+    Attributes:
+        preset: The table.
+        setting: The row.
+        random: Whether it is a random control.
+        languages: Mask languages.
+        documents: Documents per language, the fewest.
+        unit: Unit of the changes.
+        label: A name that no other group of the benchmark has.
+        changes: By contender, the change shown: its newest.
+    """
+
+    preset: str
+    setting: str
+    random: bool
+    languages: tuple[str, ...]
+    documents: int
+    unit: str
+    label: str
+    changes: Mapping[Contender, Change]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is known of a benchmark.
+
+    Attributes:
+        name: Its name.
+        columns: Columns of scores, English first.
+        scores: By column and contender, the score shown: the newest.
+        groups: Groups of changes, language-specific ones first.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    scores: Mapping[Column, Mapping[Contender, Score]]
+    groups: tuple[ChangeGroup, ...]
+
+    @cached_property
+    def contenders(self) -> tuple[Contender, ...]:
+        """Who has a score or a change: the best of the fullest column first."""
+        known = dict.fromkeys(c for of_column in self.scores.values() for c in of_column)
+        known |= dict.fromkeys(c for group in self.groups for c in group.changes)
+        if not self.columns:
+            return tuple(known)
+        first = max(self.columns, key=lambda column: len(self.scores[column]))
+        sign = -1.0 if first.higher_is_better else 1.0
+        scores = self.scores[first]
+        return tuple(
+            sorted(known, key=lambda c: (c not in scores, sign * scores[c].value if c in scores else 0.0, c.name))
+        )
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything of one model, with and without masks.
+
+    Attributes:
+        name: Its name.
+        scores: All its scores, also older ones, each with whether it is shown.
+        changes: All its changes, likewise.
+    """
+
+    name: str
+    scores: tuple[tuple[Score, bool], ...]
+    changes: tuple[tuple[Change, bool], ...]
+
+    @property
+    def slug(self) -> str:
+        """Name of its page: stable, whatever other models there are."""
+        return slug_of(self.name)
+
+
+@dataclass(frozen=True)
+class Board:
+    """A leaderboard.
+
+    Attributes:
+        benchmarks: The benchmarks by name.
+        models: The models by name.
+        skipped: What could not be read, and why.
+    """
+
+    benchmarks: tuple[Benchmark, ...]
+    models: tuple[Model, ...]
+    skipped: tuple[str, ...] = ()
+
+
+def slug_of(name: str) -> str:
+    """Return a file name for any name: readable, and made unique by a digest."""
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:_SLUG_LENGTH].lower()
+    return f"{readable or 'x'}-{digest_of(name)[:8]}"
+
+
+def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = ()) -> Board:
+    """Arrange everything that was read.
+
+    Results that do not say of which weights they are count as the model's whose name they have, if that has only one
+    fingerprint. Where a contender has several results of one column, the newest is shown.
+    """
+    read = list(results)
+    scores = [score for of_folder in read for score in of_folder.scores]
+    changes = [change for of_folder in read for change in of_folder.changes]
+    same = _known_weights([*scores, *changes])
+    shown: set[int] = set()
+    names = dict.fromkeys([*(s.benchmark for s in scores), *(c.benchmark for c in changes)])
+    benchmarks = tuple(
+        _benchmark(
+            name, [s for s in scores if s.benchmark == name], [c for c in changes if c.benchmark == name], same, shown
+        )
+        for name in sorted(names)
+    )
+    scores_of: dict[str, list[tuple[Score, bool]]] = defaultdict(list)
+    changes_of: dict[str, list[tuple[Change, bool]]] = defaultdict(list)
+    for score in scores:
+        scores_of[score.contender.model].append((score, id(score) in shown))
+    for change in changes:
+        changes_of[change.contender.model].append((change, id(change) in shown))
+    models = tuple(
+        Model(name, tuple(scores_of[name]), tuple(changes_of[name]))
+        for name in sorted(scores_of.keys() | changes_of.keys())
+    )
+    return Board(benchmarks, models, tuple(skipped))
+
+
+def _known_weights(entries: Sequence[Score | Change]) -> dict[Contender, Contender]:
+    """Return, per contender of unknown weights, the one with the only weights known of its model."""
+    fingerprints: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        if entry.contender.fingerprint:
+            fingerprints[entry.contender.model].add(entry.contender.fingerprint)
+    return {
+        contender: replace(contender, fingerprint=next(iter(fingerprints[contender.model])))
+        for contender in {entry.contender for entry in entries}
+        if contender.fingerprint is None and len(fingerprints[contender.model]) == 1
+    }
+
+
+def _benchmark(
+    name: str,
+    scores: Sequence[Score],
+    changes: Sequence[Change],
+    same: Mapping[Contender, Contender],
+    shown: set[int],
+) -> Benchmark:
+    found: dict[tuple[str, str, str], list[Score]] = defaultdict(list)
+    for score in scores:
+        found[score.task, score.metric, score.compared_by].append(score)
+    ordered = sorted(found.items(), key=lambda item: (item[1][0].language != ENGLISH, item[0][0], -len(item[1])))
+    labels = _distinct([(_column_name(of_key[0]), key[2]) for key, of_key in ordered])
+    by_column: dict[Column, Mapping[Contender, Score]] = {}
+    for (key, of_key), label in zip(ordered, labels, strict=True):
+        first = of_key[0]
+        column = Column(
+            first.task, first.language, first.metric, first.higher_is_better, first.unit, first.documents, key[2], label
+        )
+        by_column[column] = newest = _newest(of_key, same)
+        shown |= {id(score) for score in newest.values()}
+    return Benchmark(name, tuple(by_column), by_column, _groups(changes, same, shown))
+
+
+def _groups(changes: Sequence[Change], same: Mapping[Contender, Contender], shown: set[int]) -> tuple[ChangeGroup, ...]:
+    found: dict[tuple[str, str, str, str], list[Change]] = defaultdict(list)
+    for change in changes:
+        found[change.preset, change.setting, " ".join(change.languages), change.compared_by].append(change)
+    ordered = sorted(found.items(), key=lambda item: item[1][0].random)
+    labels = _distinct([(f"{key[1]} ({key[2]}; {of_key[0].documents} documents)", key[3]) for key, of_key in ordered])
+    groups = []
+    for (_, of_key), label in zip(ordered, labels, strict=True):
+        first, newest = of_key[0], _newest(of_key, same)
+        shown |= {id(change) for change in newest.values()}
+        groups.append(
+            ChangeGroup(
+                first.preset,
+                first.setting,
+                first.random,
+                first.languages,
+                first.documents,
+                first.unit,
+                label,
+                newest,
+            )
+        )
+    return tuple(groups)
+
+
+def _newest(entries: Sequence[Entry], same: Mapping[Contender, Contender]) -> dict[Contender, Entry]:
+    ordered = sorted(entries, key=lambda entry: (entry.time, str(entry.folder)))
+    return {same.get(entry.contender, entry.contender): entry for entry in ordered}
+
+
+def _column_name(score: Score) -> str:
+    return f"{score.language or score.task} ({score.documents})"
+
+
+def _distinct(names: Sequence[tuple[str, str]]) -> list[str]:
+    """Return names that are all different: equal ones get the beginning of what tells them apart."""
+    times = Counter(name for name, _ in names)
+    return [name if times[name] == 1 else f"{name} #{digest_of(key)[:4]}" for name, key in names]

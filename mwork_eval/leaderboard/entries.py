@@ -1,0 +1,113 @@
+"""What a leaderboard knows of a results folder: scores of tasks, and what deactivating neurons changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Who scored: a model, and what was deactivated in it.
+
+    Attributes:
+        model: Its name.
+        fingerprint: Fingerprint of its weights, or None if the results do not say.
+        mask: What was deactivated, in words; None if nothing was.
+    """
+
+    model: str
+    fingerprint: str | None
+    mask: str | None = None
+
+    @classmethod
+    def of(cls, model: object, fingerprint: str | None, mask: str | None = None) -> "Contender":
+        """Make a contender of what a file says; signs that cannot be written as UTF-8 become question marks."""
+        texts = [str(text).encode("utf-8", "replace").decode() if text else None for text in (model, fingerprint, mask)]
+        return cls(texts[0] or "unnamed model", *texts[1:])
+
+    @property
+    def name(self) -> str:
+        """The model's name, with the mask if there is one, so that a masked score never passes for the model's own."""
+        return self.model if self.mask is None else f"{self.model} without {self.mask}"
+
+
+@dataclass(frozen=True)
+class Score:
+    """The score of a task.
+
+    Attributes:
+        contender: Who scored.
+        task: Name of the lm-eval task.
+        benchmark: The benchmark it belongs to; the task itself if it has no language.
+        language: Its language, or None.
+        metric: Name of the metric with lm-eval's filter, such as `acc,none`.
+        higher_is_better: Whether a higher score is better.
+        unit: `points`, or the metric's own unit.
+        value: The score in that unit.
+        error: Its standard error over documents, or None if it is not known.
+        documents: Number of documents.
+        compared_by: What two results must have in common to be comparable: documents, prompts and right answers.
+        dataset: The published data set on the Hugging Face hub that the documents are from, or None.
+        folder: Where it is from.
+        time: When it was made, in seconds since 1970.
+    """
+
+    contender: Contender
+    task: str
+    benchmark: str
+    language: str | None
+    metric: str
+    higher_is_better: bool
+    unit: str
+    value: float
+    error: float | None
+    documents: int
+    compared_by: str
+    dataset: str | None
+    folder: Path
+    time: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row of a table of deltas.
+
+    Attributes:
+        contender: Whose neurons were deactivated; its mask is None.
+        preset: The table.
+        setting: The row.
+        random: Whether it is a random control.
+        benchmark: The benchmark.
+        languages: Mask languages averaged over.
+        neurons: Neurons deactivated per mask language.
+        unit: Unit of the changes.
+        values: `delta_eng`, `delta_non_eng` and `delta`, each with the ends of its 95 % interval, None if unknown.
+        p_holm: Corrected p-value against the random control, or None.
+        documents: Number of documents per language, the fewest.
+        compared_by: As in `Score`, of all its languages together.
+        folder: Where it is from.
+        time: When it was made, in seconds since 1970.
+    """
+
+    contender: Contender
+    preset: str
+    setting: str
+    random: bool
+    benchmark: str
+    languages: tuple[str, ...]
+    neurons: Mapping[str, int]
+    unit: str
+    values: Mapping[str, tuple[float, float | None, float | None]]
+    p_holm: float | None
+    documents: int
+    compared_by: str
+    folder: Path
+    time: float
+
+
+@dataclass(frozen=True)
+class FolderResults:
+    """Everything of one results folder."""
+
+    scores: Sequence[Score]
+    changes: Sequence[Change] = ()

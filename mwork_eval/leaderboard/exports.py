@@ -1,0 +1,142 @@
+"""Write scores in the forms that others read: model cards, `.eval_results` of model repositories, and a data set."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mwork_eval.digests import write_atomically, write_text_atomically
+from mwork_eval.errors import InputError
+from mwork_eval.leaderboard import tables
+from mwork_eval.leaderboard.board import Board, slug_of
+from mwork_eval.leaderboard.entries import Contender, Score
+
+_TASK_TYPE = "text-generation"
+
+
+def write_export(name: str, board: Board, folder: Path, with_masked: bool) -> list[Path]:
+    """Write one kind of export.
+
+    Args:
+        name: `model-index`, `eval-results` or `dataset`.
+        board: What to export.
+        folder: Where to.
+        with_masked: Whether masked scores go out as those of a model of another name, which says what was deactivated.
+            A data set has them in any case, with what was deactivated in a column.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: If nothing can be published as a model's own score.
+    """
+    if name == "dataset":
+        return _write_dataset(board, folder)
+    write = _MODEL_EXPORTS[name]
+    files = []
+    for contender, scores in _published(board, with_masked).items():
+        path = folder / slug_of(contender.name) / _FILES[name]
+        write_text_atomically(path, write(contender, scores))
+        files.append(path)
+    return files
+
+
+def _published(board: Board, with_masked: bool) -> dict[Contender, list[Score]]:
+    """Return the shown scores that may be published, by who scored."""
+    shown = [score for model in board.models for score, is_shown in model.scores if is_shown]
+    own = [score for score in shown if with_masked or score.contender.mask is None]
+    if not own:
+        raise InputError(
+            "there are only masked scores, which are not the model's own",
+            found=", ".join(sorted({score.contender.name for score in shown})[:5]),
+            hint="--with-masked exports them under these names",
+        )
+    published = [score for score in own if score.dataset is not None]
+    if not published:
+        raise InputError(
+            "no score is of a published benchmark",
+            found=", ".join(sorted({score.task for score in own})[:10]),
+            expected="results on a benchmark's own data; the embedded texts and bpb are none",
+        )
+    by_contender: dict[Contender, list[Score]] = {}
+    for score in published:
+        by_contender.setdefault(score.contender, []).append(score)
+    return by_contender
+
+
+def _model_index(contender: Contender, scores: list[Score]) -> str:
+    from huggingface_hub import EvalResult
+    from huggingface_hub.repocard_data import eval_results_to_model_index
+
+    results = [
+        EvalResult(
+            task_type=_TASK_TYPE,
+            dataset_type=str(score.dataset),
+            dataset_name=f"{score.benchmark} {score.language or ''}".strip(),
+            dataset_config=score.language,
+            dataset_args={"lm_eval_task": score.task, "documents": score.documents},
+            metric_type=score.metric.partition(",")[0],
+            metric_name=f"{score.metric} in {score.unit}",
+            metric_value=round(score.value, 4),
+        )
+        for score in scores
+    ]
+    return _yaml({"model-index": eval_results_to_model_index(contender.name, results)})
+
+
+def _eval_results(contender: Contender, scores: list[Score]) -> str:
+    from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
+
+    without = "" if contender.mask is None else f"; without {contender.mask}"
+    entries = [
+        EvalResultEntry(
+            dataset_id=str(score.dataset),
+            task_id=score.task,
+            value=round(score.value, 4),
+            date=datetime.fromtimestamp(score.time, UTC).isoformat(timespec="seconds"),
+            notes=f"{score.metric} in {score.unit}, {score.documents} documents, lm-eval task {score.task}{without}",
+        )
+        for score in scores
+    ]
+    return _yaml(eval_result_entries_to_yaml(entries))
+
+
+_MODEL_EXPORTS: Mapping[str, Callable[[Contender, list[Score]], str]] = {
+    "model-index": _model_index,
+    "eval-results": _eval_results,
+}
+_FILES = {"model-index": "model-index.yaml", "eval-results": ".eval_results/mwork-eval.yaml"}
+
+
+def _write_dataset(board: Board, folder: Path) -> list[Path]:
+    from datasets import Dataset
+
+    scores = [tables.score_record(*one) for model in board.models for one in model.scores]
+    changes = [tables.change_record(*one) for model in board.models for one in model.changes]
+    files, configs = [], []
+    for name, records in (("scores", scores), ("changes", changes)):
+        if records:
+            path = folder / f"{name}.parquet"
+            write_atomically(path, Dataset.from_list(records).to_parquet)
+            files.append(path)
+            configs.append({"config_name": name, "data_files": path.name})
+    card = folder / "README.md"
+    write_text_atomically(card, f"---\n{_yaml({'configs': configs})}---\n\n{_CARD}")
+    return [*files, card]
+
+
+_CARD = """# Scores, and what deactivating neurons changes
+
+`scores` has one score a row. `mask` says what was deactivated; where it is not empty, the score is not the model's own,
+and `model` says so too. `documents_digest` is lm-eval's digest of documents, prompts and right answers: scores with
+different ones cannot be compared. `shown` is false for results that a newer one replaces.
+
+`changes` has a row of a table of deltas each: changes of English and of the other languages when the neurons of the
+languages are deactivated, in `unit`, negative for damage, with 95 % intervals over documents. `random` marks controls.
+"""
+
+
+def _yaml(value: Any) -> str:
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000))

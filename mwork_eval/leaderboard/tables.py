@@ -1,0 +1,174 @@
+"""The rows of a leaderboard's tables: as text for the pages, unrounded for the CSV files."""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mwork_eval.leaderboard.board import Benchmark, ChangeGroup, Model
+from mwork_eval.leaderboard.entries import Change, Contender, Score
+from mwork_eval.reports import wording
+
+SCORE_FIELDS = (
+    "model",
+    "fingerprint",
+    "mask",
+    "benchmark",
+    "language",
+    "task",
+    "metric",
+    "higher_is_better",
+    "unit",
+    "score",
+    "standard_error",
+    "documents",
+    "documents_digest",
+    "folder",
+    "time",
+    "shown",
+)
+CHANGE_FIELDS = (
+    "model",
+    "fingerprint",
+    "benchmark",
+    "preset",
+    "setting",
+    "random",
+    "languages",
+    "neurons",
+    "unit",
+    *(f"{name}{end}" for name in ("delta_eng", "delta_non_eng", "delta") for end in ("", "_low", "_high")),
+    "p_holm",
+    "documents",
+    "documents_digest",
+    "folder",
+    "time",
+    "shown",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def score_record(score: Score, shown: bool) -> dict[str, Any]:
+    """Return a score by `SCORE_FIELDS`."""
+    values = (
+        score.contender.name,
+        score.contender.fingerprint,
+        score.contender.mask,
+        score.benchmark,
+        score.language,
+        score.task,
+        score.metric,
+        score.higher_is_better,
+        score.unit,
+        score.value,
+        score.error,
+        score.documents,
+        score.compared_by,
+        os.fspath(score.folder),
+        score.time,
+        shown,
+    )
+    return dict(zip(SCORE_FIELDS, values, strict=True))
+
+
+def change_record(change: Change, shown: bool) -> dict[str, Any]:
+    """Return a change by `CHANGE_FIELDS`."""
+    values = (
+        change.contender.name,
+        change.contender.fingerprint,
+        change.benchmark,
+        change.preset,
+        change.setting,
+        change.random,
+        " ".join(change.languages),
+        " ".join(f"{language}={count}" for language, count in change.neurons.items()),
+        change.unit,
+        *(number for name in ("delta_eng", "delta_non_eng", "delta") for number in change.values[name]),
+        change.p_holm,
+        change.documents,
+        change.compared_by,
+        os.fspath(change.folder),
+        change.time,
+        shown,
+    )
+    return dict(zip(CHANGE_FIELDS, values, strict=True))
+
+
+def as_csv(fields: Sequence[str], records: Iterable[Mapping[str, Any]]) -> str:
+    """Return records as CSV; a text that a spreadsheet would take for a formula gets an apostrophe."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, fields, lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerow({name: _safe(value) for name, value in record.items()})
+    return file.getvalue().encode("utf-8", "replace").decode()
+
+
+def _safe(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def score_text(score: Score) -> str:
+    """Return a score with its standard error as text."""
+    error = "" if score.error is None else f" ±{wording.number(score.error, score.unit)}"
+    return wording.number(score.value, score.unit) + error
+
+
+def score_rows(benchmark: Benchmark) -> tuple[list[str], list[tuple[Contender, list[str]]]]:
+    """Return the columns of a benchmark's table of scores, and its rows by contender."""
+    own = [group for group in benchmark.groups if not group.random]
+    columns = [column.label for column in benchmark.columns]
+    columns += [f"∆ {group.label}".replace(" (", "\n(", 1) for group in own]
+    rows = []
+    for contender in benchmark.contenders:
+        found = [benchmark.scores[column].get(contender) for column in benchmark.columns]
+        changed = [group.changes.get(contender) for group in own]
+        texts = ["" if score is None else score_text(score) for score in found]
+        texts += ["" if c is None else wording.difference(c.values["delta"][0], c.unit) for c in changed]
+        rows.append((contender, texts))
+    return columns, rows
+
+
+CHANGE_COLUMNS = ("row", "table", "neurons", "∆Eng", "∆n-Eng", "∆", "95 % of ∆", "p (Holm)")
+
+
+def change_rows(groups: Sequence[ChangeGroup]) -> list[tuple[Contender, list[str]]]:
+    """Return the rows of a benchmark's table of changes, by contender."""
+    return [
+        (contender, [group.label, *change_texts(change)])
+        for group in groups
+        for contender, change in group.changes.items()
+    ]
+
+
+def change_texts(change: Change) -> list[str]:
+    """Return a change as texts: all of `CHANGE_COLUMNS` but the row."""
+    counts = set(change.neurons.values())
+    low, high = change.values["delta"][1:]
+    ends = [] if low is None or high is None else [wording.difference(end, change.unit) for end in (low, high)]
+    return [
+        change.preset,
+        f"{min(counts)}" if len(counts) == 1 else f"{min(counts, default=0)} to {max(counts, default=0)}",
+        *(wording.difference(change.values[name][0], change.unit) for name in ("delta_eng", "delta_non_eng", "delta")),
+        f"[{', '.join(ends)}]" if ends else "",
+        "" if change.random else wording.p_value(change.p_holm),
+    ]
+
+
+def model_score_rows(model: Model) -> list[tuple[Contender, list[str]]]:
+    """Return the rows of a model's table of scores: task, metric, score, documents, weights, shown."""
+    return [
+        (
+            score.contender,
+            [
+                score.metric,
+                score_text(score),
+                score.unit,
+                str(score.documents),
+                (score.contender.fingerprint or "")[:8],
+                "yes" if shown else "older",
+            ],
+        )
+        for score, shown in model.scores
+    ]
