@@ -10,6 +10,7 @@ from mwork_eval.cli.check import check
 from mwork_eval.cli.detect import detect
 from mwork_eval.cli.inspect import inspect
 from mwork_eval.cli.leaderboard import leaderboard
+from mwork_eval.cli.profile import overlap, profile
 from mwork_eval.cli.report import report
 from mwork_eval.cli.run import run
 from mwork_eval.cli.scores import scores
@@ -51,5 +52,19 @@ def main() -> None:
     quiet_libraries()
 
 
-for command in (run, inspect, detect, scores, select, sets, tune_layers, ablate, report, check, leaderboard):
+for command in (
+    run,
+    inspect,
+    detect,
+    scores,
+    select,
+    sets,
+    profile,
+    overlap,
+    tune_layers,
+    ablate,
+    report,
+    check,
+    leaderboard,
+):
     main.add_command(command)

@@ -157,3 +157,12 @@ def out_option(default: str | None) -> Callable[[F], F]:
         required=default is None,
         help="Folder to write to.",
     )
+
+
+stage_options = _together(
+    click.option(
+        "--understanding-layers", type=click.IntRange(0), help="First layers; the set's number, else a quarter."
+    ),
+    click.option("--generation-layers", type=click.IntRange(0), help="Last layers; the set's number, else an eighth."),
+)
+"""Where the stages end and begin."""

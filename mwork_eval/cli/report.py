@@ -22,7 +22,8 @@ from mwork_eval.reports.formats import DEFAULT_FORMATS, FORMATS, parse_formats
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the files; the results folder if not given. Needed for several.",
 )
-def report(folders: tuple[Path, ...], formats: tuple[str, ...], out: Path | None) -> None:
+@click.option("--figures", is_flag=True, help="Also the figures as SVG and PNG, in a folder figures; extra [plot].")
+def report(folders: tuple[Path, ...], formats: tuple[str, ...], out: Path | None, figures: bool) -> None:
     """Show the tables of one results folder or more, and write them as report.FORMAT.
 
     report.html is one file that needs no network: findings in words, tables, figures, and the answers side by side.
@@ -30,4 +31,10 @@ def report(folders: tuple[Path, ...], formats: tuple[str, ...], out: Path | None
     distinct = tuple(dict.fromkeys(folders))
     if out is None and len(distinct) > 1:
         raise InputError("several results folders need --out", found=f"{len(distinct)} folders without --out")
-    steps.write_reports(*distinct, formats=formats, out=out)
+    if figures:
+        from mwork_eval.reports.plots import require_matplotlib
+
+        require_matplotlib("--figures")
+        if len(distinct) > 1:
+            raise InputError("--figures draws one results folder", found=f"{len(distinct)} folders")
+    steps.write_reports(*distinct, formats=formats, out=out, figures=figures)

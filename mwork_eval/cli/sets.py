@@ -1,25 +1,11 @@
 """`mwork sets`."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
+from mwork_eval.cli.options import stage_options
 from mwork_eval.errors import InputError
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _stage_options(function: F) -> F:
-    """Add the options that say where the stages end and begin."""
-    first = click.option(
-        "--understanding-layers", type=click.IntRange(0), help="First layers; the set's number, else a quarter."
-    )
-    last = click.option(
-        "--generation-layers", type=click.IntRange(0), help="Last layers; the set's number, else an eighth."
-    )
-    return first(last(function))
 
 
 @click.group()
@@ -29,7 +15,7 @@ def sets() -> None:
 
 @sets.command()
 @click.argument("references", nargs=-1, required=True, metavar="FILE...")
-@_stage_options
+@stage_options
 def show(references: tuple[str, ...], understanding_layers: int | None, generation_layers: int | None) -> None:
     """Print what sets are, and their counts per layer and position.
 
@@ -51,7 +37,7 @@ def show(references: tuple[str, ...], understanding_layers: int | None, generati
 @sets.command()
 @click.argument("first")
 @click.argument("second")
-@_stage_options
+@stage_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def diff(
     first: str, second: str, understanding_layers: int | None, generation_layers: int | None, as_json: bool
@@ -91,3 +77,19 @@ def algebra(expression: str, out: Path) -> None:
     neurons = evaluate(expression)
     save_neuron_set(neurons, out)
     click.echo(f"{out}: {len(neurons)} neurons ({100 * len(neurons) / neurons.shape.switches:.2f} %)")
+
+
+@sets.command()
+@click.argument("references", nargs=-1, required=True, metavar="SETS...")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="An .svg or .png file.")
+def plot(references: tuple[str, ...], out: Path) -> None:
+    """Draw the share of each layer's and structure's neurons that is in each set; needs the extra [plot].
+
+    SETS are folders of sets (gemma3-270m, runs/qwen3), or single ones (gemma3-270m/zh, runs/zh.safetensors).
+    """
+    from mwork_eval.neurons.references import find_named_sets
+    from mwork_eval.reports.plots import check_plot_file, plot_heat, save_figure
+    from mwork_eval.reports.set_counts import count_sets
+
+    check_plot_file(out, "--out")
+    click.echo(f"written: {save_figure(plot_heat(count_sets(find_named_sets(references))), out)}", err=True)

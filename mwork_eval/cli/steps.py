@@ -241,22 +241,28 @@ def ablate_sets(
     return first and has_report(plan, folder)
 
 
-def write_reports(*folders: Path, formats: Sequence[str] = DEFAULT_FORMATS, out: Path | None = None) -> None:
+def write_reports(
+    *folders: Path, formats: Sequence[str] = DEFAULT_FORMATS, out: Path | None = None, figures: bool = False
+) -> None:
     """Show what results folders hold: on the terminal, and as files.
 
     Args:
         *folders: The results folders.
         formats: Names of report formats.
         out: Where the files go; into the folder if not given, which must then be one.
+        figures: Whether to write the figures of a single folder as files too.
     """
     from rich.console import Console
 
-    from mwork_eval.reports.files import write_report_files
+    from mwork_eval.reports.files import write_report_figures, write_report_files
+    from mwork_eval.reports.plots import FORMATS
     from mwork_eval.reports.results import read_results
     from mwork_eval.reports.terminal import print_results
 
     results = [read_results(folder) for folder in folders]
     written = write_report_files(results, formats, out or folders[0])
+    if figures:
+        written += write_report_figures(results[0], FORMATS, (out or folders[0]) / "figures")
     if TERMINAL in formats:
         for of_folder in results:
             print_results(of_folder, Console(soft_wrap=False))

@@ -66,10 +66,11 @@ def tune_layers(
     from mwork_eval.neurons.references import SUFFIX, find_folder, find_language_sets
     from mwork_eval.neurons.stages import parse_positions
     from mwork_eval.neurons.tuned_stages import with_stages
-    from mwork_eval.reports.tuning import plot_tuning, print_tuning, require_matplotlib, tuning_as_json
+    from mwork_eval.reports.plots import require_matplotlib
+    from mwork_eval.reports.tuning import plot_tuning, print_tuning, tuning_as_json
 
     if plot:
-        require_matplotlib()
+        require_matplotlib("--plot")
     if check_language(language) == ENGLISH:
         raise InputError("∆ compares a language with English", found="--language en", expected="another language")
     where = parse_positions(positions)

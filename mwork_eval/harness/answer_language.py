@@ -12,9 +12,9 @@ from typing import Any
 from mwork_eval.detection.corpus.language_check import detector_builder
 from mwork_eval.languages import ENGLISH
 
-_SCRIPTS = {"zh": "CJK", "ru": "CYRILLIC", "th": "THAI", "ar": "ARABIC"}
+SCRIPTS = {"zh": "CJK", "ru": "CYRILLIC", "th": "THAI", "ar": "ARABIC"}
 """First word of the Unicode names of a language's letters, where they are not Latin."""
-_LATIN = "LATIN"
+LATIN = "LATIN"
 _LETTERS_PER_SIGN = {"CJK": 3}
 """A Chinese sign says as much as about three letters; names in Latin letters would outvote it otherwise."""
 _FEWEST_LETTERS = 3
@@ -95,20 +95,25 @@ def answer_language_metrics(texts: Sequence[str], language: str) -> dict[str, fl
 
 def _language_of(text: str, language: str) -> str | None:
     """Return the expected language, English, `other`, or None if that cannot be told."""
-    expected = _SCRIPTS.get(language, _LATIN)
-    if expected == _LATIN and find_spec("lingua") is None:
+    expected = SCRIPTS.get(language, LATIN)
+    if expected == LATIN and find_spec("lingua") is None:
         return None
     script = _main_script(text)
     if script is None:
         return None
     if script != expected:
-        return ENGLISH if script == _LATIN else "other"
-    return language if script != _LATIN else _english_or(language, text)
+        return ENGLISH if script == LATIN else "other"
+    return language if script != LATIN else _english_or(language, text)
+
+
+def count_scripts(text: str) -> Counter[str]:
+    """Count the letters of a text by script, the first word of their Unicode names; `LATIN` and those of `SCRIPTS`."""
+    return Counter(unicodedata.name(char, "").partition(" ")[0] for char in text if char.isalpha())
 
 
 def _main_script(text: str) -> str | None:
     """Return the script of most letters, or None if there are too few letters."""
-    letters = Counter(unicodedata.name(char, "").partition(" ")[0] for char in text if char.isalpha())
+    letters = count_scripts(text)
     weights = {script: count * _LETTERS_PER_SIGN.get(script, 1) for script, count in letters.items()}
     if sum(weights.values()) < _FEWEST_LETTERS:
         return None

@@ -69,7 +69,7 @@ class MworkHF(FastHF):
             count: Deactivate only this many, those with the highest scores.
             force: Accept a set whose fingerprint is of other weights of the same sizes.
             fast: Whether to compute faster than `hf` where the scores stay the same.
-            memory: What a batch may then hold beside the weights, in bytes or as `512MiB`; by default 256 MiB on a
+            memory: What a batch may then hold beside the weights, in bytes or as `512MiB`; by default 160 MiB on a
                 CPU, a quarter of the free memory of an accelerator.
             device: As in `hf`; the first accelerator or the CPU if not given.
             dtype: As in `hf`; float32 instead of `auto` on a CPU that only emulates bfloat16.

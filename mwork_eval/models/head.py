@@ -84,6 +84,33 @@ class OutputHead:
             found.append(token)
         return torch.cat(found).to(here)
 
+    def top(self, states: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """Return the most probable tokens after each of the hidden states `[n, d_model]`, the best first.
+
+        Args:
+            states: The hidden states.
+            k: How many tokens, at most the size of the vocabulary.
+
+        Returns:
+            The tokens and their log-probabilities (natural logarithm), `[n, k]` each.
+        """
+        here = states.device
+        chunks = states.to(computing_device(self.module)).split(self._positions(states))
+        tokens, log_probabilities = zip(*(self._top(chunk, k) for chunk in chunks), strict=True)
+        return torch.cat(tokens).to(here), torch.cat(log_probabilities).to(here)
+
+    def _top(self, states: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        best = torch.empty(len(states), 0, dtype=self.dtype, device=states.device)
+        token = torch.empty(len(states), 0, dtype=torch.long, device=states.device)
+        total = torch.full((len(states),), -torch.inf, dtype=self.dtype, device=states.device)
+        for start, logits in self._blocks(states):
+            total = torch.logaddexp(total, logits.logsumexp(-1))
+            values, where = logits.topk(min(k, logits.shape[1]))
+            candidates = torch.cat([best, values], 1)
+            best, order = candidates.topk(min(k, candidates.shape[1]))
+            token = torch.cat([token, where + start], 1).gather(1, order)
+        return token, best - total[:, None]
+
     def choices(self, states: Tensor, position: Tensor, token: Tensor) -> Choices:
         """Return what the head says about tokens.
 

@@ -1,12 +1,13 @@
 """What two neuron sets have in common: overall, by layer and by position."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import SUFFIX, find_folder, find_neurons
 from mwork_eval.neurons.stages import POSITIONS, Stages
+from mwork_eval.neurons.structures import STRUCTURES
 from mwork_eval.neurons.tuned_stages import stages_for
 
 Neuron = tuple[int, str, int]
@@ -31,6 +32,12 @@ class Overlap:
     def jaccard(self) -> float | None:
         """Shared neurons by all neurons of the two; None if there are none at all."""
         total = self.only_first + self.only_second + self.both
+        return self.both / total if total else None
+
+    @property
+    def share(self) -> float | None:
+        """Share of the first set's neurons that the second has too; None if the first has none."""
+        total = self.only_first + self.both
         return self.both / total if total else None
 
 
@@ -74,9 +81,58 @@ def compare_neurons(first: NeuronSet, second: NeuronSet) -> Overlap:
     Raises:
         InputError: If the models have different sizes.
     """
+    _check_shapes(first, second)
+    return _overlap(members(first), members(second))
+
+
+def _check_shapes(first: NeuronSet, second: NeuronSet) -> None:
     if first.shape != second.shape:
         raise InputError("two neuron sets of different models", found=f"{first.shape} and {second.shape}")
-    return _overlap(members(first), members(second))
+
+
+def overlaps(
+    sets: Mapping[str, NeuronSet], belongs: Callable[[Neuron], bool] = lambda neuron: True
+) -> dict[str, dict[str, Overlap]]:
+    """Compare every two sets of one model.
+
+    Args:
+        sets: The sets by name.
+        belongs: Which neurons count.
+
+    Raises:
+        InputError: If the sets are of models of different sizes.
+    """
+    for neurons in sets.values():
+        _check_shapes(next(iter(sets.values())), neurons)
+    chosen = {name: {neuron for neuron in members(neurons) if belongs(neuron)} for name, neurons in sets.items()}
+    return {a: {b: _overlap(chosen[a], chosen[b]) for b in sets} for a in sets}
+
+
+def overlaps_by(
+    sets: Mapping[str, NeuronSet], by: str | None, stages: Stages
+) -> dict[str, dict[str, dict[str, Overlap]]]:
+    """Compare every two sets as a whole, and in each position or structure.
+
+    Args:
+        sets: The sets by name.
+        by: `position`, `structure`, or None for the whole alone.
+        stages: Where the positions are.
+
+    Returns:
+        By part, `all` first, the matrix of overlaps.
+
+    Raises:
+        InputError: If the sets are of models of different sizes.
+    """
+    matrices = {"all": overlaps(sets)}
+    if by == "position":
+        for position in POSITIONS:
+            matrices[position] = overlaps(sets, lambda n, at=position: stages.position(n[0], n[1]) == at)  # type: ignore[misc]
+    elif by == "structure":
+        used = {neuron[1] for neurons in sets.values() for neuron in members(neurons)}
+        for structure in (name for name in STRUCTURES if name in used):
+            matrices[structure] = overlaps(sets, lambda n, of=structure: n[1] == of)  # type: ignore[misc]
+    return matrices
 
 
 def compare_sets(first: NeuronSet, second: NeuronSet, stages: Stages) -> SetComparison:

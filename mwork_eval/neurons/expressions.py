@@ -1,17 +1,8 @@
 """Set algebra over references of any folders: `gemma3-270m/zh - gemma3-270m/en | runs/es`."""
 
-import operator
-from collections.abc import Callable
-
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.references import find_neurons
-
-_OPERATIONS: dict[str, Callable[[NeuronSet, NeuronSet], NeuronSet]] = {
-    "-": operator.sub,
-    "&": operator.and_,
-    "|": operator.or_,
-}
+from mwork_eval.neurons.references import OPERATIONS, find_neurons
 
 
 def evaluate(expression: str) -> NeuronSet:
@@ -26,7 +17,7 @@ def evaluate(expression: str) -> NeuronSet:
     """
     parts = expression.split()
     operators = parts[1::2]
-    if len(parts) % 2 == 0 or any(name not in _OPERATIONS for name in operators):
+    if len(parts) % 2 == 0 or any(name not in OPERATIONS for name in operators):
         raise InputError(
             "cannot read the expression",
             found=repr(expression),
@@ -34,5 +25,5 @@ def evaluate(expression: str) -> NeuronSet:
         )
     combined, *operands = map(find_neurons, parts[::2])
     for name, operand in zip(operators, operands, strict=True):
-        combined = _OPERATIONS[name](combined, operand)
+        combined = OPERATIONS[name](combined, operand)
     return combined.described(expression=" ".join(parts))

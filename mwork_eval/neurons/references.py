@@ -1,6 +1,8 @@
 """Find a neuron set by what a user writes: a file, a shipped name, or an expression within a folder."""
 
+import operator
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mwork_eval.errors import InputError
@@ -9,7 +11,12 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.resources import neuron_sets_folder
 
 SUFFIX = ".safetensors"
-_OPERATIONS = {"-": NeuronSet.__sub__, "&": NeuronSet.__and__, "|": NeuronSet.__or__}
+OPERATIONS: dict[str, Callable[[NeuronSet, NeuronSet], NeuronSet]] = {
+    "-": operator.sub,
+    "&": operator.and_,
+    "|": operator.or_,
+}
+"""What joins sets in an expression: without, and, or."""
 
 
 def find_neurons(reference: str) -> NeuronSet:
@@ -40,8 +47,8 @@ def find_neurons(reference: str) -> NeuronSet:
             )
         sets.append(load_neuron_set(file))
     combined = sets[0]
-    for operator, operand in zip(names[1::2], sets[1:], strict=True):
-        combined = _OPERATIONS[operator](combined, operand)
+    for sign, operand in zip(names[1::2], sets[1:], strict=True):
+        combined = OPERATIONS[sign](combined, operand)
     return combined.described(expression=path.name) if len(sets) > 1 else combined
 
 
@@ -71,3 +78,26 @@ def find_language_sets(reference: str, languages: list[str]) -> dict[str, Neuron
     """
     folder = find_folder(reference)
     return {language: find_neurons(str(folder / language)) for language in languages}
+
+
+def find_named_sets(references: Sequence[str]) -> dict[str, NeuronSet]:
+    """Load sets under names: those of a folder under their files' names, a single one as the user wrote it.
+
+    Args:
+        references: Folders (local or shipped), or references as `find_neurons` reads them.
+
+    Raises:
+        InputError: If something is not found, or two sets have one name.
+    """
+    found: dict[str, NeuronSet] = {}
+    for reference in references:
+        try:
+            folder = find_folder(reference)
+        except InputError:
+            named = {reference: find_neurons(reference)}
+        else:
+            named = {path.stem: load_neuron_set(path) for path in sorted(folder.glob(f"*{SUFFIX}"))}
+        if twice := found.keys() & named.keys():
+            raise InputError("two sets of one name", found=" ".join(sorted(twice)), hint="name single sets")
+        found |= named
+    return found

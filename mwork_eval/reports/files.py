@@ -1,15 +1,24 @@
 """The report's files: one per format, whether for one results folder or for many."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mwork_eval.digests import write_text_atomically
+from mwork_eval.neurons.stages import Stages
+from mwork_eval.reports import plots, wording
 from mwork_eval.reports.as_csv import as_csv
 from mwork_eval.reports.as_json import as_json
 from mwork_eval.reports.html.page import as_html
+from mwork_eval.reports.language_intervals import language_changes
 from mwork_eval.reports.latex import as_latex
 from mwork_eval.reports.markdown import as_markdown
 from mwork_eval.reports.results import Results
+from mwork_eval.reports.set_counts import count_recorded
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _WRITERS: Mapping[str, Callable[..., str]] = {
     "md": as_markdown,
@@ -42,3 +51,27 @@ def write_report_files(results: Sequence[Results], formats: Sequence[str], folde
             write_text_atomically(path, _WRITERS[name](*results))
             written.append(path)
     return written
+
+
+def write_report_figures(results: Results, kinds: Sequence[str], folder: Path) -> list[Path]:
+    """Write the figures of one results folder: changes per language and table, and where the neurons of the sets are.
+
+    Args:
+        results: What was read.
+        kinds: Some of `svg` and `png`.
+        folder: Where to write.
+
+    Raises:
+        InputError: If a stored cell or neuron set is damaged.
+    """
+    figures: dict[str, Callable[[], Figure]] = {}
+    for table in results.tables:
+        if changes := language_changes(results, table):
+            name = f"changes-{table.preset}-{table.task}".replace("/", "-")
+            figures[name] = partial(plots.plot_changes, changes, table.unit, wording.title(table))
+    counts, stages = count_recorded(results), Stages(**results.manifest["stages"])
+    if counts.languages:
+        figures["neurons"] = partial(plots.plot_heat, counts)
+        figures["layers"] = partial(plots.plot_layers, counts, stages)
+        figures["overlap"] = partial(plots.plot_overlap, {"all": counts.overlap}, "Jaccard index")
+    return plots.write_figures(figures, folder, kinds)

@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 
-from mwork_eval.neurons.files import load_neuron_set
+from mwork_eval.neurons.comparison import overlaps
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.references import SUFFIX
+from mwork_eval.neurons.recorded_sets import find_recorded_set
 from mwork_eval.neurons.structures import STRUCTURES, component_of
 from mwork_eval.reports.results import Results
-from mwork_eval.resources import neuron_sets_folder
 
-FOLDER = "neurons"
-"""Folder inside a results folder that `mwork run` writes its sets to."""
+COMPONENTS = {"attn": "Attention", "ffn": "Feed-forward"}
+"""Names of the components."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,19 @@ class SetCounts:
             for layer in self.counts[language]
         ]
 
+    def shares(self, language: str) -> list[list[float]]:
+        """Return the share of neurons in a set, in percent, `[structure][layer]`."""
+        return [
+            [
+                100 * counted.get(structure, 0) / size if (size := sizes.get(structure, 0)) else 0.0
+                for counted, sizes in zip(self.counts[language], self.sizes, strict=True)
+            ]
+            for structure in self.structures
+        ]
 
-def count_sets(results: Results) -> SetCounts:
+
+def count_recorded(results: Results) -> SetCounts:
     """Find the sets behind a results folder by their digest, and count.
-
-    A set is looked for in the results folder, then among the shipped ones; the manifest does not say where it was.
 
     Raises:
         InputError: If a set's file is damaged.
@@ -57,31 +63,32 @@ def count_sets(results: Results) -> SetCounts:
     sets = {
         language: neurons
         for language in languages
-        if (neurons := _find(results.folder, language, described[language]["digest"])) is not None
+        if (neurons := find_recorded_set(results.folder, language, described[language]["digest"])) is not None
     }
-    members = {language: _members(neurons) for language, neurons in sets.items()}
+    return count_sets(sets, tuple(language for language in languages if language not in sets))
+
+
+def count_sets(sets: Mapping[str, NeuronSet], missing: tuple[str, ...] = ()) -> SetCounts:
+    """Count the neurons of sets of one model.
+
+    Args:
+        sets: The sets by language, or another name.
+        missing: Names of sets that were looked for in vain.
+
+    Raises:
+        InputError: If the sets are of different models.
+    """
+    overlap = overlaps(sets)
     counts = {language: _counts(neurons) for language, neurons in sets.items()}
     used = set(chain.from_iterable(layer for layers in counts.values() for layer in layers))
     return SetCounts(
         languages=tuple(sets),
-        missing=tuple(language for language in languages if language not in sets),
+        missing=missing,
         structures=tuple(structure for structure in STRUCTURES if structure in used),
         sizes=next(iter(sets.values())).shape.sizes if sets else (),
         counts=counts,
-        overlap={a: {b: _jaccard(members[a], members[b]) for b in members} for a in members},
+        overlap={a: {b: overlap[a][b].jaccard or 0.0 for b in sets} for a in sets},
     )
-
-
-def _find(folder: Path, language: str, digest: str) -> NeuronSet | None:
-    name = f"{language}{SUFFIX}"
-    for path in (folder / FOLDER / name, *sorted(neuron_sets_folder().glob(f"*/{name}"))):
-        if path.is_file() and (neurons := load_neuron_set(path)).digest == digest:
-            return neurons
-    return None
-
-
-def _members(neurons: NeuronSet) -> set[tuple[int, str, int]]:
-    return {(layer, structure, k) for layer, structure, members in neurons.switches() for k in members}
 
 
 def _counts(neurons: NeuronSet) -> list[dict[str, int]]:
@@ -89,7 +96,3 @@ def _counts(neurons: NeuronSet) -> list[dict[str, int]]:
     for layer, structure, members in neurons.switches():
         counts[layer][structure] = len(members)
     return counts
-
-
-def _jaccard(first: set[tuple[int, str, int]], second: set[tuple[int, str, int]]) -> float:
-    return len(first & second) / len(first | second) if first | second else 0.0

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -11,8 +10,7 @@ from rich.table import Table
 
 from mwork_eval.ablation.statistics import LEVEL
 from mwork_eval.ablation.tuning import GridPoint, Tuning
-from mwork_eval.digests import write_atomically
-from mwork_eval.errors import InputError
+from mwork_eval.reports.plots import FORMATS, save_figure
 from mwork_eval.reports.wording import difference, interval, number
 
 FORMAT = "mwork-tuning"
@@ -101,21 +99,6 @@ def tuning_as_json(tuning: Tuning, model: str, fingerprint: str) -> str:
     return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
 
 
-def require_matplotlib() -> None:
-    """Fail before any model loads if matplotlib is missing.
-
-    Raises:
-        InputError: Names the pip line.
-    """
-    if find_spec("matplotlib") is None:
-        raise InputError(
-            "--plot needs a package that is not installed",
-            found="no matplotlib",
-            expected="the extra [plot]",
-            hint='pip install "mwork-eval[plot]"',
-        )
-
-
 def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
     """Draw the grid as a heat map of ∆, the best pair framed, to `tuning.svg` and `tuning.png`.
 
@@ -125,12 +108,7 @@ def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
 
     Returns:
         The two files.
-
-    Raises:
-        InputError: If matplotlib is missing.
     """
-    require_matplotlib()
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
@@ -162,12 +140,7 @@ def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
     axes.set_ylabel("understanding layers")
     axes.set_title(f"{tuning.language} neurons at {'+'.join(tuning.positions)}, {tuning.task}", fontsize="medium")
     figure.colorbar(image, label=f"∆ in {unit}")
-    files = [folder / "tuning.svg", folder / "tuning.png"]
-    # Equal grids give equal bytes: no date, no random ids. Texts stay texts.
-    with rc_context({"svg.hashsalt": "mwork", "svg.fonttype": "none"}):
-        write_atomically(files[0], lambda path: figure.savefig(path, format="svg", metadata={"Date": None}))
-        write_atomically(files[1], lambda path: figure.savefig(path, format="png", dpi=150))
-    return files
+    return [save_figure(figure, folder / f"tuning.{kind}") for kind in FORMATS]
 
 
 def _cell(tuning: Tuning, point: GridPoint) -> str:

@@ -18,8 +18,9 @@ from mwork_eval.ablation.store import CellStore, load_manifest, save_manifest
 from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.neurons import recorded_sets
 from mwork_eval.neurons.files import save_neuron_set
-from mwork_eval.reports import latex, set_counts
+from mwork_eval.reports import latex
 from mwork_eval.reports.answers import read_answers
 from mwork_eval.reports.as_csv import COLUMNS, as_csv
 from mwork_eval.reports.as_json import as_json
@@ -32,7 +33,7 @@ from mwork_eval.reports.language_intervals import language_changes
 from mwork_eval.reports.latex import as_latex
 from mwork_eval.reports.results import read_results
 from mwork_eval.reports.sample_text import answered, shorten
-from mwork_eval.reports.set_counts import count_sets
+from mwork_eval.reports.set_counts import count_recorded
 from mwork_eval.reports.summary import finding
 
 
@@ -269,7 +270,7 @@ def test_an_axis_ends_at_round_numbers_around_all_values_and_zero(values):
 
 
 def test_neurons_are_counted_one_by_one(results):
-    counts = count_sets(results)
+    counts = count_recorded(results)
     assert counts.languages == ("zh", "es")
     assert counts.missing == ()
     sets = {language: make_set(language, seed) for seed, language in enumerate(counts.languages)}
@@ -294,8 +295,8 @@ def test_sets_that_are_elsewhere_are_named_and_shipped_ones_are_found(tmp_path, 
     folder = make_folder(tmp_path / "o", documents=3, sets=False)
     save_neuron_set(make_set("zh", 0), tmp_path / "shipped" / "tiny" / "zh.safetensors")
     save_neuron_set(make_set("es", 7), folder / "neurons" / "es.safetensors")  # another set of that language
-    monkeypatch.setattr(set_counts, "neuron_sets_folder", lambda: tmp_path / "shipped")
-    counts = count_sets(read_results(folder))
+    monkeypatch.setattr(recorded_sets, "neuron_sets_folder", lambda: tmp_path / "shipped")
+    counts = count_recorded(read_results(folder))
     assert (counts.languages, counts.missing) == (("zh",), ("es",))
     assert "The neuron sets of es are neither" in as_html(read_results(folder))
 

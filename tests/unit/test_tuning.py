@@ -28,6 +28,7 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.neurons.tuned_stages import stages_for, tuning_documents, with_stages
+from mwork_eval.reports import plots
 from mwork_eval.reports import tuning as report
 
 EDGES = ("under", "gen")
@@ -220,10 +221,10 @@ def test_the_plot_shows_every_value_and_is_the_same_every_time(tmp_path):
     assert (svg.read_bytes(), png.read_bytes()) == before
 
 
-def test_a_missing_matplotlib_names_the_pip_line(monkeypatch, tmp_path):
-    monkeypatch.setattr(report, "find_spec", lambda name: None)
+def test_a_missing_matplotlib_names_the_pip_line(monkeypatch):
+    monkeypatch.setattr(plots, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'pip install "mwork-eval\[plot\]"'):
-        report.plot_tuning(partly_empty(), tmp_path)
+        plots.require_matplotlib("--plot")
 
 
 TUNED_ON = {"task": "xquad", "language": "zh", "documents": 16, "positions": "under+gen", "delta": 12.5}

@@ -74,15 +74,7 @@ def heat_maps(counts: SetCounts) -> dict[str, Markup]:
 
 def heat_scale(counts: SetCounts) -> float:
     """Return the highest share, in percent, of any layer and structure in any set: the full colour."""
-    return max(
-        (
-            100 * count / counts.sizes[layer][structure]
-            for layers in counts.counts.values()
-            for layer, by_structure in enumerate(layers)
-            for structure, count in by_structure.items()
-        ),
-        default=0.0,
-    )
+    return max((share for of in counts.languages for row in counts.shares(of) for share in row), default=0.0)
 
 
 def _heat_map(language: str, counts: SetCounts, most: float) -> Markup:

@@ -11,10 +11,8 @@ from mwork_eval.reports.html.environment import HERE, assets, page_environment
 from mwork_eval.reports.language_intervals import language_changes
 from mwork_eval.reports.results import DeltaTable, Results
 from mwork_eval.reports.sample_text import ANSWER_LENGTH, PROMPT_LENGTH
-from mwork_eval.reports.set_counts import SetCounts, count_sets
+from mwork_eval.reports.set_counts import COMPONENTS, SetCounts, count_recorded
 from mwork_eval.reports.summary import certainty_legend, finding
-
-_COMPONENTS = {"attn": "Attention", "ffn": "Feed-forward"}
 
 
 def as_html(*results: Results) -> str:
@@ -44,7 +42,7 @@ def _report(results: Results, most_rows: int) -> dict[str, Any]:
         "unfinished": results.unfinished,
         "findings": [finding(table) for table in results.tables],
         "tables": [_table(table, results) for table in results.tables],
-        "sets": _sets(count_sets(results), Stages(**manifest["stages"])),
+        "sets": _sets(count_recorded(results), Stages(**manifest["stages"])),
         "answers": _answers(read_answers(results, most_rows)),
         "cells": {"columns": wording.CELL_COLUMNS, "rows": [wording.cell_cells(row) for row in results.cells]},
         "manifest": json.dumps(
@@ -88,11 +86,11 @@ def _sets(counts: SetCounts, stages: Stages) -> dict[str, Any]:
         "most": figures.heat_scale(counts),
         "lines": {
             name: figures.layer_lines(counts, component, name, stages)
-            for component, name in _COMPONENTS.items()
+            for component, name in COMPONENTS.items()
             if counts.languages
         },
         "overlap": figures.overlap_matrix(counts),
-        "columns": ("language", "layer", "stage", *counts.structures, *_COMPONENTS.values()),
+        "columns": ("language", "layer", "stage", *counts.structures, *COMPONENTS.values()),
         "rows": _layer_rows(counts, stages),
     }
 
@@ -101,7 +99,7 @@ def _layer_rows(counts: SetCounts, stages: Stages) -> list[list[str]]:
     """Return the numbers behind the figures of neurons."""
     rows = []
     for language in counts.languages:
-        by_component = [counts.by_component(language, component) for component in _COMPONENTS]
+        by_component = [counts.by_component(language, component) for component in COMPONENTS]
         for layer, of_layer in enumerate(counts.counts[language]):
             stage = stages.position(layer, "up").replace("s-ffn", "between")
             numbers = [of_layer.get(structure, 0) for structure in counts.structures]

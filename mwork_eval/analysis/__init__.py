@@ -1,0 +1,1 @@
+"""What language the layers of a model think in."""

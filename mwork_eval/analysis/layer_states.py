@@ -1,0 +1,74 @@
+"""Run a model once and look at what every layer gives, one layer at a time."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import torch
+
+from mwork_eval.errors import InputError
+from mwork_eval.models.final_norm import finish_states
+from mwork_eval.models.head import OutputHead
+from mwork_eval.models.layout import Layout
+
+T = TypeVar("T")
+Tensor = torch.Tensor
+
+_TOLERANCE = 0.02
+"""Relative to the largest state: far above the rounding of bfloat16, far below a norm that is missing or applied twice."""
+
+
+def read_layers(layout: Layout, tokens: Sequence[int], read: Callable[[Tensor], T], *, last: bool = False) -> list[T]:
+    """Run tokens through a model and read the state of every layer as the output head would.
+
+    A layer is read as soon as it is computed, so that only one layer's states are in memory. They are taken from the
+    layers themselves: what transformers returns as the last hidden state has the final norm applied already.
+
+    Args:
+        layout: The model.
+        tokens: Token ids of one text.
+        read: Takes the states of a layer after the final norm `[tokens, d_model]`.
+        last: Only the last token's.
+
+    Returns:
+        What `read` returned for each layer, the first layer first.
+
+    Raises:
+        InputError: If the last layer, so read, is not what the model itself gives.
+    """
+    found: list[T] = []
+    finished = torch.empty(0)
+
+    def hook(_: Any, __: Any, output: Any) -> None:
+        nonlocal finished
+        states = (output[0] if isinstance(output, tuple) else output)[0]
+        finished = finish_states(layout, states[-1:] if last else states)
+        found.append(read(finished))
+
+    hooks = [layer.register_forward_hook(hook) for layer in layout.layers]
+    try:
+        with torch.no_grad():
+            ids = torch.tensor([list(tokens)], device=layout.device)
+            own = layout.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
+    finally:
+        for one in hooks:
+            one.remove()
+    own = own[-1:].to(finished.device) if last else own.to(finished.device)
+    if not torch.allclose(finished, own, rtol=0.0, atol=_TOLERANCE * float(own.abs().max())):
+        raise InputError(
+            "the last layer's state is not what this model's output head reads",
+            found=f"another final step in the family {layout.family.name}",
+            expected="a final norm behind the last layer",
+        )
+    return found
+
+
+def find_head(layout: Layout) -> OutputHead:
+    """Return the output head of a model.
+
+    Raises:
+        InputError: If it has none.
+    """
+    head = OutputHead.of(layout.model)
+    if head is None:
+        raise InputError("the model has no output head", found=layout.family.name, expected="a causal language model")
+    return head
