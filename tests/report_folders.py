@@ -42,8 +42,10 @@ def sample(number: int, right: bool, text: str) -> dict[str, Any]:
         "target": [f"gold {number}", text],
         "arguments": [[f"Question {number}? {text}", {"until": ["\n"]}]],
         "resps": [[f"gold {number} {text}" if right else f"no idea {text}"]],
+        "filtered_resps": [f"gold {number} {text}" if right else f"no idea {text}"],
         "filter": "none",
         "acc": float(right),
+        **{f"{part}_hash": f"{part} {number}" for part in ("doc", "prompt", "target")},
     }
 
 
@@ -66,8 +68,11 @@ def make_folder(
 
     def add(setting: str | None, mask: str | None, seed: int | None, language: str, right: list[bool]) -> None:
         identity = str(len(cells))
-        score = TaskScore("acc,none", True, tuple((float(answer), 1.0) for answer in right), {}, language)
-        about = {"task_hash": f"{task} {language} {documents}"}
+        score = TaskScore(
+            "acc,none", True, tuple((float(n), 1.0) for n in right), {"acc,none": sum(right) / len(right)}, language
+        )
+        masked = None if setting is None else {"total": 5, "digest": identity * 8}
+        about = {"task_hash": f"{task} {language} {documents}", "masked": masked}
         store.save(identity, score, about, [sample(n, answer, text) for n, answer in enumerate(right)])
         place = {"preset": "mine", "setting": setting, "mask_language": mask, "seed": seed}
         cells.append(place | {"task": task, "language": language, "identity": identity})

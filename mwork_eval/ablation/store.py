@@ -87,6 +87,26 @@ class CellStore:
                 header["documents_digest"],
             )
 
+    def about(self, identity: str) -> dict[str, Any]:
+        """Return what a stored cell says of itself: its label, what was deactivated, lm-eval's digest of its samples.
+
+        Raises:
+            InputError: If the file is damaged.
+        """
+        with _reading(self.path(identity)) as lines:
+            about: dict[str, Any] = lines.read(type=dict)["about"]
+            return about
+
+    def samples(self, identity: str) -> Iterator[dict[str, Any]]:
+        """Yield lm-eval's samples of a stored cell.
+
+        Raises:
+            InputError: If the file is damaged.
+        """
+        with _reading(self.path(identity)) as lines:
+            lines.read(type=dict)
+            yield from lines.iter(type=dict)
+
     def related_samples(self, identity: str) -> Iterator[dict[str, Any]]:
         """Yield lm-eval's samples of the stored cells of the same model, mask and task: other documents or answers.
 
@@ -95,9 +115,7 @@ class CellStore:
         """
         group, dash, _ = identity.partition("-")
         for path in sorted(self._folder.glob(f"{group}{dash}*{_SUFFIX}")) if dash else ():
-            with _reading(path) as lines:
-                lines.read(type=dict)
-                yield from lines.iter(type=dict)
+            yield from self.samples(path.name.removesuffix(_SUFFIX))
 
     def save(
         self, identity: str, score: TaskScore, about: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]

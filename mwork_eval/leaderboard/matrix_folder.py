@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jsonlines
 import numpy as np
 
 from mwork_eval.ablation.plan import TaskFamily
@@ -65,7 +64,7 @@ def _scores(folder: Path, manifest: Mapping[str, Any], contender: Contender, tim
             value=scale.factor * score.score,
             error=None if (error := standard_error(score)) is None else scale.factor * error,
             documents=len(score.documents),
-            compared_by=_digest_of_documents(store.path(entry["identity"])),
+            compared_by=_digest_of_documents(store, entry["identity"]),
             dataset=published_dataset(task, manifest.get("data")),
             folder=folder,
             time=time,
@@ -85,11 +84,10 @@ def standard_error(score: TaskScore) -> float | None:
     return float(residuals.std(ddof=1) / (numbers[:, 1].mean() * math.sqrt(len(numbers))))
 
 
-def _digest_of_documents(path: Path) -> str:
+def _digest_of_documents(store: CellStore, identity: str) -> str:
     """Return lm-eval's digest of a cell's samples: from its head, or for cells that lack it from the samples."""
-    with jsonlines.open(path) as lines:
-        about = lines.read(type=dict)["about"]
-        return str(about["task_hash"]) if "task_hash" in about else lm_eval_digest(lines.iter(type=dict))
+    known = store.about(identity).get("task_hash")
+    return lm_eval_digest(store.samples(identity)) if known is None else str(known)
 
 
 def _report(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,8 @@ from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports import plots, wording
 from mwork_eval.reports.as_csv import as_csv
 from mwork_eval.reports.as_json import as_json
+from mwork_eval.reports.as_lm_eval import write_lm_eval_folders
+from mwork_eval.reports.formats import LM_EVAL
 from mwork_eval.reports.html.page import as_html
 from mwork_eval.reports.language_intervals import language_changes
 from mwork_eval.reports.latex import as_latex
@@ -50,6 +52,10 @@ def write_report_files(results: Sequence[Results], formats: Sequence[str], folde
             path = folder / f"report.{name}"
             write_text_atomically(path, _WRITERS[name](*results))
             written.append(path)
+    if LM_EVAL in formats:
+        for number, one in enumerate(results, 1):
+            target = folder / LM_EVAL if len(results) == 1 else folder / LM_EVAL / str(number)
+            written += write_lm_eval_folders(one, target)
     return written
 
 

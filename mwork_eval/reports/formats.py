@@ -5,7 +5,9 @@ from mwork_eval.errors import InputError
 TERMINAL = "terminal"
 FILE_FORMATS = ("md", "html", "tex", "csv", "json")
 """Formats that are files, by the ending of the file."""
-FORMATS = (TERMINAL, *FILE_FORMATS)
+LM_EVAL = "lm-eval"
+"""Folders as lm-eval writes them, one per mask."""
+FORMATS = (TERMINAL, *FILE_FORMATS, LM_EVAL)
 DEFAULT_FORMATS = (TERMINAL, "md", "json", "html")
 
 

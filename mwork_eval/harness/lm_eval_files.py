@@ -1,0 +1,49 @@
+"""Results in the files that lm-eval itself writes, by lm-eval's own writer."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lm_eval.loggers import EvaluationTracker
+
+from mwork_eval.errors import InputError
+
+
+def write_lm_eval_files(
+    folder: Path, model: str, results: Mapping[str, Any], samples: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[Path]:
+    """Write `results_*.json` and `samples_*.jsonl` of one model, as `lm_eval --log_samples --output_path` does.
+
+    Args:
+        folder: What `--output_path` names; files go to a folder below that is named after the model.
+        model: Name of the model.
+        results: What `lm_eval.simple_evaluate` returns, without samples.
+        samples: Its samples by task.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: If a file could not be written.
+    """
+    tracker = EvaluationTracker(output_path=str(folder))
+    tracker.general_config_tracker.log_experiment_args(
+        model_source="mwork-hf",
+        model_args={"pretrained": model},
+        system_instruction=None,
+        chat_template=None,
+        fewshot_as_multiturn=False,
+    )
+    # The tracker changes what it is given.
+    tracker.save_results_aggregated(results=dict(results), samples=samples)
+    for task, of_task in samples.items():
+        tracker.save_results_samples(task_name=task, samples=copy.deepcopy(list(of_task)))
+    inside = folder / str(tracker.general_config_tracker.model_name_sanitized)
+    date = getattr(tracker, "date_id", "")
+    files = [inside / f"results_{date}.json", *(inside / f"samples_{task}_{date}.jsonl" for task in samples)]
+    if missing := [path for path in files if not path.is_file()]:
+        raise InputError(
+            "cannot write results", found=f"no {missing[0]}", hint="look at the free space and permissions"
+        )
+    return files

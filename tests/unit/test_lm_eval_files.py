@@ -1,0 +1,77 @@
+"""Cells of a matrix as folders of lm-eval, read back by lm-eval's own functions, by the gate and by the leaderboard."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from lm_eval import utils
+from report_folders import make_folder
+
+from mwork_eval.cli.main import main
+from mwork_eval.errors import InputError
+from mwork_eval.gate.lm_eval_folder import read_lm_eval_folder
+from mwork_eval.harness import lm_eval_files
+from mwork_eval.leaderboard.reading import find_results, read_all
+from mwork_eval.reports.results import read_results
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = make_folder(tmp_path_factory.mktemp("results") / "o", model="org/tiny")
+    output = CliRunner().invoke(main, ["report", str(folder), "--formats", "lm-eval"])
+    assert output.exit_code == 0, output.output
+    return folder
+
+
+def test_there_is_a_folder_per_mask(folder):
+    found = sorted(path.name for path in (folder / "lm-eval").iterdir())
+    assert found == [
+        "mine-LS-gen-es", "mine-LS-gen-zh", "mine-LS-under-es", "mine-LS-under-zh",
+        "mine-R-under-es-seed1", "mine-R-under-es-seed2", "mine-R-under-zh-seed1", "mine-R-under-zh-seed2",
+        "no-mask",
+    ]  # fmt: skip
+
+
+def test_lm_evals_own_functions_find_and_show_them(folder):
+    inside = folder / "lm-eval" / "no-mask" / "org__tiny"
+    names = [str(path) for path in inside.iterdir()]
+    results = json.loads(Path(utils.get_latest_filename(utils.get_results_filenames(names))).read_text())
+    samples = utils.get_sample_results_filenames(names)
+    assert sorted(map(utils.get_file_task_name, samples)) == ["xquad_en", "xquad_es", "xquad_zh"]
+    table = utils.make_table(results)
+    baseline = read_results(folder).tables[0].baseline
+    for language, score in baseline.items():
+        assert results["results"][f"xquad_{language}"]["acc,none"] == pytest.approx(score / 100)
+        assert f"{score / 100:.4f}" in table
+    lines = [json.loads(line) for line in Path(samples[0]).read_text().splitlines()]
+    assert lines[0]["arguments"]["gen_args_0"]["arg_0"] == "Question 0? "
+    assert len(lines) == 24
+
+
+def test_samples_load_as_a_data_set(folder, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    (file,) = (folder / "lm-eval" / "mine-LS-under-zh").rglob("samples_xquad_zh_*.jsonl")
+    rows = datasets.Dataset.from_json(str(file), cache_dir=str(tmp_path))
+    assert rows["doc_id"][:3] == [0, 1, 2]
+
+
+def test_the_gate_finds_the_scores_of_the_matrix(folder):
+    snapshot = read_lm_eval_folder(folder / "lm-eval" / "no-mask")
+    baseline = read_results(folder).tables[0].baseline
+    assert {name.language: 100 * of.score.score for name, of in snapshot.tasks().items()} == pytest.approx(baseline)
+
+
+def test_the_leaderboard_tells_which_of_them_are_masked(folder):
+    read, _ = read_all(find_results([folder / "lm-eval"]))
+    masks = {score.contender.mask for results in read for score in results.scores}
+    assert None in masks
+    assert any(mask and "of zh at under" in mask for mask in masks)
+    assert any(mask and "random neurons (seed 2) instead of es at under" in mask for mask in masks)
+
+
+def test_a_file_that_is_not_written_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(lm_eval_files.EvaluationTracker, "save_results_samples", lambda *_, **__: None)
+    sample = {f"{part}_hash": "x" for part in ("doc", "prompt", "target")}
+    with pytest.raises(InputError, match=r"cannot write results; found no .*samples_t_"):
+        lm_eval_files.write_lm_eval_files(tmp_path, "m", {}, {"t": [sample]})
