@@ -72,7 +72,12 @@ class CellQueue:
 
     def store(self, identity: str, cell: Cell, result: CellResult) -> None:
         """Store the result of a cell that was given out."""
-        about = {"label": cell.label, "masked": result.masked, "task_hash": lm_eval_digest(result.samples)}
+        about = {
+            "label": cell.label,
+            "masked": result.masked,
+            "task": result.task,
+            "task_hash": lm_eval_digest(result.samples),
+        }
         self._store.save(identity, result.score, about, result.samples)
         self._claims.pop(identity).close()
         self.computed += 1

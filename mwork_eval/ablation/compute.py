@@ -17,11 +17,13 @@ class CellResult:
     Attributes:
         score: The score.
         samples: lm-eval's samples.
+        task: What lm-eval's results say of the task.
         masked: What was deactivated, as the model says; None if nothing was.
     """
 
     score: TaskScore
     samples: list[dict[str, Any]]
+    task: Mapping[str, Any]
     masked: dict[str, Any] | None
 
 

@@ -1,15 +1,14 @@
 """What a cell is named after: all that determines its answer."""
 
 from dataclasses import dataclass
-from importlib.metadata import version
 
-import mwork_eval
 from mwork_eval.digests import digest_of
 from mwork_eval.harness.answer_language import judge_version
 from mwork_eval.harness.evaluate import PreparedTask
 from mwork_eval.harness.model import MworkHF
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.versions import software_versions
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,3 @@ def identity_of(model_identity: str, neurons: NeuronSet | None, task: PreparedTa
     # Without the extra, answers are not judged for the wrong language; installed later, they are, from known answers.
     whole = {**sources, "requests": task.digest, "judge": judge_version()}
     return f"{digest_of(sources)[:16]}-{digest_of(whole)[:32]}"
-
-
-def software_versions() -> dict[str, str]:
-    """Return the versions of the software that scores depend on."""
-    names = ("lm_eval", "torch", "transformers")
-    return {"mwork_eval": mwork_eval.__version__} | {name: version(name) for name in names}

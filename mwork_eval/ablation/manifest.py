@@ -7,7 +7,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from mwork_eval.ablation.identity import ModelFacts, software_versions
+from mwork_eval.ablation.identity import ModelFacts
 from mwork_eval.ablation.matrix import MatrixPlan
 from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.settings import Preset
@@ -15,6 +15,7 @@ from mwork_eval.ablation.store import MANIFEST, MANIFEST_FORMAT, MANIFEST_VERSIO
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import record_sets
+from mwork_eval.versions import software_versions
 
 
 def record_matrix(

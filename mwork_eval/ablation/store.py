@@ -88,7 +88,9 @@ class CellStore:
             )
 
     def about(self, identity: str) -> dict[str, Any]:
-        """Return what a stored cell says of itself: its label, what was deactivated, lm-eval's digest of its samples.
+        """Return what a stored cell says of itself.
+
+        Its label, what was deactivated, what lm-eval's results say of the task, and lm-eval's digest of its samples.
 
         Raises:
             InputError: If the file is damaged.

@@ -14,7 +14,7 @@ T = TypeVar("T")
 Tensor = torch.Tensor
 
 _TOLERANCE = 0.02
-"""Relative to the largest state: far above the rounding of bfloat16, far below a norm that is missing or applied twice."""
+"""Of the largest state: far above the rounding of bfloat16, far below a norm missing or applied twice."""
 
 
 def read_layers(layout: Layout, tokens: Sequence[int], read: Callable[[Tensor], T], *, last: bool = False) -> list[T]:

@@ -1,6 +1,7 @@
 """Shares of languages by layer, with intervals over queries, and where two curves cross."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -56,13 +57,14 @@ def estimate_shares(parts: Array, wholes: Array) -> list[list[Estimate]]:
 def crossings(first: list[float], second: list[float]) -> list[float]:
     """Return the layers, between layers as fractions, at which one curve overtakes the other.
 
-    Layers where both are equal are passed over: the crossing lies between the last layer before and the first after
-    them.
+    Curves are straight between layers. Where both are equal in between, it is the middle of those layers.
     """
     difference = np.subtract(first, second)
     (apart,) = np.nonzero(difference)
     return [
-        float(start + (end - start) * difference[start] / (difference[start] - difference[end]))
-        for start, end in zip(apart, apart[1:], strict=False)
+        float(start + difference[start] / (difference[start] - difference[end]))
+        if end == start + 1
+        else float(start + end) / 2
+        for start, end in pairwise(apart)
         if difference[start] * difference[end] < 0
     ]

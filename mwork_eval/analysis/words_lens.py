@@ -52,7 +52,9 @@ class WordTokens:
         return [token for end in range(1, len(word) + 1) for token in self._by_text.get(word[:end], ())]
 
 
-def word_queries(tokenizer: Any, words: WordList, language: str, kind: str, limit: int | None) -> list[WordQuery]:
+def word_queries(
+    tokenizer: Any, lookup: WordTokens, words: WordList, language: str, kind: str, limit: int | None
+) -> list[WordQuery]:
     """Return the prompts whose answer can be told from the English word.
 
     A word is left out if a token begins both it and the English word, or no token begins one of them (Wendler et al.
@@ -60,6 +62,7 @@ def word_queries(tokenizer: Any, words: WordList, language: str, kind: str, limi
 
     Args:
         tokenizer: The model's tokenizer.
+        lookup: Its tokens by their text.
         words: The word list.
         language: Language of the answers.
         kind: Kind of prompt, as in `WordList.prompts`.
@@ -68,7 +71,6 @@ def word_queries(tokenizer: Any, words: WordList, language: str, kind: str, limi
     Raises:
         InputError: If no word is left.
     """
-    lookup = WordTokens(tokenizer)
     found = []
     for word, prompt in list(zip(words.words, words.prompts(language, kind), strict=True))[:limit]:
         english, query = lookup.beginning(word[ENGLISH]), lookup.beginning(word[language])

@@ -8,8 +8,10 @@ import mwork_eval
 from mwork_eval.cli.ablate import ablate
 from mwork_eval.cli.check import check
 from mwork_eval.cli.detect import detect
+from mwork_eval.cli.enhance import enhance
 from mwork_eval.cli.inspect import inspect
 from mwork_eval.cli.leaderboard import leaderboard
+from mwork_eval.cli.lens import lens
 from mwork_eval.cli.profile import overlap, profile
 from mwork_eval.cli.report import report
 from mwork_eval.cli.run import run
@@ -66,5 +68,7 @@ for command in (
     report,
     check,
     leaderboard,
+    lens,
+    enhance,
 ):
     main.add_command(command)

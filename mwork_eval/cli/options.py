@@ -32,7 +32,28 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     return tuple(dict.fromkeys(part.strip() for part in (value or "").split(",") if part.strip()))
 
 
-def _seeds(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+def parse_numbers(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Read numbers such as 1,2,4; ascending, each once.
+
+    Raises:
+        InputError: If they cannot be read.
+    """
+    if value is None:
+        return None
+    parts = [part.strip() for part in value.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise InputError(
+            f"cannot read --{(parameter.name or '').replace('_', '-')}", found=value, expected="numbers such as 1,2,4"
+        )
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def parse_seeds(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Read seeds such as 1,2,3.
+
+    Raises:
+        InputError: If they cannot be read.
+    """
     if value is None:
         return None
     try:
@@ -124,7 +145,7 @@ matrix_options = _together(
     click.option("--preset", "presets", multiple=True, help="Table of the paper, or a .yaml file; repeatable."),
     click.option("--tasks", callback=_names, help="Benchmarks such as xquad,bpb, or a pattern with {l}."),
     click.option("--limit", type=click.IntRange(1), help="Documents per task."),
-    click.option("--seeds", callback=_seeds, help="Seeds of the random controls.  [default: 1,2,3]"),
+    click.option("--seeds", callback=parse_seeds, help="Seeds of the random controls.  [default: 1,2,3]"),
     click.option(
         "--understanding-layers", type=click.IntRange(0), help="First layers; the sets' number, else a quarter."
     ),

@@ -6,17 +6,8 @@ import click
 
 from mwork_eval.cli import steps
 from mwork_eval.cli.matrix_progress import matrix_progress, tell
-from mwork_eval.cli.options import model_options, out_option
+from mwork_eval.cli.options import model_options, out_option, parse_numbers
 from mwork_eval.errors import InputError
-
-
-def _layers(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    parts = [part.strip() for part in value.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise InputError(f"cannot read --{parameter.name}", found=value, expected="numbers of layers such as 1,2,4")
-    return tuple(sorted({int(part) for part in parts}))
 
 
 @click.command("tune-layers")
@@ -26,8 +17,8 @@ def _layers(_: click.Context, parameter: click.Parameter, value: str | None) -> 
 @click.option("--language", default="zh", help="Whose neurons to deactivate.")
 @click.option("--limit", type=click.IntRange(2), default=64, help="First documents; the tables leave them out.")
 @click.option("--positions", default="under+gen", help="Where to deactivate, as in mwork-hf.")
-@click.option("--understanding", callback=_layers, help="First layers to try, as 1,2,4; up to 3/8 if not given.")
-@click.option("--generation", callback=_layers, help="Last layers to try, as 1,2,3; up to 3/16 if not given.")
+@click.option("--understanding", callback=parse_numbers, help="First layers to try, as 1,2,4; up to 3/8 if not given.")
+@click.option("--generation", callback=parse_numbers, help="Last layers to try, as 1,2,3; up to 3/16 if not given.")
 @click.option(
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
 )

@@ -120,7 +120,7 @@ def _keep_requests(task: Any) -> None:
 
 def evaluate_task(
     model: MworkHF, prepared: PreparedTask, known: Mapping[str, Any] | None = None
-) -> tuple[TaskScore, list[dict[str, Any]]] | None:
+) -> tuple[TaskScore, list[dict[str, Any]], dict[str, Any]] | None:
     """Score the model, masked as it is now, on a task.
 
     Args:
@@ -129,7 +129,8 @@ def evaluate_task(
         known: Answers the model need not give again, by `request_key`; they must be of this model and mask.
 
     Returns:
-        The scores, and lm-eval's samples; None in all processes but the first of several.
+        The scores, lm-eval's samples, and what lm-eval's results say of the task: `config`, `version`, `n_shot`; None
+        in all processes but the first of several.
     """
     with _quiet(model):
         results = lm_eval.simple_evaluate(
@@ -170,7 +171,9 @@ def evaluate_task(
         scores |= answer_language_metrics([str(sample["resps"][0][0]) for sample in samples], located[1])
     hashes = [[sample[f"{part}_hash"] for part in ("doc", "prompt", "target")] for sample in samples]
     score = TaskScore(main, better, documents, scores, digest_of(hashes))
-    return score, all_samples
+    parts = {"config": "configs", "version": "versions", "n_shot": "n-shot"}
+    about = {name: results[part].get(prepared.name) for name, part in parts.items()}
+    return score, all_samples, about
 
 
 def _first_mean(name: str, scores: Mapping[str, float], samples: Sequence[Mapping[str, Any]]) -> str:

@@ -3,10 +3,12 @@
 import json
 import logging
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from mwork_eval.deactivation.mask import Mask, make_mask
 from mwork_eval.digests import digest_of
+from mwork_eval.enhancement.delta import Delta, apply_delta, check_base, load_delta, restore
 from mwork_eval.errors import InputError
 from mwork_eval.harness.fast import FastHF
 from mwork_eval.models import default_model
@@ -16,7 +18,7 @@ from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import check_dtype, default_dtype, find_device, model_not_loadable, resolve_name
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
-from mwork_eval.neurons.references import find_neurons
+from mwork_eval.neurons.references import SUFFIX, find_neurons
 from mwork_eval.neurons.stages import Stages, parse_positions
 from mwork_eval.neurons.tuned_stages import stages_for
 from mwork_eval.processes import join_processes
@@ -37,6 +39,7 @@ class MworkHF(FastHF):
 
     Attributes:
         masked: What is masked now, as it goes into the results; None if nothing is.
+        delta: The delta in the weights, or None.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class MworkHF(FastHF):
         force: bool = False,
         fast: bool = True,
         memory: int | str | None = None,
+        delta: str | None = None,
         device: str | None = None,
         dtype: Any = None,
         **kwargs: Any,
@@ -69,8 +73,10 @@ class MworkHF(FastHF):
             count: Deactivate only this many, those with the highest scores.
             force: Accept a set whose fingerprint is of other weights of the same sizes.
             fast: Whether to compute faster than `hf` where the scores stay the same.
-            memory: What a batch may then hold beside the weights, in bytes or as `512MiB`; by default 160 MiB on a
+            memory: What a batch may then hold beside the weights, in bytes or as `512MiB`; by default 128 MiB on a
                 CPU, a quarter of the free memory of an accelerator.
+            delta: A delta of `mwork enhance` (a `.safetensors` file), put into the weights before anything is
+                deactivated; anything else is `hf`'s argument of this name.
             device: As in `hf`; the first accelerator or the CPU if not given.
             dtype: As in `hf`; float32 instead of `auto` on a CPU that only emulates bfloat16.
             **kwargs: Every other argument of `hf`.
@@ -85,6 +91,9 @@ class MworkHF(FastHF):
         mask_options: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
         wanted = find_neurons(neurons) if neurons is not None else None
         parse_positions(positions)
+        own_delta = load_delta(Path(delta)) if delta is not None and delta.endswith(SUFFIX) else None
+        if delta is not None and own_delta is None:
+            kwargs["delta"] = delta
         if isinstance(pretrained, str):
             pretrained = resolve_name(pretrained)
             device = str(find_device(device, fall_back=True))
@@ -108,6 +117,10 @@ class MworkHF(FastHF):
         self.masked: dict[str, Any] | None = None
         self._layout: Layout | None = None
         self._fingerprint: str | None = None
+        self.delta: Delta | None = None
+        self._before_delta: Any = []
+        if own_delta is not None:
+            self.put_delta(own_delta, force=force)
         if wanted is not None:
             stages = stages_for([wanted], self.layout.shape.layers, understanding_layers, generation_layers)
             check_fit(wanted, self.layout.shape, self.fingerprint, self.model_name, force=force)
@@ -130,7 +143,7 @@ class MworkHF(FastHF):
 
     @property
     def fingerprint(self) -> str:
-        """Fingerprint of the unmasked weights.
+        """Fingerprint of the unmasked weights, without a delta, so that the base's neuron sets fit.
 
         Raises:
             InputError: If weights are offloaded.
@@ -139,13 +152,17 @@ class MworkHF(FastHF):
             self._fingerprint = fingerprint_of(self.model)
         return self._fingerprint
 
-    @cached_property
+    @property
     def identity(self) -> str:
         """Digest of what determines an answer besides the mask and the request: weights, dtype, tokenizer, options.
 
         Raises:
             InputError: If weights are offloaded.
         """
+        return self._base_identity if self.delta is None else digest_of([self._base_identity, self.delta.digest])
+
+    @cached_property
+    def _base_identity(self) -> str:
         tokenizer = getattr(self.tokenizer, "backend_tokenizer", None)
         vocabulary = self.tokenizer.get_vocab() if tokenizer is None else json.loads(tokenizer.to_str())
         if tokenizer is not None:
@@ -164,6 +181,24 @@ class MworkHF(FastHF):
                 _settings(self.model.generation_config),
             ]
         )
+
+    def put_delta(self, delta: Delta | None, *, force: bool = False) -> None:
+        """Put a delta into the weights, or take it out again, bit by bit; a mask is taken back first.
+
+        Args:
+            delta: The delta, or None for the base.
+            force: Accept a delta of other weights of the same sizes.
+
+        Raises:
+            InputError: If the delta does not belong to this model.
+        """
+        self.unmask()
+        restore(self._before_delta)
+        self._before_delta, self.delta = [], None
+        self.forget()
+        if delta is not None:
+            check_base(delta, self.fingerprint, self.model_name, force=force)
+            self._before_delta, self.delta = apply_delta(self.layout, delta), delta
 
     def mask(self, neurons: NeuronSet, description: dict[str, Any] | None = None) -> None:
         """Deactivate a set for the life of the object or until `unmask`; replaces an earlier mask.
@@ -203,6 +238,8 @@ class MworkHF(FastHF):
         """Return `hf`'s information with what was masked; lm-eval puts it into the results' config."""
         info: dict[str, Any] = super().get_model_info()
         info["mwork"] = {"model": self.model_name, "fingerprint": self._fingerprint, "masked": self.masked}
+        if self.delta is not None:
+            info["mwork"]["delta"] = {"digest": self.delta.digest, **self.delta.about}
         return info
 
     def set_cache_hook(self, cache_hook: Any) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 MAIN_METRICS = {
     "xquad": "acc,none",
     "mgsm": "exact_match,flexible-extract",
@@ -39,6 +41,19 @@ class TaskScore:
     def score(self) -> float:
         """The main score over all documents."""
         return sum(n for n, _ in self.documents) / sum(d for _, d in self.documents)
+
+    @property
+    def standard_error(self) -> float | None:
+        """The standard error of the main score over its documents; None for a single one.
+
+        The score is a ratio of two sums, whose error is that of its linearisation (Cochran 1977, Section 6.4). Where
+        every document counts one, it is the standard error of the mean that lm-eval gives.
+        """
+        numbers = np.asarray(self.documents, float)
+        if len(numbers) < 2:
+            return None
+        residuals = numbers[:, 0] - self.score * numbers[:, 1]
+        return float(residuals.std(ddof=1) / (numbers[:, 1].mean() * math.sqrt(len(numbers))))
 
 
 def share_of_document(value: Any, metric: str) -> tuple[float, float] | None:

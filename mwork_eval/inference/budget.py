@@ -10,14 +10,14 @@ from mwork_eval.inference.prefixes import Group
 
 T = TypeVar("T")
 
-CPU_BYTES = 160 * 1024**2
+CPU_BYTES = 128 * 1024**2
 """More does not make a CPU faster."""
 _SHARE_OF_FREE = 0.25
 _SHARE_OF_PASS = 0.125
 
 
 def default_size(device: torch.device) -> int:
-    """Return the bytes a batch may hold: a quarter of the free memory of a CUDA device, 160 MiB elsewhere."""
+    """Return the bytes a batch may hold: a quarter of the free memory of a CUDA device, 128 MiB elsewhere."""
     return int(_SHARE_OF_FREE * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else CPU_BYTES
 
 

@@ -89,14 +89,14 @@ def _model_index(contender: Contender, scores: list[Score]) -> str:
 def _eval_results(contender: Contender, scores: list[Score]) -> str:
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
-    without = "" if contender.mask is None else f"; without {contender.mask}"
     entries = [
         EvalResultEntry(
             dataset_id=str(score.dataset),
             task_id=score.task,
             value=round(score.value, 4),
             date=datetime.fromtimestamp(score.time, UTC).isoformat(timespec="seconds"),
-            notes=f"{score.metric} in {score.unit}, {score.documents} documents, lm-eval task {score.task}{without}",
+            notes=f"{score.metric} in {score.unit}, {score.documents} documents, lm-eval task {score.task}, "
+            f"of {contender.name}",
         )
         for score in scores
     ]

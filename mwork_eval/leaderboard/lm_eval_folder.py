@@ -36,6 +36,9 @@ def _contender(results: Mapping[str, Any]) -> Contender:
     config = results.get("config") or {}
     ours = config.get("mwork") or {}
     model = ours.get("model") or results.get("model_name") or results.get("model_source") or config["model"]
+    if delta := ours.get("delta"):
+        # The fingerprint is that of the weights before; with a delta in them they are another model.
+        model = f"{model} with delta {str(delta['digest'])[:8]}"
     return Contender.of(model, ours.get("fingerprint"), describe_mask(ours.get("masked")))
 
 

@@ -1,12 +1,9 @@
 """Read a results folder of `mwork ablate` or `mwork run` for a leaderboard: its report and its baselines."""
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from mwork_eval.ablation.plan import TaskFamily
 from mwork_eval.ablation.scale import Scale
@@ -14,7 +11,7 @@ from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.harness.data import published_dataset
-from mwork_eval.harness.task_score import TaskScore, lm_eval_digest
+from mwork_eval.harness.task_score import lm_eval_digest
 from mwork_eval.languages import ENGLISH
 from mwork_eval.leaderboard.entries import Change, Contender, FolderResults, Score
 from mwork_eval.reports.as_json import as_json
@@ -62,26 +59,13 @@ def _scores(folder: Path, manifest: Mapping[str, Any], contender: Contender, tim
             higher_is_better=score.higher_is_better,
             unit=scale.unit,
             value=scale.factor * score.score,
-            error=None if (error := standard_error(score)) is None else scale.factor * error,
+            error=None if (error := score.standard_error) is None else scale.factor * error,
             documents=len(score.documents),
             compared_by=_digest_of_documents(store, entry["identity"]),
             dataset=published_dataset(task, manifest.get("data")),
             folder=folder,
             time=time,
         )
-
-
-def standard_error(score: TaskScore) -> float | None:
-    """Return the standard error of a score over its documents; None for a single one.
-
-    A score is a ratio of two sums, whose error is that of its linearisation (Cochran 1977, Section 6.4). Where every
-    document counts one, it is the standard error of the mean that lm-eval gives.
-    """
-    numbers = np.asarray(score.documents, float)
-    if len(numbers) < 2:
-        return None
-    residuals = numbers[:, 0] - score.score * numbers[:, 1]
-    return float(residuals.std(ddof=1) / (numbers[:, 1].mean() * math.sqrt(len(numbers))))
 
 
 def _digest_of_documents(store: CellStore, identity: str) -> str:

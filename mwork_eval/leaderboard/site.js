@@ -3,13 +3,13 @@
 const filters = document.querySelector(".filters");
 function showRows() {
   const text = filters.querySelector('[data-rows="text"]').value.trim().toLowerCase();
-  const onlyUnmasked = filters.querySelector('[data-rows="unmasked"]').checked;
+  const onlyUnmasked = filters.querySelector('[data-rows="unmasked"]')?.checked;
   let shown = 0;
   for (const row of document.querySelectorAll(".sortable tbody tr")) {
     row.hidden = (onlyUnmasked && "masked" in row.dataset) || !row.textContent.toLowerCase().includes(text);
     shown += !row.hidden;
   }
-  filters.querySelector(".count").textContent = `${shown.toLocaleString("en")} rows`;
+  filters.querySelector(".count").textContent = `${shown.toLocaleString("en")} ${shown === 1 ? "row" : "rows"}`;
 }
 filters.addEventListener("submit", (event) => event.preventDefault());
 filters.addEventListener("input", showRows);

@@ -15,6 +15,8 @@ from mwork_eval.reports.html.environment import assets, page_environment
 _PACKAGE = "mwork_eval.leaderboard"
 _MARK = ".mwork-leaderboard"
 _FOLDERS = ("tasks", "models", "export")
+_TEXT_COLUMNS = frozenset({"benchmarks", "languages", "row", "table", "without", "metric", "unit", "weights", "shown"})
+"""Columns that hold words; they are read from the left and may take several lines."""
 
 
 def write_site(board: Board, out: Path, advance: Callable[[str, int], Any] = lambda label, done: None) -> Path:
@@ -181,7 +183,7 @@ class _Site:
 
 
 def _table(label: str, columns: list[str], rows: list[dict[str, Any]], csv: str) -> dict[str, Any]:
-    return {"label": label, "columns": columns, "rows": rows, "csv": csv}
+    return {"label": label, "columns": columns, "texts": _TEXT_COLUMNS, "rows": rows, "csv": csv}
 
 
 def _row(cells: list[str], contender: Contender, href: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ four positions."""
 
 # What families do to the result of their output embeddings, by the configuration entry that holds the value.
 _FINISHES: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "final_logit_softcapping": lambda logits, cap: torch.tanh(logits.div_(cap)).mul_(cap),  # Gemma 2
+    "final_logit_softcapping": lambda logits, cap: torch.tanh(logits.div_(cap)) * cap,  # Gemma 2
     "logit_scale": lambda logits, scale: logits.mul_(scale),  # Cohere
     "logits_scaling": lambda logits, scale: logits.div_(scale),  # Granite
 }
@@ -150,7 +150,7 @@ class OutputHead:
 
     def _blocks(self, states: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Yield the logits `[n, words]` of parts of the vocabulary, and the first word of each part."""
-        weight = self._weight
+        weight = self.plain_weight
         if weight is None:
             yield 0, self.logits(states).to(self.dtype)
             return
@@ -169,7 +169,7 @@ class OutputHead:
             yield start, self._finished(logits).to(self.dtype)
 
     @property
-    def _weight(self) -> Tensor | None:
+    def plain_weight(self) -> Tensor | None:
         """The output embeddings if they are plain numbers in one place, so that parts of them can be used."""
         plain = type(self.module) is nn.Linear and not hasattr(self.module, "_hf_hook")
         return self.module.weight if plain and not self.module.weight.is_meta else None
@@ -181,7 +181,7 @@ class OutputHead:
 
     def _positions(self, states: Tensor) -> int:
         """Return how many positions to take at a time."""
-        if self._weight is not None:
+        if self.plain_weight is not None:
             return POSITIONS
         words = int(getattr(self.module, "out_features", None) or self.module.weight.shape[0])
         return max(1, min(POSITIONS, ELSEWHERE_BYTES // (words * states.element_size())))

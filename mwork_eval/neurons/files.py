@@ -73,13 +73,23 @@ def read_mwork_file(
     Raises:
         InputError: If the file is missing, truncated, of another format or of a newer version.
     """
+    metadata = read_mwork_metadata(path, file_format, version, entries)
+    with safe_open(path, framework="numpy") as file:
+        return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def read_mwork_metadata(path: Path, file_format: str, version: int, entries: Set[str]) -> dict[str, Any]:
+    """Read the metadata alone, and check that the file is whole.
+
+    Raises:
+        InputError: As `read_mwork_file` does.
+    """
     if not path.is_file():
         raise InputError("file not found", found=path, expected=f"a {file_format} file")
     try:
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get("mwork")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata = json.loads(text) if text else {}
+        metadata: dict[str, Any] = json.loads(text) if text else {}
     except (SafetensorError, ValueError, OSError) as error:
         raise InputError(
             f"{path} cannot be read", found=str(error).splitlines()[0], expected=f"a {file_format} file"
@@ -99,4 +109,4 @@ def read_mwork_file(
         )
     if missing := entries - set(metadata):
         raise InputError(f"{path} is damaged", found=f"no {', '.join(sorted(missing))} in its metadata")
-    return metadata, arrays
+    return metadata

@@ -10,6 +10,7 @@ from typing import Any
 from mwork_eval.ablation.plan import TaskFamily
 from mwork_eval.ablation.store import CellStore
 from mwork_eval.harness.lm_eval_files import write_lm_eval_files
+from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.reports.results import Results
 
 _NO_MASK = "no-mask"
@@ -50,6 +51,7 @@ def _write(results: Results, target: Path, entries: Mapping[str, Mapping[str, An
     store, manifest = CellStore(results.folder), results.manifest
     scores = {task: score for task, entry in entries.items() if (score := results.scores[entry["identity"]])}
     samples = {task: list(store.samples(entry["identity"])) for task, entry in entries.items()}
+    about = {task: store.about(entry["identity"]).get("task", {}) for task, entry in entries.items()}
     first = next(iter(entries.values()))
     config = {
         "model": "mwork-hf",
@@ -62,7 +64,7 @@ def _write(results: Results, target: Path, entries: Mapping[str, Mapping[str, An
         },
     }
     content = {
-        "results": {task: {"alias": task, **score.metrics} for task, score in scores.items()},
+        "results": {task: _metrics(task, score) for task, score in scores.items()},
         "higher_is_better": {
             task: {score.metric.partition(",")[0]: score.higher_is_better} for task, score in scores.items()
         },
@@ -70,13 +72,25 @@ def _write(results: Results, target: Path, entries: Mapping[str, Mapping[str, An
             task: {"original": len(score.documents), "effective": len(score.documents)}
             for task, score in scores.items()
         },
-        "n-shot": {},
-        "versions": {},
-        "configs": {task: {"task": task, "metadata": {"data": manifest.get("data")}} for task in scores},
+        "n-shot": {task: of_task["n_shot"] for task, of_task in about.items() if of_task},
+        "versions": {task: of_task["version"] for task, of_task in about.items() if of_task},
+        "configs": {
+            task: about[task].get("config") or {"task": task, "metadata": {"data": manifest.get("data")}}
+            for task in scores
+        },
         "config": config,
         "date": (results.folder / "manifest.json").stat().st_mtime,
     }
     return write_lm_eval_files(target, str(manifest["model"]), content, samples)
+
+
+def _metrics(task: str, score: TaskScore) -> dict[str, Any]:
+    """Return lm-eval's metrics of a task, with the standard error of the main one."""
+    name, _, filter_name = score.metric.partition(",")
+    metrics = {"alias": task, **score.metrics}
+    if (error := score.standard_error) is not None:
+        metrics[f"{name}_stderr,{filter_name}"] = error
+    return metrics
 
 
 def _masked(results: Results, store: CellStore, entry: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The leaderboard in a browser, and the results that lm-eval's own readers take."""
+"""The leaderboard in a browser."""
 
 import pytest
 from click.testing import CliRunner
@@ -72,7 +72,7 @@ def test_rows_can_be_narrowed_by_text_and_to_unmasked_models(benchmark_page):
     assert not any("without" in text for text in rows.all_text_contents())
     benchmark_page.get_by_label("Show rows with").fill("PLAIN")
     assert rows.count() == 1
-    assert benchmark_page.locator(".count").text_content() == "1 rows"
+    assert benchmark_page.locator(".count").text_content() == "1 row"
 
 
 def test_links_lead_to_a_model_and_back(open_page, plain):
@@ -102,6 +102,13 @@ def test_no_page_scrolls_sideways_on_a_phone(open_page, which, request):
     assert len(pages) == 5
     for path in pages:
         assert open_page(path, 390).evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_names_leave_room_for_the_scores_on_a_phone(open_page, hostile):
+    page = open_page(hostile / "tasks" / slug_of(HOSTILE) / "index.html", 390)
+    widths = page.locator("tbody th").evaluate_all("heads => heads.map(head => head.getBoundingClientRect().width)")
+    assert widths
+    assert max(widths) < 390 / 2
 
 
 def test_hostile_names_stay_text(open_page, hostile):

@@ -29,7 +29,7 @@ from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons.recorded_sets import find_recorded_set
 
 SCORE = TaskScore("acc,none", True, ((1.0, 1.0),), {"acc,none": 1.0})
-RESULT = CellResult(SCORE, [], None)
+RESULT = CellResult(SCORE, [], {}, None)
 FAMILY = TaskFamily("xquad", ("en", "zh"))
 ZH = make(q0=[1, 2], up1=[2, 5, 6], q3=[4], up3=[0, 1, 2, 3], v7=[1], up7=[3, 4])
 

@@ -17,7 +17,6 @@ from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore, lm_eval_digest
 from mwork_eval.leaderboard.board import build_board, slug_of
 from mwork_eval.leaderboard.lm_eval_folder import describe_mask
-from mwork_eval.leaderboard.matrix_folder import standard_error
 from mwork_eval.leaderboard.reading import find_results, read_all
 from mwork_eval.reports.as_json import as_json
 from mwork_eval.reports.results import read_results
@@ -79,13 +78,13 @@ def test_a_report_is_read_only_if_it_belongs_to_the_cells(tmp_path):
 def test_the_standard_error_is_that_of_lm_eval_and_of_a_ratio():
     shares = [1.0, 0.0, 1.0, 1.0, 0.0]
     score = TaskScore("acc,none", True, tuple((value, 1.0) for value in shares), {})
-    assert standard_error(score) == pytest.approx(statistics.stdev(shares) / math.sqrt(5))
+    assert score.standard_error == pytest.approx(statistics.stdev(shares) / math.sqrt(5))
     bits = TaskScore("bits_per_byte,none", False, ((10.0, 8.0), (30.0, 20.0), (9.0, 12.0)), {})
     ratio = 49 / 40
     residuals = [10 - ratio * 8, 30 - ratio * 20, 9 - ratio * 12]
     expected = math.sqrt(sum(r * r for r in residuals) / 2) / (40 / 3) / math.sqrt(3)
-    assert standard_error(bits) == pytest.approx(expected)
-    assert standard_error(TaskScore("acc,none", True, ((1.0, 1.0),), {})) is None
+    assert bits.standard_error == pytest.approx(expected)
+    assert TaskScore("acc,none", True, ((1.0, 1.0),), {}).standard_error is None
 
 
 def test_cells_without_lm_evals_digest_are_read_by_their_samples(tmp_path):
@@ -182,6 +181,20 @@ def test_weights_of_one_name_are_kept_apart_and_unknown_ones_join_the_only_known
     assert len(board.models) == 1
 
 
+def test_a_model_with_a_delta_is_another_model(tmp_path):
+    make_results_file(tmp_path / "p", {"xquad_en": 0.75}, hashes=SAME)
+    path = make_results_file(tmp_path / "d", {"xquad_en": 0.25}, hashes=SAME)
+    results = json.loads(path.read_text())
+    results["config"]["mwork"] = {
+        "model": "org/plain",
+        "fingerprint": "f",
+        "masked": None,
+        "delta": {"digest": "cd" * 32},
+    }
+    path.write_text(json.dumps(results))
+    assert [model.name for model in board_of(tmp_path).models] == ["org/plain", "org/plain with delta cdcdcdcd"]
+
+
 def test_a_masked_score_never_stands_under_the_models_name(tmp_path):
     masked = {"neurons": "zh", "positions": "all", "total": 9, "digest": "ab" * 32}
     make_results_file(tmp_path / "p", {"xquad_en": 0.75}, hashes=SAME)
@@ -255,7 +268,7 @@ def test_exports_hold_own_scores_on_published_data_only(tmp_path):
             "dataset": {"id": "google/xquad", "task_id": "xquad_en"},
             "value": 75.0,
             "date": "2001-09-09T01:46:40+00:00",
-            "notes": "acc,none in points, 24 documents, lm-eval task xquad_en",
+            "notes": "acc,none in points, 24 documents, lm-eval task xquad_en, of org/plain",
         }
     ]
     card = yaml.safe_load((site / "export" / "model-index" / own.name / "model-index.yaml").read_text())

@@ -8,6 +8,7 @@ from mwork_eval.reports import language_wording, wording
 from mwork_eval.reports.answers import MOST_ROWS, Answers, read_answers
 from mwork_eval.reports.html import figures
 from mwork_eval.reports.html.environment import HERE, assets, page_environment
+from mwork_eval.reports.html.lens import lens_parts
 from mwork_eval.reports.language_intervals import language_changes
 from mwork_eval.reports.results import DeltaTable, Results
 from mwork_eval.reports.sample_text import ANSWER_LENGTH, PROMPT_LENGTH
@@ -43,6 +44,7 @@ def _report(results: Results, most_rows: int) -> dict[str, Any]:
         "findings": [finding(table) for table in results.tables],
         "tables": [_table(table, results) for table in results.tables],
         "sets": _sets(count_recorded(results), Stages(**manifest["stages"])),
+        "lenses": lens_parts(results.folder),
         "answers": _answers(read_answers(results, most_rows)),
         "cells": {"columns": wording.CELL_COLUMNS, "rows": [wording.cell_cells(row) for row in results.cells]},
         "manifest": json.dumps(

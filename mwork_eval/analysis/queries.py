@@ -1,0 +1,65 @@
+"""The texts a lens looks at: prompts of tasks, or a text file."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mwork_eval.ablation.plan import TaskFamily
+from mwork_eval.detection.corpus.sources import Corpus
+from mwork_eval.errors import InputError
+from mwork_eval.harness.evaluate import prepare_tasks
+
+
+def prompts_of_tasks(
+    tasks: Sequence[str], languages: Sequence[str], *, data: str | None, limit: int
+) -> dict[str, list[str]]:
+    """Return, per language, the first prompts of some tasks, one a document.
+
+    Args:
+        tasks: Benchmarks, or patterns with `{l}`.
+        languages: ISO 639-1 codes.
+        data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
+        limit: Number of documents of each task.
+
+    Raises:
+        InputError: If a task is unknown or its data cannot be had.
+    """
+    families = [TaskFamily(task, tuple(languages)) for task in tasks]
+    names = {language: [family.task(language) for family in families] for language in languages}
+    prepared = prepare_tasks([name for of_language in names.values() for name in of_language], data=data, limit=limit)
+    return {
+        # A choice has a request for each of its options, all with the same prompt.
+        language: [
+            text
+            for name in of_language
+            for text in {one.doc_id: str(one.args[0]) for one in prepared[name].task.instances}.values()
+        ]
+        for language, of_language in names.items()
+    }
+
+
+def texts_of(corpora: Sequence[Corpus], limit: int) -> dict[str, list[str]]:
+    """Return, per language, the first texts of files.
+
+    Raises:
+        InputError: If a file cannot be read or holds no text.
+    """
+    found: dict[str, list[str]] = {}
+    for corpus in corpora:
+        texts = found.setdefault(corpus.language, [])
+        for text in corpus.documents():
+            if len(texts) == limit:
+                break
+            texts.append(text)
+        if not texts:
+            raise InputError("no text to look at", found=f"{corpus.source} is empty", expected="a text a line")
+    return found
+
+
+def distinct_queries(tokenizer: Any, texts: Sequence[str], most: int) -> list[list[int]]:
+    """Return the token ids of texts, of each the first ``most``; those that are then equal come once.
+
+    Questions about one paragraph begin alike; cut off before the question they would count as several queries, and
+    the interval would be too narrow.
+    """
+    cut = (tuple(tokenizer(text).input_ids[:most]) for text in texts)
+    return [list(ids) for ids in dict.fromkeys(cut)]

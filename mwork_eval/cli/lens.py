@@ -1,0 +1,211 @@
+"""`mwork lens`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mwork_eval.cli import steps
+from mwork_eval.cli.options import languages_option, model_options
+from mwork_eval.cli.progress import progress
+from mwork_eval.errors import InputError
+
+if TYPE_CHECKING:
+    from mwork_eval.analysis.shares import Curves
+    from mwork_eval.models.loading import LoadedModel
+    from mwork_eval.neurons.neuron_set import NeuronSet
+
+
+def _tasks(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+
+
+@click.command()
+@model_options
+@click.option(
+    "--method",
+    type=click.Choice(["tokens", "words"]),
+    default="tokens",
+    help="tokens: languages of the best tokens at every position. words: probability of one word in both languages.",
+)
+@languages_option(None, "Languages of the queries, without en.  [default: zh,de,es,ru]")
+@click.option("--tasks", callback=_tasks, default="xquad", help="Whose prompts to read: benchmarks, or patterns {l}.")
+@click.option(
+    "--text", "texts", multiple=True, metavar="LANGUAGE=SOURCE", help="Read texts instead, as `mwork detect --corpus`."
+)
+@click.option(
+    "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
+)
+@click.option("--limit", type=click.IntRange(1), help="Queries per language and task.  [default: 8; words: all]")
+@click.option("--max-tokens", type=click.IntRange(2), default=512, help="Tokens read of a query; the rest is cut off.")
+@click.option("--k", type=click.IntRange(1, 100), default=5, help="Best tokens looked at, at each position.")
+@click.option(
+    "--weight",
+    type=click.Choice(["count", "probability"]),
+    default="count",
+    help="Every token counts as one, or by its probability.",
+)
+@click.option(
+    "--prompt",
+    type=click.Choice(["translation", "repetition"]),
+    default="translation",
+    help="For words: translate them (never from English), or say them again.",
+)
+@click.option("--neurons", help="Folder with a set per language: also look with each language's set deactivated.")
+@click.option("--positions", default="under", help="Where to deactivate, as in mwork-hf.")
+@click.option("--random-control", multiple=True, type=click.IntRange(0), help="Seed: as many random neurons, too.")
+@click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
+@click.option("--plot", is_flag=True, help="Also draw the curves into --out (SVG and PNG); needs the extra plot.")
+def lens(
+    model: str,
+    method: str,
+    languages: list[str] | None,
+    texts: tuple[str, ...],
+    limit: int | None,
+    neurons: str | None,
+    positions: str,
+    random_control: tuple[int, ...],
+    force: bool,
+    out: Path | None,
+    plot: bool,
+    device: str | None,
+    dtype: str | None,
+    device_map: str | None,
+    revision: str | None,
+    **options: Any,
+) -> None:
+    """Show what language the layers think in.
+
+    Every layer's hidden states go through the final norm and the output head, as if the layer were the last one. The
+    table says which share of what comes out is English, which is the query's language, and which is neither.
+    """
+    from mwork_eval.languages import ENGLISH
+    from mwork_eval.neurons.references import find_language_sets
+    from mwork_eval.neurons.stages import parse_positions
+
+    corpora = steps.make_corpora(texts, None) if texts else []
+    if texts and (languages or method == "words"):
+        raise InputError("--text brings its own language, and words come from the word list", found="both")
+    if (plot and out is None) or (random_control and neurons is None):
+        raise InputError("an option is missing", expected="--plot with --out, --random-control with --neurons")
+    codes = [corpus.language for corpus in corpora] or languages or ["zh", "de", "es", "ru"]
+    if ENGLISH in codes:
+        raise InputError("English is what the others are compared with", found="en", expected="other languages")
+    parse_positions(positions)
+    sets = {} if neurons is None else find_language_sets(neurons, codes)
+
+    from rich.console import Console
+
+    from mwork_eval.analysis.masks import choose_masks
+    from mwork_eval.analysis.queries import prompts_of_tasks, texts_of
+    from mwork_eval.analysis.token_language import require_identifier
+    from mwork_eval.models.layout import Layout
+    from mwork_eval.models.loading import load_model
+    from mwork_eval.reports.lens import LensReport, plot_lens, print_lens, write_lens
+    from mwork_eval.reports.plots import FORMATS, require_matplotlib, write_figures
+
+    if plot:
+        require_matplotlib("--plot")
+    prompts: dict[str, list[str]] = {}
+    if method == "tokens":
+        require_identifier(codes)
+        prompts = (
+            texts_of(corpora, limit or 8)
+            if corpora
+            else prompts_of_tasks(options["tasks"], codes, data=options["data"], limit=limit or 8)
+        )
+    loaded = load_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    masks = choose_masks(Layout.of(loaded.model), model, sets, positions=positions, seeds=random_control, force=force)
+    if method == "tokens":
+        curves = _look_at_tokens(loaded, prompts, masks, options)
+        asked = {"tasks": None if texts else options["tasks"], "texts": texts or None, "data": options["data"]}
+        asked |= {"k": options["k"], "weight": options["weight"], "max_tokens": options["max_tokens"]}
+    else:
+        curves = _look_at_words(loaded, codes, masks, options["prompt"], limit)
+        asked = {"prompt": options["prompt"]}
+    about = {"method": method, "model": model, **asked, "neurons": neurons, "positions": positions if neurons else None}
+    report = LensReport(about, curves)
+    print_lens(report, Console(soft_wrap=False))
+    if out is not None:
+        written = [write_lens(report, out)]
+        if plot:
+            written += write_figures({f"lens-{method}": lambda: plot_lens(report)}, out, FORMATS)
+        click.echo("written: " + ", ".join(map(str, written)), err=True)
+
+
+def _look_at_tokens(
+    loaded: "LoadedModel", prompts: dict[str, list[str]], masks: "dict[str, dict[str, NeuronSet]]", options: Any
+) -> "list[Curves]":
+    from mwork_eval.analysis.lens import look_with_masks
+    from mwork_eval.analysis.queries import distinct_queries
+    from mwork_eval.analysis.token_language import TokenClassifier
+    from mwork_eval.analysis.tokens_lens import look_at_tokens
+    from mwork_eval.models.layout import Layout
+
+    layout = Layout.of(loaded.model)
+    queries = {}
+    for language, texts in prompts.items():
+        own = distinct_queries(loaded.tokenizer, texts, options["max_tokens"])
+        if len(own) < len(texts):
+            cut = f"in their first {options['max_tokens']} tokens, {len(texts)} queries are {len(own)} different ones"
+            click.echo(f"{language}: {cut}", err=True)
+        queries[language] = own
+    classifiers = {language: TokenClassifier(loaded.tokenizer, language) for language in prompts}
+    with progress("lens", _total(queries, masks)) as advance:
+        return list(
+            look_with_masks(
+                layout,
+                queries,
+                masks,
+                lambda language, own, masked: look_at_tokens(
+                    layout,
+                    classifiers[language],
+                    own,
+                    language=language,
+                    masked=masked,
+                    k=options["k"],
+                    weight=options["weight"],
+                    advance=lambda done: advance(f"{language} (queries)", done),
+                ),
+            )
+        )
+
+
+def _look_at_words(
+    loaded: "LoadedModel",
+    languages: list[str],
+    masks: "dict[str, dict[str, NeuronSet]]",
+    prompt: str,
+    limit: int | None,
+) -> "list[Curves]":
+    from mwork_eval.analysis.lens import look_with_masks
+    from mwork_eval.analysis.word_list import load_word_list
+    from mwork_eval.analysis.words_lens import WordTokens, look_at_words, word_queries
+    from mwork_eval.models.layout import Layout
+
+    layout, words, lookup = Layout.of(loaded.model), load_word_list(), WordTokens(loaded.tokenizer)
+    queries = {}
+    for language in languages:
+        queries[language] = word_queries(loaded.tokenizer, lookup, words, language, prompt, limit)
+        asked = min(limit or len(words.words), len(words.words))
+        click.echo(f"{language}: {len(queries[language])} of {asked} words told from English", err=True)
+    with progress("lens", _total(queries, masks)) as advance:
+        return list(
+            look_with_masks(
+                layout,
+                queries,
+                masks,
+                lambda language, own, masked: look_at_words(
+                    layout,
+                    own,
+                    language=language,
+                    masked=masked,
+                    advance=lambda done: advance(f"{language} (words)", done),
+                ),
+            )
+        )
+
+
+def _total(queries: dict[str, Any], masks: dict[str, Any]) -> int:
+    return sum(len(own) * (1 + len(masks.get(language, {}))) for language, own in queries.items())

@@ -1,0 +1,1 @@
+"""Fine-tune the neurons of a set and nothing else."""

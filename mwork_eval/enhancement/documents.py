@@ -1,0 +1,95 @@
+"""The documents to train on, and those that are kept for judging."""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from mwork_eval.detection.corpus.sources import Corpus
+from mwork_eval.errors import InputError
+
+HELD_OUT = 32
+"""Documents on which the loss is measured and early stopping decides."""
+LEAST_TOKENS = 16
+
+
+@dataclass(frozen=True)
+class TrainingText:
+    """The documents of one language.
+
+    Attributes:
+        training: Token ids of each document to train on.
+        held_out: Token ids of documents for the loss.
+        digests: Per document to train on, what it is known by.
+        name: Name of the corpus.
+    """
+
+    training: Sequence[Sequence[int]]
+    held_out: Sequence[Sequence[int]]
+    digests: Sequence[str]
+    name: str
+
+
+def read_training_text(corpus: Corpus, tokenizer: Any, *, count: int, skip: int, max_tokens: int) -> TrainingText:
+    """Read documents: first those that are skipped, then the held-out ones, then those to train on.
+
+    Short documents (below 16 tokens) and repeated ones are left out.
+
+    Args:
+        corpus: The corpus.
+        tokenizer: The model's tokenizer.
+        count: Documents to train on.
+        skip: First documents left to evaluation and detection.
+        max_tokens: Tokens kept of each.
+
+    Raises:
+        InputError: If the corpus has too few documents.
+    """
+    seen: set[str] = set()
+    found: list[tuple[str, list[int]]] = []
+    for text in islice(corpus.documents(), skip, None):
+        digest = document_digest(text)
+        tokens = tokenizer(text)["input_ids"][:max_tokens]
+        if digest not in seen and len(tokens) >= LEAST_TOKENS:
+            found.append((digest, tokens))
+        seen.add(digest)
+        if len(found) == HELD_OUT + count:
+            break
+    if len(found) < HELD_OUT + count:
+        raise InputError(
+            f"the corpus {corpus.source} has too few documents",
+            found=f"{len(found)} usable after the first {skip}",
+            expected=f"{HELD_OUT} to judge by and {count} to train on",
+            hint="give fewer --documents, or a longer corpus",
+        )
+    training = found[HELD_OUT:]
+    return TrainingText(
+        [tokens for _, tokens in training],
+        [tokens for _, tokens in found[:HELD_OUT]],
+        [digest for digest, _ in training],
+        corpus.name,
+    )
+
+
+def document_digest(text: str) -> str:
+    """Return what a document is known by: 64 bits of a digest of its text without the kind of white space."""
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:16]
+
+
+def shuffled(documents: Sequence[Sequence[int]], seed: int) -> list[Sequence[int]]:
+    """Return documents in an order that the seed decides."""
+    order = list(documents)
+    random.Random(seed).shuffle(order)
+    return order
+
+
+def interleaved(texts: Sequence[TrainingText]) -> TrainingText:
+    """Return the documents of several languages as one text, one of each language in turn."""
+    return TrainingText(
+        [tokens for turn in zip(*(text.training for text in texts), strict=True) for tokens in turn],
+        [tokens for text in texts for tokens in text.held_out],
+        [digest for text in texts for digest in text.digests],
+        " and ".join(text.name for text in texts),
+    )

@@ -1,0 +1,116 @@
+"""What an enhancement folder holds: `enhancement.json`, which is whole after every finished delta."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.digests import write_text_atomically
+from mwork_eval.errors import InputError
+
+FILE = "enhancement.json"
+FORMAT = "mwork-enhancement"
+VERSION = 1
+SPECIFIC, RANDOM = "specific", "random"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a neuron set, a kind, a seed.
+
+    Attributes:
+        languages: Languages of the documents; several if they are trained together.
+        kind: `specific`, or `random` for as many random neurons at the same positions.
+        seed: Of the documents' order and, if random, of the draw.
+    """
+
+    languages: tuple[str, ...]
+    kind: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name in files and messages."""
+        return f"{'+'.join(self.languages)}/{self.kind}-seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class TrainedDelta:
+    """A finished delta.
+
+    Attributes:
+        languages: As in `Run`.
+        kind: As in `Run`.
+        seed: As in `Run`.
+        documents: Number of documents it was trained on.
+        file: The delta's file, below the folder.
+        digest: Digest of its values.
+        neurons: Number of neurons.
+        parameters: Number of trained parameters.
+        loss_before: Loss on held-out documents before training, in nats per token.
+        loss_after: The same after training.
+    """
+
+    languages: tuple[str, ...]
+    kind: str
+    seed: int
+    documents: int
+    file: str
+    digest: str
+    neurons: int
+    parameters: int
+    loss_before: float
+    loss_after: float
+
+    @property
+    def run(self) -> Run:
+        """The training it is from."""
+        return Run(self.languages, self.kind, self.seed)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything about an enhancement folder.
+
+    Attributes:
+        model: Name of the base.
+        fingerprint: Fingerprint of the base.
+        options: How it was trained.
+        corpora: By language, what the documents are.
+        trained_on: By language, the beginnings of digests of the documents, so that an evaluation can tell them.
+        deltas: The finished deltas.
+    """
+
+    model: str
+    fingerprint: str
+    options: Mapping[str, Any]
+    corpora: Mapping[str, Any]
+    trained_on: Mapping[str, Sequence[str]]
+    deltas: tuple[TrainedDelta, ...] = field(default=())
+
+    def save(self, folder: Path) -> None:
+        """Write it, whole or not at all."""
+        content = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        write_text_atomically(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Record":
+        """Read it.
+
+        Raises:
+            InputError: If there is none, or it is damaged.
+        """
+        path = folder / FILE
+        if not path.is_file():
+            raise InputError(f"{folder} holds no deltas", found=f"no {FILE}", hint="make them with `mwork enhance`")
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if (content.pop("format"), content.pop("version")) != (FORMAT, VERSION):
+                raise ValueError("another format or version")
+            deltas = tuple(
+                TrainedDelta(**{**delta, "languages": tuple(delta["languages"])}) for delta in content.pop("deltas")
+            )
+            return cls(**content, deltas=deltas)
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error

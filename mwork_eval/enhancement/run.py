@@ -1,0 +1,216 @@
+"""Train every delta of an enhancement that is not there yet."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.enhancement.delta import Delta, save_delta
+from mwork_eval.enhancement.documents import TrainingText, interleaved, shuffled
+from mwork_eval.enhancement.parts import Part, TrainedParts, parts_of
+from mwork_eval.enhancement.record import FILE, RANDOM, SPECIFIC, Record, Run, TrainedDelta
+from mwork_eval.enhancement.training import SelectedModel, TrainingOptions, mean_loss, train
+from mwork_eval.errors import InputError
+from mwork_eval.models.fingerprint import fingerprint_of
+from mwork_eval.models.fit import check_fit
+from mwork_eval.models.layout import Layout
+from mwork_eval.models.loading import LoadedModel
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.random_control import draw_random_control
+from mwork_eval.neurons.stages import Stages
+from mwork_eval.versions import software_versions
+
+DELTAS = "deltas"
+_WORK = "work"
+
+
+@dataclass(frozen=True)
+class Enhancement:
+    """What to train.
+
+    Attributes:
+        sets: By language, the neurons.
+        texts: By language, the documents.
+        sizes: Numbers of documents, ascending.
+        seeds: Seeds of the order of the documents.
+        controls: Number of random controls.
+        together: Whether the languages are trained at once, with all their neurons.
+        stages: Where the positions are that a random control keeps to.
+        training: How to train.
+        force: Accept sets made for other weights of the same sizes.
+    """
+
+    sets: Mapping[str, NeuronSet]
+    texts: Mapping[str, TrainingText]
+    sizes: tuple[int, ...]
+    seeds: tuple[int, ...]
+    controls: int
+    together: bool
+    stages: Stages
+    training: TrainingOptions
+    force: bool = False
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every training, language by language, its random controls after it."""
+        groups = [tuple(self.sets)] if self.together else [(language,) for language in self.sets]
+        kinds = [(SPECIFIC, seed) for seed in self.seeds] + [(RANDOM, seed) for seed in range(1, self.controls + 1)]
+        return [Run(languages, kind, seed) for languages in groups for kind, seed in kinds]
+
+    def neurons_of(self, run: Run) -> NeuronSet:
+        """Return the neurons of a training."""
+        first, *others = (self.sets[language] for language in run.languages)
+        neurons = first
+        for other in others:
+            neurons |= other
+        if run.kind == SPECIFIC:
+            return neurons
+        counts = neurons.by_position(self.stages)
+        return draw_random_control(neurons.shape, self.stages, counts, excluded=neurons, seed=run.seed)
+
+    def text_of(self, run: Run) -> TrainingText:
+        """Return the documents of a training, in order; a number of them is that of all its languages together."""
+        texts = [self.texts[language] for language in run.languages]
+        text = texts[0] if len(texts) == 1 else interleaved(texts)
+        return replace(text, training=shuffled(text.training, run.seed))
+
+
+def enhance(
+    loaded: LoadedModel,
+    plan: Enhancement,
+    folder: Path,
+    *,
+    tell: Callable[[str], Any] = lambda message: None,
+    show: bool = True,
+) -> Record:
+    """Train the deltas that the folder does not have; the model is as before in the end, also after an exception.
+
+    Args:
+        loaded: The base.
+        plan: What to train.
+        folder: Where deltas and record go; an interrupted training goes on from its last checkpoint there.
+        tell: Called with a line about each training.
+        show: Whether to show bars.
+
+    Raises:
+        InputError: If sets do not fit the model, or the folder holds deltas of another base or of other options.
+    """
+    layout = Layout.of(loaded.model)
+    fingerprint = fingerprint_of(loaded.model)
+    for neurons in plan.sets.values():
+        check_fit(neurons, layout.shape, fingerprint, loaded.name, force=plan.force)
+    record = _record(loaded.name, fingerprint, plan, folder)
+    done = {(delta.run, delta.documents) for delta in record.deltas}
+    # Without early stopping and in one pass, fewer documents are the beginning of more.
+    nested = plan.training.epochs == 1 and plan.training.patience == 0
+    for number, run in enumerate(plan.runs, 1):
+        missing = [size for size in plan.sizes if (run, size) not in done]
+        for sizes in [missing] if nested and missing else [[size] for size in missing]:
+            tell(f"{number}/{len(plan.runs)} {run.name}: {', '.join(map(str, sizes))} documents")
+            record = _train_run(loaded, layout, plan, run, sizes, record, folder, show=show)
+    return record
+
+
+def _record(model: str, fingerprint: str, plan: Enhancement, folder: Path) -> Record:
+    options = {
+        **plan.training.to_json(),
+        "sets": {language: neurons.digest_unordered for language, neurons in plan.sets.items()},
+        "together": plan.together,
+        "versions": software_versions(),
+    }
+    corpora = {language: {"name": text.name, "documents": len(text.training)} for language, text in plan.texts.items()}
+    digests = {language: list(text.digests) for language, text in plan.texts.items()}
+    new = Record(model, fingerprint, options, corpora, digests)
+    if not (folder / FILE).is_file():
+        return new
+    earlier = Record.load(folder)
+    for name in ("fingerprint", "options"):
+        was, now = getattr(earlier, name), getattr(new, name)
+        if name == "options":
+            both = was["sets"].keys() & now["sets"].keys()
+            was = {**was, "sets": {language: was["sets"][language] for language in both}, "versions": None}
+            now = {**now, "sets": {language: now["sets"][language] for language in both}, "versions": None}
+        if was != now:
+            different = was if isinstance(was, str) else {key: was[key] for key in was if was[key] != now.get(key)}
+            raise InputError(
+                f"{folder} holds deltas that were trained otherwise",
+                found=f"{name} {different}",
+                expected=f"{name} {now if isinstance(now, str) else {key: now[key] for key in different}}",
+                hint="choose another --out",
+            )
+    for language in earlier.trained_on.keys() & digests.keys():
+        shorter = min(len(earlier.trained_on[language]), len(digests[language]))
+        if list(earlier.trained_on[language][:shorter]) != digests[language][:shorter]:
+            raise InputError(f"{folder} holds deltas of other documents of {language}", hint="choose another --out")
+    longest = {
+        language: max(earlier.trained_on.get(language, []), digests.get(language, []), key=len)
+        for language in earlier.trained_on.keys() | digests.keys()
+    }
+    sets = {**earlier.options["sets"], **options["sets"]}
+    return Record(
+        model, fingerprint, {**options, "sets": sets}, {**earlier.corpora, **corpora}, longest, earlier.deltas
+    )
+
+
+def _train_run(
+    loaded: LoadedModel,
+    layout: Layout,
+    plan: Enhancement,
+    run: Run,
+    sizes: Sequence[int],
+    record: Record,
+    folder: Path,
+    *,
+    show: bool,
+) -> Record:
+    neurons, text = plan.neurons_of(run), plan.text_of(run)
+    parts = parts_of(layout, neurons)
+    before = [(part, part.read()) for part in parts]
+    options = replace(plan.training, seed=run.seed)
+    try:
+        trained = TrainedParts(parts)
+        model = SelectedModel(loaded.model, layout, trained)
+        loss_before = mean_loss(model, text.held_out, options.batch_size)
+        records = [record]
+
+        def keep(size: int) -> None:
+            about = {
+                "model": loaded.name,
+                "fingerprint": record.fingerprint,
+                "neurons": neurons.digest_unordered,
+                "languages": list(run.languages),
+                "kind": run.kind,
+                "documents": size,
+                "options": {**record.options, "seed": run.seed},
+                "corpora": [record.corpora[language] for language in run.languages],
+            }
+            delta = Delta.of(layout, trained, about)
+            file = Path(DELTAS, f"{run.name}-{size}.safetensors")
+            save_delta(delta, folder / file)
+            finished = TrainedDelta(
+                run.languages,
+                run.kind,
+                run.seed,
+                size,
+                str(file),
+                delta.digest,
+                len(neurons),
+                delta.parameters,
+                loss_before,
+                mean_loss(model, text.held_out, options.batch_size),
+            )
+            records[0] = replace(records[0], deltas=(*records[0].deltas, finished))
+            records[0].save(folder)
+
+        work = folder / _WORK / run.name / str(max(sizes))
+        snapshots = {size: partial(keep, size) for size in sizes}
+        train(model, text.training[: max(sizes)], text.held_out, options, work, snapshots, show=show)
+        return records[0]
+    finally:
+        _restore(before)
+
+
+def _restore(before: Sequence[tuple[Part, Mapping[str, Any]]]) -> None:
+    for part, values in before:
+        part.write(values)
