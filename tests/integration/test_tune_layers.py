@@ -12,7 +12,7 @@ from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.reports import tuning as report
+from mwork_eval.reports import plots
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_wrong_input_is_one_line_before_a_model_loads(neurons, tmp_path, monkeyp
     assert "stage boundaries do not fit the model" in fail("--understanding", "4")
     assert "leaves none for the tables" in fail("--limit", "1000")
     assert "unknown task" in fail("--task", "nothing_{l}")
-    monkeypatch.setattr(report, "find_spec", lambda name: None)
+    monkeypatch.setattr(plots, "find_spec", lambda name: None)
     assert 'pip install "mwork-eval[plot]"' in fail("--plot")
     assert not any(tmp_path.iterdir())
 

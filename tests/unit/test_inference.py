@@ -270,7 +270,7 @@ def test_batches_keep_within_the_budget():
 
 def test_the_default_budget_follows_the_sizes_of_the_model():
     small, large = Budget.of(make_model("llama"), CPU), Budget.of(make_model("gemma3"), CPU)
-    assert small.size == large.size == 256 * 2**20
+    assert small.size == large.size == 128 * 2**20
     assert small.kept == 4 * 2 * 2 * 4 * 4
     assert large.kept == 4 * 2 * 1 * 8 * 4
     assert Budget.of(make_model("llama"), CPU, 1).tokens == 1
