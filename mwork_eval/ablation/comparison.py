@@ -1,14 +1,14 @@
 """Whether a setting does more than its random control: a permutation test over documents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mwork_eval.ablation.deltas import Masked
+from mwork_eval.ablation.paired_scores import document_shares, weigh_alike
 from mwork_eval.ablation.scale import Scale
 from mwork_eval.ablation.statistics import PERMUTATIONS, Array, holm, permutation_p
-from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons.stages import POSITIONS
 
 SIGNIFICANT = 0.05
@@ -84,20 +84,12 @@ def _same_weights(first: Masked, second: Masked) -> bool:
     """Tell whether each document has one denominator under all masks; only then is ∆ a sum over documents."""
     languages = {language: [own for masked in (first, second) for own, _ in masked[language]] for language in first}
     english = [english for masked in (first, second) for runs in masked.values() for _, english in runs]
-    return all(
-        len({tuple(weight for _, weight in score.documents) for score in scores}) == 1
-        for scores in (english, *languages.values())
-    )
+    return all(weigh_alike(scores) for scores in (english, *languages.values()))
 
 
 def _contributions(masked: Masked) -> Array:
     """Return what each document adds to ∆, without its baseline: `[documents]`, English first, then each language."""
-    english = _shares([english for runs in masked.values() for _, english in runs])
-    return np.concatenate([english, *(-_shares([own for own, _ in runs]) / len(masked) for runs in masked.values())])
-
-
-def _shares(scores: Sequence[TaskScore]) -> Array:
-    """Return what each document adds to the mean of some scores: `[documents]`."""
-    columns = np.array([score.documents for score in scores], dtype=float)  # [scores, documents, 2]
-    shares: Array = columns[..., 0].mean(0) / columns[0, :, 1].sum()
-    return shares
+    english = document_shares([english for runs in masked.values() for _, english in runs])
+    return np.concatenate(
+        [english, *(-document_shares([own for own, _ in runs]) / len(masked) for runs in masked.values())]
+    )

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from mwork_eval.ablation.language_scores import LanguageScore, language_score
+from mwork_eval.ablation.paired_scores import PairedScores
 from mwork_eval.ablation.scale import Scale
 from mwork_eval.ablation.statistics import RESAMPLES, SEED, Array, Estimate, bootstrap
-from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.languages import ENGLISH
 
@@ -79,8 +79,10 @@ class DeltaCalculator:
             ValueError: If seeds differ in number.
         """
         self._check(masked)
-        samples = [_Sample(self._baseline[ENGLISH], [english for runs in masked.values() for _, english in runs])]
-        samples += [_Sample(self._baseline[language], [own for own, _ in runs]) for language, runs in masked.items()]
+        samples = [PairedScores(self._baseline[ENGLISH], [english for runs in masked.values() for _, english in runs])]
+        samples += [
+            PairedScores(self._baseline[language], [own for own, _ in runs]) for language, runs in masked.items()
+        ]
 
         def deltas(*counts: Array) -> Array:
             """Return ∆Eng, ∆n-Eng and ∆: `[3, resamples]`."""
@@ -109,16 +111,6 @@ class DeltaCalculator:
         seeds = {len(runs) for runs in masked.values()}
         if len(seeds) != 1:
             raise ValueError(f"seeds differ between languages: {seeds}")
-        for language, runs in masked.items():
-            for own, english in runs:
-                for score, baseline in ((own, self._baseline[language]), (english, self._baseline[ENGLISH])):
-                    found, expected = len(score.documents), len(baseline.documents)
-                    if found != expected or score.documents_digest != baseline.documents_digest:
-                        raise InputError(
-                            "masked and baseline scores are of different documents, prompts or right answers",
-                            found=f"{found} masked and {expected} baseline documents",
-                            hint="compute them anew in another folder",
-                        )
 
     def _by_seed(self, masked: Masked) -> tuple[float, ...]:
         """Return ∆ per seed."""
@@ -126,22 +118,3 @@ class DeltaCalculator:
         masked_scores = [[english.score - own.score for own, english in runs] for runs in masked.values()]
         by_seed = self.scale.signed(np.mean(masked_scores, axis=0) - baseline)
         return tuple(by_seed.tolist()) if len(by_seed) > 1 else ()
-
-
-class _Sample:
-    """The documents of one language, with their scores without a mask and under several."""
-
-    def __init__(self, baseline: TaskScore, masked: Sequence[TaskScore]) -> None:
-        columns = np.array([score.documents for score in (baseline, *masked)], dtype=float)
-        self._numerators, self._denominators = columns[..., 0].T, columns[..., 1].T  # [documents, 1 + masks]
-        self.size = len(baseline.documents)
-
-    def change(self, counts: Array) -> Array:
-        """Return the mean over masks of masked - baseline: `[resamples]`.
-
-        Args:
-            counts: How often each document counts, `[resamples, documents]`.
-        """
-        scores = (counts @ self._numerators) / (counts @ self._denominators)
-        change: Array = scores[:, 1:].mean(1) - scores[:, 0]
-        return change

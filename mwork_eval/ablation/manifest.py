@@ -110,7 +110,7 @@ def _describe(
         "presets": [_describe_preset(preset, options, plan) for preset in options.presets],
         "cells": [
             {
-                "preset": preset.name,
+                "preset": preset,
                 "setting": cell.mask and cell.mask.setting.name,
                 "mask_language": cell.mask and cell.mask.language,
                 "seed": cell.mask and cell.mask.seed,
@@ -118,7 +118,7 @@ def _describe(
                 "language": cell.language,
                 "identity": identity,
             }
-            for (preset, cell), identity in zip(plan.cells, plan.identities, strict=True)
+            for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True)
         ],
     }
 

@@ -1,6 +1,7 @@
 """What a matrix consists of, apart from the model."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mwork_eval.ablation.plan import TaskFamily
@@ -53,17 +54,25 @@ class MatrixOptions:
                 found=",".join(self.languages),
                 expected="en and at least one other language",
             )
-        families = []
-        for name in self.tasks or (preset.task,):
-            has = languages_of(name) if name in BENCHMARKS else list(self.languages)
-            family = TaskFamily(
-                name,
-                tuple(language for language in self.languages if language in has),
-                tuple(language for language in self.languages if language not in has),
-            )
+        families = [find_family(name, self.languages) for name in self.tasks or (preset.task,)]
+        for family in families:
             if family.missing:
-                log.warning("%s has no %s; its averages are over %s", name, family.missing, family.languages)
-            if len(family.languages) < 2:
-                raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(has))
-            families.append(family)
+                log.warning("%s has no %s; its averages are over %s", family.name, family.missing, family.languages)
         return families
+
+
+def find_family(name: str, languages: Sequence[str]) -> TaskFamily:
+    """Return a benchmark with the languages it has among those asked for.
+
+    Raises:
+        InputError: If it has English at most.
+    """
+    has = languages_of(name) if name in BENCHMARKS else list(languages)
+    family = TaskFamily(
+        name,
+        tuple(language for language in languages if language in has),
+        tuple(language for language in languages if language not in has),
+    )
+    if len(family.languages) < 2:
+        raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(has))
+    return family

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.ablation.answers import known_answers
+from mwork_eval.ablation.cell_plan import CellPlan
 from mwork_eval.ablation.cell_queue import POLL_SECONDS, CellQueue, wait_for_cell
-from mwork_eval.ablation.matrix import MatrixPlan
 from mwork_eval.ablation.plan import Cell
 from mwork_eval.ablation.ray_worker import CellWorker, pack_neurons
 from mwork_eval.ablation.store import CellStore
@@ -95,7 +95,7 @@ class RayEngine:
 
     def run(
         self,
-        plan: MatrixPlan,
+        plan: CellPlan,
         folder: Path,
         *,
         shard: tuple[int, int] = (0, 1),
@@ -127,7 +127,7 @@ class _Dispatch:
     """Gives cells to workers and stores what they return."""
 
     def __init__(
-        self, engine: RayEngine, plan: MatrixPlan, store: CellStore, queue: CellQueue, tell: Callable[[str], Any]
+        self, engine: RayEngine, plan: CellPlan, store: CellStore, queue: CellQueue, tell: Callable[[str], Any]
     ) -> None:
         self._engine, self._plan, self._store, self._queue, self._tell = engine, plan, store, queue, tell
         self._deaths: Counter[str] = Counter()

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from mwork_eval.ablation.cell_plan import TaskSource
 from mwork_eval.ablation.compute import CellResult, compute_cell
 from mwork_eval.ablation.identity import ModelFacts
-from mwork_eval.ablation.matrix import TaskSource
 from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import PreparedTask
 from mwork_eval.harness.model import MworkHF

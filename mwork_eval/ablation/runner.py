@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from mwork_eval.ablation.answers import known_answers
+from mwork_eval.ablation.cell_plan import CellPlan
 from mwork_eval.ablation.cell_queue import CellQueue, wait_for_cell
 from mwork_eval.ablation.compute import compute_cell
-from mwork_eval.ablation.matrix import MatrixPlan
+from mwork_eval.ablation.plan import Cell
 from mwork_eval.ablation.store import CellStore
 from mwork_eval.errors import InputError
 from mwork_eval.harness.model import MworkHF
@@ -18,10 +19,11 @@ from mwork_eval.harness.model import MworkHF
 
 def run_matrix(
     model: MworkHF,
-    plan: MatrixPlan,
+    plan: CellPlan,
     folder: Path,
     *,
     shard: tuple[int, int] = (0, 1),
+    prepare: Callable[[Cell], Any] = lambda cell: None,
     advance: Callable[[str, int], Any] = lambda label, done: None,
     tell: Callable[[str], Any] = lambda message: None,
 ) -> int:
@@ -36,6 +38,7 @@ def run_matrix(
         plan: What to compute.
         folder: The results folder; other processes may work on it at the same time.
         shard: Which share of the cells to compute, from 0, and of how many.
+        prepare: Called with a cell before it is computed, in every process that shares it.
         advance: Called with a label and the number of cells just done: 0 or 1.
         tell: Called with a message when only other processes' cells are left.
 
@@ -56,6 +59,7 @@ def run_matrix(
         if model.rank != 0:
             while (shared := _agree(model, None)) is not None:
                 cell = plan.distinct[shared]
+                prepare(cell)
                 compute_cell(model, cell.neurons, plan.tasks[cell.task])
             return 0
         store = CellStore(folder)
@@ -66,6 +70,7 @@ def run_matrix(
                 _agree(model, identity)
                 # With several processes each must ask the model equally often, known answers or not.
                 known = known_answers(store, identity, plan.tasks[cell.task]) if model.world_size == 1 else None
+                prepare(cell)
                 result = compute_cell(model, cell.neurons, plan.tasks[cell.task], known)
                 if result is None:
                     raise InputError(

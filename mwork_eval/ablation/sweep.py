@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mwork_eval.ablation.cell_plan import CellPlan, TaskSource
 from mwork_eval.ablation.identity import ModelFacts, identity_of
-from mwork_eval.ablation.matrix import MatrixPlan, TaskSource
 from mwork_eval.ablation.plan import Cell, Mask, TaskFamily
-from mwork_eval.ablation.settings import Preset, Setting
+from mwork_eval.ablation.settings import Setting
 from mwork_eval.ablation.store import CellStore
 from mwork_eval.ablation.tuning import Boundaries, GridPoint
 from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import PreparedTask
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.languages import ENGLISH
-from mwork_eval.neurons.stages import Stages
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def plan_sweep(
     positions: tuple[str, ...],
     source: TaskSource,
     tasks: Mapping[str, PreparedTask],
-) -> MatrixPlan:
+) -> CellPlan:
     """Return the cells of a grid as a matrix of one row per point, the baseline first.
 
     Args:
@@ -69,27 +68,22 @@ def plan_sweep(
         tasks: What `prepare_tuning` gave for it.
     """
     setting = Setting(random=False, positions=positions)
-    table = Preset("tune-layers", None, "", family.name, (setting,))
     (own,) = set(family.languages) - {ENGLISH}
     cells = [Cell(None, family, language) for language in family.languages]
     for point in grid:
         if point.neurons is not None:
             mask = Mask(setting, own, None, point.neurons)
             cells += [GridCell(mask, family, language, point.boundaries) for language in family.languages]
-    return MatrixPlan(
-        # A plan has one; here every point has its own.
-        stages=Stages.of(facts.shape.layers),
-        masks={},
-        families=[family],
-        cells=[(table, cell) for cell in cells],
+    return CellPlan(
+        cells=cells,
+        identities=[identity_of(facts.identity, cell.neurons, tasks[cell.task]) for cell in cells],
         source=source,
         tasks=tasks,
-        identities=[identity_of(facts.identity, cell.neurons, tasks[cell.task]) for cell in cells],
     )
 
 
 def sweep_scores(
-    plan: MatrixPlan, store: CellStore
+    plan: CellPlan, store: CellStore
 ) -> tuple[dict[str, TaskScore], dict[Boundaries, dict[str, TaskScore]]]:
     """Return the stored scores of a sweep that has run: the baseline by language, and those of every point.
 
@@ -98,7 +92,7 @@ def sweep_scores(
     """
     baseline: dict[str, TaskScore] = {}
     masked: dict[Boundaries, dict[str, TaskScore]] = {}
-    for identity, (_, cell) in zip(plan.identities, plan.cells, strict=True):
+    for identity, cell in zip(plan.identities, plan.cells, strict=True):
         score = store.load(identity)
         if score is None:
             raise InputError("a score of the sweep is gone", found=f"no {store.path(identity)}", hint="run it again")

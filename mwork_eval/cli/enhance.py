@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mwork_eval.cli import enhance_steps
-from mwork_eval.cli.options import model_options, out_option, parse_numbers, parse_seeds
+from mwork_eval.cli.options import languages_option, model_options, out_option, parse_names, parse_numbers, parse_seeds
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
     from mwork_eval.enhancement.record import Record
+    from mwork_eval.models.loading import LoadedModel
 
 
 @click.command()
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 @click.option(
     "--neurons", multiple=True, required=True, help="A set (gemma3-270m/zh), or a folder with one per language."
 )
-@click.option("--corpus", "texts", multiple=True, required=True, metavar="LANGUAGE=SOURCE", help="As `mwork detect`.")
+@click.option(
+    "--corpus",
+    "texts",
+    multiple=True,
+    required=True,
+    metavar="[LANGUAGE=]SOURCE",
+    help="As `mwork detect`; the language is that of a single set if not given.",
+)
 @click.option("--documents", callback=parse_numbers, default="100,400", help="Numbers of documents to train on.")
 @click.option(
     "--skip", type=click.IntRange(0), default=160, help="First documents of a corpus that are left for judging."
@@ -46,6 +54,17 @@ if TYPE_CHECKING:
 @click.option(
     "--merge", "merged", type=click.Path(path_type=Path, file_okay=False), help="Write a whole checkpoint, too."
 )
+@click.option(
+    "--evaluate",
+    callback=parse_names,
+    help="Score base and deltas on benchmarks such as bpb,xquad, or a pattern with {l}.",
+)
+@languages_option("en,zh,es,de", "Languages to score, besides English and those of the corpora.")
+@click.option("--limit", type=click.IntRange(1), help="Documents per task to score.")
+@click.option(
+    "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
+)
+@click.option("--plot", is_flag=True, help="Also draw the changes (SVG and PNG); needs the extra plot.")
 @out_option("mwork-enhanced")
 def enhance(
     model: str,
@@ -56,6 +75,11 @@ def enhance(
     neurons: tuple[str, ...],
     texts: tuple[str, ...],
     merged: Path | None,
+    evaluate: tuple[str, ...],
+    languages: list[str],
+    limit: int | None,
+    data: str | None,
+    plot: bool,
     out: Path,
     **options: Any,
 ) -> None:
@@ -66,7 +90,14 @@ def enhance(
     """
     if merged is not None and merged.exists() and any(merged.iterdir()):
         raise InputError(f"{merged} is not empty", expected="a new folder for the checkpoint")
-    record = enhance_steps.train_deltas(
+    if plot:
+        from mwork_eval.reports.plots import require_matplotlib
+
+        require_matplotlib("--plot")
+        if not evaluate:
+            raise InputError("--plot draws what changed", found="no --evaluate")
+    families = enhance_steps.find_families(evaluate, languages, texts, neurons, data)
+    base, record = enhance_steps.train_deltas(
         neurons,
         texts,
         out,
@@ -78,20 +109,20 @@ def enhance(
         **options,
     )
     if merged is not None:
-        _merge(record, out, merged, model, dtype=dtype, revision=revision, force=options["force"])
+        _merge(base, record, out, merged, force=options["force"])
+    if evaluate:
+        enhance_steps.score_deltas(
+            base, record, families, out, data=data, limit=limit, force=options["force"], plot=plot
+        )
 
 
-def _merge(
-    record: "Record", out: Path, merged: Path, model: str, *, dtype: str | None, revision: str | None, force: bool
-) -> None:
+def _merge(base: "LoadedModel", record: "Record", out: Path, merged: Path, *, force: bool) -> None:
     """Write the checkpoint of the last specific delta."""
     from mwork_eval.enhancement.delta import load_delta
     from mwork_eval.enhancement.merge import merge
     from mwork_eval.enhancement.record import SPECIFIC
-    from mwork_eval.models.loading import load_model
 
     last = [delta for delta in record.deltas if delta.kind == SPECIFIC][-1]
-    base = load_model(model, device="cpu", dtype=dtype, revision=revision)
     changed = merge(base, load_delta(out / last.file), merged, force=force)
     click.echo(
         f"{merged}: {last.file} merged; {changed} of {last.parameters} trained entries differ from the base", err=True

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from mwork_eval.cli import steps
+from mwork_eval.cli.matrix_progress import matrix_progress, tell
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
+    from mwork_eval.ablation.plan import TaskFamily
     from mwork_eval.enhancement.record import Record
+    from mwork_eval.models.loading import LoadedModel
     from mwork_eval.neurons.neuron_set import NeuronSet
 
 
@@ -30,12 +32,12 @@ def train_deltas(
     together: bool,
     force: bool,
     **training: Any,
-) -> "Record":
-    """Train what is not there yet.
+) -> "tuple[LoadedModel, Record]":
+    """Train what is not there yet; returns the base, as it was, and what the folder holds.
 
     Args:
         neurons: References to sets or folders of sets.
-        texts: `LANGUAGE=SOURCE` of each language.
+        texts: `LANGUAGE=SOURCE` of each language; `SOURCE` is enough for a single set.
         folder: The enhancement folder.
         model: The base; the other arguments of its loading as in `load_model`.
         device: See `model`.
@@ -50,17 +52,14 @@ def train_deltas(
         force: Accept sets made for other weights of the same sizes.
         **training: The other fields of `TrainingOptions`.
     """
-    from mwork_eval.detection.corpus.sources import Corpus
     from mwork_eval.enhancement.documents import read_training_text
     from mwork_eval.enhancement.run import Enhancement, enhance
     from mwork_eval.enhancement.training import TrainingOptions
     from mwork_eval.models.loading import load_model, load_tokenizer
     from mwork_eval.neurons.tuned_stages import stages_for
 
-    corpora = [Corpus.parse(text) for text in texts]
+    corpora = steps.make_corpora([_with_language(text, neurons) for text in texts], None)
     codes = [corpus.language for corpus in corpora]
-    if len(set(codes)) < len(codes):
-        raise InputError("two corpora for one language", found=" ".join(codes))
     if not documents or documents[0] < 1:
         raise InputError("unusable --documents", found=documents, expected="numbers from 1 such as 100,400")
     sets = sets_of_languages(neurons, codes)
@@ -75,8 +74,18 @@ def train_deltas(
     }
     plan = Enhancement(sets, read, documents, seeds, controls, together, stages, options, force)
     loaded = load_model(model, device=device, dtype=dtype or "float32", device_map=device_map, revision=revision)
-    click.echo(f"{len(plan.runs)} trainings of up to {documents[-1]} documents, in {folder}", err=True)
-    return enhance(loaded, plan, folder, tell=lambda line: click.echo(line, err=True))
+    tell(f"{len(plan.runs)} trainings of up to {documents[-1]} documents, in {folder}")
+    return loaded, enhance(loaded, plan, folder, tell=tell)
+
+
+def _with_language(text: str, references: Sequence[str]) -> str:
+    """Give a corpus that names no language that of the only set."""
+    from mwork_eval.neurons.references import find_named_sets
+
+    if "=" in text:
+        return text
+    languages = {str(neurons.about.get("language")) for neurons in find_named_sets(references).values()}
+    return f"{languages.pop()}={text}" if len(languages) == 1 else text
 
 
 def sets_of_languages(references: Sequence[str], languages: Sequence[str]) -> "dict[str, NeuronSet]":
@@ -99,3 +108,87 @@ def sets_of_languages(references: Sequence[str], languages: Sequence[str]) -> "d
             "a corpus has no neuron set", found=" ".join(missing), expected="--neurons with a set of each --corpus"
         )
     return {code: found[code] for code in languages}
+
+
+def find_families(
+    benchmarks: Sequence[str], languages: Sequence[str], texts: Sequence[str], neurons: Sequence[str], data: str | None
+) -> "list[TaskFamily]":
+    """Return what to score, checked before a model loads.
+
+    Args:
+        benchmarks: Benchmarks, or patterns with `{l}`.
+        languages: Languages to score; those of the corpora and English are added.
+        texts: The corpora.
+        neurons: References to the sets.
+        data: Where the tasks' data comes from.
+
+    Raises:
+        InputError: If a benchmark has none of the languages, or its data is not there.
+    """
+    from mwork_eval.ablation.options import find_family
+    from mwork_eval.harness.data import check_data
+    from mwork_eval.languages import ENGLISH
+
+    own = [_with_language(text, neurons).partition("=")[0] for text in texts]
+    families = [find_family(name, list(dict.fromkeys([*own, ENGLISH, *languages]))) for name in benchmarks]
+    check_data([family.task(language) for family in families for language in family.languages], data)
+    return families
+
+
+def score_deltas(
+    base: "LoadedModel",
+    record: "Record",
+    families: "Sequence[TaskFamily]",
+    folder: Path,
+    *,
+    data: str | None,
+    limit: int | None,
+    force: bool,
+    plot: bool,
+) -> None:
+    """Score the base and every delta of a folder, show what changed, and write `improvement.md` and `.json`.
+
+    Args:
+        base: The base, without a delta.
+        record: What the folder holds.
+        families: What to score.
+        folder: The enhancement folder.
+        data: Where the tasks' data comes from.
+        limit: Documents per task, or None for all.
+        force: Accept deltas of other weights of the same sizes.
+        plot: Whether to draw the changes as SVG and PNG.
+    """
+    from rich.console import Console
+
+    from mwork_eval.ablation.identity import ModelFacts
+    from mwork_eval.ablation.store import CellStore
+    from mwork_eval.digests import write_text_atomically
+    from mwork_eval.harness.model import MworkHF
+    from mwork_eval.improvement.cells import compute_scores, plan_scores, stored_scores
+    from mwork_eval.improvement.changes import change_tables
+    from mwork_eval.reports import improvement as report
+    from mwork_eval.reports.improvement_plot import plot_improvement
+    from mwork_eval.reports.plots import FORMATS, write_figures
+
+    model = MworkHF(base.model, tokenizer=base.tokenizer)
+    plan = plan_scores(ModelFacts.of(model, base.name), record, families, data=data, limit=limit)
+    with matrix_progress(plan, folder, what="evaluate", show=model.rank == 0) as advance:
+        compute_scores(model, plan, folder, force=force, advance=advance, tell=tell)
+    if model.rank != 0:
+        return
+    tables = change_tables(record.deltas, families, stored_scores(plan, CellStore(folder)))
+    about = {
+        "model": record.model,
+        "fingerprint": record.fingerprint,
+        "options": dict(record.options),
+        "tasks": [family.name for family in families],
+        "data": data,
+        "limit": limit,
+    }
+    write_text_atomically(folder / "improvement.json", report.improvement_as_json(tables, about))
+    write_text_atomically(folder / "improvement.md", report.improvement_as_markdown(tables))
+    written = [folder / "improvement.json", folder / "improvement.md"]
+    if plot:
+        written += write_figures({"improvement": lambda: plot_improvement(tables)}, folder, FORMATS)
+    report.print_improvement(tables, Console(soft_wrap=False))
+    tell("written: " + ", ".join(map(str, written)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mwork_eval.cli import steps
-from mwork_eval.cli.options import languages_option, model_options
+from mwork_eval.cli.options import languages_option, model_options, parse_names
 from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
 
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from mwork_eval.analysis.shares import Curves
     from mwork_eval.models.loading import LoadedModel
     from mwork_eval.neurons.neuron_set import NeuronSet
-
-
-def _tasks(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
 
 
 @click.command()
@@ -29,7 +25,9 @@ def _tasks(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     help="tokens: languages of the best tokens at every position. words: probability of one word in both languages.",
 )
 @languages_option(None, "Languages of the queries, without en.  [default: zh,de,es,ru]")
-@click.option("--tasks", callback=_tasks, default="xquad", help="Whose prompts to read: benchmarks, or patterns {l}.")
+@click.option(
+    "--tasks", callback=parse_names, default="xquad", help="Whose prompts to read: benchmarks, or patterns {l}."
+)
 @click.option(
     "--text", "texts", multiple=True, metavar="LANGUAGE=SOURCE", help="Read texts instead, as `mwork detect --corpus`."
 )

@@ -10,12 +10,13 @@ import click
 from mwork_eval.cli.progress import Advance, progress
 
 if TYPE_CHECKING:
+    from mwork_eval.ablation.cell_plan import CellPlan
     from mwork_eval.ablation.matrix import MatrixPlan
 
 
 @contextmanager
 def matrix_progress(
-    plan: "MatrixPlan", folder: Path, shard: tuple[int, int], *, show: bool = True
+    plan: "CellPlan", folder: Path, shard: tuple[int, int] = (0, 1), *, what: str = "ablate", show: bool = True
 ) -> Iterator[Advance]:
     """Say how much there is to do, and show how it goes."""
     from mwork_eval.ablation.store import CellStore
@@ -24,7 +25,7 @@ def matrix_progress(
     if show:
         part = "" if shard[1] == 1 else f" in part {shard[0] + 1} of {shard[1]}"
         click.echo(f"{len(plan.distinct)} cells, {todo} to compute{part}, in {folder}", err=True)
-    with progress("ablate", todo, show=show) as advance:
+    with progress(what, todo, show=show) as advance:
         yield advance
 
 

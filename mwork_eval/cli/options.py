@@ -28,7 +28,8 @@ def _languages(_: click.Context, __: click.Parameter, value: str | None) -> list
     return None if value is None else parse_languages(value)
 
 
-def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+def parse_names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Split names such as xquad,bpb; each once."""
     return tuple(dict.fromkeys(part.strip() for part in (value or "").split(",") if part.strip()))
 
 
@@ -143,7 +144,7 @@ long_options = _together(
 
 matrix_options = _together(
     click.option("--preset", "presets", multiple=True, help="Table of the paper, or a .yaml file; repeatable."),
-    click.option("--tasks", callback=_names, help="Benchmarks such as xquad,bpb, or a pattern with {l}."),
+    click.option("--tasks", callback=parse_names, help="Benchmarks such as xquad,bpb, or a pattern with {l}."),
     click.option("--limit", type=click.IntRange(1), help="Documents per task."),
     click.option("--seeds", callback=parse_seeds, help="Seeds of the random controls.  [default: 1,2,3]"),
     click.option(

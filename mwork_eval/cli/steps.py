@@ -192,13 +192,10 @@ def make_matrix_options(
 
 def check_task_data(options: "MatrixOptions") -> None:
     """Fail before a model loads if a task's data is not there."""
-    from mwork_eval.harness.data import locate, task_of
+    from mwork_eval.harness.data import check_data
 
-    for preset in options.presets:
-        for family in options.families(preset):
-            for language in family.languages:
-                if (task := task_of(family.task(language))) is not None:
-                    locate(*task, options.data)
+    families = [family for preset in options.presets for family in options.families(preset)]
+    check_data([family.task(language) for family in families for language in family.languages], options.data)
 
 
 def load_for_matrix(model: str, device: str | None, dtype: str | None, batch_size: int, **extra: Any) -> "MworkHF":

@@ -71,8 +71,8 @@ def tune_layers(
         raise InputError("the tuned sets would overwrite the given ones", found=source, hint="choose another --out")
     sets = {path.name: load_neuron_set(path) for path in sorted(source.glob(f"*{SUFFIX}"))}
 
+    from mwork_eval.ablation.cell_plan import TaskSource
     from mwork_eval.ablation.identity import ModelFacts
-    from mwork_eval.ablation.matrix import TaskSource
     from mwork_eval.ablation.plan import TaskFamily
     from mwork_eval.ablation.runner import run_matrix
     from mwork_eval.ablation.store import CellStore

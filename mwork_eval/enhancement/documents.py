@@ -22,7 +22,7 @@ class TrainingText:
     Attributes:
         training: Token ids of each document to train on.
         held_out: Token ids of documents for the loss.
-        digests: Per document to train on, what it is known by.
+        digests: What each document is known by, the held-out ones first.
         name: Name of the corpus.
     """
 
@@ -68,7 +68,7 @@ def read_training_text(corpus: Corpus, tokenizer: Any, *, count: int, skip: int,
     return TrainingText(
         [tokens for _, tokens in training],
         [tokens for _, tokens in found[:HELD_OUT]],
-        [digest for digest, _ in training],
+        [digest for digest, _ in found],
         corpus.name,
     )
 

@@ -78,7 +78,8 @@ class Record:
         fingerprint: Fingerprint of the base.
         options: How it was trained.
         corpora: By language, what the documents are.
-        trained_on: By language, the beginnings of digests of the documents, so that an evaluation can tell them.
+        seen: By language, what the documents are known by that training saw, held-out ones first; an evaluation leaves
+            them out.
         deltas: The finished deltas.
     """
 
@@ -86,7 +87,7 @@ class Record:
     fingerprint: str
     options: Mapping[str, Any]
     corpora: Mapping[str, Any]
-    trained_on: Mapping[str, Sequence[str]]
+    seen: Mapping[str, Sequence[str]]
     deltas: tuple[TrainedDelta, ...] = field(default=())
 
     def save(self, folder: Path) -> None:

@@ -139,13 +139,13 @@ def _record(model: str, fingerprint: str, plan: Enhancement, folder: Path) -> Re
                 expected=f"{name} {now if isinstance(now, str) else {key: now[key] for key in different}}",
                 hint="choose another --out",
             )
-    for language in earlier.trained_on.keys() & digests.keys():
-        shorter = min(len(earlier.trained_on[language]), len(digests[language]))
-        if list(earlier.trained_on[language][:shorter]) != digests[language][:shorter]:
+    for language in earlier.seen.keys() & digests.keys():
+        shorter = min(len(earlier.seen[language]), len(digests[language]))
+        if list(earlier.seen[language][:shorter]) != digests[language][:shorter]:
             raise InputError(f"{folder} holds deltas of other documents of {language}", hint="choose another --out")
     longest = {
-        language: max(earlier.trained_on.get(language, []), digests.get(language, []), key=len)
-        for language in earlier.trained_on.keys() | digests.keys()
+        language: max(earlier.seen.get(language, []), digests.get(language, []), key=len)
+        for language in earlier.seen.keys() | digests.keys()
     }
     sets = {**earlier.options["sets"], **options["sets"]}
     return Record(

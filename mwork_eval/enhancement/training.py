@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import SequentialSampler
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from mwork_eval.enhancement.parts import TrainedParts
@@ -166,6 +166,8 @@ def train(
         data_collator=collate,  # type: ignore[arg-type]
         callbacks=callbacks,
     )
+    # It would print a dictionary of timings after each training.
+    trainer.remove_callback(PrinterCallback)
     try:
         with model.trained.attached():
             last = get_last_checkpoint(str(folder)) if folder.is_dir() else None

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -114,6 +114,21 @@ def published_dataset(task: str, data: str | None, path: str | None = None) -> s
     hub = BENCHMARKS[located[0]].hub
     source = str(hub.get("data_files") or hub["path"])
     return source.removeprefix("hf://datasets/").partition("@")[0]
+
+
+def check_data(tasks: Iterable[str], data: str | Path | None) -> None:
+    """Fail early if the data of a task of ours is not there; other tasks are left to lm-eval.
+
+    Args:
+        tasks: Names of tasks.
+        data: As `locate` takes it.
+
+    Raises:
+        InputError: As `locate` does.
+    """
+    for task in tasks:
+        if (located := task_of(task)) is not None:
+            locate(*located, data)
 
 
 def locate(benchmark: str, language: str, data: str | Path | None = None) -> Path | None:

@@ -1,9 +1,10 @@
 """Evaluate one task in its present state of mask, through lm-eval's `simple_evaluate`."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import lm_eval
@@ -14,7 +15,7 @@ from lm_eval.tasks import TaskManager
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.harness.answer_language import answer_language_metrics
-from mwork_eval.harness.data import BENCHMARKS, locate, task_of
+from mwork_eval.harness.data import BENCHMARKS, check_data, task_of
 from mwork_eval.harness.known_answers import KnownAnswers
 from mwork_eval.harness.model import MworkHF
 from mwork_eval.harness.task_score import MAIN_METRICS, TaskScore, share_of_document
@@ -46,7 +47,12 @@ class PreparedTask:
 
 
 def prepare_tasks(
-    names: Sequence[str], *, data: str | None, limit: int | None, skip: Mapping[str, int] | None = None
+    names: Sequence[str],
+    *,
+    data: str | None,
+    limit: int | None,
+    skip: Mapping[str, int] | None = None,
+    unwanted: Callable[[Mapping[str, Any]], bool] | None = None,
 ) -> dict[str, PreparedTask]:
     """Load the tasks' documents and build their requests; no model is needed.
 
@@ -55,14 +61,13 @@ def prepare_tasks(
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
         limit: Number of documents of each.
         skip: By task name, how many first documents are left out.
+        unwanted: Tells documents that are left out wherever they are.
 
     Raises:
         InputError: If a task is unknown, its data cannot be had, or no document is left.
     """
     ours = [name for name in names if task_of(name) is not None]
-    for name in ours:
-        benchmark, language = task_of(name) or ("", "")
-        locate(benchmark, language, data)
+    check_data(ours, data)
     metadata: dict[str, Any] = {"data": data} if data else {}
     # Indexing lm-eval's thousands of task files takes seconds; ours alone take none.
     manager = TaskManager(include_path=str(tasks_folder()), include_defaults=len(ours) < len(names), metadata=metadata)
@@ -79,7 +84,7 @@ def prepare_tasks(
             task = manager.load([name])["tasks"][name]
             task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
             task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
-            documents = _documents(name, task, limit, (skip or {}).get(name, 0))
+            documents = _documents(name, task, limit, (skip or {}).get(name, 0), unwanted)
             task.build_all_requests(samples=documents, rank=0, world_size=1)
         except InputError:
             raise
@@ -93,13 +98,17 @@ def prepare_tasks(
     return prepared
 
 
-def _documents(name: str, task: Any, limit: int | None, skip: int) -> list[int] | None:
-    if not skip and limit is None:
+def _documents(
+    name: str, task: Any, limit: int | None, skip: int, unwanted: Callable[[Mapping[str, Any]], bool] | None
+) -> list[int] | None:
+    if not skip and limit is None and unwanted is None:
         return None
     total = len(task.eval_docs)
-    chosen = list(range(skip, total if limit is None else min(total, skip + limit)))
+    wanted = (index for index in range(skip, total) if unwanted is None or not unwanted(task.eval_docs[index]))
+    chosen = list(islice(wanted, limit))
     if not chosen:
-        raise InputError(f"no document of {name} is left", found=f"{total} documents, of which {skip} are left out")
+        why = f"of which {skip} are left out" if unwanted is None else "of which all are left out"
+        raise InputError(f"no document of {name} is left", found=f"{total} documents, {why}")
     return chosen
 
 

@@ -159,7 +159,8 @@ class MworkHF(FastHF):
         Raises:
             InputError: If weights are offloaded.
         """
-        return self._base_identity if self.delta is None else digest_of([self._base_identity, self.delta.digest])
+        base = self._base_identity
+        return base if self.delta is None else identity_with_delta(base, self.delta.digest)
 
     @cached_property
     def _base_identity(self) -> str:
@@ -264,6 +265,16 @@ class MworkHF(FastHF):
                     hint="give another --use_cache path",
                 )
         super().set_cache_hook(cache_hook)
+
+
+def identity_with_delta(identity: str, delta: str) -> str:
+    """Return the identity of a model with a delta in its weights.
+
+    Args:
+        identity: Identity of the base.
+        delta: Digest of the delta.
+    """
+    return digest_of([identity, delta])
 
 
 def _settings(config: Any) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from test_neuron_set import SHAPE, STAGES, make
 
 from mwork_eval.ablation import cell_queue
 from mwork_eval.ablation.answers import known_answers
+from mwork_eval.ablation.cell_plan import TaskSource
 from mwork_eval.ablation.cell_queue import CellQueue, wait_for_cell
 from mwork_eval.ablation.compute import CellResult
 from mwork_eval.ablation.identity import ModelFacts, identity_of
 from mwork_eval.ablation.manifest import record_matrix
-from mwork_eval.ablation.matrix import MatrixPlan, TaskSource
+from mwork_eval.ablation.matrix import MatrixPlan
 from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.plan import Cell, Mask, TaskFamily, plan_cells, plan_masks
 from mwork_eval.ablation.presets import find_preset
@@ -201,11 +202,20 @@ def test_answers_of_the_same_task_and_mask_are_known(tmp_path):
 def plan() -> MatrixPlan:
     preset = find_preset("existence")
     masks = plan_masks(preset, {"zh": ZH}, STAGES, seeds=(1, 2))
-    planned = [(preset, cell) for cell in plan_cells(masks, [FAMILY])] * 2
+    cells = list(plan_cells(masks, [FAMILY])) * 2
     tasks = {name: prepared(name, name) for name in ("xquad_en", "xquad_zh")}
-    identities = [identity_of("m", cell.neurons, tasks[cell.task]) for _, cell in planned]
+    identities = [identity_of("m", cell.neurons, tasks[cell.task]) for cell in cells]
     source = TaskSource(("xquad_en", "xquad_zh"), None, None)
-    return MatrixPlan(STAGES, {"existence": masks}, [FAMILY], planned, source, tasks, identities)
+    return MatrixPlan(
+        cells=cells,
+        identities=identities,
+        source=source,
+        tasks=tasks,
+        stages=STAGES,
+        masks={"existence": masks},
+        families=[FAMILY],
+        presets=["existence"] * len(cells),
+    )
 
 
 def test_shards_make_up_the_matrix_and_the_baseline_comes_first(plan, tmp_path):
@@ -246,7 +256,7 @@ def test_a_manifest_keeps_tables_of_other_commands(plan, tmp_path):
             plan,
             masks={preset.name: plan.masks["existence"]},
             families=[family],
-            **{"cells": [(preset, cell) for _, cell in plan.cells], **changes},
+            **{"presets": [preset.name] * len(plan.cells), **changes},
         )
         record_matrix(tmp_path, facts, sets or {"zh": ZH}, options, planned)
         return load_manifest(tmp_path)
@@ -257,7 +267,8 @@ def test_a_manifest_keeps_tables_of_other_commands(plan, tmp_path):
     assert [preset["name"] for preset in both["presets"]] == ["existence", "mine"]
     assert [family["name"] for family in both["tasks"]] == ["bpb", "xquad"]
     assert [cell for cell in both["cells"] if cell["preset"] == "existence"] == first["cells"]
-    again = record(facts, existence, FAMILY, cells=plan.cells[:2], identities=plan.identities[:2])
+    first_two = {"cells": plan.cells[:2], "identities": plan.identities[:2], "presets": ["existence"] * 2}
+    again = record(facts, existence, FAMILY, **first_two)
     assert [cell["preset"] for cell in again["cells"]] == ["mine"] * len(plan.cells) + ["existence"] * 2
     with pytest.raises(InputError, match=r"holds results of another model; found m f; expected m g; choose another"):
         record(replace(facts, fingerprint="g"), own, FAMILY)

@@ -68,7 +68,7 @@ def test_random_controls_keep_their_spread():
 
 def test_other_documents_are_refused():
     calculator = DeltaCalculator({"en": accuracy(1, 1), "zh": accuracy(1, 1)})
-    with pytest.raises(InputError, match="1 masked and 2 baseline"):
+    with pytest.raises(InputError, match="1 documents after and 2 before"):
         calculator.delta({"zh": [(accuracy(1), accuracy(1, 1))]})
     same = replace(accuracy(1, 1), documents_digest="others")
     with pytest.raises(InputError, match="different documents, prompts or right answers"):

@@ -11,8 +11,9 @@ from test_ablation import ES, ZH
 from test_deltas import accuracy, bits
 from test_neuron_set import SHAPE, make
 
+from mwork_eval.ablation.cell_plan import TaskSource
 from mwork_eval.ablation.identity import ModelFacts
-from mwork_eval.ablation.matrix import TaskSource, plan_matrix
+from mwork_eval.ablation.matrix import plan_matrix
 from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.plan import TaskFamily
 from mwork_eval.ablation.runner import run_matrix

@@ -1,0 +1,157 @@
+"""What fine-tuned neurons changed, in tables and words: on a terminal, as Markdown, as JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from mwork_eval.ablation.comparison import SIGNIFICANT
+from mwork_eval.ablation.statistics import LEVEL
+from mwork_eval.improvement.changes import ChangeTable, Column, Effect, Gain
+from mwork_eval.languages import ENGLISH
+from mwork_eval.reports.wording import difference, estimate, number, p_value
+
+FORMAT = "mwork-improvement"
+VERSION = 1
+LEGEND = (
+    "Changes against the base; positive is better, also for bits per byte. random: as many random neurons at the same "
+    f"positions, trained alike; the mean over their seeds. Brackets: {LEVEL:.0%} paired bootstrap over documents. p: "
+    "permutation test over documents of the difference from random, Holm-corrected for all p of the table; how far "
+    "other draws of random neurons would differ is told by the seeds. Documents that training saw are not scored."
+)
+_KINDS = ("specific", "random")
+
+
+def title(table: ChangeTable) -> str:
+    """Return the heading of a table."""
+    return f"{table.task} after training {table.neurons} neurons on {' and '.join(table.trained)}"
+
+
+def notes(table: ChangeTable) -> str:
+    """Return what must stand beside a table: metric, documents scored, what is missing."""
+    scored = ", ".join(
+        f"{heading(column)} {column.documents}" for column in table.columns if len(column.languages) == 1
+    )
+    direction = "" if table.higher_is_better else ", lower is better"
+    text = f"{table.metric} in {table.unit}{direction}; documents scored: {scored}."
+    return f"{text} {table.task} has no {', '.join(table.missing)}." if table.missing else text
+
+
+def heading(column: Column) -> str:
+    """Return the head of a column."""
+    return column.languages[0] if len(column.languages) == 1 else f"mean of {', '.join(column.languages)}"
+
+
+def table_cells(table: ChangeTable, *, seeds: bool) -> tuple[list[str], list[list[str]]]:
+    """Return columns and rows: the base's scores, then per number of documents both kinds and their difference.
+
+    Args:
+        table: The table.
+        seeds: Whether to name what each seed changed.
+    """
+    rows = [["base", "", *(number(column.base, table.unit) for column in table.columns)]]
+    for place, size in enumerate(table.sizes):
+        effects = [column.effects[place] for column in table.columns]
+        for kind in _KINDS:
+            gains: list[Gain | None] = [getattr(effect, kind) for effect in effects]
+            if any(gains):
+                rows.append([str(size), kind, *(_gain(gain, table.unit, seeds=seeds) for gain in gains)])
+        if any(effect.difference for effect in effects):
+            rows.append([str(size), "difference", *(_difference(effect, table.unit) for effect in effects)])
+    return ["documents", "neurons", *map(heading, table.columns)], rows
+
+
+def _gain(gain: Gain | None, unit: str, *, seeds: bool) -> str:
+    if gain is None:
+        return "…"
+    several = f"; seeds {', '.join(difference(value, unit) for value in gain.by_seed)}"
+    return estimate(gain.mean, unit) + (several if seeds and len(gain.by_seed) > 1 else "")
+
+
+def _difference(effect: Effect, unit: str) -> str:
+    if effect.difference is None:
+        return "…"
+    return f"{estimate(effect.difference, unit)} p {p_value(effect.p_holm)}"
+
+
+def finding(table: ChangeTable) -> str:
+    """Say in words what the most documents did to the language, against random neurons, and to English."""
+    own, size, unit = table.columns[0], table.sizes[-1], table.unit
+    effect = own.effects[-1]
+    if effect.specific is None:
+        return f"{table.task}: no delta of the language's neurons is scored yet."
+    text = (
+        f"{table.task}: training the {table.neurons} neurons of {' and '.join(table.trained)} on {size} documents "
+        f"changes {heading(own)} by {estimate(effect.specific.mean, unit)} {unit}"
+    )
+    if effect.random is not None and effect.difference is not None:
+        low, high = (difference(end(effect.random.by_seed), unit) for end in (min, max))
+        text += f"; as many random neurons by {difference(effect.random.mean.value, unit)} (seeds {low} to {high}). "
+        text += f"The difference is {estimate(effect.difference, unit)}, p = {p_value(effect.p_holm)}: " + _verdict(
+            effect
+        )
+    english = next((column.effects[-1].specific for column in table.columns if column.languages == (ENGLISH,)), None)
+    if english is not None and ENGLISH not in table.trained:
+        low_end, high_end = english.mean.low, english.mean.high
+        unchanged = low_end is not None and high_end is not None and low_end <= 0 <= high_end
+        text += f" English {'stays within its interval' if unchanged else 'changes'}: {estimate(english.mean, unit)}."
+    return text
+
+
+def _verdict(effect: Effect) -> str:
+    assert effect.specific is not None
+    assert effect.random is not None
+    assert effect.difference is not None
+    if effect.p_holm is None or effect.p_holm >= SIGNIFICANT:
+        return "not told from chance."
+    if effect.difference.value < 0:
+        return "random neurons do more."
+    outside = effect.specific.mean.value > max(effect.random.by_seed)
+    return "the language's neurons do more" + (", also than every single control." if outside else ".")
+
+
+def print_improvement(tables: Sequence[ChangeTable], console: Console) -> None:
+    """Print a table per trained language and benchmark, and what it says."""
+    for table in tables:
+        drawn = Table(
+            title=title(table), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        )
+        columns, rows = table_cells(table, seeds=False)
+        for name in columns:
+            drawn.add_column(name, justify="left" if name == "neurons" else "right", no_wrap=True)
+        for row in rows:
+            drawn.add_row(*row)
+        needed = console.measure(drawn, options=console.options.update(max_width=1000)).maximum
+        console.width = max(console.width, needed)
+        console.print()
+        console.print(drawn)
+        console.print(notes(table), style="dim", highlight=False, markup=False)
+        console.print(finding(table), highlight=False, markup=False)
+    console.print()
+    console.print(LEGEND, style="dim", highlight=False, markup=False)
+
+
+def improvement_as_markdown(tables: Sequence[ChangeTable]) -> str:
+    """Return everything as Markdown, with what each seed changed."""
+    parts = ["# What fine-tuned neurons changed"]
+    for table in tables:
+        columns, rows = table_cells(table, seeds=True)
+        lines = [columns, ["---"] * len(columns), *rows]
+        parts += [f"## {title(table)}", "\n".join("| " + " | ".join(line) + " |" for line in lines)]
+        parts += [notes(table), finding(table)]
+    return "\n\n".join([*parts, LEGEND]) + "\n"
+
+
+def improvement_as_json(tables: Sequence[ChangeTable], about: Mapping[str, Any]) -> str:
+    """Return all numbers, unrounded.
+
+    Args:
+        tables: The tables.
+        about: What was scored: model, tasks, options; JSON values.
+    """
+    content = {"format": FORMAT, "version": VERSION, **about, "tables": [asdict(table) for table in tables]}
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

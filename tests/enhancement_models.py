@@ -1,0 +1,48 @@
+"""Tiny models, sets, documents and plans for the tests of fine-tuning."""
+
+import numpy as np
+import torch
+
+from mwork_eval.enhancement.documents import TrainingText
+from mwork_eval.enhancement.parts import TrainedParts, parts_of
+from mwork_eval.enhancement.run import Enhancement
+from mwork_eval.enhancement.training import SelectedModel, TrainingOptions
+from mwork_eval.models.fingerprint import fingerprint_of
+from mwork_eval.models.layout import Layout
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.stages import Stages
+
+
+def neurons_of(layout, **about):
+    places = [(layer, s) for layer in range(1, layout.shape.layers) for s in ("q", "k", "v", "up")]
+    return NeuronSet(layout.shape, {place: np.array([0, 2], np.int32) for place in places}, about)
+
+
+def documents_of(model, count=8, length=12, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    words = model.config.get_text_config().vocab_size
+    return [torch.randint(3, words, (length - n % 3,), generator=generator).tolist() for n in range(count)]
+
+
+def selected(model):
+    layout = Layout.of(model)
+    return SelectedModel(model, layout, TrainedParts(parts_of(layout, neurons_of(layout))))
+
+
+def weights_of(model):
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+OPTIONS = TrainingOptions(learning_rate=0.05, warmup_steps=1, batch_size=2)
+
+
+def text_of(model, count=8):
+    documents = documents_of(model, count + 4)
+    return TrainingText(documents[4:], documents[:4], [f"d{n}" for n in range(count)], "c.txt")
+
+
+def plan_of(model, layout, **changes):
+    sets = {code: neurons_of(layout, fingerprint=fingerprint_of(model), language=code) for code in ("zh",)}
+    stages = Stages.of(layout.shape.layers, 1, 1)
+    values = {"sets": sets, "texts": {"zh": text_of(model)}, "sizes": (4, 8), "seeds": (0,), "controls": 2}
+    return Enhancement(**values | {"together": False, "stages": stages, "training": OPTIONS} | changes)
