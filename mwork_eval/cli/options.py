@@ -15,7 +15,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_MODEL = "gemma3-270m"
 
 
-def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return several options as one decorator."""
+
     def decorate(function: F) -> F:
         for option in reversed(options):
             function = option(function)
@@ -94,7 +96,7 @@ def _count(_: click.Context, __: click.Parameter, value: str) -> int | None:
     return int(value)
 
 
-model_options = _together(
+model_options = together(
     click.option("--model", default=DEFAULT_MODEL, help="Default model, local folder, or hub id."),
     click.option("--device", help="Such as cuda:0 or cpu; the first accelerator if not given."),
     click.option("--dtype", help="float32, bfloat16, float16 or auto; float32 on a CPU without native bfloat16."),
@@ -102,7 +104,7 @@ model_options = _together(
     click.option("--revision", help="Branch, tag or commit of a hub model."),
 )
 
-selection_options = _together(
+selection_options = together(
     click.option("--fraction", type=float, help="Top fraction per layer and structure.  [default: 0.005]"),
     click.option("--top-k", type=int, help="Among the top k of the layer and structure in every document."),
     click.option("--threshold", callback=_thresholds, help="Per structure the least score, as q=0.1,k=0.1,v=2,up=5."),
@@ -110,7 +112,7 @@ selection_options = _together(
     click.option("--structures", default="q,k,v,up", help="Structures to select from; o on request."),
 )
 
-corpus_options = _together(
+corpus_options = together(
     click.option(
         "--corpus",
         "corpora",
@@ -125,12 +127,12 @@ corpus_options = _together(
     click.option("--check-language", is_flag=True, help="Drop documents in another language; needs the extra langid."),
 )
 
-scoring_options = _together(
+scoring_options = together(
     click.option("--method", type=click.Choice(["exact", "paper", "reference"]), default="exact", help="Of scoring."),
     click.option("--max-memory", "memory", callback=_memory, default="1GiB", help="For scoring, beside the weights."),
 )
 
-long_options = _together(
+long_options = together(
     click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted run."),
     click.option(
         "--checkpoint-docs", type=click.IntRange(1), help="Documents between checkpoints; every minute if not given."
@@ -142,7 +144,7 @@ long_options = _together(
     click.option("--dry-run", is_flag=True, help="Print documents, tokens, time and memory; load no weights."),
 )
 
-matrix_options = _together(
+matrix_options = together(
     click.option("--preset", "presets", multiple=True, help="Table of the paper, or a .yaml file; repeatable."),
     click.option("--tasks", callback=parse_names, help="Benchmarks such as xquad,bpb, or a pattern with {l}."),
     click.option("--limit", type=click.IntRange(1), help="Documents per task."),
@@ -157,7 +159,7 @@ matrix_options = _together(
     click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes."),
 )
 
-machine_options = _together(
+machine_options = together(
     click.option("--shard", callback=_shard, metavar="I/N", help="Compute the I-th of N parts, as in a job array."),
     click.option("--engine", type=click.Choice(["serial", "ray"]), default="serial", help="ray needs the extra ray."),
     click.option("--workers", type=click.IntRange(1), help="Of ray; one per GPU, or two without, if not given."),
@@ -181,7 +183,7 @@ def out_option(default: str | None) -> Callable[[F], F]:
     )
 
 
-stage_options = _together(
+stage_options = together(
     click.option(
         "--understanding-layers", type=click.IntRange(0), help="First layers; the set's number, else a quarter."
     ),

@@ -142,10 +142,12 @@ def _rule(selection: Selection) -> Callable[[str, Array, Array], Array]:
         top_k = selection.top_k
         return lambda structure, minimum, worst: worst < top_k
     fraction = selection.fraction or 0.0
-    return lambda structure, minimum, _: _top(minimum, max(1, round(fraction * len(minimum))))
+    return lambda structure, minimum, _: top_fraction(minimum, fraction)
 
 
-def _top(scores: Array, count: int) -> Array:
+def top_fraction(scores: Array, fraction: float) -> Array:
+    """Say of each score whether it is among the top fraction, at least one; equal ones count by index."""
+    count = max(1, round(fraction * len(scores)))
     chosen = np.zeros(len(scores), bool)
     chosen[np.argsort(-scores, kind="stable")[:count]] = True
     return chosen

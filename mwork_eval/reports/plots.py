@@ -12,6 +12,7 @@ from mwork_eval.reports.language_intervals import LanguageChange
 from mwork_eval.reports.set_counts import COMPONENTS, SetCounts
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FORMATS = ("svg", "png")
@@ -67,7 +68,7 @@ def plot_changes(changes: Mapping[str, Sequence[LanguageChange]], unit: str, tit
         title: Title of the figure.
     """
     most = max(map(len, changes.values()))
-    figure = _figure(3.2 * len(changes), 1.4 + 0.55 * most)
+    figure = new_figure(3.2 * len(changes), 1.4 + 0.55 * most)
     panels = figure.subplots(1, len(changes), sharex=True, squeeze=False)[0]
     for axes, (setting, of_setting) in zip(panels, changes.items(), strict=True):
         for number, change in enumerate(of_setting):
@@ -90,7 +91,7 @@ def plot_changes(changes: Mapping[str, Sequence[LanguageChange]], unit: str, tit
 def plot_heat(counts: SetCounts) -> "Figure":
     """Draw, per language, the share of each layer's and structure's neurons that are in the set, in percent."""
     languages, layers = counts.languages, len(counts.sizes)
-    figure = _figure(2.2 + 0.22 * layers, 0.9 + (0.6 + 0.24 * len(counts.structures)) * len(languages))
+    figure = new_figure(2.2 + 0.22 * layers, 0.9 + (0.6 + 0.24 * len(counts.structures)) * len(languages))
     panels = figure.subplots(len(languages), 1, sharex=True, squeeze=False)[:, 0]
     shares = {language: counts.shares(language) for language in languages}
     most = max((share for of_set in shares.values() for row in of_set for share in row), default=0.0)
@@ -105,12 +106,11 @@ def plot_heat(counts: SetCounts) -> "Figure":
 
 def plot_layers(counts: SetCounts, stages: Stages) -> "Figure":
     """Draw the number of neurons per layer, attention and feed-forward apart (Figure 3 of the paper)."""
-    figure = _figure(9.0, 3.2)
+    figure = new_figure(9.0, 3.2)
     for axes, (component, name) in zip(figure.subplots(1, len(COMPONENTS)), COMPONENTS.items(), strict=True):
         for language in counts.languages:
             axes.plot(counts.by_component(language, component), marker=".", label=language)
-        for border in (stages.understanding, stages.layers - stages.generation):
-            axes.axvline(border - 0.5, color="gray", linestyle=":", linewidth=1)
+        draw_stages(axes, stages)
         axes.set_title(name, fontsize="medium")
         axes.set_xlabel("layer")
         axes.set_ylabel("neurons")
@@ -127,7 +127,7 @@ def plot_overlap(matrices: Mapping[str, Mapping[str, Mapping[str, float | None]]
         what: What the numbers are.
     """
     size = max(map(len, matrices.values()))
-    figure = _figure((0.9 + 0.45 * size) * len(matrices) + 0.6, 1.3 + 0.45 * size)
+    figure = new_figure((0.9 + 0.45 * size) * len(matrices) + 0.6, 1.3 + 0.45 * size)
     panels = figure.subplots(1, len(matrices), squeeze=False)[0]
     for axes, (title, matrix) in zip(panels, matrices.items(), strict=True):
         names = list(matrix)
@@ -159,7 +159,14 @@ def write_figures(figures: Mapping[str, Callable[[], "Figure"]], folder: Path, f
     return written
 
 
-def _figure(width: float, height: float) -> "Figure":
+def draw_stages(axes: "Axes", stages: Stages) -> None:
+    """Draw where understanding ends and generation begins, on an axis of layers."""
+    for border in (stages.understanding, stages.layers - stages.generation):
+        axes.axvline(border - 0.5, color="gray", linestyle=":", linewidth=1)
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """Return an empty figure of a size in inches, without pyplot and its global state."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")

@@ -22,10 +22,14 @@ def print_profile(counts: SetCounts, stages: Stages, console: Console) -> None:
         columns = {language: counts.by_component(language, component) for language in counts.languages}
         table = _table("layer", *columns, title=f"{name}: neurons per layer")
         for layer in range(stages.layers):
-            label = f"{layer} {stages.position(layer, 'up').replace('s-ffn', '')}".strip()
-            table.add_row(label, *(str(column[layer]) for column in columns.values()))
+            table.add_row(layer_label(stages, layer), *(str(column[layer]) for column in columns.values()))
         table.add_row("all", *(str(sum(column)) for column in columns.values()), style="bold")
         console.print(table)
+
+
+def layer_label(stages: Stages, layer: int) -> str:
+    """Return the number of a layer, with its stage if it understands or generates."""
+    return f"{layer} {stages.position(layer, 'up').replace('s-ffn', '')}".strip()
 
 
 def profile_as_json(counts: SetCounts, stages: Stages) -> str:

@@ -3,15 +3,25 @@
 import importlib.util
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from report_folders import make_folder
 from test_neuron_set import SHAPE, STAGES, make
 
+from mwork_eval.analysis.activity import count_active
 from mwork_eval.cli.main import main
+from mwork_eval.detection.corpus.sources import Corpus
+from mwork_eval.detection.score_table import ScoreAccumulator
+from mwork_eval.detection.scoring.scorer import Scorer
+from mwork_eval.detection.selection import Selection, select
 from mwork_eval.errors import InputError
+from mwork_eval.models.fingerprint import fingerprint_of
+from mwork_eval.models.layout import Layout
+from mwork_eval.models.loading import load_model
 from mwork_eval.neurons.comparison import members, overlaps_by
 from mwork_eval.neurons.files import save_neuron_set
+from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_named_sets
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.reports.plots import check_plot_file, plot_heat, save_figure
@@ -130,3 +140,51 @@ def test_a_missing_extra_or_a_wrong_ending_is_told_before_any_work(folder, tmp_p
         output = CliRunner().invoke(main, [str(part) for part in command])
         assert output.exit_code == 2
         assert 'pip install "mwork-eval[plot]"' in output.output
+
+
+def test_a_neuron_is_active_where_its_score_is_among_the_highest():
+    scores = {
+        (layer, structure): np.arange(size, dtype=np.float32)
+        for layer, sizes in enumerate(SHAPE.sizes)
+        for structure, size in sizes.items()
+    }
+    size = SHAPE.sizes[0]["q"]
+    neurons = NeuronSet(
+        SHAPE, {(0, "q"): np.array([0, size - 2, size - 1], np.int32), (3, "up"): np.array([0], np.int32)}
+    )
+    half = count_active(neurons, scores, 2 / size)
+    assert half[0].tolist() == [2, 0]
+    assert half.sum() == 2
+    assert count_active(neurons, scores, 1 / size).sum() == 1
+    assert count_active(neurons, scores, 1.0).sum() == len(neurons)
+
+
+def test_a_profile_by_query_counts_what_a_detection_of_that_query_alone_selects(tiny_llama, tmp_path):
+    text = tmp_path / "zh.txt"
+    text.write_text("\n".join(" ".join(f"w{(3 * n + k * k) % 50}" for k in range(40)) for n in range(3)) + "\n")
+    loaded = load_model(str(tiny_llama), device="cpu")
+    layout = Layout.of(loaded.model)
+    rule = Selection(fraction=0.2, specific="none")
+    queries = [loaded.tokenizer(line).input_ids for line in Corpus("zh", str(text)).documents()]
+    by_query = []
+    for tokens in queries:
+        (scores,) = Scorer(layout).score([tokens])
+        collected = ScoreAccumulator(layout.shape)
+        collected.add(scores)
+        by_query.append(select(collected.table({"fingerprint": fingerprint_of(loaded.model)}), rule))
+    save_neuron_set(by_query[0], tmp_path / "sets" / "zh.safetensors")
+    command = ("profile", tmp_path / "sets", "--corpus", f"zh={text}", "--model", tiny_llama, "--device", "cpu")
+    (found,) = json.loads(mwork(*command, "--json", "--limit", 3))["activity"]
+    assert (found["neurons"], found["language"], found["size"]) == ("zh", "zh", len(by_query[0]))
+    totals = [sum(query["attn"]) + sum(query["ffn"]) for query in found["queries"]]
+    assert totals == [len(by_query[0] & other) for other in by_query]
+    assert totals[0] == len(by_query[0]) > totals[1]
+    pytest.importorskip("matplotlib")
+    table = mwork(*command, "--limit", 2, "--plot", tmp_path / "a.svg")
+    assert "zh on zh: " in table
+    assert "active neurons per query" in (tmp_path / "a.svg").read_text()
+    other = by_query[0].described(fingerprint="f" * 32)
+    save_neuron_set(other, tmp_path / "other" / "zh.safetensors")
+    result = CliRunner().invoke(main, list(map(str, ("profile", tmp_path / "other", *command[2:]))))
+    assert result.exit_code == 2
+    assert "f" * 32 in result.output
