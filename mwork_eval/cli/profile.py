@@ -28,14 +28,16 @@ class _Sets(NamedTuple):
 
 
 def _read(references: tuple[str, ...], understanding: int | None, generation: int | None, plot: Path | None) -> _Sets:
-    """Read sets and their stages; a plot that cannot be written fails here."""
-    from mwork_eval.neurons.references import find_named_sets
+    """Read sets, under short names if they differ, and their stages; a plot that cannot be written fails here."""
+    from mwork_eval.neurons.references import SUFFIX, find_named_sets
     from mwork_eval.neurons.tuned_stages import stages_for
     from mwork_eval.reports.plots import check_plot_file
 
     if plot is not None:
         check_plot_file(plot, "--plot")
-    sets = find_named_sets(references)
+    found = find_named_sets(references)
+    short = {name: name.removesuffix(SUFFIX).rpartition("/")[2] for name in found}
+    sets = {short[name]: one for name, one in found.items()} if len(set(short.values())) == len(found) else found
     layers = next(iter(sets.values())).shape.layers
     return _Sets(sets, stages_for(list(sets.values()), layers, understanding, generation))
 

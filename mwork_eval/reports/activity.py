@@ -10,6 +10,7 @@ from rich.table import Table
 
 from mwork_eval.analysis.activity import Activity
 from mwork_eval.neurons.stages import Stages
+from mwork_eval.reports.console import print_whole
 from mwork_eval.reports.plots import draw_stages, new_figure
 from mwork_eval.reports.set_counts import COMPONENTS
 from mwork_eval.reports.set_tables import layer_label
@@ -37,7 +38,7 @@ def print_activity(found: Sequence[Activity], stages: Stages, console: Console) 
             table.add_row(layer_label(stages, layer), *cells)
         cells = (_range(activity.per_layer(component).sum(1)) for activity in found)
         table.add_row("all", *cells, style="bold")
-        console.print(table)
+        print_whole(table, console)
     for activity in found:
         shares = 100 * activity.shares
         console.print(
@@ -87,5 +88,7 @@ def plot_activity(found: Sequence[Activity], stages: Stages) -> "Figure":
         axes.set_xlabel("layer")
         axes.set_ylabel("active neurons per query")
         axes.locator_params(axis="x", integer=True)
-    axes.legend(fontsize="small", frameon=False)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize="small", frameon=False
+    )
     return figure

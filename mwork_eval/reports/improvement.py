@@ -13,6 +13,7 @@ from mwork_eval.ablation.comparison import SIGNIFICANT
 from mwork_eval.ablation.statistics import LEVEL
 from mwork_eval.improvement.changes import ChangeTable, Column, Effect, Gain
 from mwork_eval.languages import ENGLISH
+from mwork_eval.reports.console import print_whole
 from mwork_eval.reports.wording import difference, estimate, number, p_value
 
 FORMAT = "mwork-improvement"
@@ -125,10 +126,8 @@ def print_improvement(tables: Sequence[ChangeTable], console: Console) -> None:
             drawn.add_column(name, justify="left" if name == "neurons" else "right", no_wrap=True)
         for row in rows:
             drawn.add_row(*row)
-        needed = console.measure(drawn, options=console.options.update(max_width=1000)).maximum
-        console.width = max(console.width, needed)
         console.print()
-        console.print(drawn)
+        print_whole(drawn, console)
         console.print(notes(table), style="dim", highlight=False, markup=False)
         console.print(finding(table), highlight=False, markup=False)
     console.print()

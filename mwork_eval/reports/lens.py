@@ -15,6 +15,7 @@ from mwork_eval.ablation.statistics import Estimate
 from mwork_eval.analysis.shares import Curves, crossings
 from mwork_eval.digests import canonical_json, write_text_atomically
 from mwork_eval.errors import InputError
+from mwork_eval.reports.console import print_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -127,7 +128,6 @@ def _percent(share: Estimate) -> str:
 
 def print_lens(report: LensReport, console: Console) -> None:
     """Print a table per language and mask, and where the curves cross."""
-    console.width = max(console.width, 100)
     for curves in report.curves:
         title = f"{title_of(curves)}: share of each language by layer, %, method {report.about['method']}"
         table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -138,7 +138,7 @@ def print_lens(report: LensReport, console: Console) -> None:
             table.add_row(*row)
         console.print()
         console.print(title, style="bold", highlight=False, markup=False)
-        console.print(table)
+        print_whole(table, console)
         note = f"{describe_crossings(curves)}; {curves.queries} queries"
         note += ", 95 % intervals over them" if curves.queries > 1 else ""
         console.print(note, style="dim", highlight=False, markup=False)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from mwork_eval.neurons.comparison import Overlap
 from mwork_eval.neurons.stages import Stages
+from mwork_eval.reports.console import print_whole
 from mwork_eval.reports.set_counts import COMPONENTS, SetCounts
 
 Matrix = Mapping[str, Mapping[str, Overlap]]
@@ -24,7 +25,7 @@ def print_profile(counts: SetCounts, stages: Stages, console: Console) -> None:
         for layer in range(stages.layers):
             table.add_row(layer_label(stages, layer), *(str(column[layer]) for column in columns.values()))
         table.add_row("all", *(str(sum(column)) for column in columns.values()), style="bold")
-        console.print(table)
+        print_whole(table, console)
 
 
 def layer_label(stages: Stages, layer: int) -> str:
@@ -58,7 +59,7 @@ def print_overlaps(matrices: Mapping[str, Matrix], console: Console) -> None:
         table = _table("", *matrix, title=f"{part}: % of the row in the column (Jaccard)")
         for first, row in matrix.items():
             table.add_row(escape(first), *(_text(overlap) for overlap in row.values()))
-        console.print(table)
+        print_whole(table, console)
 
 
 def overlaps_as_json(matrices: Mapping[str, Matrix]) -> str:

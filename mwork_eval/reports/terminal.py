@@ -8,10 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from mwork_eval.reports import language_wording, wording
+from mwork_eval.reports.console import print_whole
 from mwork_eval.reports.results import DeltaTable, Results
 
 _TABLE_WIDTH = 120
-_UNLIMITED = 1000
 
 
 def print_results(results: Results, console: Console) -> None:
@@ -48,7 +48,4 @@ def _print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str
         drawn.add_column(column, justify="left" if column == "setting" else "right", no_wrap=True)
     for row in rows:
         drawn.add_row(*map(escape, row))
-    # A table cut to a narrow terminal would lose its numbers; too wide a one wraps.
-    needed = console.measure(drawn, options=console.options.update(max_width=_UNLIMITED)).maximum
-    console.width = max(console.width, needed)
-    console.print(drawn)
+    print_whole(drawn, console)
