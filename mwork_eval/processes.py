@@ -25,7 +25,27 @@ def join_processes() -> Any | None:
     return state
 
 
+def process_count() -> int:
+    """Return the number of processes that have joined; 1 if this one is alone."""
+    return torch.distributed.get_world_size() if _joined() else 1
+
+
+def is_first_process() -> bool:
+    """Say whether this process writes files and prints."""
+    return not _joined() or torch.distributed.get_rank() == 0
+
+
+def wait_for_processes() -> None:
+    """Wait until all processes that have joined are here."""
+    if _joined():
+        torch.distributed.barrier()
+
+
+def _joined() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
 def _leave_processes() -> None:
     """Close the connections while Python still runs: gloo's threads abort a process that ends with them open."""
-    if torch.distributed.is_initialized():
+    if _joined():
         torch.distributed.destroy_process_group()

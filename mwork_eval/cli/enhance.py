@@ -1,17 +1,13 @@
 """`mwork enhance`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from mwork_eval.cli import enhance_steps
 from mwork_eval.cli.options import languages_option, model_options, out_option, parse_names, parse_numbers, parse_seeds
 from mwork_eval.errors import InputError
-
-if TYPE_CHECKING:
-    from mwork_eval.enhancement.record import Record
-    from mwork_eval.models.loading import LoadedModel
 
 
 @click.command()
@@ -109,21 +105,8 @@ def enhance(
         **options,
     )
     if merged is not None:
-        _merge(base, record, out, merged, force=options["force"])
+        enhance_steps.merge_last(base, record, out, merged, force=options["force"])
     if evaluate:
         enhance_steps.score_deltas(
             base, record, families, out, data=data, limit=limit, force=options["force"], plot=plot
         )
-
-
-def _merge(base: "LoadedModel", record: "Record", out: Path, merged: Path, *, force: bool) -> None:
-    """Write the checkpoint of the last specific delta."""
-    from mwork_eval.enhancement.delta import load_delta
-    from mwork_eval.enhancement.merge import merge
-    from mwork_eval.enhancement.record import SPECIFIC
-
-    last = [delta for delta in record.deltas if delta.kind == SPECIFIC][-1]
-    changed = merge(base, load_delta(out / last.file), merged, force=force)
-    click.echo(
-        f"{merged}: {last.file} merged; {changed} of {last.parameters} trained entries differ from the base", err=True
-    )

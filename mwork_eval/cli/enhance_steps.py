@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mwork_eval.cli import steps
 from mwork_eval.cli.matrix_progress import matrix_progress, tell
+from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ def train_deltas(
         force: Accept sets made for other weights of the same sizes.
         **training: The other fields of `TrainingOptions`.
     """
+    from mwork_eval.detection.workers import Workers
     from mwork_eval.enhancement.documents import read_training_text
-    from mwork_eval.enhancement.run import Enhancement, enhance
+    from mwork_eval.enhancement.run import Enhancement, documents_left, enhance
     from mwork_eval.enhancement.training import TrainingOptions
     from mwork_eval.models.loading import load_model, load_tokenizer
     from mwork_eval.neurons.tuned_stages import stages_for
@@ -73,9 +75,13 @@ def train_deltas(
         for corpus in corpora
     }
     plan = Enhancement(sets, read, documents, seeds, controls, together, stages, options, force)
+    workers = Workers.join()
+    device = device or workers.model_device
     loaded = load_model(model, device=device, dtype=dtype or "float32", device_map=device_map, revision=revision)
-    tell(f"{len(plan.runs)} trainings of up to {documents[-1]} documents, in {folder}")
-    return loaded, enhance(loaded, plan, folder, tell=tell)
+    say = tell if workers.is_main else lambda line: None
+    say(f"{len(plan.runs)} trainings of up to {documents[-1]} documents, in {folder}")
+    with progress("train", documents_left(plan, folder), show=workers.is_main) as advance:
+        return loaded, enhance(loaded, plan, folder, tell=say, advance=advance)
 
 
 def _with_language(text: str, references: Sequence[str]) -> str:
@@ -135,6 +141,28 @@ def find_families(
     return families
 
 
+def merge_last(base: "LoadedModel", record: "Record", folder: Path, merged: Path, *, force: bool) -> None:
+    """Write the base with the last specific delta as a complete checkpoint, and say how many entries differ.
+
+    Args:
+        base: The base.
+        record: What the enhancement folder holds.
+        folder: The enhancement folder.
+        merged: Where the checkpoint goes.
+        force: Accept a delta of other weights of the same sizes.
+    """
+    from mwork_eval.enhancement.delta import load_delta
+    from mwork_eval.enhancement.merge import merge
+    from mwork_eval.enhancement.record import SPECIFIC
+    from mwork_eval.processes import is_first_process
+
+    if not is_first_process():
+        return
+    last = [delta for delta in record.deltas if delta.kind == SPECIFIC][-1]
+    changed = merge(base, load_delta(folder / last.file), merged, force=force)
+    tell(f"{merged}: {last.file} merged; {changed} of {last.parameters} trained entries differ from the base")
+
+
 def score_deltas(
     base: "LoadedModel",
     record: "Record",
@@ -166,16 +194,18 @@ def score_deltas(
     from mwork_eval.harness.model import MworkHF
     from mwork_eval.improvement.cells import compute_scores, plan_scores, stored_scores
     from mwork_eval.improvement.changes import change_tables
+    from mwork_eval.processes import is_first_process
     from mwork_eval.reports import improvement as report
     from mwork_eval.reports.improvement_plot import plot_improvement
     from mwork_eval.reports.plots import FORMATS, write_figures
 
+    # lm-eval shares a task only among processes that loaded the model by itself.
+    if not is_first_process():
+        return
     model = MworkHF(base.model, tokenizer=base.tokenizer)
     plan = plan_scores(ModelFacts.of(model, base.name), record, families, data=data, limit=limit)
-    with matrix_progress(plan, folder, what="evaluate", show=model.rank == 0) as advance:
+    with matrix_progress(plan, folder, what="evaluate") as advance:
         compute_scores(model, plan, folder, force=force, advance=advance, tell=tell)
-    if model.rank != 0:
-        return
     tables = change_tables(record.deltas, families, stored_scores(plan, CellStore(folder)))
     about = {
         "model": record.model,

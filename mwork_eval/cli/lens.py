@@ -1,19 +1,13 @@
 """`mwork lens`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from mwork_eval.cli import steps
+from mwork_eval.cli import lens_steps, steps
 from mwork_eval.cli.options import languages_option, model_options, parse_names
-from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
-
-if TYPE_CHECKING:
-    from mwork_eval.analysis.shares import Curves
-    from mwork_eval.models.loading import LoadedModel
-    from mwork_eval.neurons.neuron_set import NeuronSet
 
 
 @click.command()
@@ -107,6 +101,8 @@ def lens(
         require_matplotlib("--plot")
     prompts: dict[str, list[str]] = {}
     if method == "tokens":
+        if not corpora:
+            codes = lens_steps.languages_with_data(options["tasks"], codes, options["data"])
         require_identifier(codes)
         prompts = (
             texts_of(corpora, limit or 8)
@@ -116,11 +112,13 @@ def lens(
     loaded = load_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
     masks = choose_masks(Layout.of(loaded.model), model, sets, positions=positions, seeds=random_control, force=force)
     if method == "tokens":
-        curves = _look_at_tokens(loaded, prompts, masks, options)
+        curves = lens_steps.look_at_tokens(
+            loaded, prompts, masks, most=options["max_tokens"], k=options["k"], weight=options["weight"]
+        )
         asked = {"tasks": None if texts else options["tasks"], "texts": texts or None, "data": options["data"]}
         asked |= {"k": options["k"], "weight": options["weight"], "max_tokens": options["max_tokens"]}
     else:
-        curves = _look_at_words(loaded, codes, masks, options["prompt"], limit)
+        curves = lens_steps.look_at_words(loaded, codes, masks, prompt=options["prompt"], limit=limit)
         asked = {"prompt": options["prompt"]}
     about = {"method": method, "model": model, **asked, "neurons": neurons, "positions": positions if neurons else None}
     report = LensReport(about, curves)
@@ -130,80 +128,3 @@ def lens(
         if plot:
             written += write_figures({f"lens-{method}": lambda: plot_lens(report)}, out, FORMATS)
         click.echo("written: " + ", ".join(map(str, written)), err=True)
-
-
-def _look_at_tokens(
-    loaded: "LoadedModel", prompts: dict[str, list[str]], masks: "dict[str, dict[str, NeuronSet]]", options: Any
-) -> "list[Curves]":
-    from mwork_eval.analysis.lens import look_with_masks
-    from mwork_eval.analysis.queries import distinct_queries
-    from mwork_eval.analysis.token_language import TokenClassifier
-    from mwork_eval.analysis.tokens_lens import look_at_tokens
-    from mwork_eval.models.layout import Layout
-
-    layout = Layout.of(loaded.model)
-    queries = {}
-    for language, texts in prompts.items():
-        own = distinct_queries(loaded.tokenizer, texts, options["max_tokens"])
-        if len(own) < len(texts):
-            cut = f"in their first {options['max_tokens']} tokens, {len(texts)} queries are {len(own)} different ones"
-            click.echo(f"{language}: {cut}", err=True)
-        queries[language] = own
-    classifiers = {language: TokenClassifier(loaded.tokenizer, language) for language in prompts}
-    with progress("lens", _total(queries, masks)) as advance:
-        return list(
-            look_with_masks(
-                layout,
-                queries,
-                masks,
-                lambda language, own, masked: look_at_tokens(
-                    layout,
-                    classifiers[language],
-                    own,
-                    language=language,
-                    masked=masked,
-                    k=options["k"],
-                    weight=options["weight"],
-                    advance=lambda done: advance(f"{language} (queries)", done),
-                ),
-            )
-        )
-
-
-def _look_at_words(
-    loaded: "LoadedModel",
-    languages: list[str],
-    masks: "dict[str, dict[str, NeuronSet]]",
-    prompt: str,
-    limit: int | None,
-) -> "list[Curves]":
-    from mwork_eval.analysis.lens import look_with_masks
-    from mwork_eval.analysis.word_list import load_word_list
-    from mwork_eval.analysis.words_lens import WordTokens, look_at_words, word_queries
-    from mwork_eval.models.layout import Layout
-
-    layout, words, lookup = Layout.of(loaded.model), load_word_list(), WordTokens(loaded.tokenizer)
-    queries = {}
-    for language in languages:
-        queries[language] = word_queries(loaded.tokenizer, lookup, words, language, prompt, limit)
-        asked = min(limit or len(words.words), len(words.words))
-        click.echo(f"{language}: {len(queries[language])} of {asked} words told from English", err=True)
-    with progress("lens", _total(queries, masks)) as advance:
-        return list(
-            look_with_masks(
-                layout,
-                queries,
-                masks,
-                lambda language, own, masked: look_at_words(
-                    layout,
-                    own,
-                    language=language,
-                    masked=masked,
-                    advance=lambda done: advance(f"{language} (words)", done),
-                ),
-            )
-        )
-
-
-def _total(queries: dict[str, Any], masks: dict[str, Any]) -> int:
-    return sum(len(own) * (1 + len(masks.get(language, {}))) for language, own in queries.items())

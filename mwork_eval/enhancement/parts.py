@@ -16,6 +16,7 @@ from mwork_eval.models.blocks import Block
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.linear import linear
 from mwork_eval.neurons.neuron_set import NeuronSet, Place
+from mwork_eval.processes import process_count
 
 Tensor = torch.Tensor
 
@@ -136,10 +137,8 @@ class TrainedParts(nn.Module):
                 if type(module) in (nn.Linear, Conv1D):
                     module.__dict__["forward"] = partial(_forward, module, [(p, self.of(p)) for p in parts])
                     undo.append(partial(module.__dict__.pop, "forward"))
-                elif torch.distributed.is_available() and torch.distributed.is_initialized():
-                    raise InputError(
-                        "experts are trained in one process", found=f"{torch.distributed.get_world_size()} processes"
-                    )
+                elif process_count() > 1:
+                    raise InputError("experts are trained in one process", found=f"{process_count()} processes")
                 else:
                     undo += [_collect(parameter, parts, self) for parameter in _holders(module, parts)]
             yield

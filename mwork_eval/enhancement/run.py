@@ -19,6 +19,7 @@ from mwork_eval.models.loading import LoadedModel
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
 from mwork_eval.neurons.stages import Stages
+from mwork_eval.processes import is_first_process, wait_for_processes
 from mwork_eval.versions import software_versions
 
 DELTAS = "deltas"
@@ -82,7 +83,7 @@ def enhance(
     folder: Path,
     *,
     tell: Callable[[str], Any] = lambda message: None,
-    show: bool = True,
+    advance: Callable[[str, int], Any] = lambda run, documents: None,
 ) -> Record:
     """Train the deltas that the folder does not have; the model is as before in the end, also after an exception.
 
@@ -91,7 +92,9 @@ def enhance(
         plan: What to train.
         folder: Where deltas and record go; an interrupted training goes on from its last checkpoint there.
         tell: Called with a line about each training.
-        show: Whether to show bars.
+        advance: Called after each step with the name of the training and the number of documents.
+
+    Several processes that a launcher started call this alike: they share each step's documents, the first one stores.
 
     Raises:
         InputError: If sets do not fit the model, or the folder holds deltas of another base or of other options.
@@ -101,15 +104,31 @@ def enhance(
     for neurons in plan.sets.values():
         check_fit(neurons, layout.shape, fingerprint, loaded.name, force=plan.force)
     record = _record(loaded.name, fingerprint, plan, folder)
-    done = {(delta.run, delta.documents) for delta in record.deltas}
+    for run, sizes in _missing(plan, record):
+        number = plan.runs.index(run) + 1
+        tell(f"{number}/{len(plan.runs)} {run.name}: {', '.join(map(str, sizes))} documents")
+        record = _train_run(loaded, layout, plan, run, sizes, record, folder, partial(advance, run.name))
+    # Only the first process knows what it has stored.
+    wait_for_processes()
+    return record if is_first_process() else Record.load(folder)
+
+
+def documents_left(plan: Enhancement, folder: Path) -> int:
+    """Return how many documents the trainings go through that the folder does not have."""
+    missing = _missing(plan, Record.load(folder) if (folder / FILE).is_file() else None)
+    return sum(max(sizes) * plan.training.epochs for _, sizes in missing)
+
+
+def _missing(plan: Enhancement, record: Record | None) -> list[tuple[Run, list[int]]]:
+    """Return what has to be trained, with the numbers of documents after which a delta is taken."""
+    done = {(delta.run, delta.documents) for delta in record.deltas} if record else set()
     # Without early stopping and in one pass, fewer documents are the beginning of more.
     nested = plan.training.epochs == 1 and plan.training.patience == 0
-    for number, run in enumerate(plan.runs, 1):
+    found = []
+    for run in plan.runs:
         missing = [size for size in plan.sizes if (run, size) not in done]
-        for sizes in [missing] if nested and missing else [[size] for size in missing]:
-            tell(f"{number}/{len(plan.runs)} {run.name}: {', '.join(map(str, sizes))} documents")
-            record = _train_run(loaded, layout, plan, run, sizes, record, folder, show=show)
-    return record
+        found += [(run, missing)] if nested and missing else [(run, [size]) for size in missing]
+    return found
 
 
 def _record(model: str, fingerprint: str, plan: Enhancement, folder: Path) -> Record:
@@ -161,8 +180,7 @@ def _train_run(
     sizes: Sequence[int],
     record: Record,
     folder: Path,
-    *,
-    show: bool,
+    advance: Callable[[int], Any],
 ) -> Record:
     neurons, text = plan.neurons_of(run), plan.text_of(run)
     parts = parts_of(layout, neurons)
@@ -205,7 +223,7 @@ def _train_run(
 
         work = folder / _WORK / run.name / str(max(sizes))
         snapshots = {size: partial(keep, size) for size in sizes}
-        train(model, text.training[: max(sizes)], text.held_out, options, work, snapshots, show=show)
+        train(model, text.training[: max(sizes)], text.held_out, options, work, snapshots, advance=advance)
         return records[0]
     finally:
         _restore(before)

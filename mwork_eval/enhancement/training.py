@@ -19,6 +19,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.models.head import OutputHead
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loss import next_token_losses
+from mwork_eval.processes import is_first_process, process_count, wait_for_processes
 
 Tensor = torch.Tensor
 Documents = Sequence[Sequence[int]]
@@ -131,7 +132,7 @@ def train(
     folder: Path,
     snapshots: Mapping[int, Callable[[], Any]],
     *,
-    show: bool = True,
+    advance: Callable[[int], Any] = lambda documents: None,
 ) -> None:
     """Train in place; an interrupted run goes on from its last checkpoint in the folder and gives the same values.
 
@@ -142,16 +143,16 @@ def train(
         options: How.
         folder: For checkpoints; removed in the end.
         snapshots: By number of documents seen, what to do then; the values are in place.
-        show: Whether to show a bar.
+        advance: Called after each step, and first for what an interrupted run did, with the number of documents.
 
     Raises:
         InputError: If a number of documents does not end with a step.
     """
-    steps = _steps(list(snapshots), options, torch.distributed.get_world_size() if _distributed() else 1)
+    steps = _steps(list(snapshots), options, process_count())
     total = max(steps.values())
-    arguments = _arguments(folder, options, total, show=show)
+    arguments = _arguments(folder, options, total)
     watch = _Snapshots(model, {steps[count]: take for count, take in snapshots.items()}, wait=options.patience > 0)
-    callbacks: list[TrainerCallback] = [watch]
+    callbacks: list[TrainerCallback] = [watch, _Advance(advance, max(snapshots) * options.epochs / total)]
     if options.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=options.patience))
     frozen = model._frozen[0]
@@ -178,7 +179,9 @@ def train(
             frozen.eval()
     model.trained.write()
     watch.finish()
-    shutil.rmtree(folder, ignore_errors=True)
+    wait_for_processes()
+    if is_first_process():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _steps(sizes: Sequence[int], options: TrainingOptions, processes: int) -> dict[int, int]:
@@ -193,11 +196,7 @@ def _steps(sizes: Sequence[int], options: TrainingOptions, processes: int) -> di
     return {size: options.epochs * size // each for size in sizes}
 
 
-def _distributed() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
-def _arguments(folder: Path, options: TrainingOptions, steps: int, *, show: bool) -> TrainingArguments:
+def _arguments(folder: Path, options: TrainingOptions, steps: int) -> TrainingArguments:
     every = max(1, math.ceil(steps / 10))
     return TrainingArguments(
         output_dir=str(folder),
@@ -225,11 +224,12 @@ def _arguments(folder: Path, options: TrainingOptions, steps: int, *, show: bool
         label_names=["labels"],
         prediction_loss_only=True,
         remove_unused_columns=False,
-        disable_tqdm=not show,
+        disable_tqdm=True,
         logging_strategy="no",
         report_to=[],
         use_cpu=not torch.accelerator.is_available(),
         dataloader_pin_memory=False,
+        ddp_find_unused_parameters=False,
     )
 
 
@@ -239,6 +239,26 @@ class _InOrder(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         documents: Any = self.train_dataset if train_dataset is None else train_dataset
         return SequentialSampler(documents)
+
+
+class _Advance(TrainerCallback):
+    """Tells how many documents were gone through."""
+
+    def __init__(self, advance: Callable[[int], Any], documents: float) -> None:
+        self._advance, self._documents, self._done = advance, documents, 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell what an interrupted run did."""
+        self._tell(state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell what this step did."""
+        self._tell(state.global_step)
+
+    def _tell(self, step: int) -> None:
+        done = round(step * self._documents)
+        self._advance(done - self._done)
+        self._done = done
 
 
 class _Snapshots(TrainerCallback):
@@ -255,6 +275,6 @@ class _Snapshots(TrainerCallback):
 
     def finish(self) -> None:
         """Take the snapshots that are left."""
-        if not _distributed() or torch.distributed.get_rank() == 0:
+        if is_first_process():
             for step in sorted(self._steps):
                 self._steps.pop(step)()

@@ -1,5 +1,7 @@
 """Training a neuron set alone: gradients, what stays as it is, snapshots, going on after an interruption."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from conftest import CONFIGS, make_model
@@ -62,7 +64,7 @@ def test_training_changes_the_set_and_nothing_else(family, tmp_path):
     before, chosen = weights_of(model), selected(model)
     documents = documents_of(model)
     first = mean_loss(chosen, documents, 2)
-    train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None}, show=False)
+    train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None})
     assert mean_loss(chosen, documents, 2) < first
     delta = Delta.of(chosen._frozen[1], chosen.trained, {})
     after = weights_of(model)
@@ -101,7 +103,7 @@ def test_gradients_and_optimiser_state_are_of_the_selection_alone(tmp_path):
     documents = documents_of(model)
     trainer = training._InOrder(
         model=chosen,
-        args=training._arguments(tmp_path, OPTIONS, 2, show=False),
+        args=training._arguments(tmp_path, OPTIONS, 2),
         train_dataset=documents,
         data_collator=collate,
         callbacks=[Count()],
@@ -125,11 +127,11 @@ def test_snapshots_are_taken_on_the_way_and_fewer_documents_are_the_beginning_of
 
         documents = documents_of(model)[: max(sizes)]
         snapshots = {size: (lambda size=size, keep=keep: keep(size)) for size in sizes}
-        train(chosen, documents, documents, OPTIONS, tmp_path / "work", snapshots, show=False)
+        train(chosen, documents, documents, OPTIONS, tmp_path / "work", snapshots)
     assert found[(4, 8), 4] == found[(4,), 4]
     assert found[(4, 8), 8] != found[(4,), 4]
     with pytest.raises(InputError, match="3 documents in steps of 2"):
-        train(chosen, documents, documents, OPTIONS, tmp_path / "work", {3: lambda: None}, show=False)
+        train(chosen, documents, documents, OPTIONS, tmp_path / "work", {3: lambda: None})
 
 
 def test_an_interrupted_training_goes_on_and_gives_the_same_values(tmp_path, monkeypatch):
@@ -137,7 +139,7 @@ def test_an_interrupted_training_goes_on_and_gives_the_same_values(tmp_path, mon
         model = make_model("llama")
         chosen = selected(model)
         documents = documents_of(model, 40)
-        train(chosen, documents, documents, OPTIONS, folder, {40: lambda: None}, show=False)
+        train(chosen, documents, documents, OPTIONS, folder, {40: lambda: None})
         return Delta.of(chosen._frozen[1], chosen.trained, {}).digest
 
     whole = run(tmp_path / "whole")
@@ -166,11 +168,73 @@ def test_early_stopping_keeps_the_best_values(tmp_path):
     documents, held_out = documents_of(model, 8), documents_of(model, 8, seed=9)
     options = TrainingOptions(learning_rate=0.5, warmup_steps=0, batch_size=2, epochs=20, patience=2)
     losses = []
-    train(chosen, documents, held_out, options, tmp_path / "w", {8: lambda: losses.append(1)}, show=False)
+    train(chosen, documents, held_out, options, tmp_path / "w", {8: lambda: losses.append(1)})
     assert losses == [1]
     best = mean_loss(chosen, held_out, 2)
     model = make_model("llama")
     longer = selected(model)
     train(longer, documents, held_out, TrainingOptions(**{**vars(options), "patience": 0}), tmp_path / "w",
-          {8: lambda: None}, show=False)  # fmt: skip
+          {8: lambda: None})  # fmt: skip
     assert best < mean_loss(longer, held_out, 2)
+
+
+def values_after(tmp_path, documents, **changes):
+    """Train a fresh tiny model and return the trained values as one tensor."""
+    model = make_model("llama")
+    chosen = selected(model)
+    options = replace(OPTIONS, **changes)
+    train(chosen, documents, documents, options, tmp_path / "work", {len(documents): lambda: None})
+    return torch.cat([value.detach().flatten() for value in chosen.parameters()])
+
+
+def test_accumulated_and_recomputed_gradients_are_those_of_the_whole_batch(tmp_path):
+    # Of equal lengths, so that the mean over two batches is the mean over both.
+    documents = [document[:10] for document in documents_of(make_model("llama"))]
+    whole = values_after(tmp_path, documents, batch_size=4)
+    halves = values_after(tmp_path, documents, batch_size=2, accumulate=2)
+    again = values_after(tmp_path, documents, batch_size=4, gradient_checkpointing=True)
+    start = torch.cat([value.detach().flatten() for value in selected(make_model("llama")).parameters()])
+    moved = (whole - start).norm()
+    # Adam turns rounding of gradients near zero into steps of their own.
+    assert (halves - whole).norm() < 0.02 * moved
+    assert (again - whole).norm() < 0.02 * moved
+    assert (values_after(tmp_path, documents, batch_size=2) - whole).norm() > 0.1 * moved
+
+
+def test_mixed_precision_trains_values_of_full_precision(tmp_path):
+    documents = documents_of(make_model("llama"))
+    mixed = values_after(tmp_path, documents, mixed_precision="bf16")
+    full = values_after(tmp_path, documents)
+    start = torch.cat([value.detach().flatten() for value in selected(make_model("llama")).parameters()])
+    assert mixed.dtype == torch.float32
+    assert not torch.equal(mixed, mixed.bfloat16().float())
+    cosine = functional.cosine_similarity(mixed - start, full - start, dim=0)
+    assert cosine > 0.9
+
+
+def test_progress_counts_documents_also_after_an_interruption(tmp_path):
+    documents = documents_of(make_model("llama"))
+    told = []
+
+    def interrupt(count):
+        told.append(count)
+        if sum(told) == 6:
+            raise KeyboardInterrupt
+
+    def run(advance):
+        train(
+            selected(make_model("llama")),
+            documents,
+            documents,
+            OPTIONS,
+            tmp_path / "w",
+            {8: lambda: None},
+            advance=advance,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        run(interrupt)
+    again = []
+    run(again.append)
+    assert sum(again) == 8
+    assert again[0] >= 4

@@ -27,7 +27,7 @@ def test_a_folder_is_filled_once_and_random_controls_have_as_many_neurons(tmp_pa
     before, said = weights_of(model), []
     loaded = LoadedModel("tiny", model, make_tokenizer())
     plan = plan_of(model, layout)
-    record = enhance(loaded, plan, tmp_path, tell=said.append, show=False)
+    record = enhance(loaded, plan, tmp_path, tell=said.append)
     assert [(d.kind, d.seed, d.documents) for d in record.deltas] == [
         ("specific", 0, 4), ("specific", 0, 8), ("random", 1, 4), ("random", 1, 8), ("random", 2, 4), ("random", 2, 8),
     ]  # fmt: skip
@@ -42,14 +42,14 @@ def test_a_folder_is_filled_once_and_random_controls_have_as_many_neurons(tmp_pa
         assert len(control & specific) == 0
     assert Record.load(tmp_path) == record
     assert load_delta(tmp_path / record.deltas[0].file).about["options"]["learning_rate"] == 0.05
-    again = enhance(loaded, plan, tmp_path, tell=said.append, show=False)
+    again = enhance(loaded, plan, tmp_path, tell=said.append)
     assert again.deltas == record.deltas
     assert len(said) == 3
-    more = enhance(loaded, plan_of(model, layout, controls=3), tmp_path, tell=said.append, show=False)
+    more = enhance(loaded, plan_of(model, layout, controls=3), tmp_path, tell=said.append)
     assert len(more.deltas) == 8
     assert said[3:] == ["4/4 zh/random-seed3: 4, 8 documents"]
     with pytest.raises(InputError, match=r"trained otherwise; found options .*learning_rate"):
-        enhance(loaded, plan_of(model, layout, training=TrainingOptions()), tmp_path, show=False)
+        enhance(loaded, plan_of(model, layout, training=TrainingOptions()), tmp_path)
 
 
 def test_languages_together_take_turns():

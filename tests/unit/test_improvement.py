@@ -147,7 +147,7 @@ def trained(tmp_path):
     model = make_model("llama")
     loaded = LoadedModel("tiny", model, make_tokenizer())
     plan = plan_of(model, Layout.of(model), sizes=(8,), controls=1)
-    return loaded, tmp_path, enhance(loaded, plan, tmp_path, show=False)
+    return loaded, tmp_path, enhance(loaded, plan, tmp_path)
 
 
 def test_every_delta_is_scored_once_as_mwork_hf_scores_it(trained):

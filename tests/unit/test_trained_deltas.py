@@ -25,7 +25,7 @@ def trained(tmp_path):
     fingerprint = fingerprint_of(model)
     before = [(part, part.read()) for part in chosen.trained.parts]
     documents = documents_of(model)
-    train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None}, show=False)
+    train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None})
     delta = Delta.of(chosen._frozen[1], chosen.trained, {"fingerprint": fingerprint, "neurons": "n"})
     restore(before)
     for name, tensor in model.state_dict().items():
@@ -69,7 +69,7 @@ def test_a_merged_checkpoint_is_base_and_delta_in_plain_transformers(family, tmp
     before = [(part, part.read()) for part in chosen.trained.parts]
     fingerprint = fingerprint_of(model)
     documents = documents_of(model)
-    train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None}, show=False)
+    train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None})
     delta = Delta.of(chosen._frozen[1], chosen.trained, {"fingerprint": fingerprint})
     ids = torch.tensor([documents[0]])
     with torch.no_grad():

@@ -1,0 +1,62 @@
+"""`mwork enhance` in several processes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import make_model, make_tokenizer
+from enhancement_models import neurons_of
+
+from mwork_eval.enhancement.delta import load_delta
+from mwork_eval.enhancement.documents import HELD_OUT
+from mwork_eval.models.fingerprint import fingerprint_of
+from mwork_eval.models.layout import Layout
+from mwork_eval.neurons.files import save_neuron_set
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A tiny model, a set and a corpus of documents of one length."""
+    model = make_model("llama")
+    model.save_pretrained(tmp_path / "m")
+    make_tokenizer().save_pretrained(tmp_path / "m")
+    neurons = neurons_of(Layout.of(model), fingerprint=fingerprint_of(model), language="zh")
+    save_neuron_set(neurons, tmp_path / "zh.safetensors")
+    lines = [" ".join(f"w{(n * 7 + k * 3) % 50}" for k in range(30)) for n in range(HELD_OUT + 8)]
+    (tmp_path / "zh.txt").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def enhance(folder, out, launcher, *extra):
+    command = [
+        sys.executable, "-m", *launcher, "mwork_eval", "enhance", "--model", "m", "--neurons", "zh.safetensors",
+        "--corpus", "zh.txt", "--skip", "0", "--documents", "4,8", "--random-control", "1", "--device", "cpu",
+        "--learning-rate", "0.01", "--warmup-steps", "1", "--evaluate", "bpb", "--data", "embedded", "--limit", "2",
+        "--languages", "en,zh", "--out", out, *extra,
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+
+
+def test_two_processes_train_what_one_trains_and_one_of_them_reports(folder):
+    enhance(folder, "one", (), "--batch-size", "2")
+    launcher = ("torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--module")
+    said = enhance(folder, "two", launcher, "--batch-size", "1", "--merge", "merged")
+    assert said.stdout.count("bpb after training") == 1
+    assert said.stderr.count("2 trainings of up to 8 documents") == 1
+    assert (folder / "merged" / "model.safetensors").is_file()
+    records = [json.loads((folder / out / "enhancement.json").read_text()) for out in ("one", "two")]
+    assert [delta["file"] for delta in records[0]["deltas"]] == [delta["file"] for delta in records[1]["deltas"]]
+    base = {name: tensor.numpy() for name, tensor in make_model("llama").state_dict().items()}
+    start = base["model.layers.1.mlp.up_proj.weight"][[0, 2]]
+    for delta in records[0]["deltas"][:2]:
+        one, two = (load_delta(folder / out / delta["file"]).tensors for out in ("one", "two"))
+        moved = np.linalg.norm(one["layers.1.up.weight"].numpy() - start)
+        apart = np.sqrt(sum(float((one[name].double() - two[name].double()).square().sum()) for name in one))
+        assert moved > 0
+        assert apart < 0.1 * moved * len(one) ** 0.5
+    losses = [[delta["loss_after"] for delta in record["deltas"]] for record in records]
+    np.testing.assert_allclose(*losses, rtol=1e-3)
