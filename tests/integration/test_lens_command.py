@@ -17,6 +17,7 @@ from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.reports.html.lens import lens_parts
 from mwork_eval.reports.lens import lens_file, read_lens, write_lens
+from mwork_eval.resources import embedded_folder
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,12 @@ def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "lens-tokens.jsonl").write_text('{"method": "tokens"}\n{"language": "zh"}\n', encoding="utf-8")
     with pytest.raises(InputError, match="is damaged"):
         lens_parts(tmp_path)
+
+
+def test_a_language_without_data_is_left_out_and_named(tiny_llama, tmp_path):
+    (tmp_path / "xquad.zh.json").write_bytes((embedded_folder() / "xquad" / "xquad.zh.json").read_bytes())
+    found = lens(tiny_llama, "--languages", "zh,ru", "--data", tmp_path, "--limit", "1", "--max-tokens", "8")
+    assert "ru is left out: no file of XQuAD in Russian" in found.output
+    assert "zh: share of each language by layer" in found.output
+    assert "no file of XQuAD" in lens(tiny_llama, "--languages", "ru", "--data", tmp_path, code=2).output
+    assert "no language has data" in lens(tiny_llama, "--languages", "ru,de", "--data", tmp_path, code=2).output
