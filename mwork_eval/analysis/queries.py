@@ -1,6 +1,6 @@
 """The texts a lens looks at: prompts of tasks, or a text file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mwork_eval.ablation.plan import TaskFamily
@@ -12,29 +12,38 @@ from mwork_eval.harness.evaluate import prepare_tasks
 def prompts_of_tasks(
     tasks: Sequence[str], languages: Sequence[str], *, data: str | None, limit: int
 ) -> dict[str, list[str]]:
-    """Return, per language, the first prompts of some tasks, one a document.
+    """Return, per language, prompts of some tasks, one a document, spread evenly over each task.
+
+    The first documents would not do: often they are questions about one paragraph.
 
     Args:
         tasks: Benchmarks, or patterns with `{l}`.
         languages: ISO 639-1 codes.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
-        limit: Number of documents of each task.
+        limit: Number of documents of each task, fewer if it has fewer.
 
     Raises:
         InputError: If a task is unknown or its data cannot be had.
     """
     families = [TaskFamily(task, tuple(languages)) for task in tasks]
     names = {language: [family.task(language) for family in families] for language in languages}
-    prepared = prepare_tasks([name for of_language in names.values() for name in of_language], data=data, limit=limit)
+    prepared = prepare_tasks([name for of_language in names.values() for name in of_language], data=data, limit=None)
     return {
         # A choice has a request for each of its options, all with the same prompt.
         language: [
             text
             for name in of_language
-            for text in {one.doc_id: str(one.args[0]) for one in prepared[name].task.instances}.values()
+            for text in _spread({one.doc_id: str(one.args[0]) for one in prepared[name].task.instances}, limit)
         ]
         for language, of_language in names.items()
     }
+
+
+def _spread(prompts: Mapping[int, str], count: int) -> list[str]:
+    """Return so many of the prompts, evenly spaced, the first one among them."""
+    texts = list(prompts.values())
+    count = min(count, len(texts))
+    return [texts[number * len(texts) // count] for number in range(count)]
 
 
 def texts_of(corpora: Sequence[Corpus], limit: int) -> dict[str, list[str]]:

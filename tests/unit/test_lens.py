@@ -8,7 +8,7 @@ from torch import nn
 
 from mwork_eval.analysis.layer_states import read_layers
 from mwork_eval.analysis.lens import look_with_masks
-from mwork_eval.analysis.queries import distinct_queries
+from mwork_eval.analysis.queries import distinct_queries, prompts_of_tasks
 from mwork_eval.analysis.shares import crossings, estimate_shares
 from mwork_eval.analysis.token_language import CLASSES, SPAN, TokenClassifier, require_identifier
 from mwork_eval.analysis.tokens_lens import look_at_tokens
@@ -16,6 +16,7 @@ from mwork_eval.analysis.word_list import PROMPTS, load_word_list
 from mwork_eval.analysis.words_lens import WordQuery, WordTokens, look_at_words
 from mwork_eval.deactivation.mask import deactivated
 from mwork_eval.errors import InputError
+from mwork_eval.harness.evaluate import prepare_tasks
 from mwork_eval.languages import ENGLISH, NAMES
 from mwork_eval.models import head as head_module
 from mwork_eval.models.head import OutputHead
@@ -255,3 +256,11 @@ def test_queries_that_are_equal_once_cut_count_once():
     assert len(distinct_queries(tokenizer, texts, 100)) == 3
     cut = distinct_queries(tokenizer, texts, 4)
     assert cut == [tokenizer(text).input_ids[:4] for text in texts[1:]]
+
+
+def test_queries_are_spread_over_a_task():
+    every = [one.args[0] for one in prepare_tasks(["xquad_zh"], data="embedded", limit=None)["xquad_zh"].task.instances]
+    count = len(every)
+    found = prompts_of_tasks(["xquad"], ["zh"], data="embedded", limit=2)
+    assert found == {"zh": [every[0], every[count // 2]]}
+    assert prompts_of_tasks(["xquad"], ["zh"], data="embedded", limit=10_000)["zh"] == every
