@@ -2,13 +2,15 @@
 
 import numpy as np
 import torch
+from conftest import make_model, make_tokenizer
 
-from mwork_eval.enhancement.documents import TrainingText
+from mwork_eval.enhancement.documents import HELD_OUT, TrainingText
 from mwork_eval.enhancement.parts import TrainedParts, parts_of
 from mwork_eval.enhancement.run import Enhancement
 from mwork_eval.enhancement.training import SelectedModel, TrainingOptions
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
+from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.stages import Stages
 
@@ -46,3 +48,15 @@ def plan_of(model, layout, **changes):
     stages = Stages.of(layout.shape.layers, 1, 1)
     values = {"sets": sets, "texts": {"zh": text_of(model)}, "sizes": (4, 8), "seeds": (0,), "controls": 2}
     return Enhancement(**values | {"together": False, "stages": stages, "training": OPTIONS} | changes)
+
+
+def write_inputs(folder):
+    """Write a tiny model `m`, its set `zh.safetensors`, and `zh.txt`, documents of one length, for 8 to train on."""
+    model = make_model("llama")
+    model.save_pretrained(folder / "m")
+    make_tokenizer().save_pretrained(folder / "m")
+    neurons = neurons_of(Layout.of(model), fingerprint=fingerprint_of(model), language="zh")
+    save_neuron_set(neurons, folder / "zh.safetensors")
+    lines = [" ".join(f"w{(n * 7 + k * 3) % 50}" for k in range(30)) for n in range(HELD_OUT + 8)]
+    (folder / "zh.txt").write_text("\n".join(lines) + "\n")
+    return folder

@@ -77,7 +77,7 @@ def train_deltas(
     plan = Enhancement(sets, read, documents, seeds, controls, together, stages, options, force)
     workers = Workers.join()
     device = device or workers.model_device
-    loaded = load_model(model, device=device, dtype=dtype or "float32", device_map=device_map, revision=revision)
+    loaded = load_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
     say = tell if workers.is_main else lambda line: None
     say(f"{len(plan.runs)} trainings of up to {documents[-1]} documents, in {folder}")
     with progress("train", documents_left(plan, folder), show=workers.is_main) as advance:

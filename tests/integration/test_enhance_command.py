@@ -7,27 +7,15 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import make_model, make_tokenizer
-from enhancement_models import neurons_of
+from conftest import make_model
+from enhancement_models import write_inputs
 
 from mwork_eval.enhancement.delta import load_delta
-from mwork_eval.enhancement.documents import HELD_OUT
-from mwork_eval.models.fingerprint import fingerprint_of
-from mwork_eval.models.layout import Layout
-from mwork_eval.neurons.files import save_neuron_set
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A tiny model, a set and a corpus of documents of one length."""
-    model = make_model("llama")
-    model.save_pretrained(tmp_path / "m")
-    make_tokenizer().save_pretrained(tmp_path / "m")
-    neurons = neurons_of(Layout.of(model), fingerprint=fingerprint_of(model), language="zh")
-    save_neuron_set(neurons, tmp_path / "zh.safetensors")
-    lines = [" ".join(f"w{(n * 7 + k * 3) % 50}" for k in range(30)) for n in range(HELD_OUT + 8)]
-    (tmp_path / "zh.txt").write_text("\n".join(lines) + "\n")
-    return tmp_path
+    return write_inputs(tmp_path)
 
 
 def enhance(folder, out, launcher, *extra):

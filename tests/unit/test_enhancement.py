@@ -238,3 +238,15 @@ def test_progress_counts_documents_also_after_an_interruption(tmp_path):
     run(again.append)
     assert sum(again) == 8
     assert again[0] >= 4
+
+
+def test_a_model_of_half_precision_is_trained_in_full(tmp_path):
+    model = make_model("llama").bfloat16()
+    before, chosen = weights_of(model), selected(model)
+    documents = documents_of(model)
+    train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None})
+    assert {value.dtype for value in chosen.parameters()} == {torch.float32}
+    delta = Delta.of(chosen._frozen[1], chosen.trained, {})
+    assert {t.dtype for name, t in delta.tensors.items() if not name.endswith("neurons")} == {torch.bfloat16}
+    changed = sum(int((tensor != before[name]).sum()) for name, tensor in model.state_dict().items())
+    assert 0 < changed <= delta.parameters

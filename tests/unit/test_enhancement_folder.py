@@ -6,19 +6,17 @@ import pytest
 import torch
 from click.testing import CliRunner
 from conftest import make_model, make_tokenizer
-from enhancement_models import neurons_of, plan_of, weights_of
+from enhancement_models import plan_of, weights_of, write_inputs
 
 from mwork_eval.cli.main import main
 from mwork_eval.enhancement.delta import load_delta
-from mwork_eval.enhancement.documents import HELD_OUT, TrainingText, interleaved, shuffled
+from mwork_eval.enhancement.documents import TrainingText, interleaved, shuffled
 from mwork_eval.enhancement.record import Record
 from mwork_eval.enhancement.run import enhance
 from mwork_eval.enhancement.training import TrainingOptions
 from mwork_eval.errors import InputError
-from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import LoadedModel
-from mwork_eval.neurons.files import save_neuron_set
 
 
 def test_a_folder_is_filled_once_and_random_controls_have_as_many_neurons(tmp_path):
@@ -61,13 +59,7 @@ def test_languages_together_take_turns():
 
 
 def test_the_command_trains_and_merges(tmp_path):
-    model = make_model("llama")
-    model.save_pretrained(tmp_path / "m")
-    make_tokenizer().save_pretrained(tmp_path / "m")
-    layout = Layout.of(model)
-    save_neuron_set(neurons_of(layout, fingerprint=fingerprint_of(model), language="zh"), tmp_path / "zh.safetensors")
-    lines = [" ".join(f"w{(n * 7 + k * 3) % 50}" for k in range(30)) for n in range(HELD_OUT + 8)]
-    (tmp_path / "zh.txt").write_text("\n".join(lines) + "\n")
+    write_inputs(tmp_path)
     command = [
         "enhance", "--model", tmp_path / "m", "--neurons", tmp_path, "--corpus", f"zh={tmp_path / 'zh.txt'}",
         "--skip", 0, "--documents", "4,8", "--random-control", 1, "--device", "cpu", "--out", tmp_path / "o",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from conftest import make_model, make_tokenizer
-from enhancement_models import neurons_of, plan_of, weights_of
+from enhancement_models import neurons_of, plan_of, weights_of, write_inputs
 from rich.console import Console
 from test_deltas import accuracy, bits
 
@@ -18,7 +18,7 @@ from mwork_eval.ablation.store import CellStore
 from mwork_eval.cli.main import main
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.enhancement.delta import load_delta, save_delta
-from mwork_eval.enhancement.documents import HELD_OUT, document_digest
+from mwork_eval.enhancement.documents import document_digest
 from mwork_eval.enhancement.record import TrainedDelta
 from mwork_eval.enhancement.run import enhance
 from mwork_eval.errors import InputError
@@ -26,7 +26,6 @@ from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.harness.model import MworkHF
 from mwork_eval.improvement.cells import compute_scores, plan_scores, stored_scores
 from mwork_eval.improvement.changes import change_tables
-from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import LoadedModel
 from mwork_eval.neurons.files import save_neuron_set
@@ -213,16 +212,10 @@ def test_a_delta_that_was_replaced_is_not_scored(trained):
 
 
 def test_the_command_trains_and_scores(tmp_path):
-    model = make_model("llama")
-    model.save_pretrained(tmp_path / "m")
-    make_tokenizer().save_pretrained(tmp_path / "m")
-    neurons = neurons_of(Layout.of(model), fingerprint=fingerprint_of(model), language="zh")
-    save_neuron_set(neurons, tmp_path / "zh.safetensors")
-    lines = [" ".join(f"w{(n * 7 + k * 3) % 50}" for k in range(30)) for n in range(HELD_OUT + 8)]
-    (tmp_path / "text.txt").write_text("\n".join(lines) + "\n")
+    write_inputs(tmp_path)
     command = [
         "enhance", "--model", tmp_path / "m", "--neurons", tmp_path / "zh.safetensors",
-        "--corpus", tmp_path / "text.txt", "--skip", 0, "--documents", 8, "--random-control", 1, "--device", "cpu",
+        "--corpus", tmp_path / "zh.txt", "--skip", 0, "--documents", 8, "--random-control", 1, "--device", "cpu",
         "--languages", "en,zh,fr", "--limit", 2, "--data", "embedded", "--out", tmp_path / "o",
     ]  # fmt: skip
     result = CliRunner().invoke(main, list(map(str, [*command, "--evaluate", "bpb", "--plot"])))
