@@ -192,7 +192,7 @@ def score_deltas(
     from mwork_eval.ablation.store import CellStore
     from mwork_eval.digests import write_text_atomically
     from mwork_eval.harness.model import MworkHF
-    from mwork_eval.improvement.cells import compute_scores, plan_scores, stored_scores
+    from mwork_eval.improvement.cells import compute_scores, count_left_out, plan_scores, stored_scores
     from mwork_eval.improvement.changes import change_tables
     from mwork_eval.processes import is_first_process
     from mwork_eval.reports import improvement as report
@@ -204,6 +204,12 @@ def score_deltas(
         return
     model = MworkHF(base.model, tokenizer=base.tokenizer)
     plan = plan_scores(ModelFacts.of(model, base.name), record, families, data=data, limit=limit)
+    left_out = count_left_out(plan)
+    for name, count in left_out.items():
+        tell(f"{name}: {count} documents that training saw are left out")
+    for family in families:
+        if lacking := [code for code in family.missing if code in record.seen]:
+            tell(f"{family.name} has no {', '.join(lacking)}, which was trained: no table of it")
     with matrix_progress(plan, folder, what="evaluate") as advance:
         compute_scores(model, plan, folder, force=force, advance=advance, tell=tell)
     tables = change_tables(record.deltas, families, stored_scores(plan, CellStore(folder)))
@@ -214,6 +220,7 @@ def score_deltas(
         "tasks": [family.name for family in families],
         "data": data,
         "limit": limit,
+        "left_out": left_out,
     }
     write_text_atomically(folder / "improvement.json", report.improvement_as_json(tables, about))
     write_text_atomically(folder / "improvement.md", report.improvement_as_markdown(tables))

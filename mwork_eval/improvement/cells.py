@@ -76,6 +76,13 @@ def plan_scores(
     )
 
 
+def count_left_out(plan: CellPlan) -> dict[str, int]:
+    """Return, per task with any, the number of documents that are left out because training saw them."""
+    assert plan.source.unwanted is not None
+    counts = {name: sum(map(plan.source.unwanted, task.task.eval_docs)) for name, task in plan.tasks.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
 def compute_scores(
     model: MworkHF,
     plan: CellPlan,

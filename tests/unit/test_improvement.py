@@ -24,7 +24,7 @@ from mwork_eval.enhancement.run import enhance
 from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.harness.model import MworkHF
-from mwork_eval.improvement.cells import compute_scores, plan_scores, stored_scores
+from mwork_eval.improvement.cells import compute_scores, count_left_out, plan_scores, stored_scores
 from mwork_eval.improvement.changes import change_tables
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import LoadedModel
@@ -195,6 +195,7 @@ def test_documents_that_training_saw_are_not_scored(trained):
     scored = [instance.doc["text"] for instance in plan.tasks["bpb_zh"].task.instances]
     assert scored == [every[1], every[3]]
     assert len(plan.tasks["bpb_en"].task.instances) == 2
+    assert count_left_out(plan) == {"bpb_zh": 2}
     everything = replace(record, seen={"zh": [document_digest(text) for text in every]})
     with pytest.raises(InputError, match=r"no document of bpb_zh is left; found .* all are left out"):
         plan_scores(facts, everything, [family], data="embedded", limit=2)
