@@ -10,6 +10,10 @@ from report_folders import make_set
 
 from mwork_eval.ablation.store import CellStore, save_manifest
 from mwork_eval.digests import digest_of
+from mwork_eval.gate.check import check_folders
+from mwork_eval.gate.findings import Check
+from mwork_eval.gate.limits import Limits
+from mwork_eval.gate.limits_file import read_limits
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons.files import save_neuron_set
 
@@ -117,3 +121,24 @@ def make_lm_eval(
     results["higher_is_better"] = {task: {metric: True} for task in scores}
     (inside / f"results_{date}.json").write_text(json.dumps(results))
     return folder
+
+
+EN, ZH, ES = (("xquad", language) for language in ("en", "zh", "es"))
+
+
+def answers(count: int, right: int) -> list[float]:
+    return [1.0] * right + [0.0] * (count - right)
+
+
+def check(old: Path, new: Path, limits: Limits | None = None, strict: bool = False) -> Check:
+    return check_folders(old, new, limits or Limits(), strict)
+
+
+def limits(path: Path, text: str) -> Limits:
+    path.write_text(text, encoding="utf-8")
+    return read_limits(path)
+
+
+def problems(found: Check) -> str:
+    assert found.exit_code == 2
+    return "; ".join(f"{problem.subject}: {problem.reason}" for problem in found.problems)
