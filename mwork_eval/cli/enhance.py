@@ -92,7 +92,7 @@ def enhance(
         require_matplotlib("--plot")
         if not evaluate:
             raise InputError("--plot draws what changed", found="no --evaluate")
-    families = enhance_steps.find_families(evaluate, languages, texts, neurons, data)
+    families = enhance_steps.find_families(evaluate, languages, texts, neurons, data) if evaluate else []
     base, record = enhance_steps.train_deltas(
         neurons,
         texts,

@@ -132,12 +132,12 @@ def find_families(
         InputError: If a benchmark has none of the languages, or its data is not there.
     """
     from mwork_eval.ablation.options import find_family
-    from mwork_eval.harness.data import check_data
+    from mwork_eval.harness.evaluate import find_tasks
     from mwork_eval.languages import ENGLISH
 
     own = [_with_language(text, neurons).partition("=")[0] for text in texts]
     families = [find_family(name, list(dict.fromkeys([*own, ENGLISH, *languages]))) for name in benchmarks]
-    check_data([family.task(language) for family in families for language in family.languages], data)
+    find_tasks([family.task(language) for family in families for language in family.languages], data)
     return families
 
 

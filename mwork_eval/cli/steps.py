@@ -191,11 +191,11 @@ def make_matrix_options(
 
 
 def check_task_data(options: "MatrixOptions") -> None:
-    """Fail before a model loads if a task's data is not there."""
-    from mwork_eval.harness.data import check_data
+    """Fail before a model loads if a task is unknown or its data is not there."""
+    from mwork_eval.harness.evaluate import find_tasks
 
     families = [family for preset in options.presets for family in options.families(preset)]
-    check_data([family.task(language) for family in families for language in family.languages], options.data)
+    find_tasks([family.task(language) for family in families for language in family.languages], options.data)
 
 
 def load_for_matrix(model: str, device: str | None, dtype: str | None, batch_size: int, **extra: Any) -> "MworkHF":

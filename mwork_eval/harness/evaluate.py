@@ -46,6 +46,31 @@ class PreparedTask:
     requests: int
 
 
+def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
+    """Return a task manager that knows some tasks; none is loaded.
+
+    Args:
+        names: Names of lm-eval tasks, ours or any other.
+        data: As in `prepare_tasks`.
+
+    Raises:
+        InputError: If a task is unknown, or the data of one of ours is not there.
+    """
+    ours = [name for name in names if task_of(name) is not None]
+    check_data(ours, data)
+    metadata: dict[str, Any] = {"data": data} if data else {}
+    # Indexing lm-eval's thousands of task files takes seconds; ours alone take none.
+    manager = TaskManager(include_path=str(tasks_folder()), include_defaults=len(ours) < len(names), metadata=metadata)
+    unknown = [name for name in names if name not in manager.all_subtasks]
+    if unknown:
+        raise InputError(
+            "unknown task",
+            found=" ".join(unknown),
+            expected=f"{' '.join(BENCHMARKS)}, or a pattern such as belebele_{{l}} whose tasks lm-eval has",
+        )
+    return manager
+
+
 def prepare_tasks(
     names: Sequence[str],
     *,
@@ -66,18 +91,7 @@ def prepare_tasks(
     Raises:
         InputError: If a task is unknown, its data cannot be had, or no document is left.
     """
-    ours = [name for name in names if task_of(name) is not None]
-    check_data(ours, data)
-    metadata: dict[str, Any] = {"data": data} if data else {}
-    # Indexing lm-eval's thousands of task files takes seconds; ours alone take none.
-    manager = TaskManager(include_path=str(tasks_folder()), include_defaults=len(ours) < len(names), metadata=metadata)
-    unknown = [name for name in names if name not in manager.all_subtasks]
-    if unknown:
-        raise InputError(
-            "unknown task",
-            found=" ".join(unknown),
-            expected=f"{' '.join(BENCHMARKS)}, or a pattern such as belebele_{{l}} whose tasks lm-eval has",
-        )
+    manager = find_tasks(names, data)
     prepared = {}
     for name in names:
         try:

@@ -234,6 +234,7 @@ def test_the_command_trains_and_scores(tmp_path):
         (["--plot"], "--plot draws what changed; found no --evaluate"),
         (["--evaluate", "bpb", "--data", tmp_path / "nowhere"], "nowhere"),
         (["--evaluate", "bpb", "--languages", "xx"], "xx"),
+        (["--evaluate", "nosuch"], "unknown task; found nosuch_zh"),
     ):
         result = CliRunner().invoke(main, list(map(str, [*command, *wrong, "--model", tmp_path / "no model"])))
         assert result.exit_code == 2
