@@ -56,7 +56,7 @@ def train_deltas(
     from mwork_eval.detection.workers import Workers
     from mwork_eval.enhancement.documents import read_training_text
     from mwork_eval.enhancement.run import Enhancement, documents_left, enhance
-    from mwork_eval.enhancement.training import TrainingOptions
+    from mwork_eval.enhancement.training import TrainingOptions, steps_of
     from mwork_eval.models.loading import load_model, load_tokenizer
     from mwork_eval.neurons.tuned_stages import stages_for
 
@@ -66,7 +66,8 @@ def train_deltas(
         raise InputError("unusable --documents", found=documents, expected="numbers from 1 such as 100,400")
     sets = sets_of_languages(neurons, codes)
     stages = stages_for(list(sets.values()), next(iter(sets.values())).shape.layers)
-    options = TrainingOptions(**training)
+    options, workers = TrainingOptions(**training), Workers.join()
+    steps_of(documents, options, workers.count)
     tokenizer = load_tokenizer(model, revision)
     read = {
         corpus.language: read_training_text(
@@ -75,7 +76,6 @@ def train_deltas(
         for corpus in corpora
     }
     plan = Enhancement(sets, read, documents, seeds, controls, together, stages, options, force)
-    workers = Workers.join()
     device = device or workers.model_device
     loaded = load_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
     say = tell if workers.is_main else lambda line: None

@@ -148,7 +148,7 @@ def train(
     Raises:
         InputError: If a number of documents does not end with a step.
     """
-    steps = _steps(list(snapshots), options, process_count())
+    steps = steps_of(list(snapshots), options, process_count())
     total = max(steps.values())
     arguments = _arguments(folder, options, total)
     watch = _Snapshots(model, {steps[count]: take for count, take in snapshots.items()}, wait=options.patience > 0)
@@ -184,8 +184,12 @@ def train(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _steps(sizes: Sequence[int], options: TrainingOptions, processes: int) -> dict[int, int]:
-    """Return after how many steps each number of documents has been seen."""
+def steps_of(sizes: Sequence[int], options: TrainingOptions, processes: int) -> dict[int, int]:
+    """Return after how many steps each number of documents has been seen.
+
+    Raises:
+        InputError: If a number of documents does not end with a step.
+    """
     each = options.batch_size * options.accumulate * processes
     if uneven := [size for size in sizes if size % each]:
         raise InputError(
