@@ -1,12 +1,12 @@
 """What an enhancement folder holds: `enhancement.json`, which is whole after every finished delta."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.digests import write_text_atomically
+from mwork_eval.digests import digest_of, write_text_atomically
 from mwork_eval.errors import InputError
 
 FILE = "enhancement.json"
@@ -94,6 +94,49 @@ class Record:
         """Write it, whole or not at all."""
         content = {"format": FORMAT, "version": VERSION, **asdict(self)}
         write_text_atomically(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    def continuing(self, folder: Path) -> "Record":
+        """Return this record with what an earlier command left in the folder, if anything.
+
+        Raises:
+            InputError: If the folder holds deltas of another base, or some that were trained otherwise.
+        """
+        if not (folder / FILE).is_file():
+            return self
+        earlier = Record.load(folder)
+        for what, was, now in self._common_facts(earlier):
+            if was != now:
+                raise InputError(
+                    f"{folder} holds deltas that were trained otherwise",
+                    found=f"{what} {was}",
+                    expected=f"{what} {now}",
+                    hint="choose another --out",
+                )
+        longest = {
+            language: max(earlier.seen.get(language, []), self.seen.get(language, []), key=len)
+            for language in earlier.seen.keys() | self.seen.keys()
+        }
+        return replace(
+            self,
+            options={**self.options, "sets": {**earlier.options["sets"], **self.options["sets"]}},
+            corpora={**earlier.corpora, **self.corpora},
+            seen=longest,
+            deltas=earlier.deltas,
+        )
+
+    def _common_facts(self, earlier: "Record") -> Iterator[tuple[str, Any, Any]]:
+        """Yield what the deltas of a folder have in common, as it was and as it is."""
+        yield "a base with fingerprint", earlier.fingerprint, self.fingerprint
+        for name, value in self.options.items():
+            if name not in ("sets", "versions"):
+                yield name, earlier.options.get(name), value
+        was, now = earlier.options["sets"], self.options["sets"]
+        for language in was.keys() & now.keys():
+            yield f"a set of {language} with digest", was[language][:12], now[language][:12]
+        for language in earlier.seen.keys() & self.seen.keys():
+            both = min(len(earlier.seen[language]), len(self.seen[language]))
+            before, after = (digest_of(list(record.seen[language][:both]))[:12] for record in (earlier, self))
+            yield f"documents of {language} with digest", before, after
 
     @classmethod
     def load(cls, folder: Path) -> "Record":

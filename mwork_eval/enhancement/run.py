@@ -6,12 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.enhancement.delta import Delta, save_delta
+from mwork_eval.enhancement.delta import Delta, restore, save_delta
 from mwork_eval.enhancement.documents import TrainingText, interleaved, shuffled
-from mwork_eval.enhancement.parts import Part, TrainedParts, parts_of
+from mwork_eval.enhancement.parts import TrainedParts, parts_of
 from mwork_eval.enhancement.record import FILE, RANDOM, SPECIFIC, Record, Run, TrainedDelta
 from mwork_eval.enhancement.training import SelectedModel, TrainingOptions, mean_loss, train
-from mwork_eval.errors import InputError
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
@@ -140,36 +139,7 @@ def _record(model: str, fingerprint: str, plan: Enhancement, folder: Path) -> Re
     }
     corpora = {language: {"name": text.name, "documents": len(text.training)} for language, text in plan.texts.items()}
     digests = {language: list(text.digests) for language, text in plan.texts.items()}
-    new = Record(model, fingerprint, options, corpora, digests)
-    if not (folder / FILE).is_file():
-        return new
-    earlier = Record.load(folder)
-    for name in ("fingerprint", "options"):
-        was, now = getattr(earlier, name), getattr(new, name)
-        if name == "options":
-            both = was["sets"].keys() & now["sets"].keys()
-            was = {**was, "sets": {language: was["sets"][language] for language in both}, "versions": None}
-            now = {**now, "sets": {language: now["sets"][language] for language in both}, "versions": None}
-        if was != now:
-            different = was if isinstance(was, str) else {key: was[key] for key in was if was[key] != now.get(key)}
-            raise InputError(
-                f"{folder} holds deltas that were trained otherwise",
-                found=f"{name} {different}",
-                expected=f"{name} {now if isinstance(now, str) else {key: now[key] for key in different}}",
-                hint="choose another --out",
-            )
-    for language in earlier.seen.keys() & digests.keys():
-        shorter = min(len(earlier.seen[language]), len(digests[language]))
-        if list(earlier.seen[language][:shorter]) != digests[language][:shorter]:
-            raise InputError(f"{folder} holds deltas of other documents of {language}", hint="choose another --out")
-    longest = {
-        language: max(earlier.seen.get(language, []), digests.get(language, []), key=len)
-        for language in earlier.seen.keys() | digests.keys()
-    }
-    sets = {**earlier.options["sets"], **options["sets"]}
-    return Record(
-        model, fingerprint, {**options, "sets": sets}, {**earlier.corpora, **corpora}, longest, earlier.deltas
-    )
+    return Record(model, fingerprint, options, corpora, digests).continuing(folder)
 
 
 def _train_run(
@@ -226,9 +196,4 @@ def _train_run(
         train(model, text.training[: max(sizes)], text.held_out, options, work, snapshots, advance=advance)
         return records[0]
     finally:
-        _restore(before)
-
-
-def _restore(before: Sequence[tuple[Part, Mapping[str, Any]]]) -> None:
-    for part, values in before:
-        part.write(values)
+        restore(before)

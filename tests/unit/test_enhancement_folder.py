@@ -1,12 +1,13 @@
 """A folder of deltas: what is trained once, random controls, languages together, the command."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from click.testing import CliRunner
 from conftest import make_model, make_tokenizer
-from enhancement_models import plan_of, weights_of, write_inputs
+from enhancement_models import plan_of, text_of, weights_of, write_inputs
 
 from mwork_eval.cli.main import main
 from mwork_eval.enhancement.delta import load_delta
@@ -46,8 +47,11 @@ def test_a_folder_is_filled_once_and_random_controls_have_as_many_neurons(tmp_pa
     more = enhance(loaded, plan_of(model, layout, controls=3), tmp_path, tell=said.append)
     assert len(more.deltas) == 8
     assert said[3:] == ["4/4 zh/random-seed3: 4, 8 documents"]
-    with pytest.raises(InputError, match=r"trained otherwise; found options .*learning_rate"):
+    with pytest.raises(InputError, match=r"otherwise; found learning_rate 0\.05; expected learning_rate 0\.0003"):
         enhance(loaded, plan_of(model, layout, training=TrainingOptions()), tmp_path)
+    other = replace(text_of(model), digests=["other"] * 12)
+    with pytest.raises(InputError, match="otherwise; found documents of zh with digest"):
+        enhance(loaded, plan_of(model, layout, texts={"zh": other}), tmp_path)
 
 
 def test_languages_together_take_turns():
