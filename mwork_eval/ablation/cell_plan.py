@@ -20,6 +20,7 @@ class TaskSource:
         limit: Documents of each, or None for all.
         skip: By task name, how many first documents are left out.
         unwanted: Tells the documents that are left out wherever they are; None if there are none.
+        spread: Whether the documents are evenly spaced over each task rather than the first ones.
     """
 
     names: tuple[str, ...]
@@ -27,6 +28,7 @@ class TaskSource:
     limit: int | None
     skip: Mapping[str, int] = field(default_factory=dict)
     unwanted: Callable[[Mapping[str, Any]], bool] | None = None
+    spread: bool = False
 
     def prepare(self) -> dict[str, PreparedTask]:
         """Load the documents and build the requests.
@@ -34,7 +36,9 @@ class TaskSource:
         Raises:
             InputError: If a task cannot be had.
         """
-        return prepare_tasks(self.names, data=self.data, limit=self.limit, skip=self.skip, unwanted=self.unwanted)
+        return prepare_tasks(
+            self.names, data=self.data, limit=self.limit, skip=self.skip, unwanted=self.unwanted, spread=self.spread
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

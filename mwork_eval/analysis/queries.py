@@ -1,6 +1,6 @@
 """The texts a lens looks at: prompts of tasks, or a text file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mwork_eval.ablation.plan import TaskFamily
@@ -27,23 +27,18 @@ def prompts_of_tasks(
     """
     families = [TaskFamily(task, tuple(languages)) for task in tasks]
     names = {language: [family.task(language) for family in families] for language in languages}
-    prepared = prepare_tasks([name for of_language in names.values() for name in of_language], data=data, limit=None)
+    prepared = prepare_tasks(
+        [name for of_language in names.values() for name in of_language], data=data, limit=limit, spread=True
+    )
     return {
         # A choice has a request for each of its options, all with the same prompt.
         language: [
             text
             for name in of_language
-            for text in _spread({one.doc_id: str(one.args[0]) for one in prepared[name].task.instances}, limit)
+            for text in {one.doc_id: str(one.args[0]) for one in prepared[name].task.instances}.values()
         ]
         for language, of_language in names.items()
     }
-
-
-def _spread(prompts: Mapping[int, str], count: int) -> list[str]:
-    """Return so many of the prompts, evenly spaced, the first one among them."""
-    texts = list(prompts.values())
-    count = min(count, len(texts))
-    return [texts[number * len(texts) // count] for number in range(count)]
 
 
 def texts_of(corpora: Sequence[Corpus], limit: int) -> dict[str, list[str]]:

@@ -23,9 +23,8 @@ from mwork_eval.errors import InputError
     metavar="[LANGUAGE=]SOURCE",
     help="As `mwork detect`; the language is that of a single set if not given.",
 )
-@click.option("--documents", callback=parse_numbers, default="100,400", help="Numbers of documents to train on.")
 @click.option(
-    "--skip", type=click.IntRange(0), default=160, help="First documents of a corpus that are left for judging."
+    "--documents", callback=parse_numbers, default="100,400", help="Numbers of documents to train on, drawn at random."
 )
 @click.option("--seeds", callback=parse_seeds, default="0", help="Seeds of the order of the documents.")
 @click.option("--random-control", "controls", type=click.IntRange(0), default=3, help="Random controls to train, too.")

@@ -27,7 +27,6 @@ def train_deltas(
     device_map: str | None,
     revision: str | None,
     documents: tuple[int, ...],
-    skip: int,
     seeds: tuple[int, ...],
     controls: int,
     together: bool,
@@ -46,7 +45,6 @@ def train_deltas(
         device_map: See `model`.
         revision: See `model`.
         documents: Numbers of documents, ascending.
-        skip: First documents left out.
         seeds: Seeds of the order of the documents.
         controls: Number of random controls.
         together: Whether all languages are trained at once.
@@ -70,9 +68,7 @@ def train_deltas(
     steps_of(documents, options, workers.count)
     tokenizer = load_tokenizer(model, revision)
     read = {
-        corpus.language: read_training_text(
-            corpus, tokenizer, count=documents[-1], skip=skip, max_tokens=options.max_tokens
-        )
+        corpus.language: read_training_text(corpus, tokenizer, count=documents[-1], max_tokens=options.max_tokens)
         for corpus in corpora
     }
     plan = Enhancement(sets, read, documents, seeds, controls, together, stages, options, force)

@@ -4,7 +4,6 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from mwork_eval.detection.corpus.sources import Corpus
@@ -13,6 +12,8 @@ from mwork_eval.errors import InputError
 HELD_OUT = 32
 """Documents on which the loss is measured and early stopping decides."""
 LEAST_TOKENS = 16
+_DRAW = 0
+"""Seed of the draw from the corpus."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,16 @@ class TrainingText:
     name: str
 
 
-def read_training_text(corpus: Corpus, tokenizer: Any, *, count: int, skip: int, max_tokens: int) -> TrainingText:
-    """Read documents: first those that are skipped, then the held-out ones, then those to train on.
+def read_training_text(corpus: Corpus, tokenizer: Any, *, count: int, max_tokens: int) -> TrainingText:
+    """Draw documents at random: the held-out ones, then those to train on; the same ones every time.
 
-    Short documents (below 16 tokens) and repeated ones are left out.
+    Corpora are often sorted by source: the first documents would be of another kind than the rest. Short documents
+    (below 16 tokens) and repeated ones are left out.
 
     Args:
         corpus: The corpus.
         tokenizer: The model's tokenizer.
         count: Documents to train on.
-        skip: First documents left to evaluation and detection.
         max_tokens: Tokens kept of each.
 
     Raises:
@@ -49,7 +50,7 @@ def read_training_text(corpus: Corpus, tokenizer: Any, *, count: int, skip: int,
     """
     seen: set[str] = set()
     found: list[tuple[str, list[int]]] = []
-    for text in islice(corpus.documents(), skip, None):
+    for text in corpus.documents(_DRAW):
         digest = document_digest(text)
         tokens = tokenizer(text)["input_ids"][:max_tokens]
         if digest not in seen and len(tokens) >= LEAST_TOKENS:
@@ -60,7 +61,7 @@ def read_training_text(corpus: Corpus, tokenizer: Any, *, count: int, skip: int,
     if len(found) < HELD_OUT + count:
         raise InputError(
             f"the corpus {corpus.source} has too few documents",
-            found=f"{len(found)} usable after the first {skip}",
+            found=f"{len(found)} usable ones",
             expected=f"{HELD_OUT} to judge by and {count} to train on",
             hint="give fewer --documents, or a longer corpus",
         )

@@ -78,6 +78,7 @@ def prepare_tasks(
     limit: int | None,
     skip: Mapping[str, int] | None = None,
     unwanted: Callable[[Mapping[str, Any]], bool] | None = None,
+    spread: bool = False,
 ) -> dict[str, PreparedTask]:
     """Load the tasks' documents and build their requests; no model is needed.
 
@@ -87,6 +88,8 @@ def prepare_tasks(
         limit: Number of documents of each.
         skip: By task name, how many first documents are left out.
         unwanted: Tells documents that are left out wherever they are.
+        spread: Take the documents evenly spaced over the task rather than the first ones, which are often about one
+            text.
 
     Raises:
         InputError: If a task is unknown, its data cannot be had, or no document is left.
@@ -98,7 +101,7 @@ def prepare_tasks(
             task = manager.load([name])["tasks"][name]
             task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
             task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
-            documents = _documents(name, task, limit, (skip or {}).get(name, 0), unwanted)
+            documents = _documents(name, task, limit, (skip or {}).get(name, 0), unwanted, spread)
             task.build_all_requests(samples=documents, rank=0, world_size=1)
         except InputError:
             raise
@@ -113,13 +116,20 @@ def prepare_tasks(
 
 
 def _documents(
-    name: str, task: Any, limit: int | None, skip: int, unwanted: Callable[[Mapping[str, Any]], bool] | None
+    name: str,
+    task: Any,
+    limit: int | None,
+    skip: int,
+    unwanted: Callable[[Mapping[str, Any]], bool] | None,
+    spread: bool,
 ) -> list[int] | None:
     if not skip and limit is None and unwanted is None:
         return None
     total = len(task.eval_docs)
     wanted = (index for index in range(skip, total) if unwanted is None or not unwanted(task.eval_docs[index]))
-    chosen = list(islice(wanted, limit))
+    chosen = list(wanted if spread else islice(wanted, limit))
+    if spread and limit is not None and len(chosen) > limit:
+        chosen = [chosen[number * len(chosen) // limit] for number in range(limit)]
     if not chosen:
         why = f"of which {skip} are left out" if unwanted is None else "of which all are left out"
         raise InputError(f"no document of {name} is left", found=f"{total} documents, {why}")

@@ -50,7 +50,7 @@ def plan_scores(
 ) -> CellPlan:
     """Plan the scores of the base and of every delta of a record, and load the tasks' documents.
 
-    Documents that training saw are left out.
+    Documents that training saw are left out; those scored are evenly spaced over the rest.
 
     Raises:
         InputError: If a task's data cannot be had, or training saw all of it.
@@ -62,7 +62,7 @@ def plan_scores(
         for language in family.languages
     ]
     names = tuple(dict.fromkeys(cell.task for cell in cells))
-    source = TaskSource(names, data, limit, unwanted=seen_in_training(record))
+    source = TaskSource(names, data, limit, unwanted=seen_in_training(record), spread=True)
     tasks = source.prepare()
     models = {
         trained: facts.identity if trained is None else identity_with_delta(facts.identity, trained.digest)

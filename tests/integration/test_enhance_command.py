@@ -21,7 +21,7 @@ def folder(tmp_path):
 def enhance(folder, out, launcher, *extra):
     command = [
         sys.executable, "-m", *launcher, "mwork_eval", "enhance", "--model", "m", "--neurons", "zh.safetensors",
-        "--corpus", "zh.txt", "--skip", "0", "--documents", "4,8", "--random-control", "1", "--device", "cpu",
+        "--corpus", "zh.txt", "--documents", "4,8", "--random-control", "1", "--device", "cpu",
         "--learning-rate", "0.01", "--warmup-steps", "1", "--evaluate", "bpb", "--data", "embedded", "--limit", "2",
         "--languages", "en,zh", "--out", out, *extra,
     ]  # fmt: skip

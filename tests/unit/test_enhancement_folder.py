@@ -66,7 +66,7 @@ def test_the_command_trains_and_merges(tmp_path):
     write_inputs(tmp_path)
     command = [
         "enhance", "--model", tmp_path / "m", "--neurons", tmp_path, "--corpus", f"zh={tmp_path / 'zh.txt'}",
-        "--skip", 0, "--documents", "4,8", "--random-control", 1, "--device", "cpu", "--out", tmp_path / "o",
+        "--documents", "4,8", "--random-control", 1, "--device", "cpu", "--out", tmp_path / "o",
     ]  # fmt: skip
     result = CliRunner().invoke(main, list(map(str, [*command, "--merge", tmp_path / "merged"])))
     assert result.exit_code == 0, result.output
