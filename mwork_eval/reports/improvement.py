@@ -47,36 +47,51 @@ def heading(column: Column) -> str:
     return column.languages[0] if len(column.languages) == 1 else f"mean of {', '.join(column.languages)}"
 
 
-def table_cells(table: ChangeTable, *, seeds: bool) -> tuple[list[str], list[list[str]]]:
-    """Return columns and rows: the base's scores, then per number of documents both kinds and their difference.
-
-    Args:
-        table: The table.
-        seeds: Whether to name what each seed changed.
-    """
+def paper_cells(table: ChangeTable) -> tuple[list[str], list[list[str]]]:
+    """Return columns and rows as in the paper's Table 6: a column per language, with what each seed changed."""
     rows = [["base", "", *(number(column.base, table.unit) for column in table.columns)]]
     for place, size in enumerate(table.sizes):
         effects = [column.effects[place] for column in table.columns]
         for kind in _KINDS:
             gains: list[Gain | None] = [getattr(effect, kind) for effect in effects]
             if any(gains):
-                rows.append([str(size), kind, *(_gain(gain, table.unit, seeds=seeds) for gain in gains)])
+                rows.append([str(size), kind, *(_gain(gain, table.unit) + _seeds(gain, table.unit) for gain in gains)])
         if any(effect.difference for effect in effects):
-            rows.append([str(size), "difference", *(_difference(effect, table.unit) for effect in effects)])
+            differences = (f"{_difference(effect, table.unit)} p {p_value(effect.p_holm)}" for effect in effects)
+            rows.append([str(size), "difference", *differences])
     return ["documents", "neurons", *map(heading, table.columns)], rows
 
 
-def _gain(gain: Gain | None, unit: str, *, seeds: bool) -> str:
-    if gain is None:
-        return "…"
-    several = f"; seeds {', '.join(difference(value, unit) for value in gain.by_seed)}"
-    return estimate(gain.mean, unit) + (several if seeds and len(gain.by_seed) > 1 else "")
+def narrow_cells(table: ChangeTable) -> tuple[list[str], list[list[str]]]:
+    """Return columns and rows for a terminal: a row per language and number of documents."""
+    rows = [
+        [
+            heading(column),
+            number(column.base, table.unit),
+            str(effect.documents),
+            _gain(effect.specific, table.unit),
+            _gain(effect.random, table.unit),
+            _difference(effect, table.unit),
+            p_value(effect.p_holm),
+        ]
+        for column in table.columns
+        for effect in column.effects
+    ]
+    return ["", "base", "documents", *_KINDS, "difference", "p"], rows
+
+
+def _gain(gain: Gain | None, unit: str) -> str:
+    return "…" if gain is None else estimate(gain.mean, unit)
+
+
+def _seeds(gain: Gain | None, unit: str) -> str:
+    if gain is None or len(gain.by_seed) < 2:
+        return ""
+    return f"; seeds {', '.join(difference(value, unit) for value in gain.by_seed)}"
 
 
 def _difference(effect: Effect, unit: str) -> str:
-    if effect.difference is None:
-        return "…"
-    return f"{estimate(effect.difference, unit)} p {p_value(effect.p_holm)}"
+    return "…" if effect.difference is None else estimate(effect.difference, unit)
 
 
 def finding(table: ChangeTable) -> str:
@@ -121,9 +136,9 @@ def print_improvement(tables: Sequence[ChangeTable], console: Console) -> None:
         drawn = Table(
             title=title(table), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
         )
-        columns, rows = table_cells(table, seeds=False)
+        columns, rows = narrow_cells(table)
         for name in columns:
-            drawn.add_column(name, justify="left" if name == "neurons" else "right", no_wrap=True)
+            drawn.add_column(name, justify="right" if name else "left", no_wrap=True)
         for row in rows:
             drawn.add_row(*row)
         console.print()
@@ -138,7 +153,7 @@ def improvement_as_markdown(tables: Sequence[ChangeTable]) -> str:
     """Return everything as Markdown, with what each seed changed."""
     parts = ["# What fine-tuned neurons changed"]
     for table in tables:
-        columns, rows = table_cells(table, seeds=True)
+        columns, rows = paper_cells(table)
         lines = [columns, ["---"] * len(columns), *rows]
         parts += [f"## {title(table)}", "\n".join("| " + " | ".join(line) + " |" for line in lines)]
         parts += [notes(table), finding(table)]
