@@ -37,7 +37,7 @@ def _draw(axes: Any, table: ChangeTable) -> None:
     english = next((column for column in table.columns[1:] if column.languages == (ENGLISH,)), None)
     lines = [
         (own, "specific", "#b5462f", "-", "the language, its neurons trained"),
-        (own, "random", "#b5462f", ":", "the language, random neurons trained"),
+        (own, "random", "#777777", ":", "the language, random neurons trained"),
         (english, "specific", "#5b7f9e", "-", "English, the language's neurons trained"),
         (table.others, "specific", "#6b8e4e", "-", "other languages, the language's neurons trained"),
     ]
