@@ -1,6 +1,6 @@
 """What deltas change in scores, and whether the language's neurons do more than random ones: arithmetic, no model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,16 +54,18 @@ class Effect:
 
 @dataclass(frozen=True)
 class Column:
-    """A language, or several averaged, before and after training.
+    """A language, several averaged, or languages against another, before and after training.
 
     Attributes:
         languages: The languages.
-        base: Their mean score before, scaled.
+        against: A language whose change is subtracted, or None.
+        base: The mean score of the languages before, scaled; without that of the other.
         documents: Number of documents scored, of all together.
         effects: Per number of documents trained on, ascending.
     """
 
     languages: tuple[str, ...]
+    against: str | None
     base: float
     documents: int
     effects: tuple[Effect, ...]
@@ -81,7 +83,8 @@ class ChangeTable:
         higher_is_better: Whether a higher score is better.
         neurons: Number of neurons trained, in each delta.
         missing: Languages asked for that the benchmark lacks.
-        columns: The trained languages, English, the others, and the mean of the others if there are several.
+        columns: The trained languages, English, the others, the mean of the others if there are several, and the
+            trained languages against English: what they gained that English did not.
     """
 
     trained: tuple[str, ...]
@@ -101,8 +104,8 @@ class ChangeTable:
     @property
     def others(self) -> Column | None:
         """The mean of the other languages, or the only one; None if there is none."""
-        last = self.columns[-1]
-        return None if last.languages == (ENGLISH,) or set(last.languages) <= set(self.trained) else last
+        found = [column for column in self.columns if not set(column.languages) & {ENGLISH, *self.trained}]
+        return found[-1] if found else None
 
 
 def change_tables(deltas: Sequence[TrainedDelta], families: Sequence[TaskFamily], scores: Scores) -> list[ChangeTable]:
@@ -136,32 +139,26 @@ def _table(
     scale = Scale.of(base[trained[0]])
     others = tuple(language for language in family.languages if language not in (*trained, ENGLISH))
     english = (ENGLISH,) if ENGLISH not in trained else ()
-    averaged = [*((language,) for language in (*trained, *english, *others)), *([others] if len(others) > 1 else [])]
+    shown: list[tuple[tuple[str, ...], str | None]] = [((code,), None) for code in (*trained, *english, *others)]
+    shown += [(others, None)] if len(others) > 1 else []
+    shown += [(trained, code) for code in english]
     complete = [d for d in deltas if all((d, family.task(language)) in scores for language in family.languages)]
 
-    def runs(kind: str, size: int, languages: Sequence[str]) -> Runs:
+    def runs(kind: str, size: int, languages: Iterable[str]) -> Runs:
         chosen = [d for d in complete if (d.kind, d.documents) == (kind, size)]
         return {language: [scores[d, family.task(language)] for d in chosen] for language in languages if chosen}
 
     sizes = sorted({delta.documents for delta in complete})
-    columns = [
-        Column(
-            languages,
-            scale.factor * float(np.mean([base[language].score for language in languages])),
-            sum(len(base[language].documents) for language in languages),
-            tuple(
-                _effect(
-                    size,
-                    {language: base[language] for language in languages},
-                    runs(SPECIFIC, size, languages),
-                    runs(RANDOM, size, languages),
-                    scale,
-                )
-                for size in sizes
-            ),
-        )
-        for languages in averaged
-    ]
+    columns = []
+    for languages, against in shown:
+        weights = dict.fromkeys(languages, 1 / len(languages)) | ({against: -1.0} if against else {})
+        effects = [
+            _effect(size, weights, base, runs(SPECIFIC, size, weights), runs(RANDOM, size, weights), scale)
+            for size in sizes
+        ]
+        before = scale.factor * float(np.mean([base[language].score for language in languages]))
+        scored = sum(len(base[language].documents) for language in weights)
+        columns.append(Column(languages, against, before, scored, tuple(effects)))
     return ChangeTable(
         group,
         family.name,
@@ -174,37 +171,53 @@ def _table(
     )
 
 
-def _effect(size: int, base: Mapping[str, TaskScore], specific: Runs, random: Runs, scale: Scale) -> Effect:
+def _effect(
+    size: int,
+    weights: Mapping[str, float],
+    base: Mapping[str, TaskScore],
+    specific: Runs,
+    random: Runs,
+    scale: Scale,
+) -> Effect:
+    """Compare the weighted sum of several languages' changes after both trainings."""
     kinds = [runs for runs in (specific, random) if runs]
-    pairs = [[PairedScores(base[language], runs[language]) for language in base] for runs in kinds]
+    pairs = [[(weight, PairedScores(base[code], runs[code])) for code, weight in weights.items()] for runs in kinds]
 
     def changes(*counts: Array) -> Array:
-        """Return the change of each kind, and their difference: `[2 or 1, resamples]`."""
-        means = [
-            scale.signed(np.mean([pair.change(c) for pair, c in zip(of_kind, counts, strict=True)], axis=0))
+        """Return the change of each kind, and their difference: `[3 or 1, resamples]`."""
+        sums = [
+            scale.signed(
+                np.sum([weight * pair.change(c) for (weight, pair), c in zip(of_kind, counts, strict=True)], 0)
+            )
             for of_kind in pairs
         ]
-        return np.stack(means if len(means) == 1 else [*means, means[0] - means[1]])
+        return np.stack(sums if len(sums) == 1 else [*sums, sums[0] - sums[1]])
 
-    estimates = bootstrap(changes, [len(score.documents) for score in base.values()])
-    found = [Gain(mean, _by_seed(base, runs, scale)) for mean, runs in zip(estimates, kinds, strict=False)]
+    estimates = bootstrap(changes, [len(base[code].documents) for code in weights])
+    found = [Gain(mean, _by_seed(weights, base, runs, scale)) for mean, runs in zip(estimates, kinds, strict=False)]
     if len(kinds) == 1:
         return Effect(size, found[0] if specific else None, found[0] if random else None)
-    return Effect(size, found[0], found[1], estimates[2], _p(specific, random, scale))
+    return Effect(size, found[0], found[1], estimates[2], _p(weights, specific, random, scale))
 
 
-def _by_seed(base: Mapping[str, TaskScore], runs: Runs, scale: Scale) -> tuple[float, ...]:
-    changes = [[after.score - base[language].score for after in of_language] for language, of_language in runs.items()]
-    values: list[float] = scale.signed(np.mean(changes, axis=0)).tolist()
+def _by_seed(
+    weights: Mapping[str, float], base: Mapping[str, TaskScore], runs: Runs, scale: Scale
+) -> tuple[float, ...]:
+    changes = [
+        weight * np.array([after.score - base[code].score for after in runs[code]]) for code, weight in weights.items()
+    ]
+    values: list[float] = scale.signed(np.sum(changes, axis=0)).tolist()
     return tuple(values)
 
 
-def _p(specific: Runs, random: Runs, scale: Scale) -> float | None:
+def _p(weights: Mapping[str, float], specific: Runs, random: Runs, scale: Scale) -> float | None:
     """Test whether a document fares alike after both trainings (the mean over seeds each), so that the two may swap."""
-    if not all(weigh_alike([*specific[language], *random[language]]) for language in specific):
+    if not all(weigh_alike([*specific[code], *random[code]]) for code in weights):
         return None
-    shares = [document_shares(specific[language]) - document_shares(random[language]) for language in specific]
-    return permutation_p(scale.signed(np.concatenate(shares) / len(shares)))
+    shares = [
+        weight * (document_shares(specific[code]) - document_shares(random[code])) for code, weight in weights.items()
+    ]
+    return permutation_p(scale.signed(np.concatenate(shares)))
 
 
 def _corrected(columns: Sequence[Column]) -> tuple[Column, ...]:

@@ -19,7 +19,8 @@ from mwork_eval.reports.wording import difference, estimate, number, p_value
 FORMAT = "mwork-improvement"
 VERSION = 1
 LEGEND = (
-    "Changes against the base; positive is better, also for bits per byte. random: as many random neurons at the same "
+    "Changes against the base; positive is better, also for bits per byte. zh - en: what zh gained and English did "
+    "not. random: as many random neurons at the same "
     f"positions, trained alike; the mean over their seeds. Brackets: {LEVEL:.0%} paired bootstrap over documents. p: "
     "permutation test over documents of the difference from random, Holm-corrected for all p of the table; how far "
     "other draws of random neurons would differ is told by the seeds. Documents that training saw are not scored."
@@ -34,9 +35,8 @@ def title(table: ChangeTable) -> str:
 
 def notes(table: ChangeTable) -> str:
     """Return what must stand beside a table: metric, documents scored, what is missing."""
-    scored = ", ".join(
-        f"{heading(column)} {column.documents}" for column in table.columns if len(column.languages) == 1
-    )
+    single = [column for column in table.columns if len(column.languages) == 1 and column.against is None]
+    scored = ", ".join(f"{heading(column)} {column.documents}" for column in single)
     direction = "" if table.higher_is_better else ", lower is better"
     text = f"{table.metric} in {table.unit}{direction}; documents scored: {scored}."
     return f"{text} {table.task} has no {', '.join(table.missing)}." if table.missing else text
@@ -44,12 +44,13 @@ def notes(table: ChangeTable) -> str:
 
 def heading(column: Column) -> str:
     """Return the head of a column."""
-    return column.languages[0] if len(column.languages) == 1 else f"mean of {', '.join(column.languages)}"
+    name = column.languages[0] if len(column.languages) == 1 else f"mean of {', '.join(column.languages)}"
+    return f"{name} - {column.against}" if column.against else name
 
 
 def paper_cells(table: ChangeTable) -> tuple[list[str], list[list[str]]]:
     """Return columns and rows as in the paper's Table 6: a column per language, with what each seed changed."""
-    rows = [["base", "", *(number(column.base, table.unit) for column in table.columns)]]
+    rows = [["base", "", *(_base(column, table.unit) for column in table.columns)]]
     for place, size in enumerate(table.sizes):
         effects = [column.effects[place] for column in table.columns]
         for kind in _KINDS:
@@ -67,7 +68,7 @@ def narrow_cells(table: ChangeTable) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             heading(column),
-            number(column.base, table.unit),
+            _base(column, table.unit),
             str(effect.documents),
             _gain(effect.specific, table.unit),
             _gain(effect.random, table.unit),
@@ -78,6 +79,10 @@ def narrow_cells(table: ChangeTable) -> tuple[list[str], list[list[str]]]:
         for effect in column.effects
     ]
     return ["", "base", "documents", *_KINDS, "difference", "p"], rows
+
+
+def _base(column: Column, unit: str) -> str:
+    return "" if column.against else number(column.base, unit)
 
 
 def _gain(gain: Gain | None, unit: str) -> str:
@@ -95,27 +100,33 @@ def _difference(effect: Effect, unit: str) -> str:
 
 
 def finding(table: ChangeTable) -> str:
-    """Say in words what the most documents did to the language, against random neurons, and to English."""
-    own, size, unit = table.columns[0], table.sizes[-1], table.unit
-    effect = own.effects[-1]
-    if effect.specific is None:
+    """Say what the most documents did to the language, to English, and to the one against the other."""
+    own, unit = table.columns[0], table.unit
+    if own.effects[-1].specific is None:
         return f"{table.task}: no delta of the language's neurons is scored yet."
-    text = (
-        f"{table.task}: training the {table.neurons} neurons of {' and '.join(table.trained)} on {size} documents "
-        f"changes {heading(own)} by {estimate(effect.specific.mean, unit)} {unit}"
+    sentences = [
+        f"{table.task}, {table.neurons} neurons, {table.sizes[-1]} documents of {' and '.join(table.trained)}:",
+        _compared(own, unit),
+    ]
+    english = next((column for column in table.columns[1:] if column.languages == (ENGLISH,)), None)
+    if english is not None:
+        against = next(column for column in table.columns if column.against)
+        sentences += [_compared(english, unit), _compared(against, unit)]
+    return " ".join(sentences)
+
+
+def _compared(column: Column, unit: str) -> str:
+    """Say by how much a column changed, and whether random neurons did as much."""
+    effect, name = column.effects[-1], heading(column)
+    assert effect.specific is not None
+    if effect.random is None or effect.difference is None:
+        return f"{name} {estimate(effect.specific.mean, unit)}."
+    low, high = (difference(end(effect.random.by_seed), unit) for end in (min, max))
+    mean = difference(effect.random.mean.value, unit)
+    return (
+        f"{name} {estimate(effect.specific.mean, unit)}, with random neurons {mean} (seeds {low} to {high}); "
+        f"{_verdict(effect)} (p {p_value(effect.p_holm)})."
     )
-    if effect.random is not None and effect.difference is not None:
-        low, high = (difference(end(effect.random.by_seed), unit) for end in (min, max))
-        text += f"; as many random neurons by {difference(effect.random.mean.value, unit)} (seeds {low} to {high}). "
-        text += f"The difference is {estimate(effect.difference, unit)}, p = {p_value(effect.p_holm)}: " + _verdict(
-            effect
-        )
-    english = next((column.effects[-1].specific for column in table.columns if column.languages == (ENGLISH,)), None)
-    if english is not None and ENGLISH not in table.trained:
-        low_end, high_end = english.mean.low, english.mean.high
-        unchanged = low_end is not None and high_end is not None and low_end <= 0 <= high_end
-        text += f" English {'stays within its interval' if unchanged else 'changes'}: {estimate(english.mean, unit)}."
-    return text
 
 
 def _verdict(effect: Effect) -> str:
@@ -123,11 +134,11 @@ def _verdict(effect: Effect) -> str:
     assert effect.random is not None
     assert effect.difference is not None
     if effect.p_holm is None or effect.p_holm >= SIGNIFICANT:
-        return "not told from chance."
+        return "the difference is not told from chance"
     if effect.difference.value < 0:
-        return "random neurons do more."
+        return "random neurons gain more"
     outside = effect.specific.mean.value > max(effect.random.by_seed)
-    return "the language's neurons do more" + (", also than every single control." if outside else ".")
+    return "the language's neurons gain more" + (", also than every single control" if outside else "")
 
 
 def print_improvement(tables: Sequence[ChangeTable], console: Console) -> None:

@@ -65,13 +65,14 @@ def by_hand():
 def test_changes_by_hand():
     (table,) = change_tables([SPECIFIC, FIRST, SECOND], [FAMILY], by_hand())
     assert (table.trained, table.task, table.unit, table.neurons) == (("zh",), "xquad", "points", 5)
-    assert [column.languages for column in table.columns] == [("zh",), ("en",), ("es",), ("de",), ("es", "de")]
-    assert [column.base for column in table.columns] == [50, 100, 50, 0, 25]
-    assert [column.documents for column in table.columns] == [4, 2, 2, 2, 4]
+    assert [column.languages for column in table.columns] == [("zh",), ("en",), ("es",), ("de",), ("es", "de"), ("zh",)]
+    assert [column.base for column in table.columns] == [50, 100, 50, 0, 25, 50]
+    assert [column.documents for column in table.columns] == [4, 2, 2, 2, 4, 6]
     assert table.sizes == (8,)
-    assert table.others == table.columns[-1]
+    assert table.others == table.columns[-2]
+    assert [column.against for column in table.columns] == [None] * 5 + ["en"]
     assert table.missing == ("fr",)
-    own, english, *_, others = (column.effects[0] for column in table.columns)
+    own, english, *_, others, against = (column.effects[0] for column in table.columns)
     assert own.specific.mean.value == pytest.approx(50)
     assert own.specific.mean.low < 50 <= own.specific.mean.high
     assert own.random.by_seed == pytest.approx((25, -25))
@@ -83,6 +84,10 @@ def test_changes_by_hand():
     assert others.specific.mean.value == pytest.approx(25)
     assert others.random.by_seed == pytest.approx((0, -25))
     assert own.p_holm >= own.p
+    # Chinese gained 50 points and English lost 50; the random seeds gave 25 and -25, and left English alone.
+    assert against.specific.mean.value == pytest.approx(100)
+    assert against.random.by_seed == pytest.approx((25, -25))
+    assert against.difference.value == pytest.approx(100)
 
 
 def test_fewer_bits_are_a_gain_and_equal_trainings_differ_by_nothing():
@@ -91,13 +96,15 @@ def test_fewer_bits_are_a_gain_and_equal_trainings_differ_by_nothing():
     after = [bits((8.0, 5.0), (28.0, 10.0)), bits((1.0, 1.0), (2.0, 1.0))]
     scores = scores_of(family, {None: before, SPECIFIC: after, FIRST: after})
     (table,) = change_tables([SPECIFIC, FIRST], [family], scores)
-    own, english = (column.effects[0] for column in table.columns)
+    own, english, against = (column.effects[0] for column in table.columns)
     assert own.specific.mean.value == pytest.approx(4 / 15)
     assert (own.difference.value, own.difference.low, own.p) == (0, 0, 1)
     assert english.specific.mean.value == 0
     assert table.others is None
+    assert against.specific.mean.value == pytest.approx(4 / 15)
+    assert "zh +0.267 [" in finding(table)
     assert "not told from chance" in finding(table)
-    assert "English stays within its interval" in finding(table)
+    assert "en +0.000 [+0.000, +0.000], with random neurons +0.000" in finding(table)
 
 
 def test_what_is_not_scored_is_left_out():
@@ -128,7 +135,7 @@ def test_reports_say_the_same_numbers():
         assert "mean of es, de" in said
         assert "xquad has no fr" in said
     assert "; seeds +25.0, -25.0 |" in markdown
-    assert "as many random neurons by +0.0 (seeds -25.0 to +25.0)" in finding(tables[0])
+    assert "with random neurons +0.0 (seeds -25.0 to +25.0)" in finding(tables[0])
     content = json.loads(improvement_as_json(tables, {"model": "m"}))
     assert (content["format"], content["version"], content["model"]) == ("mwork-improvement", 1, "m")
     effect = content["tables"][0]["columns"][0]["effects"][0]
