@@ -38,6 +38,7 @@ class Way:
         layout = Layout.of(loaded.model)
         trained = TrainedParts(parts_of(layout, find_neurons(neurons)))
         self._batch, self._trained, self.chosen = batch, None, ""
+        self._weights = list(loaded.model.parameters())
         self._model: Any = loaded.model
         if name == "full":
             self._model.requires_grad_(True)
@@ -69,6 +70,11 @@ class Way:
         loss.backward()
         self._optimizer.step()
         self._optimizer.zero_grad()
+
+    def read_weights(self) -> None:
+        """Bring every weight into memory, where the file is only mapped so far."""
+        for weights in self._weights:
+            weights.detach().sum()
 
     @property
     def optimizer_bytes(self) -> int:
@@ -112,6 +118,7 @@ def main() -> None:
 
     if options.peak:
         way = make(options.peak)
+        way.read_weights()
         before = forget_peak()
         way.step()
         way.step()
