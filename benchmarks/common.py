@@ -40,6 +40,12 @@ def ratio(seconds: Mapping[str, list[float]], over: str, under: str) -> float:
     return statistics.median(a / b for a, b in zip(seconds[over], seconds[under], strict=True))
 
 
+def read_weights(model: torch.nn.Module) -> None:
+    """Bring every weight into memory, where the file is only mapped so far, so that peaks do not count them."""
+    for weights in model.parameters():
+        weights.detach().sum()
+
+
 def forget_peak() -> int:
     """Start measuring the peak memory of this process anew (Linux); returns the memory it has now, in bytes."""
     Path("/proc/self/clear_refs").write_text("5")

@@ -14,7 +14,7 @@ import statistics
 from typing import Any
 
 import torch
-from common import alternate, forget_peak, peak_memory, peak_of, print_figures, ratio, token_stream
+from common import alternate, forget_peak, peak_memory, peak_of, print_figures, ratio, read_weights, token_stream
 from peft import LoraConfig, get_peft_model
 
 from mwork_eval.enhancement.parts import TrainedParts, parts_of
@@ -38,7 +38,7 @@ class Way:
         layout = Layout.of(loaded.model)
         trained = TrainedParts(parts_of(layout, find_neurons(neurons)))
         self._batch, self._trained, self.chosen = batch, None, ""
-        self._weights = list(loaded.model.parameters())
+        read_weights(loaded.model)
         self._model: Any = loaded.model
         if name == "full":
             self._model.requires_grad_(True)
@@ -70,11 +70,6 @@ class Way:
         loss.backward()
         self._optimizer.step()
         self._optimizer.zero_grad()
-
-    def read_weights(self) -> None:
-        """Bring every weight into memory, where the file is only mapped so far."""
-        for weights in self._weights:
-            weights.detach().sum()
 
     @property
     def optimizer_bytes(self) -> int:
@@ -118,7 +113,6 @@ def main() -> None:
 
     if options.peak:
         way = make(options.peak)
-        way.read_weights()
         before = forget_peak()
         way.step()
         way.step()

@@ -11,7 +11,7 @@ import json
 import statistics
 
 import torch
-from common import alternate, forget_peak, peak_memory, peak_of, print_figures, ratio, token_stream
+from common import alternate, forget_peak, peak_memory, peak_of, print_figures, ratio, read_weights, token_stream
 
 from mwork_eval.analysis.layer_states import find_head, read_layers
 from mwork_eval.models.layout import Layout
@@ -42,7 +42,7 @@ def main() -> None:
     loaded = load_model(options.model, dtype="float32")
     layout, tokens = Layout.of(loaded.model), token_stream(loaded.tokenizer, options.tokens)
     if options.peak:
-        look(layout, tokens[:16], options.peak)
+        read_weights(loaded.model)
         before = forget_peak()
         look(layout, tokens, options.peak)
         print(json.dumps({"peak": peak_memory(), "loaded": before}))
