@@ -29,7 +29,7 @@ from mwork_eval.errors import InputError
 @click.option("--seeds", callback=parse_seeds, default="0", help="Seeds of the order of the documents.")
 @click.option("--random-control", "controls", type=click.IntRange(0), default=3, help="Random controls to train, too.")
 @click.option("--together", is_flag=True, help="Train all languages at once, with all their neurons.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=1e-4, show_default=True)
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=5e-5, show_default=True)
 @click.option("--warmup-steps", type=click.IntRange(0), default=10, show_default=True)
 @click.option("--weight-decay", type=click.FloatRange(0), default=0.0, show_default=True)
 @click.option(

@@ -47,7 +47,7 @@ class TrainingOptions:
             to train to the end.
     """
 
-    learning_rate: float = 1e-4
+    learning_rate: float = 5e-5
     warmup_steps: int = 10
     weight_decay: float = 0.0
     batch_size: int = 4

@@ -28,7 +28,8 @@ def plot_improvement(tables: Sequence[ChangeTable]) -> "Figure":
         _draw(axes, table)
     lines = [line for axes in panels.flat for line in axes.get_lines() if not line.get_label().startswith("_")]
     by_label = {line.get_label(): line for line in lines}
-    figure.legend(handles=list(by_label.values()), loc="outside lower center", ncols=2, fontsize="small", frameon=False)
+    handles, columns = list(by_label.values()), min(2, len(tasks))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize="small", frameon=False)
     return figure
 
 

@@ -179,3 +179,4 @@ def _draw(axes: Any, curves: Curves) -> None:
     axes.set_xlabel("layer")
     axes.set_ylabel("share, %")
     axes.set_ylim(0, 100)
+    axes.locator_params(axis="x", integer=True)

@@ -47,7 +47,7 @@ def test_a_folder_is_filled_once_and_random_controls_have_as_many_neurons(tmp_pa
     more = enhance(loaded, plan_of(model, layout, controls=3), tmp_path, tell=said.append)
     assert len(more.deltas) == 8
     assert said[3:] == ["4/4 zh/random-seed3: 4, 8 documents"]
-    with pytest.raises(InputError, match=r"otherwise; found learning_rate 0\.05; expected learning_rate 0\.0001"):
+    with pytest.raises(InputError, match=r"otherwise; found learning_rate 0\.05; expected learning_rate 5e-05"):
         enhance(loaded, plan_of(model, layout, training=TrainingOptions()), tmp_path)
     other = replace(text_of(model), digests=["other"] * 12)
     with pytest.raises(InputError, match="otherwise; found documents of zh with digest"):

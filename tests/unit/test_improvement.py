@@ -140,11 +140,14 @@ def test_reports_say_the_same_numbers():
     assert (content["format"], content["version"], content["model"]) == ("mwork-improvement", 1, "m")
     effect = content["tables"][0]["columns"][0]["effects"][0]
     assert effect["random"]["by_seed"] == [25, -25]
-    (axes,) = plot_improvement(tables).axes
+    figure = plot_improvement(tables)
+    (axes,), (legend,) = figure.axes, figure.legends
     lines = {line.get_label(): list(line.get_ydata()) for line in axes.get_lines()}
     assert lines["the language, its neurons trained"] == [0, pytest.approx(50)]
     assert lines["the language, random neurons trained"] == [0, pytest.approx(0)]
     assert lines["English, the language's neurons trained"] == [0, pytest.approx(-50)]
+    figure.draw_without_rendering()
+    assert legend.get_window_extent().width < figure.bbox.width, "a legend that is cut off"
 
 
 @pytest.fixture
