@@ -18,6 +18,25 @@ from mwork_eval.resources import embedded_folder
 
 ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
+STOPS_AT_ITS_FIRST_CHECKPOINT = """
+import time
+from pathlib import Path
+
+from mwork_eval.cli.main import main
+from mwork_eval.detection.partial import PartialScores
+
+save = PartialScores.save
+
+def save_and_wait(self, path):
+    save(self, path)
+    if Path(path).name.startswith("zh"):
+        time.sleep(120)
+
+PartialScores.save = save_and_wait
+main()
+"""
+"""The command line, which waits to be killed once the first checkpoint of Chinese is written."""
+
 
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory) -> list[str]:
@@ -61,7 +80,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_detection_goes_on_where_it_was(tiny_llama, corpora, whole, tmp_path, kill):
     arguments = detect(tiny_llama, corpora, tmp_path, "--checkpoint-docs", "5", "--resume")
-    command = [sys.executable, "-m", "mwork_eval", *arguments]
+    command = [sys.executable, "-c", STOPS_AT_ITS_FIRST_CHECKPOINT, *arguments]
     process = subprocess.Popen(command, env=ENVIRONMENT, text=True, stderr=subprocess.PIPE)
     checkpoint = tmp_path / "scores/zh.partial.safetensors"
     deadline = time.monotonic() + 120
