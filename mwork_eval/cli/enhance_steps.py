@@ -125,15 +125,16 @@ def find_families(
         data: Where the tasks' data comes from.
 
     Raises:
-        InputError: If a benchmark has none of the languages, or its data is not there.
+        InputError: If a benchmark has none of the languages, or its data cannot be had.
     """
     from mwork_eval.ablation.options import find_family
-    from mwork_eval.harness.evaluate import find_tasks
+    from mwork_eval.harness.evaluate import prepare_tasks
     from mwork_eval.languages import ENGLISH
 
     own = [_with_language(text, neurons).partition("=")[0] for text in texts]
     families = [find_family(name, list(dict.fromkeys([*own, ENGLISH, *languages]))) for name in benchmarks]
-    find_tasks([family.task(language) for family in families for language in family.languages], data)
+    # One document of each: data that cannot be had is told before the training, not after.
+    prepare_tasks([family.task(language) for family in families for language in family.languages], data=data, limit=1)
     return families
 
 
