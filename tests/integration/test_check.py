@@ -11,6 +11,7 @@ import pytest
 import yaml
 from conftest import make_model, make_tokenizer
 from gate_folders import make_results
+from test_lm_eval import lm_eval
 
 from mwork_eval.harness.task_score import MAIN_METRICS
 
@@ -46,16 +47,11 @@ def folders(tmp_path):
     )
 
 
-def lm_eval(model: Path, out: Path, limit: int) -> Path:
-    run = subprocess.run(
-        [
-            sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", f"pretrained={model},dtype=float32",
-            "--tasks", ",".join(TASKS), "--limit", str(limit), "--metadata", "data=embedded", "--device", "cpu",
-            "--log_samples", "--output_path", str(out),
-        ],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+def results_of(model: Path, out: Path, limit: int) -> Path:
+    run = lm_eval(
+        "--model", "hf", "--model_args", f"pretrained={model},dtype=float32", "--tasks", ",".join(TASKS),
+        "--limit", str(limit), "--metadata", "data=embedded", "--device", "cpu",
+        "--log_samples", "--output_path", str(out),
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-2000:]
     return out
@@ -67,7 +63,7 @@ def plain(tiny_llama, tmp_path_factory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("plain")
     make_model("llama", seed=7).save_pretrained(folder / "other")
     make_tokenizer().save_pretrained(folder / "other")
-    return lm_eval(tiny_llama, folder / "old", 2), lm_eval(folder / "other", folder / "new", 2)
+    return results_of(tiny_llama, folder / "old", 2), results_of(folder / "other", folder / "new", 2)
 
 
 def test_plain_lm_eval_folders(plain, tmp_path):
