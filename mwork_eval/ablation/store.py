@@ -85,6 +85,8 @@ class CellStore:
                 tuple((n, d) for n, d in header["documents"]),
                 header["metrics"],
                 header["documents_digest"],
+                # Cells of earlier versions do not tell.
+                tuple(header.get("clusters", ())),
             )
 
     def about(self, identity: str) -> dict[str, Any]:
@@ -133,6 +135,7 @@ class CellStore:
             "documents": score.documents,
             "metrics": score.metrics,
             "documents_digest": score.documents_digest,
+            "clusters": score.clusters,
         }
 
         def write(path: Path) -> None:

@@ -79,4 +79,5 @@ def _snapshot(content: dict[str, Any], folder: Path) -> Snapshot:
 
 
 def _score(entry: dict[str, Any]) -> TaskScore:
-    return TaskScore(**entry | {"documents": tuple((n, d) for n, d in entry["documents"])})
+    documents, clusters = tuple((n, d) for n, d in entry["documents"]), tuple(entry.get("clusters", ()))
+    return TaskScore(**entry | {"documents": documents, "clusters": clusters})

@@ -14,7 +14,7 @@ import yaml
 from mwork_eval.errors import InputError
 from mwork_eval.harness.documents import DOCUMENTS, Fields, MalformedRecordError, UnusableRecordError
 from mwork_eval.harness.excerpt import excerpt
-from mwork_eval.harness.readers import READERS, Rows
+from mwork_eval.harness.readers import READERS, Rows, number_paragraphs
 from mwork_eval.harness.scoring.text import check_word_splitter
 from mwork_eval.languages import NAMES
 from mwork_eval.resources import embedded_folder
@@ -51,6 +51,8 @@ class Benchmark:
         languages: Codes of the languages there are.
         files: Patterns of the published files below a data directory, in order of preference.
         hub: Arguments of ``datasets.load_dataset``, with the same placeholders.
+        cluster: Field of a document that tells which documents belong together, such as questions about one paragraph.
+        parallel: Of which sources (`published`, `embedded`) equal clusters are the same thing in every language.
         names: Upstream names of the languages where they are not the codes.
     """
 
@@ -58,6 +60,8 @@ class Benchmark:
     languages: list[str]
     files: list[str]
     hub: dict[str, Any]
+    cluster: str
+    parallel: list[str]
     names: dict[str, str] = field(default_factory=dict)
 
     def fill(self, pattern: str, language: str) -> str:
@@ -116,6 +120,11 @@ def published_dataset(task: str, data: str | None, path: str | None = None) -> s
     return source.removeprefix("hf://datasets/").partition("@")[0]
 
 
+def source_of(data: str | Path | None) -> str:
+    """Return where data come from: a directory, `embedded`, or nothing for the hub."""
+    return str(data or os.environ.get("MWORK_DATA") or "")
+
+
 def check_data(tasks: Iterable[str], data: str | Path | None) -> None:
     """Fail early if the data of a task of ours is not there; other tasks are left to lm-eval.
 
@@ -154,7 +163,7 @@ def locate(benchmark: str, language: str, data: str | Path | None = None) -> Pat
         raise InputError(f"{entry.title} has no {_language(language)}", hint=f"it has {' '.join(entry.languages)}")
     if benchmark in ("xquad", "xlsum"):
         check_word_splitter(language)
-    source = str(data or os.environ.get("MWORK_DATA") or "")
+    source = source_of(data)
     if not source:
         return None
     folder = embedded_folder() if source == EMBEDDED else Path(source).expanduser()
@@ -204,6 +213,8 @@ def load(
         if benchmark == "bpb" and path.parent.name == "corpus":
             rows = islice(rows, DETECTION_DOCUMENTS, None)
             source += f" without its first {DETECTION_DOCUMENTS} documents"
+    if benchmark == "xquad":
+        rows = number_paragraphs(rows)
     return {"test": datasets.Dataset.from_list(_build_documents(benchmark, language, rows, source))}
 
 

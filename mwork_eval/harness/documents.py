@@ -24,7 +24,7 @@ class UnusableRecordError(Exception):
 
 
 def xquad_document(row: Mapping[str, Any], language: str) -> Fields:
-    """Return ``id``, ``context``, ``question`` and ``answers`` (the distinct gold texts).
+    """Return ``id``, ``paragraph``, ``context``, ``question`` and ``answers`` (the distinct gold texts).
 
     A byte order mark at the beginning of a context (a few have one upstream) is dropped.
 
@@ -37,6 +37,7 @@ def xquad_document(row: Mapping[str, Any], language: str) -> Fields:
         raise UnusableRecordError("no answer")
     return {
         "id": _text(row, "id"),
+        "paragraph": row["paragraph"],
         "context": _filled(_text(row, "context").lstrip("\ufeff"), "context"),
         "question": _filled(_text(row, "question"), "question"),
         "answers": list(dict.fromkeys(answers)),

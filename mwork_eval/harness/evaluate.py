@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -15,6 +15,7 @@ from lm_eval.tasks import TaskManager
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.harness.answer_language import answer_language_metrics
+from mwork_eval.harness.clusters import cluster_keys
 from mwork_eval.harness.data import BENCHMARKS, check_data, task_of
 from mwork_eval.harness.known_answers import KnownAnswers
 from mwork_eval.harness.model import MworkHF
@@ -36,6 +37,7 @@ class PreparedTask:
         documents: Indices of the documents used, or None for all.
         digest: Digest of documents, prompts and generation arguments.
         requests: Number of requests.
+        clusters: By index, the cluster of each of these documents, as `cluster_keys` gives it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class PreparedTask:
     documents: Sequence[int] | None
     digest: str
     requests: int
+    clusters: Mapping[int, str] = field(default_factory=dict)
 
 
 def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
@@ -111,7 +114,8 @@ def prepare_tasks(
         # With the documents, because they hold the right answers, which the requests do not show.
         digest = digest_of([task.VERSION, [(i.request_type, i.args, i.doc) for i in task.instances]])
         _keep_requests(task)
-        prepared[name] = PreparedTask(name, task, manager, documents, digest, len(task.instances))
+        clusters = _clusters(name, task, documents, data)
+        prepared[name] = PreparedTask(name, task, manager, documents, digest, len(task.instances), clusters)
     return prepared
 
 
@@ -134,6 +138,11 @@ def _documents(
         why = f"of which {skip} are left out" if unwanted is None else "of which all are left out"
         raise InputError(f"no document of {name} is left", found=f"{total} documents, {why}")
     return chosen
+
+
+def _clusters(name: str, task: Any, documents: Sequence[int] | None, data: str | None) -> dict[int, str]:
+    indices = range(len(task.eval_docs)) if documents is None else documents
+    return dict(zip(indices, cluster_keys(name, [task.eval_docs[index] for index in indices], data), strict=True))
 
 
 def _keep_requests(task: Any) -> None:
@@ -203,7 +212,8 @@ def evaluate_task(
     if located and located[0] in _ANSWERED_IN_WORDS:
         scores |= answer_language_metrics([str(sample["resps"][0][0]) for sample in samples], located[1])
     hashes = [[sample[f"{part}_hash"] for part in ("doc", "prompt", "target")] for sample in samples]
-    score = TaskScore(main, better, documents, scores, digest_of(hashes))
+    clusters = tuple(prepared.clusters[int(sample["doc_id"])] for sample in samples)
+    score = TaskScore(main, better, documents, scores, digest_of(hashes), clusters)
     parts = {"config": "configs", "version": "versions", "n_shot": "n-shot"}
     about = {name: results[part].get(prepared.name) for name, part in parts.items()}
     return score, all_samples, about

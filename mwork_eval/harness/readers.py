@@ -53,6 +53,18 @@ def read_squad(path: Path) -> Rows:
                 yield f"question {number}", {"context": paragraph.get("context"), **question}
 
 
+def number_paragraphs(rows: Rows) -> Rows:
+    """Add to each question the number of its paragraph, ``paragraph``, from 1: a new context begins a new one.
+
+    The number is the same in every language of a translated file; the context is not.
+    """
+    context, number = None, 0
+    for place, row in rows:
+        if row.get("context") != context or number == 0:
+            context, number = row.get("context"), number + 1
+        yield place, {**row, "paragraph": number}
+
+
 READERS: dict[str, Callable[[Path], Rows]] = {
     "xquad": read_squad,
     "mgsm": read_lines,

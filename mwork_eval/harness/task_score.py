@@ -29,6 +29,8 @@ class TaskScore:
             has denominators of 1, bits per byte has the bits and the bytes.
         metrics: All aggregated metrics lm-eval gave.
         documents_digest: Digest of lm-eval's hashes of the documents, prompts and right answers, in order.
+        clusters: Per document, the key of what it belongs to (its paragraph, or the item it translates); documents of
+            one key, also in other languages, are drawn together. Empty if not known: each is taken by itself.
     """
 
     metric: str
@@ -36,6 +38,7 @@ class TaskScore:
     documents: tuple[tuple[float, float], ...]
     metrics: Mapping[str, float]
     documents_digest: str = ""
+    clusters: tuple[str, ...] = ()
 
     @property
     def score(self) -> float:

@@ -9,6 +9,7 @@ import pytest
 
 from mwork_eval.errors import InputError
 from mwork_eval.harness import data as task_data
+from mwork_eval.harness.clusters import cluster_keys
 from mwork_eval.harness.data import BENCHMARKS, DETECTION_DOCUMENTS, languages_of, load, locate, task_of
 from mwork_eval.harness.documents import ARTICLE_CHARACTERS, ARTICLE_CHARACTERS_ZH
 
@@ -192,6 +193,7 @@ def test_load_xquad(tmp_path: Path) -> None:
     assert doc == {
         "id": "q1",
         "language": "de",
+        "paragraph": 1,
         "context": "Lang.",
         "question": "Was ist lang?",
         "answers": ["Der Fluss", "Fluss"],
@@ -335,3 +337,25 @@ def test_empty_file(tmp_path: Path) -> None:
     write(tmp_path / "mgsm_de.tsv", "")
     with pytest.raises(InputError, match="too few usable records; found 0 of 0; expected"):
         load("mgsm", "de", tmp_path)
+
+
+@pytest.mark.parametrize(("data", "task", "key"), [("embedded", "bpb_zh", "line 3"), (None, "bpb_zh", "bpb_zh line 3")])
+def test_cluster_keys_are_shared_between_languages_only_where_documents_are_parallel(data, task, key, monkeypatch):
+    monkeypatch.delenv("MWORK_DATA", raising=False)
+    assert cluster_keys(task, [{"id": "line 3", "text": "x"}], data) == (key,)
+
+
+def test_questions_about_one_paragraph_are_one_cluster_in_every_language():
+    keys = {}
+    for language in ("en", "zh"):
+        documents = load("xquad", language, "embedded")["test"]
+        keys[language] = cluster_keys(f"xquad_{language}", list(documents), "embedded")
+    assert keys["en"] == keys["zh"] == tuple(str(1 + number // 3) for number in range(24))
+
+
+def test_other_tasks_cluster_by_a_named_field_or_not_at_all():
+    documents = [{"passage": "a"}, {"passage": "a"}]
+    assert cluster_keys("belebele_zho", documents, by="passage") == ("a", "a")
+    assert len(set(cluster_keys("belebele_zho", documents))) == 2
+    with pytest.raises(InputError, match="no field 'link'"):
+        cluster_keys("belebele_zho", documents, by="link")

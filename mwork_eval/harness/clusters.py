@@ -1,0 +1,44 @@
+"""Which documents of a task belong together, so that statistics draw them together."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.errors import InputError
+from mwork_eval.harness.data import BENCHMARKS, EMBEDDED, source_of, task_of
+
+
+def cluster_keys(
+    task: str, documents: Sequence[Mapping[str, Any]], data: str | Path | None = None, by: str | None = None
+) -> tuple[str, ...]:
+    """Return a key per document; documents of one key, in whatever language, are no independent observations.
+
+    Questions about one paragraph share a key, and so do the translations of an item where a benchmark is parallel.
+    Where it is not, the key holds the task's name, so that nothing is shared between languages.
+
+    Args:
+        task: Name of the lm-eval task.
+        documents: Its documents.
+        data: Where the data of one of our tasks come from, as `locate` takes it.
+        by: Field of the documents that tells; without it, our own tasks know theirs, and every document of any other
+            task is taken by itself. Documents of a field that is named are shared between the tasks of all languages.
+
+    Raises:
+        InputError: If a document lacks the field that was named.
+    """
+    located = task_of(task)
+    if by is not None:
+        if lacking := sum(by not in document for document in documents):
+            raise InputError(
+                f"{task} has no field {by!r} to cluster by",
+                found=f"{lacking} of {len(documents)} documents without it",
+                expected=" or ".join(map(str, documents[0])) if documents else None,
+            )
+        return tuple(str(document[by]) for document in documents)
+    if located is None:
+        return tuple(f"{task} {number}" for number in range(len(documents)))
+    row = BENCHMARKS[located[0]]
+    source = "embedded" if source_of(data) == EMBEDDED else "published"
+    prefix = "" if source in row.parallel else f"{task} "
+    # Files of earlier versions, and foreign ones, may lack the field.
+    return tuple(f"{prefix}{document.get(row.cluster, number)}" for number, document in enumerate(documents))
