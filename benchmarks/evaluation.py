@@ -20,6 +20,7 @@ from lm_eval.models.huggingface import HFLM
 
 from mwork_eval.harness.evaluate import prepare_tasks
 from mwork_eval.harness.model import MworkHF
+from mwork_eval.harness.sampling import Sample
 from mwork_eval.models.loading import load_model
 
 
@@ -36,7 +37,8 @@ class Case:
         """Return the requests of all languages."""
         names = [f"{self.task}_{language}" for language in self.languages]
         found = []
-        for name, prepared in prepare_tasks(names, data=data, limit=None if self.paragraphs else self.count).items():
+        sample = Sample(None if self.paragraphs else self.count)
+        for name, prepared in prepare_tasks(names, data=data, sample=sample).items():
             instances = prepared.task.instances
             if self.paragraphs:
                 runs = [list(run) for _, run in groupby(instances, key=lambda i: i.doc["context"])]

@@ -1,13 +1,13 @@
 """A plan of cells, whatever they are about: their tasks, what identifies each, and a share for one of several jobs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from mwork_eval.ablation.plan import Cell
 from mwork_eval.ablation.store import CellStore
 from mwork_eval.harness.evaluate import PreparedTask, prepare_tasks
+from mwork_eval.harness.sampling import Sample
 
 
 @dataclass(frozen=True)
@@ -17,18 +17,12 @@ class TaskSource:
     Attributes:
         names: The lm-eval tasks.
         data: Where their data come from, as `prepare_tasks` takes it.
-        limit: Documents of each, or None for all.
-        skip: By task name, how many first documents are left out.
-        unwanted: Tells the documents that are left out wherever they are; None if there are none.
-        spread: Whether the documents are evenly spaced over each task rather than the first ones.
+        sample: Which documents of each.
     """
 
     names: tuple[str, ...]
     data: str | None
-    limit: int | None
-    skip: Mapping[str, int] = field(default_factory=dict)
-    unwanted: Callable[[Mapping[str, Any]], bool] | None = None
-    spread: bool = False
+    sample: Sample = field(default_factory=Sample)
 
     def prepare(self) -> dict[str, PreparedTask]:
         """Load the documents and build the requests.
@@ -36,9 +30,7 @@ class TaskSource:
         Raises:
             InputError: If a task cannot be had.
         """
-        return prepare_tasks(
-            self.names, data=self.data, limit=self.limit, skip=self.skip, unwanted=self.unwanted, spread=self.spread
-        )
+        return prepare_tasks(self.names, data=self.data, sample=self.sample)
 
 
 @dataclass(frozen=True, kw_only=True)

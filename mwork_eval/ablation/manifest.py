@@ -13,6 +13,7 @@ from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.settings import Preset
 from mwork_eval.ablation.store import MANIFEST, MANIFEST_FORMAT, MANIFEST_VERSION, load_manifest, save_manifest
 from mwork_eval.errors import InputError
+from mwork_eval.harness.sampling import FILE
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import record_sets
 from mwork_eval.versions import software_versions
@@ -72,6 +73,8 @@ def _common_facts(earlier: dict[str, Any], manifest: dict[str, Any]) -> Iterator
     """Yield what the tables of a folder have in common, as it was and as it is."""
     for name in ("dtype", "data"):
         yield f"{name} {earlier[name]}", f"{name} {manifest[name]}"
+    # Folders of earlier versions took the first documents of the file.
+    yield f"documents {earlier.get('order', FILE)}", f"documents {manifest['order']}"
     for name in ("understanding", "generation"):
         yield f"{earlier['stages'][name]} {name} layers", f"{manifest['stages'][name]} {name} layers"
     for language in sorted(earlier["sets"].keys() & manifest["sets"].keys()):
@@ -92,6 +95,7 @@ def _describe(
         "stages": asdict(plan.stages),
         "languages": list(options.languages),
         "limit": options.limit,
+        "order": options.order,
         "seeds": list(options.seeds),
         "data": options.data,
         "versions": software_versions(),
@@ -130,6 +134,7 @@ def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -
         "table": preset.table,
         "ability": preset.ability,
         "limit": options.limit,
+        "order": options.order,
         "seeds": list(options.seeds),
         "settings": [
             {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}

@@ -8,6 +8,7 @@ from mwork_eval.ablation.identity import ModelFacts, identity_of
 from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.plan import Mask, TaskFamily, plan_cells, plan_masks
 from mwork_eval.ablation.store import CellStore
+from mwork_eval.harness.sampling import Sample
 from mwork_eval.models.fit import check_fit
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.stages import Stages
@@ -64,12 +65,14 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
     tuned = tuning_documents(neurons.about for neurons in sets.values())
     # By the tasks' names: `xquad` and `xquad_{l}` are the same documents.
     skip = {
-        cell.task: count
+        cell.task: left_out
         for cell in cells
-        for name, count in tuned.items()
+        for name, left_out in tuned.items()
         if TaskFamily(name, ()).task(cell.language) == cell.task
     }
-    source = TaskSource(tuple(dict.fromkeys(cell.task for cell in cells)), options.data, options.limit, skip)
+    source = TaskSource(
+        tuple(dict.fromkeys(cell.task for cell in cells)), options.data, Sample(options.limit, options.order, skip)
+    )
     tasks = source.prepare()
     distinct = {family.name: family for of_preset in families.values() for family in of_preset}
     return MatrixPlan(

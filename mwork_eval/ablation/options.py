@@ -8,6 +8,7 @@ from mwork_eval.ablation.plan import TaskFamily
 from mwork_eval.ablation.settings import Preset
 from mwork_eval.errors import InputError
 from mwork_eval.harness.data import BENCHMARKS, languages_of
+from mwork_eval.harness.sampling import EVEN, Order
 from mwork_eval.languages import ENGLISH
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class MatrixOptions:
         tasks: Benchmarks, or patterns with `{l}` for the language, for every preset; each preset's own if empty.
         languages: Languages, English among them.
         limit: Documents per task, or None for all.
+        order: Which ones, as `Sample` takes it.
         seeds: Seeds of the random controls.
         data: Where the tasks' data comes from, as `prepare_tasks` takes it.
         understanding_layers: Number of understanding layers, or None for the default.
@@ -36,6 +38,7 @@ class MatrixOptions:
     tasks: tuple[str, ...]
     languages: tuple[str, ...]
     limit: int | None = None
+    order: Order = EVEN
     seeds: tuple[int, ...] = DEFAULT_SEEDS
     data: str | None = None
     understanding_layers: int | None = None

@@ -40,9 +40,9 @@ def prepare_tuning(source: TaskSource) -> dict[str, PreparedTask]:
     tasks = source.prepare()
     for name, task in tasks.items():
         total = len(task.task.eval_docs)
-        if source.limit is None or source.limit >= total:
+        if source.sample.limit is None or source.sample.limit >= total:
             raise InputError(
-                f"tuning on {source.limit or 'all'} documents of {name} leaves none for the tables",
+                f"tuning on {source.sample.limit or 'all'} documents of {name} leaves none for the tables",
                 found=f"{total} documents",
                 expected=f"--limit below {total}",
             )

@@ -7,6 +7,7 @@ from typing import Any
 from mwork_eval.ablation.deltas import Delta, DeltaCalculator
 from mwork_eval.ablation.scale import Scale
 from mwork_eval.errors import InputError
+from mwork_eval.harness.sampling import EVEN, Order
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.languages import ENGLISH
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -66,6 +67,7 @@ class Tuning:
     language: str
     positions: tuple[str, ...]
     documents: int
+    order: Order
     metric: str
     scale: Scale
     baseline: Mapping[str, float]
@@ -103,6 +105,7 @@ class Tuning:
             "task": self.task,
             "language": self.language,
             "documents": self.documents,
+            "order": self.order,
             "positions": "+".join(self.positions),
             "delta": self.deltas[self.best].delta.value,
         }
@@ -154,6 +157,7 @@ def judge_grid(
     *,
     task: str,
     positions: Sequence[str],
+    order: Order = EVEN,
 ) -> Tuning:
     """Compute every ∆ and choose the best boundaries.
 
@@ -163,6 +167,7 @@ def judge_grid(
         masked: The same under the mask of each point that has one.
         task: The benchmark.
         positions: Where neurons were deactivated.
+        order: The order of which the documents are the first ones.
     """
     (language,) = set(baseline) - {ENGLISH}
     calculator = DeltaCalculator(baseline)
@@ -180,6 +185,7 @@ def judge_grid(
         language=language,
         positions=tuple(positions),
         documents=max(len(score.documents) for score in baseline.values()),
+        order=order,
         metric=calculator.metric,
         scale=calculator.scale,
         baseline=calculator.baseline,

@@ -7,12 +7,13 @@ from mwork_eval.ablation.plan import TaskFamily
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import prepare_tasks
+from mwork_eval.harness.sampling import EVEN, Order, Sample
 
 
 def prompts_of_tasks(
-    tasks: Sequence[str], languages: Sequence[str], *, data: str | None, limit: int
+    tasks: Sequence[str], languages: Sequence[str], *, data: str | None, limit: int, order: Order = EVEN
 ) -> dict[str, list[str]]:
-    """Return, per language, prompts of some tasks, one a document, spread evenly over each task.
+    """Return, per language, prompts of some tasks, one a document, by default spread evenly over each task.
 
     The first documents would not do: often they are questions about one paragraph.
 
@@ -21,6 +22,7 @@ def prompts_of_tasks(
         languages: ISO 639-1 codes.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
         limit: Number of documents of each task, fewer if it has fewer.
+        order: Which ones, as `Sample` takes it.
 
     Raises:
         InputError: If a task is unknown or its data cannot be had.
@@ -28,7 +30,7 @@ def prompts_of_tasks(
     families = [TaskFamily(task, tuple(languages)) for task in tasks]
     names = {language: [family.task(language) for family in families] for language in languages}
     prepared = prepare_tasks(
-        [name for of_language in names.values() for name in of_language], data=data, limit=limit, spread=True
+        [name for of_language in names.values() for name in of_language], data=data, sample=Sample(limit, order)
     )
     return {
         # A choice has a request for each of its options, all with the same prompt.

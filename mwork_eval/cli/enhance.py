@@ -6,7 +6,15 @@ from typing import Any
 import click
 
 from mwork_eval.cli import enhance_steps
-from mwork_eval.cli.options import languages_option, model_options, out_option, parse_names, parse_numbers, parse_seeds
+from mwork_eval.cli.options import (
+    languages_option,
+    model_options,
+    out_option,
+    parse_names,
+    parse_numbers,
+    parse_seeds,
+    sample_option,
+)
 from mwork_eval.errors import InputError
 
 
@@ -55,7 +63,8 @@ from mwork_eval.errors import InputError
     help="Score base and deltas on benchmarks such as bpb,xquad, or a pattern with {l}.",
 )
 @languages_option("en,zh,es,de", "Languages to score, besides English and those of the corpora.")
-@click.option("--limit", type=click.IntRange(1), help="Documents per task to score.")
+@click.option("--limit", type=click.IntRange(1), help="Documents per task to score.  [default: all]")
+@sample_option
 @click.option(
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
 )
@@ -73,6 +82,7 @@ def enhance(
     evaluate: tuple[str, ...],
     languages: list[str],
     limit: int | None,
+    order: str | int,
     data: str | None,
     plot: bool,
     out: Path,
@@ -107,5 +117,5 @@ def enhance(
         enhance_steps.merge_last(base, record, out, merged, force=options["force"])
     if evaluate:
         enhance_steps.score_deltas(
-            base, record, families, out, data=data, limit=limit, force=options["force"], plot=plot
+            base, record, families, out, data=data, limit=limit, order=order, force=options["force"], plot=plot
         )

@@ -12,6 +12,7 @@ from mwork_eval.errors import InputError
 if TYPE_CHECKING:
     from mwork_eval.ablation.plan import TaskFamily
     from mwork_eval.enhancement.record import Record
+    from mwork_eval.harness.sampling import Order
     from mwork_eval.models.loading import LoadedModel
     from mwork_eval.neurons.neuron_set import NeuronSet
 
@@ -129,12 +130,14 @@ def find_families(
     """
     from mwork_eval.ablation.options import find_family
     from mwork_eval.harness.evaluate import prepare_tasks
+    from mwork_eval.harness.sampling import Sample
     from mwork_eval.languages import ENGLISH
 
     own = [_with_language(text, neurons).partition("=")[0] for text in texts]
     families = [find_family(name, list(dict.fromkeys([*own, ENGLISH, *languages]))) for name in benchmarks]
     # One document of each: data that cannot be had is told before the training, not after.
-    prepare_tasks([family.task(language) for family in families for language in family.languages], data=data, limit=1)
+    names = [family.task(language) for family in families for language in family.languages]
+    prepare_tasks(names, data=data, sample=Sample(limit=1))
     return families
 
 
@@ -168,6 +171,7 @@ def score_deltas(
     *,
     data: str | None,
     limit: int | None,
+    order: "Order",
     force: bool,
     plot: bool,
 ) -> None:
@@ -180,6 +184,7 @@ def score_deltas(
         folder: The enhancement folder.
         data: Where the tasks' data comes from.
         limit: Documents per task, or None for all.
+        order: Which ones, as `Sample` takes it.
         force: Accept deltas of other weights of the same sizes.
         plot: Whether to draw the changes as SVG and PNG.
     """
@@ -200,7 +205,7 @@ def score_deltas(
     if not is_first_process():
         return
     model = MworkHF(base.model, tokenizer=base.tokenizer)
-    plan = plan_scores(ModelFacts.of(model, base.name), record, families, data=data, limit=limit)
+    plan = plan_scores(ModelFacts.of(model, base.name), record, families, data=data, limit=limit, order=order)
     left_out = count_left_out(plan)
     for name, count in left_out.items():
         tell(f"{name}: {count} documents that training saw are left out")
@@ -217,6 +222,7 @@ def score_deltas(
         "tasks": [family.name for family in families],
         "data": data,
         "limit": limit,
+        "order": order,
         "left_out": left_out,
     }
     write_text_atomically(folder / "improvement.json", report.improvement_as_json(tables, about))

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from mwork_eval.cli import lens_steps, steps
-from mwork_eval.cli.options import languages_option, model_options, parse_names
+from mwork_eval.cli.options import languages_option, model_options, parse_names, sample_option
 from mwork_eval.errors import InputError
 
 
@@ -29,6 +29,7 @@ from mwork_eval.errors import InputError
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
 )
 @click.option("--limit", type=click.IntRange(1), help="Queries per language and task.  [default: 8; words: all]")
+@sample_option
 @click.option("--max-tokens", type=click.IntRange(2), default=512, help="Tokens read of a query; the rest is cut off.")
 @click.option("--k", type=click.IntRange(1, 100), default=5, help="Best tokens looked at, at each position.")
 @click.option(
@@ -107,7 +108,9 @@ def lens(
         prompts = (
             texts_of(corpora, limit or 8)
             if corpora
-            else prompts_of_tasks(options["tasks"], codes, data=options["data"], limit=limit or 8)
+            else prompts_of_tasks(
+                options["tasks"], codes, data=options["data"], limit=limit or 8, order=options["order"]
+            )
         )
     loaded = load_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
     masks = choose_masks(Layout.of(loaded.model), model, sets, positions=positions, seeds=random_control, force=force)
@@ -116,6 +119,7 @@ def lens(
             loaded, prompts, masks, most=options["max_tokens"], k=options["k"], weight=options["weight"]
         )
         asked = {"tasks": None if texts else options["tasks"], "texts": texts or None, "data": options["data"]}
+        asked["order"] = None if texts else options["order"]
         asked |= {"k": options["k"], "weight": options["weight"], "max_tokens": options["max_tokens"]}
     else:
         curves = lens_steps.look_at_words(loaded, codes, masks, prompt=options["prompt"], limit=limit)

@@ -96,6 +96,18 @@ def _count(_: click.Context, __: click.Parameter, value: str) -> int | None:
     return int(value)
 
 
+def _order(_: click.Context, __: click.Parameter, value: int | None) -> str | int:
+    return "even" if value is None else value
+
+
+sample_option = click.option(
+    "--sample-seed",
+    "order",
+    type=click.IntRange(0),
+    callback=_order,
+    help="Take --limit documents at random, by this seed.  [default: evenly spread over the task]",
+)
+
 model_options = together(
     click.option("--model", default=DEFAULT_MODEL, help="Default model, local folder, or hub id."),
     click.option("--device", help="Such as cuda:0 or cpu; the first accelerator if not given."),
@@ -147,7 +159,8 @@ long_options = together(
 matrix_options = together(
     click.option("--preset", "presets", multiple=True, help="Table of the paper, or a .yaml file; repeatable."),
     click.option("--tasks", callback=parse_names, help="Benchmarks such as xquad,bpb, or a pattern with {l}."),
-    click.option("--limit", type=click.IntRange(1), help="Documents per task."),
+    click.option("--limit", type=click.IntRange(1), help="Documents per task.  [default: all]"),
+    sample_option,
     click.option("--seeds", callback=parse_seeds, help="Seeds of the random controls.  [default: 1,2,3]"),
     click.option(
         "--understanding-layers", type=click.IntRange(0), help="First layers; the sets' number, else a quarter."

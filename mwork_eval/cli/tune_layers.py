@@ -6,7 +6,7 @@ import click
 
 from mwork_eval.cli import steps
 from mwork_eval.cli.matrix_progress import matrix_progress, tell
-from mwork_eval.cli.options import model_options, out_option, parse_numbers
+from mwork_eval.cli.options import model_options, out_option, parse_numbers, sample_option
 from mwork_eval.errors import InputError
 
 
@@ -15,7 +15,8 @@ from mwork_eval.errors import InputError
 @click.option("--neurons", required=True, help="Folder with a set per language, or a shipped one such as gemma3-270m.")
 @click.option("--task", default="xquad", help="A benchmark, or a pattern with {l}.")
 @click.option("--language", default="zh", help="Whose neurons to deactivate.")
-@click.option("--limit", type=click.IntRange(2), default=64, help="First documents; the tables leave them out.")
+@click.option("--limit", type=click.IntRange(2), default=64, help="Documents; the tables leave them out.")
+@sample_option
 @click.option("--positions", default="under+gen", help="Where to deactivate, as in mwork-hf.")
 @click.option("--understanding", callback=parse_numbers, help="First layers to try, as 1,2,4; up to 3/8 if not given.")
 @click.option("--generation", callback=parse_numbers, help="Last layers to try, as 1,2,3; up to 3/16 if not given.")
@@ -38,6 +39,7 @@ def tune_layers(
     task: str,
     language: str,
     limit: int,
+    order: str | int,
     positions: str,
     understanding: tuple[int, ...] | None,
     generation: tuple[int, ...] | None,
@@ -79,12 +81,13 @@ def tune_layers(
     from mwork_eval.ablation.sweep import plan_sweep, prepare_tuning, sweep_scores
     from mwork_eval.ablation.tuning import default_grid, judge_grid, plan_grid
     from mwork_eval.digests import write_text_atomically
+    from mwork_eval.harness.sampling import Sample
     from mwork_eval.models.fit import check_fit
 
     first, last = default_grid(own.shape.layers)
     grid = plan_grid(own, where, understanding or first, generation or last)
     family = TaskFamily(task, (ENGLISH, language))
-    tasks_from = TaskSource(tuple(family.task(code) for code in family.languages), data, limit)
+    tasks_from = TaskSource(tuple(family.task(code) for code in family.languages), data, Sample(limit, order))
     tasks = prepare_tuning(tasks_from)
     loaded = steps.load_for_matrix(model, device, dtype, batch_size, device_map=device_map, revision=revision)
     facts = ModelFacts.of(loaded, model)
@@ -96,7 +99,7 @@ def tune_layers(
         run_matrix(loaded, plan, out, advance=advance, tell=tell)
     if not is_first:
         return
-    tuning = judge_grid(grid, *sweep_scores(plan, CellStore(out)), task=task, positions=where)
+    tuning = judge_grid(grid, *sweep_scores(plan, CellStore(out)), task=task, positions=where, order=order)
 
     for name, found in sets.items():
         save_neuron_set(with_stages(found, tuning.stages, tuning.tuned_on), target / name)

@@ -35,10 +35,23 @@ def cluster_keys(
                 expected=" or ".join(map(str, documents[0])) if documents else None,
             )
         return tuple(str(document[by]) for document in documents)
-    if located is None:
-        return tuple(f"{task} {number}" for number in range(len(documents)))
-    row = BENCHMARKS[located[0]]
+    return _keys(task, documents, data, BENCHMARKS[located[0]].cluster if located else "")
+
+
+def item_keys(task: str, documents: Sequence[Mapping[str, Any]], data: str | Path | None = None) -> tuple[str, ...]:
+    """Return a key per document that its translations share, where a benchmark is parallel.
+
+    Args:
+        task: Name of the lm-eval task.
+        documents: Its documents.
+        data: As in `cluster_keys`.
+    """
+    return _keys(task, documents, data, "id" if task_of(task) else "")
+
+
+def _keys(task: str, documents: Sequence[Mapping[str, Any]], data: str | Path | None, field: str) -> tuple[str, ...]:
+    located = task_of(task)
     source = "embedded" if source_of(data) == EMBEDDED else "published"
-    prefix = "" if source in row.parallel else f"{task} "
-    # Files of earlier versions, and foreign ones, may lack the field.
-    return tuple(f"{prefix}{document.get(row.cluster, number)}" for number, document in enumerate(documents))
+    prefix = "" if located and source in BENCHMARKS[located[0]].parallel else f"{task} "
+    # Documents of earlier versions, and of other tasks, lack the field.
+    return tuple(f"{prefix}{document.get(field, number)}" for number, document in enumerate(documents))

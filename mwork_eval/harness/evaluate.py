@@ -1,10 +1,9 @@
 """Evaluate one task in its present state of mask, through lm-eval's `simple_evaluate`."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import lm_eval
@@ -15,15 +14,19 @@ from lm_eval.tasks import TaskManager
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.harness.answer_language import answer_language_metrics
-from mwork_eval.harness.clusters import cluster_keys
+from mwork_eval.harness.clusters import cluster_keys, item_keys
 from mwork_eval.harness.data import BENCHMARKS, check_data, task_of
+from mwork_eval.harness.fewshot import never_show_the_answer
 from mwork_eval.harness.known_answers import KnownAnswers
 from mwork_eval.harness.model import MworkHF
+from mwork_eval.harness.sampling import Sample
 from mwork_eval.harness.task_score import MAIN_METRICS, TaskScore, share_of_document
 from mwork_eval.resources import tasks_folder
 
 _ANSWERED_IN_WORDS = ("xquad", "mgsm", "xlsum")
 """Benchmarks whose answers are generated, so that they can be in the wrong language."""
+
+_ALL = Sample()
 
 
 @dataclass(frozen=True)
@@ -74,70 +77,63 @@ def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
     return manager
 
 
-def prepare_tasks(
-    names: Sequence[str],
-    *,
-    data: str | None,
-    limit: int | None,
-    skip: Mapping[str, int] | None = None,
-    unwanted: Callable[[Mapping[str, Any]], bool] | None = None,
-    spread: bool = False,
-) -> dict[str, PreparedTask]:
+def prepare_tasks(names: Sequence[str], *, data: str | None, sample: Sample = _ALL) -> dict[str, PreparedTask]:
     """Load the tasks' documents and build their requests; no model is needed.
 
     Args:
         names: Names of lm-eval tasks, ours or any other.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
-        limit: Number of documents of each.
-        skip: By task name, how many first documents are left out.
-        unwanted: Tells documents that are left out wherever they are.
-        spread: Take the documents evenly spaced over the task rather than the first ones, which are often about one
-            text.
+        sample: Which documents of each; the same ones in every language of a parallel benchmark.
 
     Raises:
         InputError: If a task is unknown, its data cannot be had, or no document is left.
     """
     manager = find_tasks(names, data)
+    tasks = {name: _load(name, manager) for name in names}
+    chosen = _choose(tasks, data, sample)
     prepared = {}
-    for name in names:
-        try:
-            task = manager.load([name])["tasks"][name]
-            task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
-            task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
-            documents = _documents(name, task, limit, (skip or {}).get(name, 0), unwanted, spread)
-            task.build_all_requests(samples=documents, rank=0, world_size=1)
-        except InputError:
-            raise
-        except Exception as error:  # whatever a task file, a data set's script or the hub may raise
-            reason = (str(error).splitlines() or [""])[0]
-            raise InputError(f"the task {name} cannot be loaded", found=f"{type(error).__name__}: {reason}") from error
+    for name, task in tasks.items():
+        with _loading(name):
+            never_show_the_answer(task)
+            task.build_all_requests(samples=chosen[name], rank=0, world_size=1)
         # With the documents, because they hold the right answers, which the requests do not show.
         digest = digest_of([task.VERSION, [(i.request_type, i.args, i.doc) for i in task.instances]])
         _keep_requests(task)
-        clusters = _clusters(name, task, documents, data)
-        prepared[name] = PreparedTask(name, task, manager, documents, digest, len(task.instances), clusters)
+        clusters = _clusters(name, task, chosen[name], data)
+        prepared[name] = PreparedTask(name, task, manager, chosen[name], digest, len(task.instances), clusters)
     return prepared
 
 
-def _documents(
-    name: str,
-    task: Any,
-    limit: int | None,
-    skip: int,
-    unwanted: Callable[[Mapping[str, Any]], bool] | None,
-    spread: bool,
-) -> list[int] | None:
-    if not skip and limit is None and unwanted is None:
-        return None
-    total = len(task.eval_docs)
-    wanted = (index for index in range(skip, total) if unwanted is None or not unwanted(task.eval_docs[index]))
-    chosen = list(wanted if spread else islice(wanted, limit))
-    if spread and limit is not None and len(chosen) > limit:
-        chosen = [chosen[number * len(chosen) // limit] for number in range(limit)]
-    if not chosen:
-        why = f"of which {skip} are left out" if unwanted is None else "of which all are left out"
-        raise InputError(f"no document of {name} is left", found=f"{total} documents, {why}")
-    return chosen
+@contextmanager
+def _loading(name: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # whatever a task file, a data set's script or the hub may raise
+        reason = (str(error).splitlines() or [""])[0]
+        raise InputError(f"the task {name} cannot be loaded", found=f"{type(error).__name__}: {reason}") from error
+
+
+def _load(name: str, manager: TaskManager) -> Any:
+    with _loading(name):
+        task = manager.load([name])["tasks"][name]
+        task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
+        task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
+        return task
+
+
+def _choose(tasks: Mapping[str, Any], data: str | None, sample: Sample) -> dict[str, list[int] | None]:
+    """Choose documents, benchmark by benchmark."""
+    groups: dict[str, list[str]] = {}
+    for name in tasks:
+        located = task_of(name)
+        groups.setdefault(located[0] if located else name, []).append(name)
+    chosen: dict[str, list[int] | None] = {}
+    for of_benchmark in groups.values():
+        documents = {name: tasks[name].eval_docs for name in of_benchmark}
+        chosen |= sample.choose(documents, {name: item_keys(name, own, data) for name, own in documents.items()})
+    return {name: chosen[name] for name in tasks}
 
 
 def _clusters(name: str, task: Any, documents: Sequence[int] | None, data: str | None) -> dict[int, str]:

@@ -15,6 +15,7 @@ from mwork_eval.enhancement.documents import document_digest
 from mwork_eval.enhancement.record import Record, TrainedDelta
 from mwork_eval.errors import InputError
 from mwork_eval.harness.model import MworkHF, identity_with_delta
+from mwork_eval.harness.sampling import EVEN, Order, Sample
 from mwork_eval.harness.task_score import TaskScore
 
 
@@ -46,11 +47,17 @@ def seen_in_training(record: Record) -> Callable[[Mapping[str, Any]], bool]:
 
 
 def plan_scores(
-    facts: ModelFacts, record: Record, families: Sequence[TaskFamily], *, data: str | None, limit: int | None
+    facts: ModelFacts,
+    record: Record,
+    families: Sequence[TaskFamily],
+    *,
+    data: str | None,
+    limit: int | None,
+    order: Order = EVEN,
 ) -> CellPlan:
     """Plan the scores of the base and of every delta of a record, and load the tasks' documents.
 
-    Documents that training saw are left out; those scored are evenly spaced over the rest.
+    Documents that training saw are left out, and so are their translations.
 
     Raises:
         InputError: If a task's data cannot be had, or training saw all of it.
@@ -62,7 +69,7 @@ def plan_scores(
         for language in family.languages
     ]
     names = tuple(dict.fromkeys(cell.task for cell in cells))
-    source = TaskSource(names, data, limit, unwanted=seen_in_training(record), spread=True)
+    source = TaskSource(names, data, Sample(limit, order, unwanted=seen_in_training(record)))
     tasks = source.prepare()
     models = {
         trained: facts.identity if trained is None else identity_with_delta(facts.identity, trained.digest)
@@ -78,8 +85,9 @@ def plan_scores(
 
 def count_left_out(plan: CellPlan) -> dict[str, int]:
     """Return, per task with any, the number of documents that are left out because training saw them."""
-    assert plan.source.unwanted is not None
-    counts = {name: sum(map(plan.source.unwanted, task.task.eval_docs)) for name, task in plan.tasks.items()}
+    unwanted = plan.source.sample.unwanted
+    assert unwanted is not None
+    counts = {name: sum(map(unwanted, task.task.eval_docs)) for name, task in plan.tasks.items()}
     return {name: count for name, count in counts.items() if count}
 
 

@@ -16,8 +16,8 @@ def with_stages(neurons: NeuronSet, stages: Stages, tuned_on: Mapping[str, Any])
     Args:
         neurons: The set.
         stages: The boundaries.
-        tuned_on: What they were chosen on; `task` (a benchmark such as `xquad`) and `documents` (how many of its
-            first documents) among it, JSON values.
+        tuned_on: What they were chosen on; `task` (a benchmark such as `xquad`), `documents` (how many) and `order` (of
+            which order they are the first ones) among it, JSON values.
     """
     entry = {"understanding": stages.understanding, "generation": stages.generation, "tuned_on": dict(tuned_on)}
     return neurons.described(**{_KEY: entry})
@@ -56,21 +56,21 @@ def stages_for(
     )
 
 
-def tuning_documents(descriptions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return, per benchmark, the number of first documents that the stored boundaries were chosen on.
+def tuning_documents(descriptions: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[tuple[int, str | int]]]:
+    """Return, per benchmark, the documents that the stored boundaries were chosen on: number and order of each set's.
 
-    Scores on these documents favour the boundaries. The benchmarks' languages are parallel, so the number holds
-    for all of them. Sets tuned on different numbers give the largest.
+    Scores on these documents favour the boundaries. The benchmarks' languages are parallel, so they hold for all of
+    them. Sets of earlier versions were tuned on the first documents of the file and name no order.
 
     Args:
         descriptions: The sets' `about`.
     """
-    documents: dict[str, int] = {}
+    documents: dict[str, set[tuple[int, str | int]]] = {}
     for about in descriptions:
         if _KEY in about:
             tuned_on = about[_KEY]["tuned_on"]
-            documents[tuned_on["task"]] = max(tuned_on["documents"], documents.get(tuned_on["task"], 0))
-    return documents
+            documents.setdefault(tuned_on["task"], set()).add((tuned_on["documents"], tuned_on.get("order", "file")))
+    return {task: frozenset(found) for task, found in documents.items()}
 
 
 def _boundaries(neurons: NeuronSet) -> tuple[int, int] | None:

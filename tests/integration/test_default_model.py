@@ -14,6 +14,7 @@ from mwork_eval.detection.detect import score_languages
 from mwork_eval.detection.selection import Selection, select_specific
 from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.harness.model import MworkHF
+from mwork_eval.harness.sampling import Sample
 from mwork_eval.neurons.references import find_neurons
 from mwork_eval.neurons.stages import Stages
 
@@ -52,7 +53,7 @@ def test_shipped_sets_fit_and_are_small(model, code):
 def test_language_specific_neurons_carry_the_language(model):
     """Chinese suffers much more than English, and much more than from random neurons."""
     neurons = find_neurons("gemma3-270m/zh")
-    tasks = prepare_tasks(["bpb_zh", "bpb_en"], data="embedded", limit=3)
+    tasks = prepare_tasks(["bpb_zh", "bpb_en"], data="embedded", sample=Sample(limit=3))
     masks = plan_masks(find_preset("existence"), {"zh": neurons}, Stages.of(18), seeds=(1,))["zh"]
 
     def scores():

@@ -16,6 +16,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import _first_mean, evaluate_task, prepare_tasks
 from mwork_eval.harness.known_answers import KnownAnswers, request_key
 from mwork_eval.harness.model import MworkHF
+from mwork_eval.harness.sampling import Sample
 
 TASKS = {"xcsqa_zh": "loglikelihood", "bpb_de": "loglikelihood_rolling", "xquad_zh": "generate_until"}
 
@@ -27,7 +28,7 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def tasks():
-    return prepare_tasks(list(TASKS), data="embedded", limit=6)
+    return prepare_tasks(list(TASKS), data="embedded", sample=Sample(limit=6))
 
 
 def both(model, tokenizer, **options):

@@ -163,5 +163,5 @@ def test_tuning_documents_are_left_out_however_the_task_was_written(matrix, name
     sets = {code: with_stages(s, Stages(s.shape.layers, 1, 1), tuned_on) for code, s in matrix.sets.items()}
     for written in ("xcsqa", "xcsqa_{l}"):
         plan = plan_matrix(ModelFacts.of(matrix.model, "tiny"), sets, replace(OPTIONS, tasks=(written, "bpb")))
-        assert set(plan.source.skip.values()) == {2}
-        assert {task.partition("_")[0] for task in plan.source.skip} == {"xcsqa"}
+        assert set(plan.source.sample.skip.values()) == {frozenset({(2, "file")})}
+        assert {task.partition("_")[0] for task in plan.source.sample.skip} == {"xcsqa"}

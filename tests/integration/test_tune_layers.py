@@ -60,7 +60,14 @@ def test_the_choice_is_stored_in_every_set_and_the_input_is_left_alone(neurons, 
         after = load_neuron_set(tuned / "neurons" / f"{code}.safetensors")
         assert after.digest == before.digest
         assert "stages" not in before.about
-        tuned_on = {"task": "bpb", "language": "zh", "documents": 3, "positions": "under+gen", "delta": best}
+        tuned_on = {
+            "task": "bpb",
+            "language": "zh",
+            "documents": 3,
+            "order": "even",
+            "positions": "under+gen",
+            "delta": best,
+        }
         assert after.about == {**before.about, "stages": {**found["best"], "tuned_on": tuned_on}}
 
 
@@ -106,8 +113,8 @@ def test_a_matrix_of_tuned_sets_takes_their_stages_and_leaves_their_documents_ou
     tune(tiny_llama, neurons, tmp_path / "t", "--understanding", "2", "--generation", "1")
     ablate(tiny_llama, tmp_path / "t", tmp_path / "m", "en,zh")
     assert stages_of(tmp_path / "m") == {"layers": 4, "understanding": 2, "generation": 1}  # 1 and 1 without tuning
-    assert documents_of(tmp_path / "m", "bpb") == {(3, 4)}
-    assert documents_of(tmp_path / "m", "xcsqa") == {(0, 1)}
+    assert documents_of(tmp_path / "m", "bpb") == {(2, 12)}  # after 0, 4 and 8
+    assert documents_of(tmp_path / "m", "xcsqa") == {(0, 16)}
 
 
 def test_sets_of_two_tunings_need_given_boundaries(tiny_llama, neurons, tmp_path):

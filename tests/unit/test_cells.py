@@ -205,7 +205,7 @@ def plan() -> MatrixPlan:
     cells = list(plan_cells(masks, [FAMILY])) * 2
     tasks = {name: prepared(name, name) for name in ("xquad_en", "xquad_zh")}
     identities = [identity_of("m", cell.neurons, tasks[cell.task]) for cell in cells]
-    source = TaskSource(("xquad_en", "xquad_zh"), None, None)
+    source = TaskSource(("xquad_en", "xquad_zh"), None)
     return MatrixPlan(
         cells=cells,
         identities=identities,

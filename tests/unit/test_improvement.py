@@ -24,6 +24,7 @@ from mwork_eval.enhancement.run import enhance
 from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.harness.model import MworkHF
+from mwork_eval.harness.sampling import Sample
 from mwork_eval.improvement.cells import compute_scores, count_left_out, plan_scores, stored_scores
 from mwork_eval.improvement.changes import change_tables
 from mwork_eval.models.layout import Layout
@@ -187,7 +188,7 @@ def test_every_delta_is_scored_once_as_mwork_hf_scores_it(trained):
     assert all(torch.equal(tensor, base[name]) for name, tensor in loaded.model.state_dict().items())
     scores = stored_scores(plan, CellStore(folder))
     assert len(scores) == 6
-    task = prepare_tasks(["bpb_zh"], data="embedded", limit=2, spread=True)["bpb_zh"]
+    task = prepare_tasks(["bpb_zh"], data="embedded", sample=Sample(limit=2))["bpb_zh"]
     for of in (None, *record.deltas):
         model.put_delta(of and load_delta(folder / of.file))
         assert evaluate_task(model, task)[0].documents == scores[of, "bpb_zh"].documents
@@ -199,16 +200,16 @@ def test_documents_that_training_saw_are_not_scored(trained):
     loaded, _, record = trained
     model = MworkHF(loaded.model, tokenizer=loaded.tokenizer)
     facts, family = ModelFacts.of(model, "tiny"), TaskFamily("bpb", ("zh", "en"))
-    every = [doc["text"] for doc in prepare_tasks(["bpb_zh"], data="embedded", limit=None)["bpb_zh"].task.eval_docs]
+    every = [doc["text"] for doc in prepare_tasks(["bpb_zh"], data="embedded")["bpb_zh"].task.eval_docs]
     seen = [document_digest(text) for text in (every[0], f" {every[2]}\n")]
     plan = plan_scores(facts, replace(record, seen={"zh": seen}), [family], data="embedded", limit=2)
     scored = [instance.doc["text"] for instance in plan.tasks["bpb_zh"].task.instances]
-    left = [text for number, text in enumerate(every) if number not in (0, 2)]
-    assert scored == [left[0], left[len(left) // 2]]
-    assert len(plan.tasks["bpb_en"].task.instances) == 2
+    assert scored == [every[4], every[8]]  # evenly: 0, 8, 4, 12, 2, …
+    # The translation of a document that training saw proves as little.
+    assert plan.tasks["bpb_en"].documents == plan.tasks["bpb_zh"].documents == [4, 8]
     assert count_left_out(plan) == {"bpb_zh": 2}
     everything = replace(record, seen={"zh": [document_digest(text) for text in every]})
-    with pytest.raises(InputError, match=r"no document of bpb_zh is left; found .* all are left out"):
+    with pytest.raises(InputError, match=r"no document of bpb_zh is left; found .* all of which are left out"):
         plan_scores(facts, everything, [family], data="embedded", limit=2)
 
 

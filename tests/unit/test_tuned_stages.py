@@ -17,7 +17,7 @@ def test_a_set_keeps_its_tuned_stages_on_disk(tmp_path):
     assert found == ZH
     assert found.about == {"language": "zh", "stages": {"understanding": 3, "generation": 2, "tuned_on": TUNED_ON}}
     assert stages_for([found], 8) == Stages(8, 3, 2)
-    assert tuning_documents([found.about]) == {"xquad": 16}
+    assert tuning_documents([found.about]) == {"xquad": {(16, "file")}}
 
 
 def test_given_boundaries_win_over_stored_ones_and_stored_ones_over_the_default():
@@ -36,4 +36,7 @@ def test_sets_that_store_different_boundaries_need_given_ones():
             stages_for([zh, other], 8, understanding=1)
         assert stages_for([zh, other], 8, 1, 1) == Stages(8, 1, 1)
     more = with_stages(ES, Stages(8, 3, 2), {**TUNED_ON, "documents": 20})
-    assert tuning_documents([zh.about, more.about, ES.about]) == {"xquad": 20}
+    spread = with_stages(ES, Stages(8, 3, 2), {**TUNED_ON, "documents": 8, "order": "even"})
+    assert tuning_documents([zh.about, more.about, spread.about, ES.about]) == {
+        "xquad": {(16, "file"), (20, "file"), (8, "even")}
+    }

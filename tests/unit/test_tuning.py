@@ -102,6 +102,7 @@ def test_the_highest_delta_is_chosen_whatever_its_layers():
         "task": "xquad",
         "language": "zh",
         "documents": 4,
+        "order": "even",
         "positions": "under+gen",
         "delta": pytest.approx(100),
     }

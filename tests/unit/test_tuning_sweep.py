@@ -20,6 +20,7 @@ from mwork_eval.ablation.tuning import plan_grid
 from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import evaluate_task
 from mwork_eval.harness.model import MworkHF
+from mwork_eval.harness.sampling import Sample
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
 from mwork_eval.neurons.stages import Stages
@@ -38,7 +39,7 @@ def sweep(model):
     found = draw_random_control(shape, Stages(4, 1, 1), {"under": 6, "gen": 9}, excluded=NeuronSet(shape, {}), seed=5)
     # layer 1 has no neuron, so one or two understanding layers are the same
     grid = plan_grid(found, EDGES, (1, 2), (0, 1))
-    source = TaskSource(("bpb_en", "bpb_zh"), "embedded", 2)
+    source = TaskSource(("bpb_en", "bpb_zh"), "embedded", Sample(2))
     family = TaskFamily("bpb", ("en", "zh"))
     return grid, plan_sweep(ModelFacts.of(model, "tiny"), grid, family, EDGES, source, prepare_tuning(source))
 
@@ -107,19 +108,20 @@ def test_a_matrix_of_tuned_sets_takes_their_stages_and_leaves_their_documents_ou
             documents[name] = sorted({every.index(instance.doc) for instance in task.task.instances})
         return plan.stages, documents
 
-    first, after = [0, 1], [3, 4]
+    # The first two of the even order 0, 8, 4, … that are not among the three first of the file.
+    first, after, of_choices = [0, 8], [4, 8], [0, 16]
     assert planned(tuned) == (
         Stages(layers, 2, 1),
-        {"bpb_en": after, "bpb_zh": after, "xcsqa_en": first, "xcsqa_zh": first},
+        {"bpb_en": after, "bpb_zh": after, "xcsqa_en": of_choices, "xcsqa_zh": of_choices},
     )
     assert planned(tuned, understanding_layers=1, generation_layers=0)[0] == Stages(layers, 1, 0)
     assert planned(everywhere) == (
         Stages.of(layers),
-        {"bpb_en": first, "bpb_zh": first, "xcsqa_en": first, "xcsqa_zh": first},
+        {"bpb_en": first, "bpb_zh": first, "xcsqa_en": of_choices, "xcsqa_zh": of_choices},
     )
 
 
 @pytest.mark.parametrize("limit", [5000, None])
 def test_tuning_on_every_document_leaves_none_for_the_tables(limit):
     with pytest.raises(InputError, match=rf"tuning on {limit or 'all'} documents of bpb_en leaves none for the tables"):
-        prepare_tuning(TaskSource(("bpb_en", "bpb_zh"), "embedded", limit))
+        prepare_tuning(TaskSource(("bpb_en", "bpb_zh"), "embedded", Sample(limit)))
