@@ -16,6 +16,8 @@ from mwork_eval.harness.task_score import TaskScore
 _FORMAT = "mwork-cell"
 _VERSION = 1
 _SUFFIX = ".jsonl"
+REVISION = 2
+"""Of the numbers, not of the file's form: `revisions.yaml` says what each one changed."""
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "mwork-ablation"
 MANIFEST_VERSION = 1
@@ -101,6 +103,17 @@ class CellStore:
             about: dict[str, Any] = lines.read(type=dict)["about"]
             return about
 
+    def revisions(self) -> Iterator[tuple[str, int]]:
+        """Yield the label and the revision of every stored cell.
+
+        Raises:
+            InputError: If a file is damaged.
+        """
+        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+            with _reading(path) as lines:
+                header = lines.read(type=dict)
+                yield header["about"]["label"], header.get("revision", 1)
+
     def samples(self, identity: str) -> Iterator[dict[str, Any]]:
         """Yield lm-eval's samples of a stored cell.
 
@@ -129,6 +142,7 @@ class CellStore:
             "format": _FORMAT,
             "version": _VERSION,
             "identity": identity,
+            "revision": REVISION,
             "about": about,
             "metric": score.metric,
             "higher_is_better": score.higher_is_better,

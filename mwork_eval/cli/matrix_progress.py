@@ -19,9 +19,14 @@ def matrix_progress(
     plan: "CellPlan", folder: Path, shard: tuple[int, int] = (0, 1), *, what: str = "ablate", show: bool = True
 ) -> Iterator[Advance]:
     """Say how much there is to do, and show how it goes."""
+    from mwork_eval.ablation.revisions import outdated_cells
     from mwork_eval.ablation.store import CellStore
 
-    todo = len(plan.missing(CellStore(folder), shard)) if show else 0
+    store = CellStore(folder)
+    missing = plan.missing(store, shard) if show else []
+    todo = len(missing)
+    for line in outdated_cells(store, (cell for _, cell in missing)):
+        tell(line)
     if show:
         part = "" if shard[1] == 1 else f" in part {shard[0] + 1} of {shard[1]}"
         click.echo(f"{len(plan.distinct)} cells, {todo} to compute{part}, in {folder}", err=True)

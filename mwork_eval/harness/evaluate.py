@@ -38,7 +38,7 @@ class PreparedTask:
         task: lm-eval's task object.
         manager: The task manager it comes from.
         documents: Indices of the documents used, or None for all.
-        digest: Digest of documents, prompts and generation arguments.
+        digest: Digest of documents, prompts, generation arguments and clusters.
         requests: Number of requests.
         clusters: By index, the cluster of each of these documents, as `cluster_keys` gives it.
     """
@@ -96,10 +96,11 @@ def prepare_tasks(names: Sequence[str], *, data: str | None, sample: Sample = _A
         with _loading(name):
             never_show_the_answer(task)
             task.build_all_requests(samples=chosen[name], rank=0, world_size=1)
-        # With the documents, because they hold the right answers, which the requests do not show.
-        digest = digest_of([task.VERSION, [(i.request_type, i.args, i.doc) for i in task.instances]])
-        _keep_requests(task)
         clusters = _clusters(name, task, chosen[name], data)
+        # With the documents, because they hold the right answers, which the requests do not show.
+        requests = [(i.request_type, i.args, i.doc) for i in task.instances]
+        digest = digest_of([task.VERSION, requests, list(clusters.values())])
+        _keep_requests(task)
         prepared[name] = PreparedTask(name, task, manager, chosen[name], digest, len(task.instances), clusters)
     return prepared
 

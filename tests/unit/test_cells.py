@@ -22,6 +22,7 @@ from mwork_eval.ablation.matrix import MatrixPlan
 from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.plan import Cell, Mask, TaskFamily, plan_cells, plan_masks
 from mwork_eval.ablation.presets import find_preset
+from mwork_eval.ablation.revisions import outdated_cells
 from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import PreparedTask
@@ -41,6 +42,20 @@ def cells(*names: str) -> list[tuple[str, Cell]]:
 
 def quiet(label: str, done: int) -> None:
     pass
+
+
+def test_cells_of_an_earlier_version_are_computed_again_and_the_reason_is_told(tmp_path):
+    store, cell = CellStore(tmp_path), Cell(None, FAMILY, "en")
+    store.save("a-1", SCORE, {"label": cell.label}, [])
+    assert outdated_cells(store, [cell]) == []
+    path = store.path("a-1")
+    path.write_text(path.read_text().replace('"revision": 2, ', "").replace('"clusters": []', '"other": 1'))
+    assert store.load("a-1") == SCORE
+    (line,) = outdated_cells(store, [cell])
+    assert line.startswith(
+        "1 cells of xquad are of an earlier version and are computed again: answers are compared anew"
+    )
+    assert outdated_cells(store, []) == outdated_cells(store, [Cell(None, FAMILY, "zh")]) == []
 
 
 def test_a_claimed_cell_is_nobody_elses(tmp_path):
