@@ -23,7 +23,7 @@ def print_tuning(tuning: Tuning, console: Console) -> None:
     unit, where = tuning.scale.unit, "+".join(tuning.positions)
     baseline = ", ".join(f"{language} {number(score, unit)}" for language, score in tuning.baseline.items())
     console.print(
-        f"∆ in {unit} on the first {tuning.documents} documents of {tuning.task}: {tuning.language} and en, "
+        f"∆ in {unit} on {tuning.documents} documents of {tuning.task}: {tuning.language} and en, "
         f"{tuning.count} {tuning.language} neurons deactivated at {where} in every cell; baseline: {baseline}.",
         highlight=False,
         markup=False,

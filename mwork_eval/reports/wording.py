@@ -90,7 +90,8 @@ def summary(results: Results) -> str:
     )
     tuned = tuning_documents(entry["about"] for entry in manifest["sets"].values())
     left_out = "".join(
-        f" (chosen on the first {count} documents of {task}, which are left out)" for task, count in tuned.items()
+        f" (chosen on {max(count for count, _ in chosen)} documents of {task}, which are left out)"
+        for task, chosen in tuned.items()
     )
     return (
         f"Model {manifest['model']}, {stages['layers']} layers: {stages['understanding']} understanding, "
