@@ -16,7 +16,7 @@ from mwork_eval.harness.documents import DOCUMENTS, Fields, MalformedRecordError
 from mwork_eval.harness.excerpt import excerpt
 from mwork_eval.harness.readers import READERS, Rows, number_paragraphs
 from mwork_eval.harness.scoring.text import check_word_splitter
-from mwork_eval.languages import NAMES
+from mwork_eval.languages import NAMES, check_language
 from mwork_eval.resources import embedded_folder
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ HUB_ARTICLES = 200
 HUB_ARTICLE_CHARACTERS = 1000
 """Longest beginning of such an article; the cut is at the end of a sentence or paragraph."""
 
-# XQuAD has these beyond the ten languages of the other benchmarks.
-_MORE_NAMES = {"el": "Greek", "hi": "Hindi", "ro": "Romanian", "tr": "Turkish"}
 _HINT_SOURCE = "name a directory with --metadata data=DIR or MWORK_DATA=DIR, or use --metadata data=embedded"
 
 _log = logging.getLogger(__name__)
@@ -95,7 +93,7 @@ def task_of(name: str) -> tuple[str, str] | None:
         the name does not have this form.
     """
     benchmark, _, language = name.partition("_")
-    if benchmark in BENCHMARKS and (language in NAMES or language in _MORE_NAMES):
+    if benchmark in BENCHMARKS and language in NAMES:
         return benchmark, language
     return None
 
@@ -156,11 +154,9 @@ def locate(benchmark: str, language: str, data: str | Path | None = None) -> Pat
             missing, or the language's words cannot be split for want of an extra.
     """
     entry = _benchmark(benchmark)
-    if language not in NAMES and language not in _MORE_NAMES:
-        codes = " ".join([*NAMES, *_MORE_NAMES])
-        raise InputError("unknown language", found=repr(language), expected=f"one of {codes}")
+    check_language(language)
     if language not in entry.languages:
-        raise InputError(f"{entry.title} has no {_language(language)}", hint=f"it has {' '.join(entry.languages)}")
+        raise InputError(f"{entry.title} has no {NAMES[language]}", hint=f"it has {' '.join(entry.languages)}")
     if benchmark in ("xquad", "xlsum"):
         check_word_splitter(language)
     source = source_of(data)
@@ -175,7 +171,7 @@ def locate(benchmark: str, language: str, data: str | Path | None = None) -> Pat
         return path
     there = [code for code in entry.languages if _existing(entry, folder, code)]
     raise InputError(
-        f"no file of {entry.title} in {_language(language)}",
+        f"no file of {entry.title} in {NAMES[language]}",
         found=f"in {folder} only {' '.join(there)}" if there else f"none in {folder}",
         expected=" or ".join(entry.fill(pattern, language) for pattern in entry.files),
         hint="add the file, or leave MWORK_DATA and data= out to use the hub",
@@ -205,7 +201,7 @@ def load(
 
     path = locate(benchmark, language, data)
     if path is None:
-        source = f"{BENCHMARKS[benchmark].title} in {_language(language)} from the hub"
+        source = f"{BENCHMARKS[benchmark].title} in {NAMES[language]} from the hub"
         rows = _hub_rows(benchmark, language)
     else:
         source = str(path)
@@ -275,7 +271,7 @@ def _fetch(benchmark: str, language: str) -> Iterator[Mapping[str, Any]]:
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0]
         raise InputError(
-            f"cannot get {entry.title} in {_language(language)} from the Hugging Face hub",
+            f"cannot get {entry.title} in {NAMES[language]} from the Hugging Face hub",
             found=f"{type(error).__name__}: {reason}",
             hint=_HINT_SOURCE,
         ) from error
@@ -291,6 +287,3 @@ def _benchmark(name: str) -> Benchmark:
         raise InputError("unknown benchmark", found=repr(name), expected="one of " + " ".join(BENCHMARKS))
     return BENCHMARKS[name]
 
-
-def _language(code: str) -> str:
-    return NAMES.get(code) or _MORE_NAMES[code]

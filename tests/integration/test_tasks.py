@@ -20,6 +20,7 @@ from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
+PAPER = list(NAMES)[:10]
 ALL = [f"{benchmark}_{language}" for benchmark in BENCHMARKS for language in languages_of(benchmark)]
 MAIN = {
     "xquad": "acc,none",
@@ -103,10 +104,10 @@ def test_tags() -> None:
     index = manager("embedded").task_index
     for benchmark in BENCHMARKS:
         assert index[benchmark].tags == {name for name in ALL if name.startswith(f"{benchmark}_")}
-    for language in NAMES:
+    of_the_paper = {name for name in ALL if name.partition("_")[2] in PAPER}
+    for language in PAPER:
         assert index[f"mwork_{language}"].tags == {name for name in ALL if name.endswith(f"_{language}")}
-    beyond = {f"xquad_{language}" for language in ("el", "hi", "ro", "tr")}
-    assert index["mwork"].tags == set(ALL) - beyond
+    assert index["mwork"].tags == of_the_paper
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -59,7 +59,7 @@ def summary(text: str = "A long article.", short: str = "Short.") -> dict[str, A
         ("mgsm", "en de fr zh es ru th sw"),
         ("xcsqa", "en de fr zh es ru vi ar sw"),
         ("xlsum", "en fr zh es ru vi th ar sw"),
-        ("bpb", "en de fr zh es ru vi th ar sw"),
+        ("bpb", "en de fr zh es ru vi th ar sw el hi it ja ko pt ro tr"),
     ],
 )
 def test_languages(benchmark: str, codes: str) -> None:
@@ -79,7 +79,7 @@ def test_benchmarks() -> None:
         ("xquad_el", ("xquad", "el")),
         ("xquad_fr", ("xquad", "fr")),
         ("bpb_sw", ("bpb", "sw")),
-        ("xquad_ja", None),
+        ("xquad_xx", None),
         ("xquad", None),
         ("mgsm_direct_de", None),
         ("wikitext", None),
