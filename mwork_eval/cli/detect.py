@@ -40,6 +40,7 @@ def detect(
     checkpoint_docs: int | None,
     shard: tuple[int, int],
     stability: bool,
+    set_draws: int | None,
     dry_run: bool,
     out: Path,
     device: str | None,
@@ -66,7 +67,7 @@ def detect(
         shard=shard,
         resume=resume,
         checkpoint_documents=checkpoint_docs,
-        stability=stability,
+        groups=steps.groups_for(stability, set_draws, shard[1]),
     )
     if dry_run:
         steps.print_estimate(model, revision, sources, rules, options)
@@ -76,4 +77,4 @@ def detect(
     workers = Workers.join()
     device = device or workers.model_device
     loaded = load_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
-    steps.detect_sets(loaded, sources, rules, rule, out, options, workers)
+    steps.detect_sets(loaded, sources, rules, rule, out, options, workers, set_draws=set_draws)

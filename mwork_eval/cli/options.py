@@ -144,6 +144,12 @@ scoring_options = together(
     click.option("--max-memory", "memory", callback=_memory, default="1GiB", help="For scoring, beside the weights."),
 )
 
+set_draws_option = click.option(
+    "--set-draws",
+    type=click.IntRange(2),
+    help="Also select from this many random halves of the documents, to see how much ∆ depends on them.",
+)
+
 long_options = together(
     click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted run."),
     click.option(
@@ -153,6 +159,7 @@ long_options = together(
         "--shard", callback=_shard, metavar="I/N", help="Score the I-th of N parts; see `mwork scores merge`."
     ),
     click.option("--stability", is_flag=True, help="Report how many documents are enough."),
+    set_draws_option,
     click.option("--dry-run", is_flag=True, help="Print documents, tokens, time and memory; load no weights."),
 )
 

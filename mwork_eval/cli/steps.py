@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mwork_eval.ablation.options import MatrixOptions
     from mwork_eval.detection.corpus.documents import DocumentRules
     from mwork_eval.detection.corpus.sources import Corpus
-    from mwork_eval.detection.detect import Detection, DetectOptions
+    from mwork_eval.detection.detect import Detection, DetectOptions, Groups
     from mwork_eval.detection.selection import Selection
     from mwork_eval.detection.workers import Workers
     from mwork_eval.harness.model import MworkHF
@@ -81,8 +81,9 @@ def detect_sets(
     folder: Path,
     options: "DetectOptions",
     workers: "Workers | None" = None,
+    set_draws: int | None = None,
 ) -> "dict[str, NeuronSet]":
-    """Score the corpora, select, and write scores and sets; returns the sets by language."""
+    """Score the corpora, select, and write scores and sets (also of random halves); returns the sets by language."""
     from mwork_eval.detection.corpus.documents import DocumentStream
     from mwork_eval.detection.detect import score_languages
     from mwork_eval.detection.selection import select_specific
@@ -114,7 +115,7 @@ def detect_sets(
             click.echo(f"{path}: part {options.shard[0] + 1} of {options.shard[1]}", err=True)
         click.echo(f"join the parts with `mwork scores merge FILE... --out {folder}`", err=True)
         return {}
-    if options.stability:
+    if options.groups == "stability":
         _report_stability(found, selection, folder)
     sets = select_specific(found.tables, selection)
     for language, neurons in sets.items():
@@ -124,7 +125,33 @@ def detect_sets(
             f"({100 * len(neurons) / neurons.shape.switches:.2f} %)",
             err=True,
         )
+    if set_draws is not None:
+        _write_set_draws(found, selection, folder, set_draws)
     return sets
+
+
+def groups_for(stability: bool, set_draws: int | None, shards: int = 1) -> "Groups":
+    """Return which documents' scores a detection keeps apart.
+
+    Raises:
+        InputError: If two ways to keep them apart are asked for, or halves of documents that no single job sees.
+    """
+    if set_draws is not None and shards > 1:
+        raise InputError("--set-draws needs the scores of all documents in one job", found=f"--shard of {shards}")
+    if stability and set_draws is not None:
+        raise InputError("--stability and --set-draws keep other documents apart", hint="give one of them at a time")
+    return "stability" if stability else "all" if set_draws is None else "draws"
+
+
+def _write_set_draws(found: "Detection", selection: "Selection", folder: Path, draws: int) -> None:
+    """Write the sets of random halves of the documents, for `mwork ablate --set-draws`."""
+    from mwork_eval.detection.set_draws import FOLDER, draw_sets
+    from mwork_eval.neurons.files import save_neuron_set
+
+    for number, sets in enumerate(draw_sets(found.parts, selection, draws), 1):
+        for language, neurons in sets.items():
+            save_neuron_set(neurons, folder / FOLDER / str(number) / f"{language}.safetensors")
+    click.echo(f"{folder / FOLDER}: sets of {draws} random halves of the documents", err=True)
 
 
 def _warn_of_held_out_text(corpora: "Sequence[Corpus]", rules: "DocumentRules") -> None:

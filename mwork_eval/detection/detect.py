@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import mwork_eval
 from mwork_eval.detection.corpus.batches import Batch, make_batches
@@ -13,13 +13,19 @@ from mwork_eval.detection.corpus.documents import DocumentStream
 from mwork_eval.detection.partial import PartialScores, difference
 from mwork_eval.detection.score_table import ScoreTable
 from mwork_eval.detection.scoring.scorer import DEFAULT_MEMORY, Method, Scorer
+from mwork_eval.detection.set_draws import group_of_draw
 from mwork_eval.detection.stability import group_of
 from mwork_eval.detection.workers import Workers
 from mwork_eval.errors import InputError
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 
-_ALL = "all"
+Groups = Literal["all", "stability", "draws"]
+_GROUP_OF: dict[Groups, Callable[[int], str]] = {
+    "all": lambda number: "all",
+    "stability": group_of,
+    "draws": group_of_draw,
+}
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +41,7 @@ class DetectOptions:
         resume: Whether to go on from a checkpoint; without it an unfinished language starts anew.
         checkpoint_seconds: Longest time between two checkpoints.
         checkpoint_documents: Most documents between two checkpoints, or None.
-        stability: Whether to keep groups of documents apart, to measure stability.
+        groups: Which documents' scores are kept apart: `stability` to measure it, `draws` to draw halves of them.
     """
 
     method: Method = "exact"
@@ -44,7 +50,7 @@ class DetectOptions:
     resume: bool = False
     checkpoint_seconds: float = 60.0
     checkpoint_documents: int | None = None
-    stability: bool = False
+    groups: Groups = "all"
 
 
 @dataclass
@@ -153,7 +159,7 @@ def _score_stream(
     for number, batch in enumerate(make_batches(stream, run["batch_tokens"]), 1):
         own = (number - 1) % share[1] == share[0]
         if number > done and own:
-            _add(part, scorer, batch, language, options.stability)
+            _add(part, scorer, batch, language, _GROUP_OF[options.groups])
         if number >= done:
             if number == done and part.corpus["digest"] != stream.digest:
                 raise InputError(
@@ -178,10 +184,10 @@ def _score_stream(
     return part
 
 
-def _add(part: PartialScores, scorer: Scorer, batch: Batch, language: str, stability: bool) -> None:
+def _add(part: PartialScores, scorer: Scorer, batch: Batch, language: str, group: Callable[[int], str]) -> None:
     for number, found in zip(batch.numbers, scorer.score(batch.token_ids), strict=True):
         try:
-            part.group(group_of(number) if stability else _ALL).add(found)
+            part.group(group(number)).add(found)
         except ValueError as error:
             raise InputError(
                 f"document {number} of {language} cannot be scored",
@@ -213,7 +219,10 @@ def _read_so_far(stream: DocumentStream) -> dict[str, Any]:
 def _finished(
     path: Path, about: Mapping[str, Any], stream: DocumentStream, options: DetectOptions
 ) -> ScoreTable | None:
-    """Return a finished table of the same run; the corpus is read to compare, but nothing is scored."""
+    """Return a finished table of the same run; the corpus is read to compare, but nothing is scored.
+
+    None if the scores of groups of documents are wanted that a table does not keep.
+    """
     if options.shard[1] > 1 or not path.is_file():
         return None
     try:
@@ -221,7 +230,7 @@ def _finished(
     except InputError:
         return None
     known = {**about, "corpus": None}.items() <= {**table.about, "corpus": None}.items()
-    if not known or (options.stability and "stability" not in table.about):
+    if not known or options.groups == "draws" or (options.groups == "stability" and "stability" not in table.about):
         return None
     if not about["corpus"].items() <= table.about["corpus"].items():
         return None
@@ -251,7 +260,7 @@ def _describe_run(
         "check_language": stream.rules.check_language,
         "batch_tokens": batch_tokens(layout, options.memory // 2),
         "memory": options.memory,
-        "stability": options.stability,
+        "groups": options.groups,
     }
 
 

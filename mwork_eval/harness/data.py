@@ -286,4 +286,3 @@ def _benchmark(name: str) -> Benchmark:
     if name not in BENCHMARKS:
         raise InputError("unknown benchmark", found=repr(name), expected="one of " + " ".join(BENCHMARKS))
     return BENCHMARKS[name]
-
