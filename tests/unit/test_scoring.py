@@ -57,9 +57,10 @@ def test_answers_cover_every_language() -> None:
 @pytest.mark.parametrize("language", ANSWERS)
 def test_xquad(language: str) -> None:
     gold, within, wrong = ANSWERS[language]
-    assert xquad.score(qa(language, gold), [gold]) == {"acc": 1, "exact_match": 1, "f1": 1}
-    assert xquad.score(qa(language, gold), [wrong]) == {"acc": 0, "exact_match": 0, "f1": 0}
-    assert xquad.score(qa(language, gold), [""]) == {"acc": 0, "exact_match": 0, "f1": 0}
+    names = {"acc", "exact_match", "f1", "squad_exact_match", "squad_f1"}
+    assert xquad.score(qa(language, gold), [gold]) == dict.fromkeys(names, 1)
+    assert xquad.score(qa(language, gold), [wrong]) == dict.fromkeys(names, 0)
+    assert xquad.score(qa(language, gold), [""]) == dict.fromkeys(names, 0)
     found = xquad.score(qa(language, gold), [within])
     assert found["acc"] == 1
     assert found["exact_match"] == 0
@@ -82,6 +83,8 @@ def test_xquad_takes_the_best_gold_for_each_measure() -> None:
         "acc": 1.0,
         "exact_match": 0.0,
         "f1": pytest.approx(4 / 7),
+        "squad_exact_match": 0.0,
+        "squad_f1": pytest.approx(4 / 7),
     }
 
 
@@ -125,7 +128,7 @@ def test_both_filters_find_the_answer(language: str) -> None:
 def test_filters_keep_documents_apart_and_mark_missing_numbers() -> None:
     docs = [{"language": "en"}, {"language": "de"}]
     responses = [["first 1.500", "none"], ["1.500 is all, the answer is 4"]]
-    assert mgsm.flexible_extract(responses, docs) == [["1.5", mgsm.NO_NUMBER], ["4"]]
+    assert mgsm.flexible_extract(responses, docs) == [["1500", mgsm.NO_NUMBER], ["4"]]
     assert mgsm.strict_match(responses, docs) == [[mgsm.NO_NUMBER, mgsm.NO_NUMBER], [mgsm.NO_NUMBER]]
 
 
@@ -135,13 +138,14 @@ def test_filters_keep_documents_apart_and_mark_missing_numbers() -> None:
         ("en", "1,000", "1000"),
         ("en", "1,234,567.50", "1234567.5"),
         ("en", "12.50", "12.5"),
-        ("en", "1.000", "1"),
+        ("en", "1.000", "1000"),
         ("en", "007", "7"),
         ("en", "-0", "0"),
         ("en", "1'000", "1000"),
         ("en", "1\u202f000", "1000"),
-        ("en", "1 000", None),
-        ("en", "1,00", None),
+        ("en", "1 000", "1000"),
+        ("en", "1,00", "1"),
+        ("en", "1,00,0", None),
         ("en", "", None),
         ("en", "x", None),
         ("en", ".5", "0.5"),
@@ -311,4 +315,4 @@ def slow_chrf(gold: str, found: str) -> float:
 def test_chrf_against_counting_by_hand() -> None:
     gold, found = "Рынок открылся в субботу", "Рынок закрылся в воскресенье"
     score = xlsum.score({"language": "ru", "summary": gold}, [found])
-    assert score["chrf"] == pytest.approx(slow_chrf(gold, found))
+    assert score["chrf"] == pytest.approx(slow_chrf(gold.lower(), found.lower()))

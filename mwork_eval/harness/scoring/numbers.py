@@ -2,39 +2,60 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-# The grouping signs of every language: apostrophes, and the no-break, figure, thin and narrow no-break blanks.
-_COMMON_GROUPING = "'’\u00a0\u2007\u2009\u202f"
-_CURRENCY = r"(?:(?:US|R)?[$€£¥₽฿₹]\s?)"
-_SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "\uff0d": "-", "\uff04": "$", "\uff1a": ":"})
-_FULL_WIDTH_SEPARATOR = re.compile("(?<=[\uff10-\uff19])[\uff0c\uff0e](?=[\uff10-\uff19])")
-_ARABIC_THOUSANDS = re.compile(r"(?<=\d)\u066c(?=\d)")
-# What may stand between the words of the answer's sentence and its number: a colon, Markdown's emphasis, a bracket.
-_BEFORE_NUMBER = r"[\s:*_(=\\]*"
+from mwork_eval.harness.scoring.digits import plain_digits, ungroup
+from mwork_eval.harness.scoring.latex import without_latex
+
+_MONEY = "$€£¥₽฿₹₫₺"
+_CURRENCY = rf"(?:(?<!\d)(?:US|HK|R|A|C)?[{_MONEY}]\s?)"
+_SIGNS = str.maketrans(
+    {
+        **dict.fromkeys("\u2212\u2010\u2011\u2013\ufe63\uff0d", "-"),
+        **dict(zip("\uff04\uffe5\uff1a\uff0f\u2044\uff1d\uff05", "$¥://=%", strict=True)),
+        "\u066a": "%",
+    }
+)
+_SUPERSCRIPT = re.compile("\u207b?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
+_ONE_CHARACTER_FRACTION = re.compile("[\u00bc-\u00be\u2150-\u215e\u2189]")
+_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]")
+# What may stand between the words of the answer's sentence and its number: a colon, Markdown's emphasis, quotation
+# marks, brackets, the sign before a formula.
+_BEFORE_NUMBER = r"[\s:*_`(\[=≈~$\"'“„«「]*"
+# Beyond it a number is written out by no one; Python refuses to convert more than 4300 digits.
+_LONGEST = 1000
+_SCALES = ("behind", "attached", "before")
+# Letters after which a hyphen joins. Thai letters are none, and of the Chinese only those that end a number: nothing
+# separates a sign from the word before it there.
+_JOINED = rf"0-9A-Za-z\u00c0-\u024f\u1e00-\u1eff\u0400-\u04ff)\]%{_MONEY}万萬亿億千百"
 
 
 def parse_number(text: str, language: str) -> str | None:
     """Return the value of a text that is one number and nothing else, or None.
 
     Returns:
-        The value in plain digits: no separators, no leading zeros, a point and the fraction only if it is not zero.
-        Two texts have the same value if and only if these are equal; no precision is lost.
+        The value in plain digits: no separators, no leading zeros, a point and the fraction only if it is not zero; a
+        fraction that no decimal can write as ``1/3``. Two texts have the same value if and only if these are equal.
     """
-    match = _number(language).fullmatch(_plain(text.strip()))
-    return None if match is None else _value(match)
+    plain = _plain(text.strip())
+    chain = _chain(plain, _number(language).match(plain), language)
+    return _value(chain, language) if chain and chain[-1].end() == len(plain) else None
 
 
 def last_number(text: str, language: str) -> str | None:
     """Return the value of the last number in ``text`` (see ``parse_number``), or None if there is none."""
-    value = None
-    for match in _number(language).finditer(_plain(text)):
-        value = _value(match)
-    return value
+    # Without the sentence's words: the dash of the Russian one is no minus.
+    plain = _answer_sentence(language).sub(" ", _plain(text))
+    chain: list[re.Match[str]] = []
+    for match in _number(language).finditer(plain):
+        chain = [*chain, match] if chain and _continues(chain[-1], match) else [match]
+    return _value(chain, language) if chain else None
 
 
 def stated_number(text: str, language: str) -> str | None:
@@ -44,18 +65,23 @@ def stated_number(text: str, language: str) -> str | None:
     """
     plain = _plain(text)
     for sentence in _answer_sentence(language).finditer(plain):
-        if match := _number(language).match(plain, sentence.end()):
-            return _value(match)
+        if chain := _chain(plain, _number(language).match(plain, sentence.end()), language):
+            return _value(chain, language)
     return None
 
 
 def _plain(text: str) -> str:
-    """Replace native digits, minus signs and full-width signs by ASCII; blanks stay as they are."""
-    text = unicodedata.normalize("NFC", text)
-    # A full-width comma between other characters is Chinese punctuation, not a separator.
-    text = _FULL_WIDTH_SEPARATOR.sub(lambda match: "," if match.group() == "\uff0c" else ".", text)
-    text = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)
-    return _ARABIC_THOUSANDS.sub("", text).replace("\u066b", ".").translate(_SIGNS)
+    """Write numbers in plain ASCII digits, without LaTeX and grouping, and their signs in ASCII."""
+    if not text.isascii():
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text)).replace("\u0e4d\u0e32", "\u0e33")
+        text = _SUPERSCRIPT.sub(lambda match: "^" + unicodedata.normalize("NFKC", match.group()), text)
+        text = plain_digits(_ONE_CHARACTER_FRACTION.sub(_in_digits, text)).translate(_SIGNS)
+    return ungroup(without_latex(text))
+
+
+def _in_digits(match: re.Match[str]) -> str:
+    before = match.string[: match.start()][-1:]
+    return (" " if before.isdigit() else "") + unicodedata.normalize("NFKC", match.group())
 
 
 @cache
@@ -68,26 +94,20 @@ def _rules(language: str) -> dict[str, Any]:
 @cache
 def _number(language: str) -> re.Pattern[str]:
     rules = _rules(language)
-    grouping = f"[{re.escape(rules['thousands'] + _COMMON_GROUPING)}]"
-    decimal = f"[{re.escape(rules['decimal'])}]"
-    # Each form as digits of the whole and of the fraction. The first three cannot be misread whatever the language
-    # ("1,234.50", "1.234,50", "1,234,567"): models often write numbers the English way in other languages.
-    forms = [
-        (r"\d{1,3}(?:,\d{3})+", r"\.(?P<{f}>\d+)"),
-        (r"\d{1,3}(?:\.\d{3})+", r",(?P<{f}>\d+)"),
-        (r"\d{1,3}(?:(?:,\d{3}){2,}|(?:\.\d{3}){2,})(?!\d)", r"(?P<{f}>)"),
-        (rf"\d{{1,3}}(?:{grouping}\d{{3}})+(?!\d)", rf"(?:{decimal}(?P<{{f}}>\d+))?"),
-        (r"\d+", rf"(?:{decimal}(?P<{{f}}>\d+))?"),
-        (r"", r"(?<![\w.])\.(?P<{f}>\d+)"),
-    ]
-    either = "|".join(
-        f"(?P<whole{index}>{whole})" + fraction.replace("{f}", f"fraction{index}")
-        for index, (whole, fraction) in enumerate(forms)
-    )
+    behind, attached, before = (_either(rules.get(kind, {})) for kind in ("behind", "attached", "before"))
+    scale = rf"(?:[ \t]?(?P<behind>(?:{behind})(?:[ \t](?:{behind}))*)(?![\w-]))?" if behind else ""
+    scale += rf"(?:[ \t]?(?P<attached>(?:(?!{_either(rules.get('unless', []))})(?:{attached}))+))?" if attached else ""
+    before = rf"(?:\b(?P<before>{before})\s+)?" if before else ""
     # A hyphen after a digit, letter or bracket subtracts or joins; only elsewhere does it make a number negative.
-    # Chinese and Thai letters are no obstacle: nothing separates a sign from the word before it there.
-    sign = r"(?P<sign>(?<![0-9A-Za-z\u00c0-\u024f\u0400-\u04ff)\]])-)?"
-    return re.compile(rf"{sign}{_CURRENCY}?(?P<inner_sign>(?<=[$€£¥₽฿₹])-)?(?<!\d)(?:{either})")
+    sign = rf"(?P<sign>(?<![{_JOINED}])-)?"
+    fraction = r"(?<!/)(?:(?P<units>\d{1,4}) )?(?P<over>\d+)/(?P<under>0*[1-9]\d*)(?![\d/]|[.,]\d)"
+    power = r"(?:\^(?P<power>[-+]?\d{1,3}))?(?!\d)"
+    exponent = r"(?:[eE](?P<exponent>[-+]?\d{1,3})(?!\w)|\s?[×x*·⋅]\s?10\^(?P<ten>[-+]?\d{1,3})(?!\d))?"
+    number = rf"(?P<number>\d+(?:\.\d+)?|(?<![\w.])\.\d+)(?:{power}{exponent})"
+    return re.compile(
+        rf"{sign}{before}(?:{_CURRENCY}(?P<inner_sign>-)?)?(?<![\d^])(?<!\^[-+])(?:{fraction}|{number}){scale}",
+        re.IGNORECASE,
+    )
 
 
 @cache
@@ -96,11 +116,82 @@ def _answer_sentence(language: str) -> re.Pattern[str]:
     return re.compile(f"(?:{'|'.join(beginnings)}){_BEFORE_NUMBER}", re.IGNORECASE)
 
 
-def _value(match: re.Match[str]) -> str:
-    groups = match.groupdict()
-    form = next(name.removeprefix("whole") for name, found in groups.items() if "whole" in name and found is not None)
-    whole = "".join(char for char in groups[f"whole{form}"] if char.isdigit()).lstrip("0") or "0"
-    fraction = (groups[f"fraction{form}"] or "").rstrip("0")
-    value = f"{whole}.{fraction}" if fraction else whole
-    negative = (groups["sign"] or groups["inner_sign"]) and value != "0"
-    return f"-{value}" if negative else value
+def _either(words: Iterable[str]) -> str:
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+
+
+def _chain(plain: str, match: re.Match[str] | None, language: str) -> list[re.Match[str]]:
+    """Return a match with those that continue its number, as in 1万2千."""
+    chain: list[re.Match[str]] = []
+    while match is not None and (not chain or _continues(chain[-1], match)):
+        chain.append(match)
+        match = _number(language).match(plain, match.end())
+    return chain
+
+
+def _continues(number: re.Match[str], match: re.Match[str]) -> bool:
+    # Only where scales need no blank does a number go on directly behind one.
+    return number.end() == match.start() and bool(number.groupdict().get("attached")) and match["sign"] is None
+
+
+def _value(chain: list[re.Match[str]], language: str) -> str:
+    first = chain[0].groupdict()
+    negative = first["sign"] or first["inner_sign"]
+    written = first["number"] or ""
+    if len(written) > _LONGEST or (len(chain) == 1 and not _is_calculated(first)):
+        value = _shortened(written)
+    else:
+        value = _written(sum((_number_of(match.groupdict(), language) for match in chain), Fraction(0)))
+    return f"-{value}" if negative and value != "0" else value
+
+
+def _is_calculated(groups: Mapping[str, str | None]) -> bool:
+    return any(groups.get(name) for name in ("over", "power", "exponent", "ten", *_SCALES))
+
+
+def _number_of(groups: Mapping[str, str | None], language: str) -> Fraction:
+    if groups["over"] and groups["under"]:
+        value = Fraction(int(groups["over"]), int(groups["under"]))
+        # "3 12/4" are two numbers.
+        if groups["units"] and value < 1:
+            value += int(groups["units"])
+    else:
+        value = Fraction(groups["number"] or 0)
+    if groups["power"] and (value or int(groups["power"]) >= 0):
+        value **= int(groups["power"])
+    value *= Fraction(10) ** int(groups["exponent"] or groups["ten"] or 0)
+    for kind in _SCALES:
+        for word in _scale_word(language).findall(groups.get(kind) or ""):
+            value *= _scales(language)[word.casefold()]
+    return value
+
+
+@cache
+def _scales(language: str) -> dict[str, int]:
+    rules = _rules(language)
+    return {word.casefold(): factor for kind in _SCALES for word, factor in rules.get(kind, {}).items()}
+
+
+@cache
+def _scale_word(language: str) -> re.Pattern[str]:
+    return re.compile(_either(_scales(language)) or r"(?!)", re.IGNORECASE)
+
+
+def _shortened(number: str) -> str:
+    whole, _, fraction = number.partition(".")
+    whole, fraction = whole.lstrip("0") or "0", fraction.rstrip("0")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def _written(value: Fraction) -> str:
+    over, under = value.numerator, value.denominator
+    places = 0
+    while 10**places % under:
+        places += 1
+        # Twos and fives only end within as many places as the denominator has bits.
+        if places > under.bit_length():
+            return f"{over}/{under}"
+    if not places:
+        return str(over)
+    digits = str(over * 10**places // under).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}"

@@ -9,47 +9,36 @@ from pathlib import Path
 import yaml
 
 from mwork_eval.errors import InputError
+from mwork_eval.harness.scoring.digits import plain_digits, ungroup
+from mwork_eval.harness.scoring.spelling import fold
 
-_ARABIC_VOWELS_AND_TATWEEL = re.compile("[\u0640\u064b-\u0652\u0670]")
-# Dashes that stand between words; the short ones stand within ("2010–11") and go like any other punctuation.
+# Dashes that stand between words; the short ones stand within ("well–known") and go like any other punctuation.
 _DASHES_BETWEEN_WORDS = re.compile("[\u2014\u2015]")
-
-
-def fold(text: str, language: str) -> str:
-    """Make spellings alike that differ in form only.
-
-    Compatibility forms (NFKC: full width, ligatures), case, every script's decimal digits (to ASCII), invisible
-    format characters, and for Arabic vowel marks and tatweel.
-    """
-    text = unicodedata.normalize("NFKC", text)
-    if language == "tr":
-        # Turkish alone has a dotted and a dotless i, each with its own capital.
-        text = text.replace("İ", "i").replace("I", "ı")
-    text = unicodedata.normalize("NFKC", text.casefold())
-    if language == "ar":
-        text = _ARABIC_VOWELS_AND_TATWEEL.sub("", text)
-    elif language == "th":
-        # NFKC takes sara am apart; written Thai and every dictionary have it as one character.
-        text = text.replace("\u0e4d\u0e32", "\u0e33")
-    return "".join(
-        str(unicodedata.decimal(char)) if char.isdecimal() else char
-        for char in text
-        if unicodedata.category(char) != "Cf"
-    )
+_SHORT_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
+_DATE = re.compile(r"\d+(?:[./-]\d+){2,}|\d{4}/\d{1,4}")
+_COMMA_IN_LIST = re.compile(r"(?<=\d),(?=\d)")
+_SIGN_OF_NUMBER = re.compile(
+    r"(?<=\d)[./:'\u2019\u2032-](?=\d)|(?<![^\s(\[{\"'])-(?=[$€£¥₽฿₹]?\d)|\u207b(?=[\u2070\u00b9\u00b2\u00b3\u2074-\u2079])"
+)
+# Arrows, and signs that say "about", as the tilde does in ASCII.
+_WITHOUT_VALUE = re.compile("[\u2190-\u21ff\u27f0-\u27ff\u2248\u223c\u2243\u2245]")
+_SHARP_AND_FLAT = "♭♯"
 
 
 def normalise(text: str, language: str) -> str:
     """Return an answer in the form in which answers are compared.
 
     What SQuAD's evaluation does for English (lower case, no punctuation, no articles, single blanks), for every
-    script and language. A text that would vanish, such as ``$`` or ``The``, keeps what the last step would take.
+    script and language, but so that different numbers stay different: 3.5 keeps its point, 1/2 its stroke, -5 its
+    minus, 10:30 its colon, and 1,000 is 1000 (the rule of ``ungroup``). A text that would vanish, such as ``$`` or
+    ``The``, keeps what the last step would take.
     """
+    text = ungroup(plain_digits(text))
     # Before folding, which makes Chinese signs ASCII.
     for sign in _rule("blanks", language):
         text = text.replace(sign, " ")
-    folded = _DASHES_BETWEEN_WORDS.sub(" ", fold(text, language))
-    bare = "".join(char for char in folded if unicodedata.category(char)[0] not in "PS")
-    stems = [_without_prefix(word, _rule("prefixes", language)) for word in bare.split()]
+    folded = _DASHES_BETWEEN_WORDS.sub(" ", fold(text, language)).translate(_SHORT_DASHES)
+    stems = [_without_prefix(word, language) for word in _without_signs(_numbers(folded)).split()]
     return " ".join([stem for stem in stems if stem not in _articles(language)] or stems or folded.split())
 
 
@@ -134,9 +123,37 @@ def _stands_alone(char: str) -> bool:
     return "\u0e00" <= char <= "\u0e7f" or unicodedata.east_asian_width(char) in "WF"
 
 
-def _without_prefix(word: str, prefix: str) -> str:
+def _numbers(folded: str) -> str:
+    """Write dates with hyphens, and lists of numbers with blanks."""
+    dated = _DATE.sub(lambda match: re.sub(r"[./]", "-", match.group()), folded)
+    return _COMMA_IN_LIST.sub(" ", dated)
+
+
+def _without_signs(text: str) -> str:
+    kept = {match.start() for match in _SIGN_OF_NUMBER.finditer(text)}
+    return "".join(char for place, char in enumerate(text) if place in kept or not _is_dropped(char))
+
+
+@cache
+def _is_dropped(char: str) -> bool:
+    category = unicodedata.category(char)
+    if category == "Sm" and not char.isascii():
+        # A sign of mathematics changes the value: ±5, √2.
+        return _WITHOUT_VALUE.match(char) is not None
+    return category[0] in "PS" and char not in _SHARP_AND_FLAT
+
+
+def _without_prefix(word: str, language: str) -> str:
+    prefix = _rule("prefixes", language)
+    if not prefix or word in _undivided(language):
+        return word
     stem = word.removeprefix(prefix)
     return stem if sum(map(str.isalpha, stem)) >= 2 else word
+
+
+@cache
+def _undivided(language: str) -> frozenset[str]:
+    return frozenset(_rule("undivided", language).split())
 
 
 @cache

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from mwork_eval.harness.scoring.spelling import fold_with_signs
 from mwork_eval.harness.scoring.text import summary_words
 
 _ROUGE = ("rouge1", "rouge2", "rougeL")
@@ -28,7 +29,8 @@ def score(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Compare a summary with the document's, all measures in 0..1.
 
     ``rouge1``, ``rouge2``, ``rougeL``: F-measures (Lin, 2004) on the language's words, not stemmed. ``chrf``:
-    sentence chrF (Popović, 2015; 6 characters, beta 2) divided by 100.
+    sentence chrF (Popović, 2015; 6 characters, beta 2) divided by 100. Both on folded text (case, full width, digits,
+    spellings of one word), chrF with its punctuation in plain form.
 
     Args:
         doc: With ``summary`` and ``language``.
@@ -38,10 +40,12 @@ def score(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
         InputError: If the language is Thai and the extra ``thai`` is not installed.
     """
     summary = results[0].strip()
-    rouge = _rouge_scorer(doc["language"]).score(doc["summary"], summary)
+    language = doc["language"]
+    rouge = _rouge_scorer(language).score(doc["summary"], summary)
+    folded, gold = fold_with_signs(summary, language), fold_with_signs(doc["summary"], language)
     return {
         **{name: float(rouge[name].fmeasure) for name in _ROUGE},
-        "chrf": float(_chrf().sentence_score(summary, [doc["summary"]]).score) / 100,
+        "chrf": float(_chrf().sentence_score(folded, [gold]).score) / 100,
     }
 
 

@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mwork_eval.harness.scoring.squad import squad_exact_match, squad_f1
 from mwork_eval.harness.scoring.text import contains, normalise, units, words
 
 
 def score(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Compare an answer with every gold answer and return the best of each measure, all in 0..1.
 
-    ``acc``: a gold text occurs in the answer, beginning and ending where words do. ``exact_match`` and ``f1``: as in
-    SQuAD's evaluation (Rajpurkar et al., 2016), on text normalised for the language.
+    ``acc``: a gold text occurs in the answer, beginning and ending where words do. ``exact_match`` and ``f1``: equality
+    and overlap of words as in SQuAD's evaluation (Rajpurkar et al., 2016), but on text normalised for the language.
+    ``squad_exact_match`` and ``squad_f1``: that evaluation's own numbers, its English normalisation included.
 
     Args:
         doc: With ``answers`` and ``language``.
@@ -34,6 +36,8 @@ def score(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
             "f1": word_f1(words(gold, language), answer_words),
         }
         scores = {name: max(best, found[name]) for name, best in scores.items()}
+    scores["squad_exact_match"] = squad_exact_match(results[0], doc["answers"])
+    scores["squad_f1"] = squad_f1(results[0], doc["answers"])
     return scores
 
 
