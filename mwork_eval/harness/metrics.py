@@ -3,7 +3,8 @@
     metric_list:
       - {metric: mwork_f1, language: th, aggregation: mean, higher_is_better: true}
 
-``mwork_squad_exact_match`` and ``mwork_squad_f1`` are SQuAD's own and take no language. Our own tasks compute several measures at once and call the scoring functions directly.
+``mwork_squad_exact_match`` and ``mwork_squad_f1`` are SQuAD's own and take no language. Our own tasks compute several
+measures at once and call the scoring functions directly.
 """
 
 from collections.abc import Callable, Sequence

@@ -105,3 +105,13 @@ def test_metrics_can_be_named_in_any_task_file(name):
     assert metric(references=["кот"], predictions=["собака"], language="ru") < 0.3
     assert registry.is_higher_better(name)
     assert registry.get_metric_aggregation(name) is not None
+
+
+def test_metrics_of_squad_know_no_language():
+    for name, value in [("mwork_squad_exact_match", 0), ("mwork_squad_f1", 0.8)]:
+        metric = registry.get_metric(name)
+        assert metric(references=["x", "Denver Broncos"], predictions=["the Broncos of Denver"]) == pytest.approx(value)
+        assert metric(references=["Denver Broncos"], predictions=["“Denver Broncos”"]) == 0
+        assert metric(references=["The Denver"], predictions=["denver!"]) == 1
+        assert registry.is_higher_better(name)
+        assert registry.get_metric_aggregation(name) is not None

@@ -78,6 +78,35 @@ def test_xquad_agrees_with_squad_in_english() -> None:
         assert found["exact_match"] == (squad_words(gold) == squad_words(answer)), (gold, answer)
 
 
+# fmt: off
+ODD_WORDS = [
+    "“Denver”", "«Denver»", "Denver", "–", "a–b", "a—b", "—the", "the–end", "€5", "$5", "5€", "25°", "25°C", "ＮＦＬ",
+    "２０２０", "ｔｈｅ", "Den\u200bver", "\ufeffthe", "🌉", "the🌉", "½", "12", "1/2", "5²", "52", "a.", "(the)",
+    "'an'", "won’t", "won't", "THE", "An", "Î", "İ", "ß", "ẞ", "the\u0301", "a\u00a0b", "the\u3000end", "a_b", "_the_",
+    "a-the", "¿que?", "1,000", "1.000", "U.S.", "и", "the…", "…", "，", "丹佛", "™", "ʼa", "´the`", "~", "^", "a^b",
+]
+# fmt: on
+
+
+def test_squad_scores_are_those_of_squad_everywhere() -> None:
+    rng = random.Random(0)
+    equal = part = 0
+    for _ in range(300):
+        golds = [" ".join(rng.choices(ODD_WORDS, k=rng.randint(1, 3))) for _ in range(rng.randint(1, 3))]
+        near = rng.choice(golds)
+        near = rng.choice([near, near.upper(), near.replace(" ", "\t "), near.replace(" ", " the "), near[1:]])
+        answer = rng.choice([near, near, rng.choice(ODD_WORDS)]) + rng.choice(["", " ", ".", " the", "”", "\u2009a"])
+        found = xquad.score(qa("en", *golds), [answer])
+        right = float(any(squad_words(gold) == squad_words(answer) for gold in golds))
+        assert found["squad_exact_match"] == right, (golds, answer)
+        assert found["squad_f1"] == max(squad_f1(gold, answer) for gold in golds), (golds, answer)
+        equal += right == 1
+        part += 0 < found["squad_f1"] < 1
+    # Pairs of every kind.
+    assert equal >= 50
+    assert part >= 20
+
+
 def test_xquad_takes_the_best_gold_for_each_measure() -> None:
     assert xquad.score(qa("en", "Bonn", "Denver in Colorado"), ["Denver, Colorado or Bonn"]) == {
         "acc": 1.0,

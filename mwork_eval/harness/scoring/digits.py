@@ -8,14 +8,14 @@ _BLANKS = " \u00a0\u2002-\u200a\u202f"
 _POINTS = ".\uff0e"
 # Commas that may also be a sentence's, and are never a decimal sign: Chinese and Arabic ones.
 _SENTENCE_COMMAS = "\uff0c\ufe50\ufe51\u060c"
-_APOSTROPHES = "'\u2019\u02bc"
+_APOSTROPHES = "'\u2019\u02bc_"
 _GROUPING = f"{_POINTS},\u066c{_SENTENCE_COMMAS}{_APOSTROPHES}"
 _DECIMAL = f"{_POINTS},\u066b"
 
 # Digits joined by blanks (only in groups of three), or by any other sign that groups or begins a fraction.
 _RUN = re.compile(
     rf"(?<!\d)(?<!\d[.,])[1-9]\d{{0,2}}(?:[{_BLANKS}]\d{{3}})+(?!\d)(?:[{_DECIMAL}]\d+)?"
-    rf"|\d+(?:[{_GROUPING}\u066b]\d+)+"
+    rf"|(?<!\d)\d+(?:[{_GROUPING}\u066b]\d+)+"
 )
 _GROUPED_BY_BLANKS = re.compile(rf"(?P<whole>\d+(?:[{_BLANKS}]\d+)+)(?:[{_DECIMAL}](?P<fraction>\d+))?")
 _GROUPED = re.compile(
@@ -26,7 +26,9 @@ _LAKHS = re.compile(r"(?P<whole>[1-9]\d?(?:,\d{2})+,\d{3})(?:\.(?P<fraction>\d+)
 _DECIMALS = re.compile(rf"(?P<whole>\d+)[{_DECIMAL}](?P<fraction>\d+)")
 _FORMS = (_GROUPED_BY_BLANKS, _GROUPED, _LAKHS, _DECIMALS)
 _NOT_A_DIGIT = re.compile(r"\D")
-_NO_DECIMAL_SIGN = re.compile(f"(?<=\\d)(?=[{_SENTENCE_COMMAS}{_APOSTROPHES}])|(?<=[{_SENTENCE_COMMAS}{_APOSTROPHES}])(?=\\d)")
+_NO_DECIMAL_SIGN = re.compile(
+    f"(?<=\\d)(?=[{_SENTENCE_COMMAS}{_APOSTROPHES}])|(?<=[{_SENTENCE_COMMAS}{_APOSTROPHES}])(?=\\d)"
+)
 
 
 def plain_digits(text: str) -> str:

@@ -8,14 +8,13 @@ from pathlib import Path
 import yaml
 
 from mwork_eval.harness.scoring.digits import plain_digits
+from mwork_eval.harness.scoring.tables import CharacterTable
 
 _SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074-\u2079"
 _TO_SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _CARET = re.compile(r"\^(?:\{(-?[0-9]+)\}|(-?[0-9]+))")
 # After a unit a raised 2 or 3 is a matter of spelling (km², km2); after anything else it is a power (5², 52).
-_UNIT = re.compile(
-    r"(?<![^\W\d_])((?:[mcdk]?m|ft|mi|yd|in|[мсдк]?м|ك?م|कि?\.?मी|μ|χλμ|กม|ม)\.?)([²³])", re.IGNORECASE
-)
+_UNIT = re.compile(r"(?<![^\W\d_])((?:[mcdk]?m|ft|mi|yd|in|[мсдк]?м|ك?م|कि?\.?मी|μ|χλμ|กม|ม)\.?)([²³])", re.IGNORECASE)
 # Raised digits, and lowered ones beside others, are values of their own; compatibility forms would lose that.
 _APART = re.compile(f"(\u207b?[{_SUPERSCRIPTS}]+|(?<=\\d)[\u2080-\u2089]+|[\u2080-\u2089]+(?=\\d))")
 # One character that stands for a whole number: ½, ①, ㏠. Beside a digit it must not grow together with it.
@@ -23,6 +22,7 @@ _WHOLE_NUMBERS = (
     "\u00bc-\u00be\u2150-\u215f\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793"
     "\u3251-\u325f\u32b1-\u32bf\u32c0-\u32cb\u3358-\u3370\u33e0-\u33fe"
 )
+_NUMBER_IN_ONE = re.compile(f"[\u207b{_SUPERSCRIPTS}\u2080-\u2089{_WHOLE_NUMBERS}]")
 _NUMBER_BESIDE_DIGIT = re.compile(rf"(?<=\d)(?=[{_WHOLE_NUMBERS}])|(?<=[{_WHOLE_NUMBERS}])(?=\d)")
 # Trade marks, which compatibility forms make letters; choosers of a glyph, keycaps, the grapheme joiner; apostrophes
 # that Unicode counts as letters or accents.
@@ -30,11 +30,16 @@ _FORM_ONLY = {
     **dict.fromkeys([0x2120, 0x2122, 0x20E3, 0x034F, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)], ""),
     **dict.fromkeys(map(ord, "\u02bc\u02bb\u00b4"), "'"),
 }
-_PLAIN_SIGNS = str.maketrans(
+_FIRST = CharacterTable(lambda char: plain_digits(_FORM_ONLY.get(ord(char), char)))
+_LAST = CharacterTable(
+    lambda char: None if unicodedata.category(char) == "Cf" else "/" if char == "\u2044" else plain_digits(char)
+)
+_PLAIN_SIGN = (
     dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2039\u203a`", "'")
     | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\u300c\u300d\u300e\u300f", '"')
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
 )
+_PLAIN_SIGNS = CharacterTable(lambda char: _PLAIN_SIGN.get(char, char))
 
 _ARABIC_MARKS_AND_TATWEEL = re.compile(
     "[\u0640\u0610-\u061a\u064b-\u0652\u0656-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed]"
@@ -70,16 +75,14 @@ def fold(text: str, language: str) -> str:
         text = unicodedata.normalize("NFC", text).replace("İ", "i").replace("I", "ı")
     if text.isascii():
         return text.casefold()
-    text = plain_digits(text).translate(_FORM_ONLY)
-    text = _UNIT.sub(lambda match: match[1] + unicodedata.normalize("NFKC", match[2]), text)
-    text = _NUMBER_BESIDE_DIGIT.sub(" ", text)
-    text = "".join(
-        piece if index % 2 else _compatible(piece).casefold() for index, piece in enumerate(_APART.split(text))
-    )
-    # Apart again from what is kept apart; case folding may leave letters and marks to compose.
-    text = "".join(piece if index % 2 else _compatible(piece) for index, piece in enumerate(_APART.split(text)))
-    text = _in_language(text.replace("\u2044", "/").replace("i\u0307", "i"), language)
-    return "".join(char for char in plain_digits(text) if unicodedata.category(char) != "Cf")
+    text = text.translate(_FIRST)
+    if _NUMBER_IN_ONE.search(text):
+        text = _UNIT.sub(lambda match: match[1] + unicodedata.normalize("NFKC", match[2]), text)
+        text = _NUMBER_BESIDE_DIGIT.sub(" ", text)
+        text = "".join(piece if index % 2 else _without_forms(piece) for index, piece in enumerate(_APART.split(text)))
+    else:
+        text = _without_forms(text)
+    return _in_language(text.replace("i\u0307", "i"), language).translate(_LAST)
 
 
 def fold_with_signs(text: str, language: str) -> str:
@@ -87,8 +90,9 @@ def fold_with_signs(text: str, language: str) -> str:
     return fold(text, language).translate(_PLAIN_SIGNS)
 
 
-def _compatible(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
+def _without_forms(text: str) -> str:
+    # Again, because case folding may leave letters and marks to compose.
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _in_language(text: str, language: str) -> str:
