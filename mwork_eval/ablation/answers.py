@@ -6,6 +6,9 @@ from mwork_eval.ablation.store import CellStore
 from mwork_eval.harness.evaluate import PreparedTask
 from mwork_eval.harness.known_answers import request_key
 
+_OF_NO_TOKEN = [0.0, False]
+"""What earlier versions answered where an option had no token of its own: sure, and yet not the most probable."""
+
 
 def known_answers(store: CellStore, identity: str, task: PreparedTask) -> dict[str, Any]:
     """Return what the model answered to requests of the same task under the same mask.
@@ -32,5 +35,5 @@ def known_answers(store: CellStore, identity: str, task: PreparedTask) -> dict[s
         request_key(request_type, arguments): responses[0]
         for sample in store.related_samples(identity)
         for arguments, responses in zip(sample["arguments"], sample["resps"], strict=True)
-        if len(responses) == 1
+        if len(responses) == 1 and responses[0] != _OF_NO_TOKEN
     }

@@ -1,6 +1,7 @@
 """What a cell is named after: all that determines its answer."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from mwork_eval.digests import digest_of
 from mwork_eval.harness.answer_language import judge_version
@@ -50,12 +51,14 @@ def identity_of(model_identity: str, neurons: NeuronSet | None, task: PreparedTa
         neurons: What is deactivated, or None.
         task: The task with its requests.
     """
-    sources = {
+    sources: dict[str, Any] = {
         "model": model_identity,
         "mask": neurons.digest_unordered if neurons else None,
         "task": task.name,
         "versions": software_versions(),
     }
+    if any(instance.request_type == "loglikelihood_rolling" for instance in task.task.instances):
+        sources["beginning"] = "one"  # earlier answers to such requests are of texts with two
     # Without the extra, answers are not judged for the wrong language; installed later, they are, from known answers.
     whole = {**sources, "requests": task.digest, "judge": judge_version()}
     return f"{digest_of(sources)[:16]}-{digest_of(whole)[:32]}"

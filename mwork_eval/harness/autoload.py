@@ -19,6 +19,8 @@ _WATCHED = (
     "lm_eval.config.evaluate_config",
     "lm_eval._cli.run",
     "lm_eval.loggers.evaluation_tracker",
+    "lm_eval.api.task",
+    "lm_eval.evaluator",
 )
 
 

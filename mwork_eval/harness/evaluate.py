@@ -20,7 +20,7 @@ from mwork_eval.harness.fewshot import never_show_the_answer
 from mwork_eval.harness.known_answers import KnownAnswers
 from mwork_eval.harness.model import MworkHF
 from mwork_eval.harness.sampling import Sample
-from mwork_eval.harness.task_score import MAIN_METRICS, TaskScore, share_of_document
+from mwork_eval.harness.task_score import MAIN_METRICS, TRUNCATED, TaskScore, share_of_document
 from mwork_eval.resources import tasks_folder
 
 _ANSWERED_IN_WORDS = ("xquad", "mgsm", "xlsum")
@@ -171,6 +171,7 @@ def evaluate_task(
         The scores, lm-eval's samples, and what lm-eval's results say of the task: `config`, `version`, `n_shot`; None
         in all processes but the first of several.
     """
+    model.forget_truncated()
     with _quiet(model):
         results = lm_eval.simple_evaluate(
             model=KnownAnswers(model, known) if known else model,
@@ -187,6 +188,7 @@ def evaluate_task(
         for key, value in results["results"][prepared.name].items()
         if "," in key and "_stderr," not in key and isinstance(value, int | float)
     }
+    scores[TRUNCATED] = float(len(model.truncated.get(prepared.name, ())))
     located = task_of(prepared.name)
     all_samples = results["samples"][prepared.name]
     main = MAIN_METRICS[located[0]] if located else _first_mean(prepared.name, scores, all_samples)

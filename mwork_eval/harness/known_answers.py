@@ -61,6 +61,9 @@ class KnownAnswers(LM):  # type: ignore[misc]
         keys = [request_key(request_type, request.args) for request in requests]
         new = [number for number, key in enumerate(keys) if key not in self._known]
         answers = [self._known.get(key) for key in keys]
+        if len(new) < len(requests):
+            asked = set(new)
+            self._asked.note_truncated(request_type, [r for number, r in enumerate(requests) if number not in asked])
         if new:
             ask: Callable[[list[Instance]], list[Any]] = getattr(self._asked, request_type)
             for number, answer in zip(new, ask([requests[number] for number in new]), strict=True):

@@ -1,6 +1,5 @@
 """`mwork-hf`: lm-eval's `hf` model with neurons deactivated at load."""
 
-import json
 import logging
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from mwork_eval.digests import digest_of
 from mwork_eval.enhancement.delta import Delta, apply_delta, check_base, load_delta, restore
 from mwork_eval.errors import InputError
 from mwork_eval.harness.fast import FastHF
+from mwork_eval.harness.model_identity import digest_of_answers
 from mwork_eval.models import default_model
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
@@ -27,7 +27,8 @@ from mwork_eval.sizes import parse_size
 log = logging.getLogger(__name__)
 
 _CACHE_KEY = "mwork-eval identity"
-_ORIGINS = ("name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures", "quantization_config")
+_ANSWERS = "texts begin once, options have tokens"
+"""What is new in answers since caches without this word; see docs/decisions/0007-one-beginning.md."""
 
 
 class MworkHF(FastHF):
@@ -56,6 +57,7 @@ class MworkHF(FastHF):
         fast: bool = True,
         memory: int | str | None = None,
         delta: str | None = None,
+        double_bos: bool = False,
         device: str | None = None,
         dtype: Any = None,
         **kwargs: Any,
@@ -77,6 +79,8 @@ class MworkHF(FastHF):
                 CPU, a quarter of the free memory of an accelerator.
             delta: A delta of `mwork enhance` (a `.safetensors` file), put into the weights before anything is
                 deactivated; anything else is `hf`'s argument of this name.
+            double_bos: Score whole texts (bits per byte, perplexities) as `hf` does where the tokenizer begins texts
+                with BOS itself: after a second BOS that counts as text. Only to compare with numbers of `hf`.
             device: As in `hf`; the first accelerator or the CPU if not given.
             dtype: As in `hf`; float32 instead of `auto` on a CPU that only emulates bfloat16.
             **kwargs: Every other argument of `hf`.
@@ -111,6 +115,7 @@ class MworkHF(FastHF):
         if accelerator is not None:
             # `hf` takes the number within the machine, and shares documents only where it sees several GPUs.
             self._rank, self._world_size = accelerator.process_index, accelerator.num_processes
+        self.double_bos = double_bos
         self.fast, self.memory = fast, parse_size(str(memory), "memory") if memory is not None else None
         self._model: Any
         self._mask: Mask | None = None
@@ -164,24 +169,7 @@ class MworkHF(FastHF):
 
     @cached_property
     def _base_identity(self) -> str:
-        tokenizer = getattr(self.tokenizer, "backend_tokenizer", None)
-        vocabulary = self.tokenizer.get_vocab() if tokenizer is None else json.loads(tokenizer.to_str())
-        if tokenizer is not None:
-            # What the last call asked for, not what the tokenizer is.
-            vocabulary["truncation"] = vocabulary["padding"] = None
-        options = ("add_bos_token", "max_length", "prefix_token_id", "eot_token_id", "max_gen_toks", "truncation")
-        types = ("softmax_dtype", "mixed_precision_dtype", "think_end_token")
-        return digest_of(
-            [
-                self.fingerprint,
-                str(getattr(self.model, "dtype", "")),
-                digest_of(vocabulary),
-                {name: getattr(self, name, None) for name in options},
-                {name: str(getattr(self, name, None)) for name in types},
-                _settings(self.model.config),
-                _settings(self.model.generation_config),
-            ]
-        )
+        return digest_of_answers(self, self.fingerprint, self._rotary())
 
     def put_delta(self, delta: Delta | None, *, force: bool = False) -> None:
         """Put a delta into the weights, or take it out again, bit by bit; a mask is taken back first.
@@ -238,10 +226,24 @@ class MworkHF(FastHF):
     def get_model_info(self) -> dict[str, Any]:
         """Return `hf`'s information with what was masked; lm-eval puts it into the results' config."""
         info: dict[str, Any] = super().get_model_info()
-        info["mwork"] = {"model": self.model_name, "fingerprint": self._fingerprint, "masked": self.masked}
+        info["mwork"] = {
+            "model": self.model_name,
+            "fingerprint": self._fingerprint_or_none(),
+            "masked": self.masked,
+            "truncated": {task: len(documents) for task, documents in sorted(self.truncated.items())},
+        }
+        if self.double_bos:
+            info["mwork"]["double_bos"] = True
         if self.delta is not None:
             info["mwork"]["delta"] = {"digest": self.delta.digest, **self.delta.about}
         return info
+
+    def _fingerprint_or_none(self) -> str | None:
+        try:
+            return self.fingerprint
+        except Exception as error:  # whatever offloaded, packed or sharded weights may raise; scores need none
+            log.warning("the results carry no fingerprint of the weights: %s", error)
+            return None
 
     def set_cache_hook(self, cache_hook: Any) -> None:
         """Accept lm-eval's `--use_cache` only if it was made by this model under this mask.
@@ -251,7 +253,7 @@ class MworkHF(FastHF):
         Raises:
             InputError: If the cache holds answers of another model or mask.
         """
-        identity = digest_of([self.identity, self.masked and self.masked["digest"]])
+        identity = digest_of([self.identity, self.masked and self.masked["digest"], _ANSWERS])
         store = cache_hook.dbdict
         if store is not None:
             if len(store) == 0:
@@ -275,14 +277,6 @@ def identity_with_delta(identity: str, delta: str) -> str:
         delta: Digest of the delta.
     """
     return digest_of([identity, delta])
-
-
-def _settings(config: Any) -> dict[str, Any]:
-    """Return what a configuration says of the computation: not where it came from, nor by which version."""
-    if config is None:
-        return {}
-    found: dict[str, Any] = config.to_dict()
-    return {key: value for key, value in found.items() if key not in _ORIGINS and not key.startswith("_")}
 
 
 def choose_neurons(

@@ -4,8 +4,11 @@ Called by `mwork_eval.harness.autoload` after the module concerned has been impo
 released lm-eval 0.4.13, and steps back where a later release does the same itself.
 """
 
+import hashlib
+import json
 import sys
 from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -132,6 +135,45 @@ def _name_masked_results(module: ModuleType) -> None:
     tracker.log_experiment_args = log_with_mask
 
 
+def _key_request_caches(module: ModuleType) -> None:
+    """Let `--cache_requests` tell data sets apart: lm-eval keys its cache by the name of a task alone.
+
+    The prompts of other data, documents or versions would be asked, and scored against the answers of this task.
+    """
+    task_class: Any = module.Task
+    build: Callable[..., None] = task_class.build_all_requests
+
+    def build_keyed(self: Any, *, cache_requests: bool = False, tokenizer_name: str = "", **options: Any) -> None:
+        if cache_requests:
+            tokenizer_name += f"-requests{_digest_of_requests(self, options.get('samples'))}"
+        build(self, cache_requests=cache_requests, tokenizer_name=tokenizer_name, **options)
+
+    task_class.build_all_requests = build_keyed
+
+
+def _digest_of_requests(task: Any, samples: Any) -> str:
+    """Return a digest of what a task's requests are made of: documents, shots, prompts, and our own version."""
+    from mwork_eval.versions import software_versions
+
+    shots = task.fewshot_docs() if task.config.num_fewshot else None
+    parts = [task.VERSION, software_versions(), samples, task.config.to_dict(), list(task.eval_docs), list(shots or ())]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _check_tasks_first(module: ModuleType) -> None:
+    """Let the model refuse what it cannot do before lm-eval asks it anything."""
+    evaluator: Any = module
+    evaluate: Callable[..., Any] = evaluator.evaluate
+
+    @wraps(evaluate)
+    def check_and_evaluate(lm: Any, task_dict: Any, *args: Any, **options: Any) -> Any:
+        if check := getattr(lm, "check_tasks", None):
+            check(task_dict.get("tasks", task_dict).values())
+        return evaluate(lm, task_dict, *args, **options)
+
+    evaluator.evaluate = check_and_evaluate
+
+
 _EXTENSIONS: dict[str, Callable[[ModuleType], None]] = {
     "lm_eval.models": _register_model,
     "lm_eval.api.metrics": _register_metrics,
@@ -139,4 +181,6 @@ _EXTENSIONS: dict[str, Callable[[ModuleType], None]] = {
     "lm_eval.config.evaluate_config": _check_task_data,
     "lm_eval._cli.run": _report_errors_in_one_line,
     "lm_eval.loggers.evaluation_tracker": _name_masked_results,
+    "lm_eval.api.task": _key_request_caches,
+    "lm_eval.evaluator": _check_tasks_first,
 }

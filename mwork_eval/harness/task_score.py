@@ -17,6 +17,9 @@ MAIN_METRICS = {
 }
 """The metric a table shows, per benchmark; of any other task it is the first one lm-eval gives."""
 
+TRUNCATED = "truncated,none"
+"""Among the metrics, the number of documents whose prompt lost its beginning because the model takes no more."""
+
 
 @dataclass(frozen=True)
 class TaskScore:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from mwork_eval.inference.cache import Segment, SharedCache
+from mwork_eval.inference.rotary import Rotary, depends_on_batch
 from mwork_eval.models.head import OutputHead
 from mwork_eval.models.linear import faster_linears, replaceable_linears
 
@@ -105,15 +106,25 @@ class Forward:
         window = getattr(model.config.get_text_config(), "sliding_window", None)
         self.window: int | None = int(window) if window else None
 
-    def agrees(self) -> bool:
-        """Say whether probabilities computed apart, after a shared beginning, are the model's; 24 tokens decide."""
-        ids = list(range(3, 27))
-        beginning, _ = self.share([ids[:12]])
-        _, states, _ = self.start([ids[12:]], beginning)
-        position = torch.arange(12, device=self.device)
-        token = torch.tensor(ids[:12], device=self.device)
+    def agrees(self, longest: int) -> bool:
+        """Say whether probabilities computed apart, after a shared beginning, are the model's.
+
+        24 tokens decide. What only longer rows can change, rotary embeddings that depend on the longest row of a batch,
+        is asked of the rotary modules alone.
+
+        Args:
+            longest: Tokens of the longest row there may be.
+        """
+        if depends_on_batch(self.model, longest):
+            return False
+        half = min(24, longest, Rotary.of(self.model).reach or longest) // 2
+        ids = list(range(3, 3 + 2 * half))
+        beginning, _ = self.share([ids[:half]])
+        _, states, _ = self.start([ids[half:]], beginning)
+        position = torch.arange(half, device=self.device)
+        token = torch.tensor(ids[:half], device=self.device)
         with torch.no_grad(), self._mixed():
-            whole = self.model(torch.tensor([ids], device=self.device)).logits[0, 12:].float()
+            whole = self.model(torch.tensor([ids], device=self.device)).logits[0, half:].float()
             apart = self.head.choices(states, position, token).log_probability
         expected = whole.log_softmax(-1).to(self.device)[position, token]
         spread = float(whole.std())

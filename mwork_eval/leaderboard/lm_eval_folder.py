@@ -39,6 +39,9 @@ def _contender(results: Mapping[str, Any]) -> Contender:
     if delta := ours.get("delta"):
         # The fingerprint is that of the weights before; with a delta in them they are another model.
         model = f"{model} with delta {str(delta['digest'])[:8]}"
+    if ours.get("double_bos"):
+        # Its scores of whole texts are of another definition.
+        model = f"{model} with double_bos"
     return Contender.of(model, ours.get("fingerprint"), describe_mask(ours.get("masked")))
 
 

@@ -1,0 +1,48 @@
+"""What determines a model's answers besides the mask and the request."""
+
+import json
+from typing import Any
+
+from mwork_eval.digests import digest_of
+from mwork_eval.inference.rotary import Rotary
+
+_ORIGINS = ("name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures", "quantization_config")
+_OPTIONS = ("add_bos_token", "max_length", "prefix_token_id", "eot_token_id", "max_gen_toks", "truncation")
+_TYPES = ("softmax_dtype", "mixed_precision_dtype", "think_end_token")
+
+
+def digest_of_answers(lm: Any, fingerprint: str, rotary: Rotary) -> str:
+    """Return a digest of weights, dtype, tokenizer and options.
+
+    Args:
+        lm: An `hf` model of lm-eval.
+        fingerprint: Fingerprint of its weights.
+        rotary: Its rotary embeddings.
+    """
+    tokenizer = getattr(lm.tokenizer, "backend_tokenizer", None)
+    vocabulary = lm.tokenizer.get_vocab() if tokenizer is None else json.loads(tokenizer.to_str())
+    if tokenizer is not None:
+        # What the last call asked for, not what the tokenizer is.
+        vocabulary["truncation"] = vocabulary["padding"] = None
+    return digest_of(
+        [
+            fingerprint,
+            str(getattr(lm.model, "dtype", "")),
+            digest_of(vocabulary),
+            {name: getattr(lm, name, None) for name in _OPTIONS},
+            {name: str(getattr(lm, name, None)) for name in _TYPES},
+            _settings(lm.model.config),
+            _settings(lm.model.generation_config),
+            # Absent where they change nothing, so that results made before they existed stay known.
+            *(["two beginnings"] if lm.double_bos else []),
+            *(["long rows alone"] if rotary.reach is not None else []),
+        ]
+    )
+
+
+def _settings(config: Any) -> dict[str, Any]:
+    """Return what a configuration says of the computation: not where it came from, nor by which version."""
+    if config is None:
+        return {}
+    found: dict[str, Any] = config.to_dict()
+    return {key: value for key, value in found.items() if key not in _ORIGINS and not key.startswith("_")}
