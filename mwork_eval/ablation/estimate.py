@@ -14,6 +14,7 @@ from mwork_eval.ablation.store import MANIFEST, CellStore, load_manifest
 from mwork_eval.harness.evaluate import PreparedTask
 from mwork_eval.inference.prefixes import group_by_prefix
 from mwork_eval.models.inspection import Inspection
+from mwork_eval.models.tokens import encode_text
 from mwork_eval.neurons.neuron_set import NeuronSet
 
 _GENERATED = 256
@@ -106,7 +107,7 @@ def measure_task(task: PreparedTask, tokenizer: Any) -> TaskSize:
 
     def tokens(text: str) -> tuple[int, ...]:
         if text not in encoded:
-            encoded[text] = tuple(tokenizer(text)["input_ids"])
+            encoded[text] = tuple(encode_text(tokenizer, text))
         return encoded[text]
 
     sequences: dict[tuple[int, ...], None] = {}
@@ -117,9 +118,9 @@ def measure_task(task: PreparedTask, tokenizer: Any) -> TaskSize:
             generated += int(rest[0].get("max_gen_toks", _GENERATED))
         elif rest:
             own = tokens(text + rest[0])
-            scored += len(own) - len(tokens(text))
+            scored += max(1, len(own) - len(tokens(text)))
         else:
-            scored += len(own)
+            scored += len(own) - len(tokens(""))  # what the tokenizer adds is read, and no text
         prompt += len(own)
         sequences[own] = None
     distinct = list(sequences)

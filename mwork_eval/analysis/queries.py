@@ -8,6 +8,7 @@ from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import prepare_tasks
 from mwork_eval.harness.sampling import EVEN, Order, Sample
+from mwork_eval.models.tokens import encode_text
 
 
 def prompts_of_tasks(
@@ -67,5 +68,5 @@ def distinct_queries(tokenizer: Any, texts: Sequence[str], most: int) -> list[li
     Questions about one paragraph begin alike; cut off before the question they would count as several queries, and
     the interval would be too narrow.
     """
-    cut = (tuple(tokenizer(text).input_ids[:most]) for text in texts)
+    cut = (tuple(encode_text(tokenizer, text)[:most]) for text in texts)
     return [list(ids) for ids in dict.fromkeys(cut)]

@@ -14,6 +14,7 @@ from mwork_eval.analysis.word_list import WordList
 from mwork_eval.errors import InputError
 from mwork_eval.languages import ENGLISH
 from mwork_eval.models.layout import Layout
+from mwork_eval.models.tokens import encode_text
 
 CLASSES = ("english", "query", "neither")
 
@@ -75,7 +76,7 @@ def word_queries(
     for word, prompt in list(zip(words.words, words.prompts(language, kind), strict=True))[:limit]:
         english, query = lookup.beginning(word[ENGLISH]), lookup.beginning(word[language])
         if english and query and not set(english) & set(query):
-            found.append(WordQuery(tokenizer(prompt).input_ids, english, query))
+            found.append(WordQuery(encode_text(tokenizer, prompt), english, query))
     if not found:
         raise InputError(
             f"no word of {language} can be told from English by its first token",

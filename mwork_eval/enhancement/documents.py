@@ -8,6 +8,7 @@ from typing import Any
 
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.errors import InputError
+from mwork_eval.models.tokens import encode_text
 
 HELD_OUT = 32
 """Documents on which the loss is measured and early stopping decides."""
@@ -52,7 +53,7 @@ def read_training_text(corpus: Corpus, tokenizer: Any, *, count: int, max_tokens
     found: list[tuple[str, list[int]]] = []
     for text in corpus.documents(_DRAW):
         digest = document_digest(text)
-        tokens = tokenizer(text)["input_ids"][:max_tokens]
+        tokens = encode_text(tokenizer, text)[:max_tokens]
         if digest not in seen and len(tokens) >= LEAST_TOKENS:
             found.append((digest, tokens))
         seen.add(digest)

@@ -223,10 +223,10 @@ def test_only_one_token_is_the_most_probable(tokenizer):
     assert greedy == [[True, False, False]] * 2
 
 
-def test_an_empty_prompt_beside_others_goes_the_way_of_hf(tokenizer):
+def test_an_empty_prompt_begins_with_bos(tokenizer):
     hf, ours = both(make_model("llama"), tokenizer)
-    requests = [generation(text) for text in ("one two three", "", "four five")]
-    assert ours.generate_until(requests, disable_tqdm=True) == hf.generate_until(requests, disable_tqdm=True)
+    requests, begun = ([generation(text) for text in ("one two three", start, "four five")] for start in ("", "<s>"))
+    assert ours.generate_until(requests, disable_tqdm=True) == hf.generate_until(begun, disable_tqdm=True)
 
 
 def test_a_prompt_that_begins_with_bos_gets_no_second_one():

@@ -174,9 +174,9 @@ def test_masks_by_weights_and_by_activations_reach_the_fast_path(member):
 @pytest.mark.parametrize("member", FAMILIES)
 def test_the_forward_pass_checks_itself_against_the_model(member, monkeypatch):
     model = make_model(member)
-    assert forward_of(model).agrees()
+    assert forward_of(model).agrees(512)
     monkeypatch.setattr(OutputHead, "_finished", lambda self, logits: 1.5 * logits)
-    assert not forward_of(model).agrees()
+    assert not forward_of(model).agrees(512)
 
 
 @pytest.mark.parametrize("member", ["gemma2", "cohere", "granite", "phi3"])

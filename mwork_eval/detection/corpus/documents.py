@@ -9,6 +9,7 @@ from typing import Any
 from mwork_eval.detection.corpus.language_check import LanguageCheck
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.errors import InputError
+from mwork_eval.models.tokens import encode_text
 
 _PATIENCE = 10_000
 """Documents read before a corpus of which all documents are wanted may be given up as mostly unusable."""
@@ -76,7 +77,7 @@ class DocumentStream:
                 self.duplicates += 1
             else:
                 seen.add(fingerprint)
-                ids = self._tokenizer(text, truncation=True, max_length=rules.max_tokens).input_ids
+                ids = encode_text(self._tokenizer, text, truncation=True, max_length=rules.max_tokens)
                 if len(ids) < rules.min_tokens:
                     self.short += 1
                 elif self._check is not None and not self._check.of(text, self.corpus.language):
