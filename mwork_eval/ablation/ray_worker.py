@@ -52,11 +52,13 @@ class CellWorker:
             digests: Per task, the digest of its requests in the plan.
 
         Raises:
-            InputError: If this machine has another model, other documents or other prompts.
+            InputError: If this machine has another model, other documents or other prompts, or the model cannot do a
+                task.
         """
         if (own := self.facts()) != facts:
             raise InputError(f"a worker has another model {self._name}", found=own.identity, expected=facts.identity)
         self._tasks = source.prepare()
+        self._model.check_tasks(task.task for task in self._tasks.values())
         for name, task in self._tasks.items():
             if task.digest != digests[name]:
                 raise InputError(

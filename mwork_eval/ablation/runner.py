@@ -46,7 +46,8 @@ def run_matrix(
         The number of cells computed.
 
     Raises:
-        InputError: If a stored cell is damaged, or a launcher started processes that do not share the cells.
+        InputError: If a stored cell is damaged, the model cannot do a task, or a launcher started processes that do not
+            share the cells.
     """
     for name, task in plan.tasks.items():
         if len({instance.doc_id for instance in task.task.instances}) < model.world_size:

@@ -254,20 +254,19 @@ class TextsHF(HFLM):  # type: ignore[misc]
                 hint="leave the task out, or ask for shorter answers with --gen_kwargs max_gen_toks=N of lm_eval",
             )
 
-    def chat_template(self, chat_template: bool | str = False) -> str | None:
-        """Return the chat template to use, if any.
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        """Render messages by the tokenizer's chat template.
 
         Raises:
-            InputError: If one is asked for and the tokenizer has none.
+            InputError: If it has none.
         """
-        if chat_template and self.tokenizer.chat_template is None:
+        if self.tokenizer.chat_template is None:
             raise InputError(
                 "the tokenizer has no chat template",
                 found=self.tokenizer.name_or_path or "a tokenizer without one",
                 hint="leave --apply_chat_template out, or use a model that was tuned to chat",
             )
-        found: str | None = super().chat_template(chat_template)
-        return found
+        return str(super().apply_chat_template(chat_history, add_generation_prompt))
 
     def _end_tokens(self) -> set[int]:
         """Return the ids that end generation by themselves."""

@@ -180,7 +180,7 @@ def test_a_tokenizer_without_special_tokens_does_what_it_can(fast):
         with pytest.raises(InputError, match="needs a token to begin with; found a tokenizer without BOS and EOS"):
             ask(ours, *what)
     with pytest.raises(InputError, match="the tokenizer has no chat template"):
-        ours.chat_template(True)
+        ours.apply_chat_template([{"role": "user", "content": "one"}])
     start = MworkHF(model, tokenizer=tokenizer, fast=fast, prefix_token_id=9)
     assert rolling(start, "one two") == pytest.approx([plain(model, [9], bare(tokenizer, "one two"))], rel=1e-5)
 
