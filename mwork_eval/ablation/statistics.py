@@ -85,6 +85,29 @@ def bootstrap(
     ]
 
 
+def sum_by_cluster(values: Array, clusters: Sequence[str]) -> Array:
+    """Sum what belongs together, so that each cluster counts as one observation.
+
+    Args:
+        values: `[..., documents]`.
+        clusters: A key per document; documents of one key are summed.
+
+    Returns:
+        `[..., clusters]`, in the order in which the keys first occur.
+
+    Raises:
+        ValueError: If there is not a key for each value.
+    """
+    values = np.asarray(values, float)
+    if values.shape[-1] != len(clusters):
+        raise ValueError(f"{values.shape[-1]} values, {len(clusters)} cluster keys")
+    numbers: dict[str, int] = {}
+    places = np.array([numbers.setdefault(key, len(numbers)) for key in clusters], int)
+    sums = np.zeros((*values.shape[:-1], len(numbers)))
+    np.add.at(sums, (..., places), values)
+    return sums
+
+
 def permutation_p(differences: Array, *, permutations: int = PERMUTATIONS, seed: int = SEED) -> float:
     """Return the two-sided p-value of a sum of paired differences, of which each could as well have the other sign.
 
