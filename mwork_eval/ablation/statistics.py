@@ -103,9 +103,9 @@ def sum_by_cluster(values: Array, clusters: Sequence[str]) -> Array:
         raise ValueError(f"{values.shape[-1]} values, {len(clusters)} cluster keys")
     numbers: dict[str, int] = {}
     places = np.array([numbers.setdefault(key, len(numbers)) for key in clusters], int)
-    sums = np.zeros((*values.shape[:-1], len(numbers)))
-    np.add.at(sums, (..., places), values)
-    return sums
+    sums = np.zeros((len(numbers), *values.shape[:-1]))
+    np.add.at(sums, places, np.moveaxis(values, -1, 0))
+    return np.moveaxis(sums, 0, -1)
 
 
 def permutation_p(differences: Array, *, permutations: int = PERMUTATIONS, seed: int = SEED) -> float:
