@@ -1,14 +1,16 @@
-"""Whether a setting does more than its random control: a permutation test over documents."""
+"""Whether a setting does more than its random control: a test over documents and random draws."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mwork_eval.ablation.deltas import Masked
-from mwork_eval.ablation.paired_scores import document_shares, weigh_alike
+from mwork_eval.ablation.deltas import Masked, MaskEffect
+from mwork_eval.ablation.draws import DrawTest, against_draws
+from mwork_eval.ablation.power import smallest_found
 from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.statistics import PERMUTATIONS, Array, holm, permutation_p
+from mwork_eval.ablation.statistics import LEVEL, holm
+from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons.stages import POSITIONS
 
 SIGNIFICANT = 0.05
@@ -21,7 +23,13 @@ class Comparison:
 
     Attributes:
         control: Name of the control; None if the table has none.
-        difference: ∆ of the setting - ∆ of the control (mean over its seeds); None without a p-value.
+        difference: ∆ of the setting - ∆ of the control (mean over its draws); None if cells are missing.
+        standard_error: Of the difference, over documents and draws, if the setting's set is one more draw; None
+            without a p-value.
+        degrees: Degrees of freedom of the standard error; likewise.
+        draws: Number of random draws of the control; None if cells are missing.
+        detectable: The smallest true difference that the corrected test finds in 80 % of cases, if this row's p is the
+            smallest of the table; None if that cannot be told.
         p: Two-sided p-value of the difference.
         p_holm: The same, corrected for the number of settings of the table (Holm).
         reason: Why there is no p-value; None if there is one.
@@ -29,6 +37,10 @@ class Comparison:
 
     control: str | None
     difference: float | None = None
+    standard_error: float | None = None
+    degrees: float | None = None
+    draws: int | None = None
+    detectable: float | None = None
     p: float | None = None
     p_holm: float | None = None
     reason: str | None = None
@@ -45,51 +57,59 @@ def find_control(positions: tuple[str, ...], controls: Mapping[tuple[str, ...], 
 
 
 def compare_settings(
-    controls: Mapping[str, str | None], masked: Mapping[str, Masked], scale: Scale, permutations: int = PERMUTATIONS
+    controls: Mapping[str, str | None],
+    baseline: Mapping[str, TaskScore],
+    masked: Mapping[str, Masked],
+    scale: Scale,
 ) -> dict[str, Comparison]:
     """Test every language-specific setting of a table against its random control.
 
-    Under the null hypothesis a document does equally well under the setting and under its control (the mean over the
-    control's seeds), so the two may swap; ∆ is a sum over documents, in which the baseline cancels. An English
-    document swaps for all mask languages at once. The test is about these masks: how far another draw of random
-    neurons would differ is told by the control's seeds.
+    Under the null hypothesis the setting's set is one more random draw; `against_draws` says how documents and draws
+    both count. The r-th draws of all mask languages are one draw of ∆, the mean over languages: that is right whether
+    draws of different languages are independent or share their neurons.
 
     Args:
         controls: By language-specific setting, the name of its control.
+        baseline: Per language, the score without a mask; English among them.
         masked: By setting, random ones too, the scores under its masks; empty while some are missing.
         scale: Scale of the metric.
-        permutations: Number of permutations, where there are more than that.
     """
-    found = {name: _compare(masked[name], control, masked, scale, permutations) for name, control in controls.items()}
-    tested = {name: comparison.p for name, comparison in found.items() if comparison.p is not None}
-    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
-    return {name: replace(comparison, p_holm=corrected.get(name)) for name, comparison in found.items()}
+    effects = {name: MaskEffect(baseline, runs, scale) for name, runs in masked.items() if runs}
+    tests = {name: _test(name, control, effects) for name, control in controls.items()}
+    found = {name: test for name, test in tests.items() if isinstance(test, DrawTest)}
+    corrected = dict(zip(found, holm([test.p for test in found.values()]), strict=True))
+    comparisons = {name: _untested(name, controls[name], effects, test) for name, test in tests.items()}
+    for name, test in found.items():
+        comparisons[name] = replace(
+            comparisons[name],
+            standard_error=float(np.sqrt(test.variance)),
+            degrees=test.degrees,
+            detectable=smallest_found(test, (1 - LEVEL) / len(found)),
+            p=test.p,
+            p_holm=corrected[name],
+        )
+    return comparisons
 
 
-def _compare(
-    setting: Masked, control: str | None, masked: Mapping[str, Masked], scale: Scale, permutations: int
+def _untested(
+    name: str, control: str | None, effects: Mapping[str, MaskEffect], test: DrawTest | str
 ) -> Comparison:
+    reason = test if isinstance(test, str) else None
+    if name not in effects or control not in effects:
+        return Comparison(control, reason=reason)
+    own, drawn = effects[name].deltas, effects[control].deltas
+    return Comparison(control, difference=float(own.mean() - drawn.mean()), draws=len(drawn), reason=reason)
+
+
+def _test(name: str, control: str | None, effects: Mapping[str, MaskEffect]) -> DrawTest | str:
     if control is None:
-        return Comparison(None, reason="the table has no random control for it")
-    if not setting or not masked[control]:
-        return Comparison(control, reason="cells are missing")
-    if not _same_weights(setting, masked[control]):
-        return Comparison(control, reason=f"documents do not weigh the same as under {control}")
-    differences = scale.signed(_contributions(setting) - _contributions(masked[control]))
-    p = permutation_p(differences, permutations=permutations)
-    return Comparison(control, difference=float(differences.sum()), p=p)
-
-
-def _same_weights(first: Masked, second: Masked) -> bool:
-    """Tell whether each document has one denominator under all masks; only then is ∆ a sum over documents."""
-    languages = {language: [own for masked in (first, second) for own, _ in masked[language]] for language in first}
-    english = [english for masked in (first, second) for runs in masked.values() for _, english in runs]
-    return all(weigh_alike(scores) for scores in (english, *languages.values()))
-
-
-def _contributions(masked: Masked) -> Array:
-    """Return what each document adds to ∆, without its baseline: `[documents]`, English first, then each language."""
-    english = document_shares([english for runs in masked.values() for _, english in runs])
-    return np.concatenate(
-        [english, *(-document_shares([own for own, _ in runs]) / len(masked) for runs in masked.values())]
+        return "the table has no random control for it"
+    if name not in effects or control not in effects:
+        return "cells are missing"
+    own, drawn = effects[name], effects[control]
+    moved = [
+        mine.mean(0) - theirs.mean(0) for mine, theirs in zip(own.own_changes(), drawn.own_changes(), strict=True)
+    ]
+    return against_draws(
+        own.clustering(), [part.mean(0) for part in own.shares_of_delta()], drawn.shares_of_delta(), moved
     )

@@ -1,4 +1,4 @@
-"""∆Eng, ∆n-Eng and ∆ with bootstrap intervals: arithmetic on scores, no model."""
+"""∆Eng, ∆n-Eng and ∆ with intervals over documents: arithmetic on scores, no model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
+from mwork_eval.ablation.clustered import Clustering, estimate
 from mwork_eval.ablation.language_scores import LanguageScore, language_score
 from mwork_eval.ablation.paired_scores import PairedScores
 from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.statistics import RESAMPLES, SEED, Array, Estimate, bootstrap
+from mwork_eval.ablation.statistics import Array, Estimate
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.languages import ENGLISH
 
@@ -47,19 +48,13 @@ class Delta:
 class DeltaCalculator:
     """Computes the deltas of one benchmark from its baseline scores.
 
-    Documents are resampled within their language. The same resampled documents are used for baseline and masked
-    scores, for every setting and for every mask on English, so that differences are paired.
+    Intervals are over documents, by cluster and jointly over languages: baseline and masked scores, every mask on
+    English, and parallel documents of all languages vary together.
     """
 
-    def __init__(self, baseline: Mapping[str, TaskScore], resamples: int = RESAMPLES, seed: int = SEED) -> None:
-        """Keep the baseline.
-
-        Args:
-            baseline: Per language, the score without a mask; English among them.
-            resamples: Number of bootstrap resamples.
-            seed: Seed of the resampling.
-        """
-        self._baseline, self._resamples, self._seed = baseline, resamples, seed
+    def __init__(self, baseline: Mapping[str, TaskScore]) -> None:
+        """Keep the baseline: per language, the score without a mask; English among them."""
+        self._baseline = baseline
         self.metric = baseline[ENGLISH].metric
         self.scale = Scale.of(baseline[ENGLISH])
 
@@ -78,20 +73,7 @@ class DeltaCalculator:
             InputError: If a masked score has other documents than its baseline.
             ValueError: If seeds differ in number.
         """
-        self._check(masked)
-        samples = [PairedScores(self._baseline[ENGLISH], [english for runs in masked.values() for _, english in runs])]
-        samples += [
-            PairedScores(self._baseline[language], [own for own, _ in runs]) for language, runs in masked.items()
-        ]
-
-        def deltas(*counts: Array) -> Array:
-            """Return ∆Eng, ∆n-Eng and ∆: `[3, resamples]`."""
-            changes = [sample.change(of_sample) for sample, of_sample in zip(samples, counts, strict=True)]
-            eng, non_eng = self.scale.signed(changes[0]), self.scale.signed(np.mean(changes[1:], axis=0))
-            return np.stack([eng, non_eng, eng - non_eng])
-
-        sizes = [sample.size for sample in samples]
-        delta_eng, delta_non_eng, delta = bootstrap(deltas, sizes, resamples=self._resamples, seed=self._seed)
+        effect = MaskEffect(self._baseline, masked, self.scale)
         by_language = {
             language: language_score(self._baseline[language], self._baseline[ENGLISH], runs, self.scale)
             for language, runs in masked.items()
@@ -99,22 +81,83 @@ class DeltaCalculator:
         return Delta(
             eng=float(np.mean([score.english.masked for score in by_language.values()])),
             non_eng=float(np.mean([score.own.masked for score in by_language.values()])),
-            delta_eng=delta_eng,
-            delta_non_eng=delta_non_eng,
-            delta=delta,
+            delta_eng=effect.estimate(1, 0),
+            delta_non_eng=effect.estimate(0, 1),
+            delta=effect.estimate(1, -1),
             by_language=by_language,
-            by_seed=self._by_seed(masked),
+            by_seed=tuple(effect.deltas.tolist()) if len(effect.deltas) > 1 else (),
             documents={language: len(self._baseline[language].documents) for language in (ENGLISH, *masked)},
         )
 
-    def _check(self, masked: Masked) -> None:
+
+class MaskEffect:
+    """What masks do, document by document and run by run; a run is a draw of a random control.
+
+    Attributes:
+        deltas: ∆ of each run, `[runs]`.
+        samples: English (under every mask), then each mask language.
+    """
+
+    def __init__(self, baseline: Mapping[str, TaskScore], masked: Masked, scale: Scale) -> None:
+        """Pair the masked scores with the baseline.
+
+        Raises:
+            InputError: If a masked score has other documents than its baseline.
+            ValueError: If seeds differ in number.
+        """
         seeds = {len(runs) for runs in masked.values()}
         if len(seeds) != 1:
             raise ValueError(f"seeds differ between languages: {seeds}")
+        (self._runs,) = seeds
+        self._scale = scale
+        english = [english for runs in masked.values() for _, english in runs]
+        self.samples = [PairedScores(baseline[ENGLISH], english, ENGLISH)]
+        self.samples += [
+            PairedScores(baseline[language], [own for own, _ in runs], language) for language, runs in masked.items()
+        ]
+        self.deltas: Array = scale.signed(
+            self._of_english("changes") - np.mean([sample.changes for sample in self.samples[1:]], axis=0)
+        )
 
-    def _by_seed(self, masked: Masked) -> tuple[float, ...]:
-        """Return ∆ per seed."""
-        baseline = self._baseline[ENGLISH].score - np.mean([self._baseline[language].score for language in masked])
-        masked_scores = [[english.score - own.score for own, english in runs] for runs in masked.values()]
-        by_seed = self.scale.signed(np.mean(masked_scores, axis=0) - baseline)
-        return tuple(by_seed.tolist()) if len(by_seed) > 1 else ()
+    def clustering(self, first: int = 0, last: int | None = None) -> Clustering:
+        """Return the clusters of all samples, or of some."""
+        samples = self.samples[first:last]
+        return Clustering([sample.shares for sample in samples], [sample.keys for sample in samples])
+
+    def contributions(self) -> list[Array]:
+        """Return what each document adds to ∆ of each run beyond its share: per sample `[runs, documents]`."""
+        return self._parts("contributions", 1, -1)
+
+    def own_changes(self) -> list[Array]:
+        """Return the change of each document's own score, as it counts in ∆: per sample `[runs, documents]`."""
+        return self._parts("own_changes", 1, -1)
+
+    def shares_of_delta(self) -> list[Array]:
+        """Return all that each document adds to ∆ of each run: per sample `[runs, documents]`, together ∆."""
+        changes = self._parts("changes", 1, -1)
+        return [
+            own + change[:, None] * sample.shares
+            for own, change, sample in zip(self.contributions(), changes, self.samples, strict=True)
+        ]
+
+    def estimate(self, english: float, others: float) -> Estimate:
+        """Return a sum of the changes of English and of the mean of the others, each with a weight, over all runs."""
+        first, last = (0 if english else 1), (None if others else 1)
+        value = np.sum([change.mean() for change in self._parts("changes", english, others)])
+        return estimate(
+            float(value),
+            self.clustering(first, last),
+            [part.mean(0) for part in self._parts("contributions", english, others)[first:last]],
+            [part.mean(0) for part in self._parts("own_changes", english, others)[first:last]],
+        )
+
+    def _parts(self, what: str, english: float, others: float) -> list[Array]:
+        parts = [english * self._of_english(what)]
+        parts += [others * getattr(sample, what) / len(self.samples[1:]) for sample in self.samples[1:]]
+        return [self._scale.signed(part) for part in parts]
+
+    def _of_english(self, what: str) -> Array:
+        """Return the mean over masks for each run: English was scored under every mask language's."""
+        found: Array = getattr(self.samples[0], what)
+        mean: Array = found.reshape(len(self.samples) - 1, self._runs, *found.shape[1:]).mean(0)
+        return mean

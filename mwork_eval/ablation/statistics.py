@@ -27,15 +27,17 @@ class Estimate:
 
     Attributes:
         value: The estimate.
-        low: Lower end of its interval, or None if a sample has a single observation.
+        low: Lower end of its interval, or None if there is none.
         high: Upper end of its interval, or None likewise.
-        standard_error: Standard deviation over the resamples, or None likewise.
+        standard_error: Its standard error, or None likewise.
+        reason: Why it has no interval, where that is known.
     """
 
     value: float
     low: float | None
     high: float | None
     standard_error: float | None
+    reason: str | None = None
 
 
 def bootstrap(

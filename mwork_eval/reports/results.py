@@ -9,7 +9,6 @@ from typing import Any
 from mwork_eval.ablation.comparison import SIGNIFICANT, Comparison, compare_settings, find_control
 from mwork_eval.ablation.deltas import Delta, DeltaCalculator, Masked
 from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.statistics import minimum_detectable
 from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore
@@ -26,8 +25,8 @@ class SettingRow:
         positions: The positions deactivated.
         delta: What it does; None while cells are missing.
         comparison: A language-specific setting against its random control; None for a random one.
-        undetectable: Whether the setting is language-specific and its ∆ both below what the documents can tell and not
-            significantly unlike its control's.
+        undetectable: Whether the setting is language-specific and its ∆ neither significantly unlike its control's
+            nor further from it than the test can tell; without a p-value, whether its interval holds 0 or is missing.
     """
 
     name: str
@@ -54,8 +53,9 @@ class DeltaTable:
         counts: Neurons deactivated per mask language, the same in every row.
         baseline: Score without a mask per language.
         documents: Number of documents per language.
-        detectable: The smallest true ∆ of a language-specific setting that these documents find in 80 % of cases; None
-            if that cannot be told.
+        clusters: Number of clusters of the documents of each language, the same in parallel ones; None if not known.
+        detectable: The smallest true difference of ∆ from the random control's that the corrected p-value of any row
+            finds in 80 % of cases; None if that cannot be told.
         rows: The settings.
     """
 
@@ -70,6 +70,7 @@ class DeltaTable:
     counts: Mapping[str, int]
     baseline: Mapping[str, float]
     documents: Mapping[str, int]
+    clusters: Mapping[str, int | None]
     detectable: float | None
     rows: tuple[SettingRow, ...]
 
@@ -157,7 +158,7 @@ def _table(
         setting["name"]: masked_scores([entry for entry in entries if entry["setting"] == setting["name"]], scores)
         for setting in preset["settings"]
     }
-    rows, detectable = _rows(preset["settings"], masked, calculator)
+    rows, detectable = _rows(preset["settings"], known, masked, calculator)
     languages = tuple(language for language in known if language != ENGLISH)
     return DeltaTable(
         preset=preset["name"],
@@ -171,15 +172,19 @@ def _table(
         counts={language: preset["counts"][language] for language in languages},
         baseline=calculator.baseline,
         documents={language: len(score.documents) for language, score in known.items()},
+        clusters={language: len(set(score.clusters)) or None for language, score in known.items()},
         detectable=detectable,
         rows=tuple(rows),
     )
 
 
 def _rows(
-    settings: Sequence[Mapping[str, Any]], masked: Mapping[str, Masked], calculator: DeltaCalculator
+    settings: Sequence[Mapping[str, Any]],
+    known: Mapping[str, TaskScore],
+    masked: Mapping[str, Masked],
+    calculator: DeltaCalculator,
 ) -> tuple[list[SettingRow], float | None]:
-    """Return the rows of a table, and the smallest ∆ its documents can tell."""
+    """Return the rows of a table, and the smallest difference from the control that its tests find."""
     positions = {setting["name"]: tuple(setting["positions"]) for setting in settings}
     random = {positions[setting["name"]]: setting["name"] for setting in settings if setting["random"]}
     controls = {
@@ -187,11 +192,11 @@ def _rows(
         for setting in settings
         if not setting["random"]
     }
-    comparisons = compare_settings(controls, masked, calculator.scale)
+    comparisons = compare_settings(controls, known, masked, calculator.scale)
     deltas = {name: calculator.delta(scores) if scores else None for name, scores in masked.items()}
-    errors = [delta.delta.standard_error or 0.0 for name in controls if (delta := deltas[name]) is not None]
+    smallest = [found.detectable for found in comparisons.values() if found.p is not None]
     # Without any spread the documents are too few or too alike to say anything.
-    detectable = minimum_detectable(max(errors)) if any(errors) else None
+    detectable = None if not smallest or None in smallest else max(value for value in smallest if value is not None)
     rows = [
         SettingRow(
             name=setting["name"],
@@ -209,8 +214,9 @@ def _rows(
 def _undetectable(delta: Delta | None, comparison: Comparison | None, detectable: float | None) -> bool:
     if delta is None or comparison is None:
         return False
-    significant = comparison.p_holm is not None and comparison.p_holm < SIGNIFICANT
-    return not significant and (detectable is None or abs(delta.delta.value) < detectable)
+    if comparison.p_holm is None or comparison.difference is None:
+        return delta.delta.low is None or delta.delta.high is None or delta.delta.low <= 0 <= delta.delta.high
+    return comparison.p_holm >= SIGNIFICANT and (detectable is None or abs(comparison.difference) < detectable)
 
 
 def masked_scores(entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskScore | None]) -> Masked:
