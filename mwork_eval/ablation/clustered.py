@@ -101,7 +101,9 @@ class Clustering:
         return sums.T
 
 
-def estimate(value: float, clustering: Clustering, contributions: Sequence[Array], changes: Sequence[Array]) -> Estimate:
+def estimate(
+    value: float, clustering: Clustering, contributions: Sequence[Array], changes: Sequence[Array]
+) -> Estimate:
     """Return a number with its interval by Student's t, or why it has none.
 
     Where few clusters moved, the interval of binary answers would be too narrow: two imagined clusters that moved are
@@ -118,7 +120,8 @@ def estimate(value: float, clustering: Clustering, contributions: Sequence[Array
         of = "1 cluster" if clustering.smallest == 1 else f"{clustering.smallest} clusters"
         return Estimate(value, None, None, None, f"{of} of documents, fewer than {FEWEST_CLUSTERS}")
     moved = clustering.moved(changes)
-    if moved < FEWEST_MOVED and 2 * moved < clustering.size:
+    # Where all changes differ, one of them still is the commonest.
+    if moved < min(FEWEST_MOVED, clustering.size - 1):
         return Estimate(value, None, None, None, f"{moved} of {clustering.size} clusters of documents moved")
     spread = clustering.spread([own[None] for own in contributions])
     error = float(np.sqrt(spread.variance[0] * imagined(moved, clustering.size)))

@@ -91,11 +91,9 @@ def compare_settings(
     return comparisons
 
 
-def _untested(
-    name: str, control: str | None, effects: Mapping[str, MaskEffect], test: DrawTest | str
-) -> Comparison:
+def _untested(name: str, control: str | None, effects: Mapping[str, MaskEffect], test: DrawTest | str) -> Comparison:
     reason = test if isinstance(test, str) else None
-    if name not in effects or control not in effects:
+    if control is None or name not in effects or control not in effects:
         return Comparison(control, reason=reason)
     own, drawn = effects[name].deltas, effects[control].deltas
     return Comparison(control, difference=float(own.mean() - drawn.mean()), draws=len(drawn), reason=reason)
@@ -107,9 +105,7 @@ def _test(name: str, control: str | None, effects: Mapping[str, MaskEffect]) -> 
     if name not in effects or control not in effects:
         return "cells are missing"
     own, drawn = effects[name], effects[control]
-    moved = [
-        mine.mean(0) - theirs.mean(0) for mine, theirs in zip(own.own_changes(), drawn.own_changes(), strict=True)
-    ]
+    moved = [mine.mean(0) - theirs.mean(0) for mine, theirs in zip(own.own_changes(), drawn.own_changes(), strict=True)]
     return against_draws(
         own.clustering(), [part.mean(0) for part in own.shares_of_delta()], drawn.shares_of_delta(), moved
     )

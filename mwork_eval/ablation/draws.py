@@ -45,13 +45,13 @@ def against_draws(
     variance S2 (which holds the draws' part of both together, T2), and X2 the variance over documents of the
     difference, the variance of the difference is
 
-        S2 (1 + 1/m) + max(0, X2 - T2 (1 + 1/m))
+        S2 (1 + 1/m) + X2 - T2 (1 + 1/m),    at least half of the first term
 
     The first term is that of one case against a sample (Crawford and Howell 1998, doi:10.1076/clin.12.4.482.7241; t
-    with m - 1 degrees of freedom), the second what this set adds where it moves more documents than the draws do. The
-    degrees of freedom are Satterthwaite's (1946), at least m - 1. Moments are not forced to agree: to put
-    S2 up to T2 where it is smaller by chance would make p too large without an effect of sets, and to believe that
-    sets do not differ when S2 happens to be small would make it too small with one.
+    with m - 1 degrees of freedom), the others are what this set adds where it moves more documents than the draws do.
+    The degrees of freedom are Satterthwaite's (1946), at least m - 1. The moment estimator of the variance between
+    sets, S2 - T2, is not cut off at 0: that makes p too large where sets do not differ, and together with the degrees
+    of freedom of documents too small where they do.
 
     Answers right or wrong move few documents, and t is for sums of many: where fewer than 20 clusters moved, or all
     moved alike, p is at least that of the permutation test over clusters, in which the set and the mean of the draws
@@ -86,7 +86,7 @@ def against_draws(
     degrees = float(spread.degrees[0])
     between, both = float(totals[1:].var(ddof=1)), float(spread.variance[1:].sum()) / (count - 1)
     enlarged = 1 + 1 / count
-    variance = between * enlarged + max(0.0, over_documents - both * enlarged)
+    variance = between * enlarged + max(-between * enlarged / 2, over_documents - both * enlarged)
     terms = (
         (between * enlarged) ** 2 / (count - 1)
         + over_documents**2 / degrees
@@ -94,7 +94,7 @@ def against_draws(
     )
     freedom = min(max(variance**2 / terms, count - 1), count - 1 + degrees) if terms > 0 else count - 1.0
     p = float(2 * stats.t.sf(abs(difference) / np.sqrt(variance), freedom)) if variance > _ROUNDING**2 else 0.0
-    if p == 0.0 or (changed < _EXACT_BELOW and 2 * changed < clustering.size) or not changed:
+    if variance <= _ROUNDING**2 or (changed < _EXACT_BELOW and 2 * changed < clustering.size):
         p = max(p, permutation_p(numbers[0] - numbers[1:].mean(0)))
     of_sets = max(0.0, between - both)
-    return DrawTest(difference, variance, freedom, max(variance - of_sets, variance / (1 + count)), p)
+    return DrawTest(difference, variance, freedom, max(variance - of_sets, variance / (1 + count)), min(p, 1.0))

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import stats
 
-from mwork_eval.ablation.paired_scores import PairedScores, document_shares, weigh_alike
+from mwork_eval.ablation.clustered import Clustering, estimate
+from mwork_eval.ablation.draws import DrawTest, against_draws
+from mwork_eval.ablation.paired_scores import PairedScores
 from mwork_eval.ablation.plan import TaskFamily
 from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.statistics import Array, Estimate, bootstrap, holm, permutation_p
+from mwork_eval.ablation.statistics import LEVEL, Array, Estimate, holm
 from mwork_eval.enhancement.record import RANDOM, SPECIFIC, TrainedDelta
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.improvement.cells import Scores
@@ -39,9 +42,10 @@ class Effect:
         documents: The number.
         specific: By the language's neurons; None if they were not trained on so many.
         random: By random neurons; likewise.
-        difference: specific - random, paired over documents; None without both.
-        p: Two-sided p-value of the difference (permutation over documents); None if it cannot be told.
+        difference: specific - random, paired over documents, with the interval that belongs to `p`; None without both.
+        p: Two-sided p-value of the difference, over documents and draws of random neurons; None if it cannot be told.
         p_holm: The same, corrected for the number of p-values of the table.
+        reason: Why there is no p-value though there is a difference; None if there is one.
     """
 
     documents: int
@@ -50,6 +54,7 @@ class Effect:
     difference: Estimate | None = None
     p: float | None = None
     p_holm: float | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -180,44 +185,62 @@ def _effect(
     scale: Scale,
 ) -> Effect:
     """Compare the weighted sum of several languages' changes after both trainings."""
-    kinds = [runs for runs in (specific, random) if runs]
-    pairs = [[(weight, PairedScores(base[code], runs[code])) for code, weight in weights.items()] for runs in kinds]
+    own, drawn = (_Changes(weights, base, runs, scale) if runs else None for runs in (specific, random))
+    effect = Effect(size, None if own is None else own.gain(), None if drawn is None else drawn.gain())
+    if own is None or drawn is None:
+        return effect
+    value = float(own.by_run.mean() - drawn.by_run.mean())
+    moved = [mine.mean(0) - theirs.mean(0) for mine, theirs in zip(own.changes, drawn.changes, strict=True)]
+    test = against_draws(own.clustering, [part.mean(0) for part in own.wholes], drawn.wholes, moved)
+    if isinstance(test, str):
+        return replace(effect, difference=Estimate(value, None, None, None, test), reason=test)
+    return replace(effect, difference=_interval(test), p=test.p)
 
-    def changes(*counts: Array) -> Array:
-        """Return the change of each kind, and their difference: `[3 or 1, resamples]`."""
-        sums = [
-            scale.signed(
-                np.sum([weight * pair.change(c) for (weight, pair), c in zip(of_kind, counts, strict=True)], 0)
-            )
-            for of_kind in pairs
+
+def _interval(test: DrawTest) -> Estimate:
+    """Return the difference with the interval of the test; without any variance, with none."""
+    error = float(np.sqrt(test.variance))
+    if not error:
+        return Estimate(test.difference, None, None, None, "documents and draws are all alike")
+    width = error * float(stats.t.ppf((1 + LEVEL) / 2, test.degrees))
+    return Estimate(test.difference, test.difference - width, test.difference + width, error)
+
+
+class _Changes:
+    """A weighted sum of several languages' changes, document by document and run by run.
+
+    Attributes:
+        by_run: The sum in each run, `[runs]`.
+        clustering: The documents' clusters.
+        changes: Per language, the change of each document's own score, `[runs, documents]`.
+        wholes: Per language, all that each document adds to the sum, `[runs, documents]`.
+    """
+
+    def __init__(self, weights: Mapping[str, float], base: Mapping[str, TaskScore], runs: Runs, scale: Scale) -> None:
+        samples = [PairedScores(base[code], runs[code], code) for code in weights]
+        self.clustering = Clustering([sample.shares for sample in samples], [sample.keys for sample in samples])
+
+        def weighted(values: Iterable[Array]) -> list[Array]:
+            return [scale.signed(weight * own) for weight, own in zip(weights.values(), values, strict=True)]
+
+        changes = weighted(sample.changes for sample in samples)
+        self.by_run: Array = np.sum(changes, axis=0)
+        self.changes = weighted(sample.own_changes for sample in samples)
+        self._contributions = weighted(sample.contributions for sample in samples)
+        self.wholes = [
+            own + change[:, None] * sample.shares
+            for own, change, sample in zip(self._contributions, changes, samples, strict=True)
         ]
-        return np.stack(sums if len(sums) == 1 else [*sums, sums[0] - sums[1]])
 
-    estimates = bootstrap(changes, [len(base[code].documents) for code in weights])
-    found = [Gain(mean, _by_seed(weights, base, runs, scale)) for mean, runs in zip(estimates, kinds, strict=False)]
-    if len(kinds) == 1:
-        return Effect(size, found[0] if specific else None, found[0] if random else None)
-    return Effect(size, found[0], found[1], estimates[2], _p(weights, specific, random, scale))
-
-
-def _by_seed(
-    weights: Mapping[str, float], base: Mapping[str, TaskScore], runs: Runs, scale: Scale
-) -> tuple[float, ...]:
-    changes = [
-        weight * np.array([after.score - base[code].score for after in runs[code]]) for code, weight in weights.items()
-    ]
-    values: list[float] = scale.signed(np.sum(changes, axis=0)).tolist()
-    return tuple(values)
-
-
-def _p(weights: Mapping[str, float], specific: Runs, random: Runs, scale: Scale) -> float | None:
-    """Test whether a document fares alike after both trainings (the mean over seeds each), so that the two may swap."""
-    if not all(weigh_alike([*specific[code], *random[code]]) for code in weights):
-        return None
-    shares = [
-        weight * (document_shares(specific[code]) - document_shares(random[code])) for code, weight in weights.items()
-    ]
-    return permutation_p(scale.signed(np.concatenate(shares)))
+    def gain(self) -> Gain:
+        """Return the mean over runs with its interval over documents."""
+        mean = estimate(
+            float(self.by_run.mean()),
+            self.clustering,
+            [part.mean(0) for part in self._contributions],
+            [part.mean(0) for part in self.changes],
+        )
+        return Gain(mean, tuple(self.by_run.tolist()))
 
 
 def _corrected(columns: Sequence[Column]) -> tuple[Column, ...]:

@@ -56,6 +56,7 @@ def _table_rows(table: DeltaTable) -> Iterator[Row]:
         yield {"mask_language": language, "quantity": "neurons", "unit": "neurons", "value": count}
     for language, count in table.documents.items():
         yield {"language": language, "quantity": "documents", "unit": "documents", "value": count}
+        yield {"language": language, "quantity": "clusters", "unit": "clusters", "value": table.clusters[language]}
 
 
 def _setting_rows(table: DeltaTable, cells: list[CellRow]) -> Iterator[Row]:
@@ -67,11 +68,16 @@ def _setting_rows(table: DeltaTable, cells: list[CellRow]) -> Iterator[Row]:
         yield start | {"quantity": "non_eng", "value": delta.non_eng}
         for name in ("delta_eng", "delta_non_eng", "delta"):
             yield start | {"quantity": name} | _estimated(getattr(delta, name))
+        if delta.by_seed:
+            ends = {"low": min(delta.by_seed), "high": max(delta.by_seed)}
+            yield start | {"quantity": "delta_of_draws", "value": delta.delta.value} | ends
         seeds = dict.fromkeys(cell.seed for cell in cells if cell.setting == row.name)
         for seed, value in zip(seeds, delta.by_seed, strict=False):  # a setting without seeds has no ∆ by seed
             yield start | {"seed": seed, "quantity": "delta", "value": value}
         if comparison is not None:
             yield start | {"quantity": "difference_from_control", "value": comparison.difference}
+            yield start | {"quantity": "standard_error_of_difference", "value": comparison.standard_error}
+            yield start | {"quantity": "draws", "unit": "draws", "value": comparison.draws}
             yield start | {"quantity": "p", "unit": "", "value": comparison.p}
             yield start | {"quantity": "p_holm", "unit": "", "value": comparison.p_holm}
 

@@ -24,7 +24,7 @@ def _report(results: Results) -> dict[str, Any]:
     manifest = results.manifest
     return {
         "format": "mwork-report",
-        "version": 2,
+        "version": 3,
         **{key: manifest[key] for key in ("model", "fingerprint", "stages", "sets", "languages", "limit", "seeds")},
         "versions": manifest["versions"],
         "tables": [asdict(table) for table in results.tables],

@@ -21,9 +21,11 @@ VERSION = 1
 LEGEND = (
     "Changes against the base; positive is better, also for bits per byte. zh - en: what zh gained and English did "
     "not. random: as many random neurons at the same "
-    f"positions, trained alike; the mean over their seeds. Brackets: {LEVEL:.0%} paired bootstrap over documents. p: "
-    "permutation test over documents of the difference from random, Holm-corrected for all p of the table; how far "
-    "other draws of random neurons would differ is told by the seeds. Documents that training saw are not scored."
+    f"positions, trained alike; the mean over their seeds. Brackets: {LEVEL:.0%} intervals over documents, by clusters "
+    "of those that belong together; that of the difference, and its p, over documents and draws of random neurons "
+    "(the language's neurons as one more draw), p Holm-corrected for all p of the table. Too few to tell: so few "
+    "clusters of documents, or so few that moved, or a single draw, that none would hold. Documents that training saw "
+    "are not scored."
 )
 _KINDS = ("specific", "random")
 

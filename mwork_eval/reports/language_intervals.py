@@ -26,7 +26,7 @@ class LanguageChange:
 def language_changes(results: Results, table: DeltaTable) -> dict[str, list[LanguageChange]]:
     """Return, per setting that is computed, the change of each language.
 
-    The intervals are those of the table, of one mask language at a time: the same bootstrap over documents.
+    The intervals are those of the table, of one mask language at a time: over clusters of documents.
 
     Args:
         results: The results.

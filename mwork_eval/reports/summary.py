@@ -82,9 +82,9 @@ def _difference(delta: Estimate, table: DeltaTable) -> str:
 
 def _certainty(row: SettingRow, delta: Delta, table: DeltaTable) -> str:
     comparison = row.comparison
-    if comparison is None or comparison.difference is None:
+    if comparison is None or comparison.p is None or comparison.difference is None:
         reason = comparison.reason if comparison else "it was not tested"
-        sure = "" if delta.delta.low is not None else " With one document per language there is no interval either."
+        sure = "" if delta.delta.reason is None else f" There is no interval either: {delta.delta.reason}."
         return f"How much of this random neurons would do cannot be told: {reason}.{sure}"
     against = f"as many random neurons ({comparison.control}; p = {p_value(comparison.p_holm)}, Holm-corrected)"
     against = against.replace("p = <", "p < ")
@@ -93,17 +93,18 @@ def _certainty(row: SettingRow, delta: Delta, table: DeltaTable) -> str:
         return f"∆ is significantly {more} than with {against}."
     if not row.undetectable:
         return f"∆ is not significantly unlike that with {against}."
-    fewest = min(table.documents.values())
-    documents = f"{fewest} document{'s' if fewest > 1 else ''} per language"
     if table.detectable is None:
-        return f"The documents cannot tell whether this is more than with {against}: {documents} show no spread."
+        return f"Whether this is more than with {against} cannot be told: the documents show no spread."
     smallest = number(table.detectable, table.unit)
     return (
-        f"The documents cannot tell this from {against}: {documents} can tell a ∆ of about {smallest} {table.unit} "
-        "at best."
+        f"This cannot be told from {against}: these documents and {comparison.draws} draws can tell a difference of "
+        f"about {smallest} {table.unit} at best."
     )
 
 
 def certainty_legend() -> str:
     """Return what the brackets in the sentences mean."""
-    return f"Brackets: {LEVEL:.0%} interval over documents. Worse and better count the same way for every metric."
+    return (
+        f"Brackets: {LEVEL:.0%} interval over documents, for the masks drawn. Worse and better count the same way for "
+        "every metric."
+    )

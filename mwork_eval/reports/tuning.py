@@ -47,10 +47,12 @@ def verdict(tuning: Tuning) -> str:
     best, unit = tuning.deltas[tuning.best].delta, tuning.scale.unit
     chosen = (
         f"Chosen: {first} understanding and {last} generation layers, ∆ {difference(best.value, unit)} "
-        f"{interval(best, unit)} ({LEVEL:.0%} paired bootstrap over documents)."
+        f"{interval(best, unit)} ({LEVEL:.0%} interval over documents)."
     )
     if tuning.others == 0:
         return f"{chosen} It is the only pair with a ∆: nothing was compared."
+    if best.low is None:
+        return f"{chosen} Too few to tell the pairs apart: {best.reason}; more documents (--limit) may tell."
     if tuning.within == tuning.others:
         return f"{chosen} All {tuning.others} other pairs lie within this interval: the grid is flat on these " + (
             "documents and the choice is arbitrary; more documents (--limit) may tell."

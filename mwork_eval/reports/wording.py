@@ -1,6 +1,7 @@
 """What every report format says in the same words: column heads, numbers, notes and the legend."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from mwork_eval.ablation.statistics import LEVEL, POWER, Estimate
 from mwork_eval.neurons.stages import POSITIONS
@@ -9,9 +10,9 @@ from mwork_eval.reports.results import CellRow, DeltaTable, Results, SettingRow
 
 DELTA_COLUMNS = (
     *("setting", *POSITIONS, "Eng", "n-Eng", "∆Eng", "∆n-Eng", "∆"),
-    *("control", "p", "p (Holm)", "∆ by seed"),
+    *("control", "p", "p (Holm)", "∆ of draws"),
 )
-BRIEF_COLUMNS = ("setting", *POSITIONS, "Eng", "n-Eng", "∆Eng", "∆n-Eng", "∆", f"{LEVEL:.0%} of ∆", "p or seeds")
+BRIEF_COLUMNS = ("setting", *POSITIONS, "Eng", "n-Eng", "∆Eng", "∆n-Eng", "∆", f"{LEVEL:.0%} of ∆", "p or draws")
 CELL_COLUMNS = ("preset", "setting", "mask", "seed", "task", "language", "documents", "score", "baseline", "difference")
 
 LEGEND = (
@@ -19,9 +20,12 @@ LEGEND = (
     "under, gen: all structures of the first and last layers; s-attn, s-ffn: attention and feed-forward between. "
     "∆n-Eng: mean over languages of (score under its own mask - baseline); ∆Eng: the same for English under those "
     "masks; ∆ = ∆Eng - ∆n-Eng. Negative means damage, also for bits per byte. A high ∆ says that English survives "
-    f"what the other languages do not. Brackets: {LEVEL:.0%} paired bootstrap over documents. p: permutation test of ∆ "
-    "against the random control named, Holm-corrected for the rows of the table. Seeds: lowest and highest ∆ of the "
-    "control's seeds. ?: smaller than these documents can tell, and not significantly unlike the control's. "
+    f"what the other languages do not. Brackets: {LEVEL:.0%} interval over documents, by clusters of those that belong "
+    "together (t, linearised), for the masks drawn; too few to tell: so few clusters of documents, or so few that "
+    "moved, that no interval would hold. p: of ∆ against the random control named, over documents and random draws "
+    "(t; the set as one more draw), Holm-corrected for the rows of the table. Draws: lowest to highest ∆ of the "
+    "control's draws, and their number. ?: not significantly unlike the control's, and no further from it than the "
+    "test can tell; without p: the interval holds 0 or is missing. "
     "Wrong language: answers not in the question's language, baseline → masked, of those whose language can be told; "
     "names count against it, so compare with the baseline; ?: fewer than ten could be told."
 )
@@ -36,7 +40,9 @@ def title(table: DeltaTable) -> str:
 def notes(table: DeltaTable) -> str:
     """Return what must stand beside a table: metric, counts, documents, languages, and what they can tell."""
     counts = ", ".join(f"{language} {count}" for language, count in table.counts.items())
-    documents = ", ".join(f"{language} {count}" for language, count in table.documents.items())
+    documents = ", ".join(
+        f"{language} {count}{_clusters(table, language)}" for language, count in table.documents.items()
+    )
     baseline = ", ".join(f"{language} {number(score, table.unit)}" for language, score in table.baseline.items())
     direction = "" if table.higher_is_better else ", lower is better"
     parts = [
@@ -47,7 +53,15 @@ def notes(table: DeltaTable) -> str:
     ]
     if table.missing:
         parts.append(f"{table.task} has no {', '.join(table.missing)}; averages are over {', '.join(table.languages)}")
-    return " ".join(["; ".join(parts) + ".", *_tests(table), *_power(table)])
+    return " ".join(["; ".join(parts) + ".", *_few(table), *_tests(table), *_power(table)])
+
+
+def _clusters(table: DeltaTable, language: str) -> str:
+    """Say how many clusters the documents of a language form, unless each is one."""
+    clusters = table.clusters[language]
+    if clusters is None:
+        return " (clusters unknown: each by itself)"
+    return "" if clusters == table.documents[language] else f" in {clusters} clusters"
 
 
 def _tests(table: DeltaTable) -> list[str]:
@@ -65,18 +79,31 @@ def _tests(table: DeltaTable) -> list[str]:
     return [f"p: {against}.", *without] if against else without
 
 
+def _few(table: DeltaTable) -> list[str]:
+    """Say why intervals of ∆ are missing."""
+    rows = defaultdict(list)
+    for row in table.rows:
+        if row.delta is not None and row.delta.delta.reason is not None:
+            rows[row.delta.delta.reason].append(row.name)
+    return [f"Too few to tell ∆ of {', '.join(names)}: {reason}." for reason, names in rows.items()]
+
+
 def _power(table: DeltaTable) -> list[str]:
-    """Say how small a ∆ the documents can tell."""
-    if not any(row.delta is not None and row.comparison is not None for row in table.rows):
+    """Say how small a difference from the control the tests of the table find."""
+    comparisons = [row.comparison for row in table.rows if row.delta is not None and row.comparison is not None]
+    if not comparisons:
         return []
+    with_draws = {found.draws for found in comparisons if found.p is not None and found.draws is not None}
+    if table.detectable is None:
+        return ["How small a difference from random neurons these rows could tell cannot be said."]
     fewest, most = min(table.documents.values()), max(table.documents.values())
     documents = f"{fewest} document{'s' if fewest > 1 else ''}" if fewest == most else f"{fewest} to {most} documents"
-    if table.detectable is None:
-        return [f"{documents} per language cannot tell how sure ∆ is; use a larger --limit."]
+    draws = f"{min(with_draws)} draws" if len(with_draws) == 1 else f"{min(with_draws)} to {max(with_draws)} draws"
     smallest = number(table.detectable, table.unit)
     return [
-        f"{documents} per language can tell a ∆ of about {smallest} {table.unit} at best ({POWER:.0%} power); "
-        "use a larger --limit for less."
+        f"{documents} per language and {draws} of random neurons can tell a ∆ that differs from the control's by about "
+        f"{smallest} {table.unit} ({POWER:.0%} power of the corrected p, worst row); use a larger --limit or more "
+        "draws for less."
     ]
 
 
@@ -112,7 +139,7 @@ def delta_cells(row: SettingRow, table: DeltaTable) -> list[str]:
         "" if comparison is None else comparison.control or "none",
         "" if comparison is None else p_value(comparison.p),
         "" if comparison is None else p_value(comparison.p_holm),
-        " ".join(difference(value, table.unit) for value in delta.by_seed),
+        draws(delta.by_seed, table.unit),
     ]
 
 
@@ -120,15 +147,14 @@ def brief_cells(row: SettingRow, table: DeltaTable) -> list[str]:
     """Return the texts of a narrow table row, in the order of `BRIEF_COLUMNS`: the interval of ∆ only."""
     if row.delta is None:
         return [*_start(row, table), "…", "…", "…", "", ""]
-    delta, by_seed = row.delta, row.delta.by_seed
-    spread = f"{difference(min(by_seed), table.unit)}..{difference(max(by_seed), table.unit)}" if by_seed else ""
+    delta = row.delta
     return [
         *_start(row, table),
         difference(delta.delta_eng.value, table.unit),
         difference(delta.delta_non_eng.value, table.unit),
         _delta(delta.delta, row, table),
         interval(delta.delta, table.unit),
-        spread if row.comparison is None else p_value(row.comparison.p_holm),
+        draws(delta.by_seed, table.unit) if row.comparison is None else p_value(row.comparison.p_holm),
     ]
 
 
@@ -169,8 +195,15 @@ def estimate(value: Estimate, unit: str) -> str:
 def interval(value: Estimate, unit: str) -> str:
     """Return the interval of an estimate as text."""
     if value.low is None or value.high is None:
-        return "[unknown]"
+        return "[too few to tell]"
     return f"[{difference(value.low, unit)}, {difference(value.high, unit)}]"
+
+
+def draws(deltas: Sequence[float], unit: str) -> str:
+    """Return the spread over draws as text: the lowest, the highest and their number; nothing without several."""
+    if not deltas:
+        return ""
+    return f"{difference(min(deltas), unit)}..{difference(max(deltas), unit)} ({len(deltas)})"
 
 
 def p_value(value: float | None) -> str:

@@ -75,9 +75,9 @@ def _table(table: DeltaTable, results: Results) -> dict[str, Any]:
 
 
 def _stacked(cells: list[str]) -> list[str]:
-    """Put intervals below their numbers and seeds below each other, so that a table fits a screen."""
-    *others, seeds = cells
-    return [*(cell.replace(" [", "\n[") for cell in others), seeds.replace(" ", "\n")]
+    """Put intervals below their numbers and the count of draws below their range, so that a table fits a screen."""
+    *others, spread = cells
+    return [*(cell.replace(" [", "\n[") for cell in others), spread.replace(" ", "\n")]
 
 
 def _sets(counts: SetCounts, stages: Stages) -> dict[str, Any]:
