@@ -11,6 +11,7 @@ from report_folders import make_set
 from mwork_eval.ablation.store import CellStore, save_manifest
 from mwork_eval.digests import digest_of
 from mwork_eval.gate.check import check_folders
+from mwork_eval.gate.control import Control
 from mwork_eval.gate.findings import Check
 from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.limits_file import read_limits
@@ -46,6 +47,8 @@ def make_results(
     metric: str = "acc,none",
     documents: Mapping[tuple[str, str], tuple[str, str]] | None = None,
     sets: Mapping[str, int] | None = None,
+    clusters: Sequence[str] = (),
+    docs: Sequence[Mapping[str, Any]] = (),
     model: str = "tiny",
     **texts: str,
 ) -> Path:
@@ -59,6 +62,8 @@ def make_results(
         metric: The metric of all.
         documents: By benchmark and language, of which benchmark and language the documents are, if of others.
         sets: By language, the seed of a neuron set.
+        clusters: What each document belongs to, in every unmasked score of as many documents.
+        docs: The documents that samples keep, likewise.
         model: Name of the model.
         **texts: See `samples_of`.
     """
@@ -73,7 +78,10 @@ def make_results(
         samples = samples_of(source, len(values), **texts)
         digest = digest_of([[sample[f"{part}_hash"] for part in HASHES] for sample in samples])
         pairs = tuple(value if isinstance(value, tuple) else (float(value), 1.0) for value in values)
-        score = TaskScore(metric, not metric.startswith("bits_per_byte"), pairs, {}, digest)
+        keys = tuple(clusters) if len(clusters) == len(values) else ()
+        score = TaskScore(metric, not metric.startswith("bits_per_byte"), pairs, {}, digest, keys)
+        if len(docs) == len(values):
+            samples = [sample | {"doc": doc} for sample, doc in zip(samples, docs, strict=True)]
         store.save(identity, score, {}, samples)
 
     for (task, language), values in scores.items():
@@ -102,6 +110,7 @@ def make_lm_eval(
     date: str = "2026-01-02T03-04-05.000001",
     metric: str = "acc",
     model: str = "org/tiny",
+    docs: Sequence[Mapping[str, Any]] = (),
     **texts: str,
 ) -> Path:
     """Write what `lm_eval --log_samples --output_path folder` writes, as far as the gate reads it."""
@@ -112,6 +121,8 @@ def make_lm_eval(
         samples = samples_of(task, len(values), **texts)
         for sample, value in zip(samples, values, strict=True):
             sample[metric] = value
+        for sample, doc in zip(samples, docs, strict=False):
+            sample["doc"] = doc
         text = "".join(json.dumps(sample) + "\n" for sample in samples)
         (inside / f"samples_{task}_{date}.jsonl").write_text(text)
         results["results"][task] = {"alias": task, f"{metric},none": sum(values) / len(values)}
@@ -130,8 +141,14 @@ def answers(count: int, right: int) -> list[float]:
     return [1.0] * right + [0.0] * (count - right)
 
 
-def check(old: Path, new: Path, limits: Limits | None = None, strict: bool = False) -> Check:
-    return check_folders(old, new, limits or Limits(), strict)
+def check(
+    old: Path,
+    new: Path,
+    limits: Limits | None = None,
+    strict: bool = False,
+    control: Control = Control.FAMILY_WISE,
+) -> Check:
+    return check_folders(old, new, limits or Limits(), strict, control)
 
 
 def limits(path: Path, text: str) -> Limits:

@@ -1,10 +1,11 @@
 """The check as JSON: the same numbers, unrounded."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from mwork_eval.gate.comparison import Change
+from mwork_eval.gate.control import LEVEL, Evidence
 from mwork_eval.gate.findings import Check
 
 _RESULTS = ("pass", "regression", "not compared")
@@ -21,11 +22,14 @@ def as_json(check: Check) -> str:
         "new": check.new,
         "models": check.models,
         "strict": check.strict,
+        "control": {"name": check.control, "level": LEVEL, "comparisons": check.comparisons},
         "tasks": [
             {
                 **asdict(result.name),
                 "metric": result.metric,
                 **_change(result.change),
+                "cluster_standard_error": result.change.spread,
+                **_evidence(result.evidence),
                 **asdict(result.limit),
                 **asdict(result.verdict),
             }
@@ -39,6 +43,8 @@ def as_json(check: Check) -> str:
                 "languages": result.row.languages,
                 **_change(result.row.delta),
                 "new_delta": asdict(result.row.new),
+                "cluster_standard_error": result.row.spread,
+                **_evidence(result.evidence),
                 "required": result.minimum,
                 **asdict(result.verdict),
             }
@@ -60,4 +66,10 @@ def as_json(check: Check) -> str:
 
 
 def _change(change: Change) -> dict[str, Any]:
-    return {**asdict(change), "relative": change.relative, "detectable": change.detectable}
+    shared = {field.name: getattr(change, field.name) for field in fields(Change)}
+    return {**shared, "change": asdict(change.change), "relative": change.relative}
+
+
+def _evidence(evidence: Evidence | None) -> dict[str, float | None]:
+    names = ("p", "p_corrected", "detectable")
+    return {name: None if evidence is None else getattr(evidence, name) for name in names}

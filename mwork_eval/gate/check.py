@@ -5,52 +5,58 @@ from pathlib import Path
 
 from mwork_eval.errors import InputError
 from mwork_eval.gate.comparison import compare_scores
+from mwork_eval.gate.control import Control
 from mwork_eval.gate.delta_comparison import TableComparison
-from mwork_eval.gate.findings import Check, OverlapResult, Problem, RowResult, TaskResult, overlap_name
+from mwork_eval.gate.findings import Check, OverlapResult, Problem, overlap_name
+from mwork_eval.gate.judging import RowComparison, TaskComparison, judge
 from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.pairing import pair_documents, reordered, same_documents
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import Scored, Snapshot, TaskName
-from mwork_eval.gate.verdict import Outcome, Verdict, judge_change, judge_delta, judge_overlap
+from mwork_eval.gate.verdict import judge_overlap
 from mwork_eval.neurons.comparison import compare_neurons
 
 
-def check_folders(old: Path, new: Path, limits: Limits, strict: bool) -> Check:
+def check_folders(old: Path, new: Path, limits: Limits, strict: bool, control: Control = Control.FAMILY_WISE) -> Check:
     """Compare two results folders and judge.
 
     Args:
         old: The folder to compare with.
         new: The folder that is judged.
         limits: What is allowed and required.
-        strict: Whether exceeding a limit is enough to fail, whatever the interval; tasks that only NEW has are then a
+        strict: Whether exceeding a limit is enough to fail, whatever the tests say; tasks that only NEW has are then a
             problem, too.
+        control: What the level of the tests holds for: all comparisons of the run, or each by itself.
 
     Raises:
         InputError: If a limit is about a task or language that neither folder has.
     """
-    check = Check(str(old), str(new), strict)
+    check = Check(str(old), str(new), strict, control)
     try:
-        before, after = read_snapshot(old), read_snapshot(new)
+        before, after = (read_snapshot(folder, limits.cluster_of) for folder in (old, new))
     except InputError as error:
         check.problems.append(Problem("results", str(error)))
         return check
     check.models = (before.model, after.model)
-    _check_names(limits, [*before.tasks(), *after.tasks()])
-    _compare_tasks(before, after, limits, check)
-    _compare_tables(before, after, limits, check)
+    limits.check_names([*before.tasks(), *after.tasks()])
+    tasks = _compare_tasks(before, after, limits, check)
+    rows = _compare_tables(before, after, limits, check)
+    judged = judge(tasks, rows, strict, control)
+    check.tasks, check.rows, check.comparisons = judged.tasks, judged.rows, judged.comparisons
     _compare_sets(before, after, limits, check)
     return check
 
 
-def _compare_tasks(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> None:
+def _compare_tasks(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> list[TaskComparison]:
     before, after = old.tasks(), new.tasks()
+    compared = []
     if not before:
         check.problems.append(Problem("results", "OLD has no task"))
     for name, scored in before.items():
         try:
             if name not in after:
                 raise InputError("NEW lacks this task")
-            check.tasks.append(_compare_task(name, scored, after[name], before, limits, check.strict))
+            compared.append(_compare_task(name, scored, after[name], before, limits))
         except InputError as error:
             check.problems.append(Problem(name.full, str(error)))
     for name in [name for name in after if name not in before]:
@@ -59,16 +65,7 @@ def _compare_tasks(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -
             check.problems.append(Problem(name.full, text))
         else:
             check.notes.append(f"{name.full}: {text}.")
-
-
-def _check_names(limits: Limits, names: list[TaskName]) -> None:
-    known = {known for name in names for known in (name.full, name.task, name.language) if known}
-    if unknown := sorted(limits.per.keys() - known):
-        raise InputError(
-            "the limits name what neither folder has",
-            found=" ".join(map(repr, unknown)),
-            expected=f"some of {' '.join(sorted(known))}",
-        )
+    return compared
 
 
 def _compare_task(
@@ -77,8 +74,7 @@ def _compare_task(
     new: Scored | None,
     tasks: Mapping[TaskName, Scored | None],
     limits: Limits,
-    strict: bool,
-) -> TaskResult:
+) -> TaskComparison:
     if old is None:
         raise InputError("OLD has not computed this task")
     if new is None:
@@ -91,12 +87,12 @@ def _compare_task(
             raise InputError(f"NEW has the documents of {mixed} here; languages or tasks are swapped") from error
         raise
     change = compare_scores(old.score, reordered(new.score, order))
-    limit = limits.of_task(name, change.unit)
-    return TaskResult(name, old.score.metric, change, limit, judge_change(change, limit, strict))
+    return TaskComparison(name, old.score.metric, change, limits.of_task(name, change.unit))
 
 
-def _compare_tables(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> None:
+def _compare_tables(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> list[RowComparison]:
     required = set(limits.delta)
+    compared = []
     for preset, task in dict.fromkeys([*old.tables(), *new.tables()]):
         try:
             table = TableComparison(old, new, preset, task)
@@ -110,17 +106,15 @@ def _compare_tables(old: Snapshot, new: Snapshot, limits: Limits, check: Check) 
                 check.notes.append(f"∆ of {setting}, {preset} on {task} was not compared: {error}.")
                 continue
             minimum = limits.of_row(setting, task, row.delta.unit)
-            if minimum is None:
-                verdict = Verdict(Outcome.PASS)
-            else:
+            if minimum is not None:
                 required -= {setting, f"{setting} on {task}"}
-                verdict = judge_delta(row.new, minimum, row.delta.documents, row.delta.unit, check.strict)
-            check.rows.append(RowResult(row, minimum, verdict))
+            compared.append(RowComparison(row, minimum))
         counts = old.counts.get(preset, {}), new.counts.get(preset, {})
         if counts[0] != counts[1]:
             texts = (", ".join(f"{language} {count}" for language, count in side.items()) for side in counts)
             check.notes.append(f"{preset} deactivates other numbers of neurons: {' in OLD, '.join(texts)} in NEW.")
     check.problems += [Problem(f"∆ of {name}", "required, and not compared") for name in sorted(required)]
+    return compared
 
 
 def _compare_sets(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> None:

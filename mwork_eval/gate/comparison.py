@@ -1,11 +1,15 @@
-"""How a score changed from OLD to NEW, on the same documents, with a paired interval."""
+"""How a score changed from OLD to NEW, on the same documents, with a paired interval and an exact test."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.statistics import Array, Estimate, bootstrap, minimum_detectable
+from mwork_eval.ablation.statistics import RESAMPLES, Array, Estimate, bootstrap, sum_by_cluster
+from mwork_eval.gate.power import detectable_change, detectable_loss
+from mwork_eval.gate.sign_flips import moved_needed, sign_flip_p
 from mwork_eval.harness.task_score import TaskScore
 
 
@@ -19,6 +23,7 @@ class Change:
         unit: Their unit.
         change: The difference, signed so that negative means damage, with its 95 % interval.
         documents: Number of documents; of the language with the fewest, if there are several.
+        clusters: Number of clusters of documents, likewise.
     """
 
     old: float
@@ -26,44 +31,122 @@ class Change:
     unit: str
     change: Estimate
     documents: int
+    clusters: int
 
     @property
     def relative(self) -> float | None:
         """The difference as a share of the old number; None if that is zero."""
         return self.change.value / abs(self.old) if self.old else None
 
-    @property
-    def detectable(self) -> float | None:
-        """The smallest true change that the documents find in 80 % of cases; None if that cannot be told."""
-        return minimum_detectable(self.change.standard_error) if self.change.standard_error else None
+
+@dataclass(frozen=True)
+class ScoreChange(Change):
+    """How the score of a task changed.
+
+    Attributes:
+        p: Two-sided p-value of no change: exact, over all ways in which OLD and NEW could have changed places in the
+            clusters.
+        spread: Standard error of the change, from the clusters; None for a single one.
+        is_binary: Whether every document is right or wrong.
+    """
+
+    p: float
+    spread: float | None
+    is_binary: bool
+
+    def detectable(self, level: float) -> float | None:
+        """Return the smallest true drop found in 80 % of runs where p must be below a level; None if it is not known.
+
+        Changes in both directions are taken to be as many as these were.
+        """
+        if self.clusters < moved_needed(level):
+            return None
+        found = [detectable_change(self.spread, level)] if self.spread else []
+        if self.is_binary and (loss := detectable_loss(self.documents, self.clusters, level)) is not None:
+            found.append(100 * loss)
+        return max(found, default=None)
 
 
-def compare_scores(old: TaskScore, new: TaskScore) -> Change:
-    """Compare two scores of the same documents in the same order."""
-    scale = Scale.of(replace(old, documents=old.documents + new.documents))
-    sample = PairedScores(old, new)
+def compare_scores(old: TaskScore, new: TaskScore, *, resamples: int = RESAMPLES) -> ScoreChange:
+    """Compare two scores of the same documents in the same order.
+
+    Args:
+        old: The score of OLD.
+        new: The score of NEW.
+        resamples: Number of resamples for the interval.
+    """
+    both = replace(old, documents=old.documents + new.documents)
+    scale = Scale.of(both)
+    clusters = clusters_of(old, new)
+    sample = PairedScores([old, new], clusters)
 
     def change(counts: Array) -> Array:
         scores = sample.resampled(counts)
         return scale.signed(scores[:, 1] - scores[:, 0])[None]
 
+    (estimate,) = bootstrap(change, [sample.size], resamples=resamples)
+    (before, weights_before), (after, weights_after) = (np.array(score.documents).T for score in (old, new))
+    # With the ratio of both together, OLD and NEW changing places changes nothing but the sign, also where a document
+    # has two denominators; where it has one, this is the plain difference.
+    differences = sum_by_cluster(after - before - both.score * (weights_after - weights_before), clusters)
+    return ScoreChange(
+        scale.factor * old.score,
+        scale.factor * new.score,
+        scale.unit,
+        estimate,
+        len(old.documents),
+        sample.size,
+        sign_flip_p(differences),
+        scale.factor * _spread(differences, float(weights_before.sum())) if sample.size > 1 else None,
+        all(weight == 1 and value in (0, 1) for value, weight in both.documents),
+    )
+
+
+def clusters_of(old: TaskScore, new: TaskScore, prefix: str = "") -> tuple[str, ...]:
+    """Return which documents belong together; the coarser account if two folders differ, and singles if neither tells.
+
+    Args:
+        old: The score of OLD.
+        new: The score of NEW, in the order of OLD.
+        prefix: Beginning of the keys of documents by themselves.
+    """
     size = len(old.documents)
-    (estimate,) = bootstrap(change, [size])
-    return Change(scale.factor * old.score, scale.factor * new.score, scale.unit, estimate, size)
+    told = [score.clusters for score in (new, old) if len(score.clusters) == size]
+    return min(told, key=lambda keys: len(set(keys)), default=tuple(f"{prefix}{number}" for number in range(size)))
 
 
 class PairedScores:
-    """Scores of the same documents, to be resampled together."""
+    """Scores of the same documents, to be resampled together, cluster by cluster.
 
-    def __init__(self, *scores: TaskScore) -> None:
-        columns = np.array([score.documents for score in scores], dtype=float)
-        self._numerators, self._denominators = columns[..., 0].T, columns[..., 1].T  # [documents, scores]
+    Attributes:
+        size: Number of clusters.
+    """
+
+    def __init__(self, scores: Sequence[TaskScore], clusters: Sequence[str]) -> None:
+        columns = np.array([score.documents for score in scores], dtype=float)  # [scores, documents, 2]
+        self._numerators, self._denominators = (
+            sum_by_cluster(columns[..., part], clusters).T for part in range(2)
+        )  # [clusters, scores]
+        self.size = len(self._numerators)
 
     def resampled(self, counts: Array) -> Array:
-        """Return every score over resampled documents: `[resamples, scores]`.
+        """Return every score over resampled clusters: `[resamples, scores]`.
 
         Args:
-            counts: How often each document counts, `[resamples, documents]`.
+            counts: How often each cluster counts, `[resamples, clusters]`.
         """
         scores: Array = (counts @ self._numerators) / (counts @ self._denominators)
         return scores
+
+    def influences(self) -> Array:
+        """Return what each cluster adds to each score beyond its share: `[clusters, scores]` (Cochran 1977, 6.4)."""
+        numerators, denominators = self._numerators, self._denominators
+        totals = denominators.sum(0)
+        influences: Array = (numerators - numerators.sum(0) / totals * denominators) / totals
+        return influences
+
+
+def _spread(differences: Array, weight: float) -> float:
+    """Return the standard error of a sum of cluster differences over the sum of weights."""
+    size = len(differences)
+    return float(differences.std(ddof=1)) * math.sqrt(size) / weight

@@ -1,5 +1,7 @@
 """How ∆ of a table row changed from OLD to NEW, on the same documents, with a paired interval."""
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +12,7 @@ from mwork_eval.ablation.deltas import Masked
 from mwork_eval.ablation.scale import Scale
 from mwork_eval.ablation.statistics import Array, Estimate, bootstrap
 from mwork_eval.errors import InputError
-from mwork_eval.gate.comparison import Change, PairedScores
+from mwork_eval.gate.comparison import Change, PairedScores, clusters_of
 from mwork_eval.gate.pairing import check_finite, pair_documents, reordered
 from mwork_eval.gate.snapshot import Scored, Snapshot
 from mwork_eval.harness.task_score import TaskScore
@@ -29,6 +31,7 @@ class RowChange:
         languages: Mask languages averaged over.
         delta: ∆ of OLD and NEW and the difference; a negative difference says that ∆ fell.
         new: ∆ of NEW with its own interval.
+        spread: Standard error of ∆ of NEW, from its clusters; None if a language has a single one.
     """
 
     preset: str
@@ -37,6 +40,7 @@ class RowChange:
     languages: tuple[str, ...]
     delta: Change
     new: Estimate
+    spread: float | None
 
 
 class TableComparison:
@@ -75,23 +79,24 @@ class TableComparison:
             raise InputError("other mask languages", found=" ".join(new), expected=" ".join(old))
         languages = (ENGLISH, *old)
         samples = {language: self._sample(language, old, new) for language in languages}
+        drawn = _drawn_together(samples)
         scale = Scale.of(replace(self._old.baseline[ENGLISH].score, documents=self._english_documents()))
 
         def deltas(*counts: Array) -> Array:
             """Return ∆ of NEW - ∆ of OLD, ∆ of OLD and ∆ of NEW: `[3, resamples]`."""
-            changes = [
-                samples[language].changes(of_sample) for language, of_sample in zip(languages, counts, strict=True)
-            ]
+            changes = [samples[language].changes(counts[drawn[language]]) for language in languages]
             before, after = (
                 scale.signed(changes[0][side] - np.mean([change[side] for change in changes[1:]], axis=0))
                 for side in range(2)
             )
             return np.stack([after - before, before, after])
 
-        sizes = [len(self._orders[language]) for language in languages]
-        change, before, after = bootstrap(deltas, sizes)
-        found = Change(before.value, after.value, scale.unit, change, min(sizes))
-        return RowChange(self._preset, self._task, setting, tuple(old), found, after)
+        sizes = {drawn[language]: len(samples[language].clusters) for language in languages}
+        change, before, after = bootstrap(deltas, [sizes[number] for number in sorted(sizes)])
+        documents = min(len(self._orders[language]) for language in languages)
+        found = Change(before.value, after.value, scale.unit, change, documents, min(sizes.values()))
+        spread = _spread(samples)
+        return RowChange(self._preset, self._task, setting, tuple(old), found, after, spread and scale.factor * spread)
 
     def _english_documents(self) -> tuple[tuple[float, float], ...]:
         return self._old.baseline[ENGLISH].score.documents + self._new.baseline[ENGLISH].score.documents
@@ -101,7 +106,9 @@ class TableComparison:
         before, after = ([side.baseline[language].score] for side in (self._old, self._new))
         before += _under_masks(language, old)
         after += _under_masks(language, new)
-        return _Sample(before, [reordered(score, order) for score in after])
+        after = [reordered(score, order) for score in after]
+        # Without an account of clusters, nothing is taken to be shared between languages.
+        return _Sample(before, after, clusters_of(before[0], after[0], f"{language} "))
 
 
 class _Side:
@@ -153,16 +160,48 @@ class _Side:
 
 
 class _Sample:
-    """The documents of one language, with their scores without a mask and under several, in both folders."""
+    """The documents of one language, with their scores without a mask and under several, in both folders.
 
-    def __init__(self, old: Sequence[TaskScore], new: Sequence[TaskScore]) -> None:
-        self._scores, self._first_new = PairedScores(*old, *new), len(old)
+    Attributes:
+        clusters: The clusters, in sorted order: equal for languages whose documents are translations of each other.
+    """
+
+    def __init__(self, old: Sequence[TaskScore], new: Sequence[TaskScore], clusters: Sequence[str]) -> None:
+        order = sorted(range(len(clusters)), key=clusters.__getitem__)
+        together = [clusters[place] for place in order]
+        self.clusters = tuple(dict.fromkeys(together))
+        self._scores = PairedScores([reordered(score, order) for score in (*old, *new)], together)
+        self._first_new = len(old)
 
     def changes(self, counts: Array) -> tuple[Array, Array]:
         """Return the mean over masks of masked - unmasked, of OLD and of NEW: `[resamples]` each."""
         scores = self._scores.resampled(counts)
         old, new = scores[:, : self._first_new], scores[:, self._first_new :]
         return old[:, 1:].mean(1) - old[:, 0], new[:, 1:].mean(1) - new[:, 0]
+
+    def influences(self) -> dict[str, float]:
+        """Return by cluster what it adds to the change of NEW, beyond its share."""
+        new = self._scores.influences()[:, self._first_new :]
+        return dict(zip(self.clusters, new[:, 1:].mean(1) - new[:, 0], strict=True))
+
+
+def _drawn_together(samples: Mapping[str, _Sample]) -> dict[str, int]:
+    """Number the samples to draw: languages with the same clusters are one."""
+    numbers: dict[tuple[str, ...], int] = {}
+    return {language: numbers.setdefault(sample.clusters, len(numbers)) for language, sample in samples.items()}
+
+
+def _spread(samples: Mapping[str, _Sample]) -> float | None:
+    """Return the standard error of ∆ of NEW, unscaled; a cluster is one observation, in however many languages."""
+    size = min(len(sample.clusters) for sample in samples.values())
+    if size < 2:
+        return None
+    weights = {language: -1 / (len(samples) - 1) for language in samples} | {ENGLISH: 1.0}
+    influences: dict[str, float] = defaultdict(float)
+    for language, sample in samples.items():
+        for cluster, influence in sample.influences().items():
+            influences[cluster] += weights[language] * influence
+    return math.sqrt(sum(influence**2 for influence in influences.values()) * size / (size - 1))
 
 
 def _under_masks(language: str, masked: Masked) -> list[TaskScore]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mwork_eval.errors import InputError
-from mwork_eval.gate.comparison import Change
+from mwork_eval.gate.comparison import ScoreChange
+from mwork_eval.gate.control import Control, Evidence
 from mwork_eval.gate.delta_comparison import RowChange
 from mwork_eval.gate.limits import Limit
 from mwork_eval.gate.snapshot import TaskName
@@ -17,17 +18,19 @@ class TaskResult:
 
     name: TaskName
     metric: str
-    change: Change
+    change: ScoreChange
     limit: Limit
+    evidence: Evidence
     verdict: Verdict
 
 
 @dataclass(frozen=True)
 class RowResult:
-    """A table row whose ∆ was compared; it is judged only if a smallest ∆ is required."""
+    """A table row whose ∆ was compared; it is judged, with evidence, only if a smallest ∆ is required."""
 
     row: RowChange
     minimum: float | None
+    evidence: Evidence | None
     verdict: Verdict
 
 
@@ -57,6 +60,8 @@ class Check:
         old: The folder OLD.
         new: The folder NEW.
         strict: Whether exceeding a limit is enough to fail.
+        control: What the level of the tests holds for.
+        comparisons: Number of comparisons that can fail by their documents.
         models: Names of the models of OLD and NEW; empty if a folder could not be read.
         tasks: The tasks compared.
         rows: The table rows whose ∆ was compared.
@@ -68,6 +73,8 @@ class Check:
     old: str
     new: str
     strict: bool
+    control: Control = Control.FAMILY_WISE
+    comparisons: int = 0
     models: tuple[str, ...] = ()
     tasks: list[TaskResult] = field(default_factory=list)
     rows: list[RowResult] = field(default_factory=list)

@@ -34,7 +34,8 @@ def as_junit(check: Check) -> str:
             _result(case, "failure", verdict.reason)
     for problem in check.problems:
         _result(_case(suite, problem.subject), "error", problem.reason)
-    lines = [wording.headline(check), wording.folders(check), *wording.reasons(check, Outcome.UNSURE)]
+    lines = [wording.headline(check), wording.folders(check), wording.control(check)]
+    lines += wording.reasons(check, Outcome.UNSURE)
     ElementTree.SubElement(suite, "system-out").text = "\n".join([*lines, *map(wording.plain, check.notes)])
     ElementTree.SubElement(suite, "system-err")
     ElementTree.indent(root)

@@ -1,8 +1,9 @@
 """The limits of the gate: how much a score may drop, and what ∆ and the neuron sets must show."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from mwork_eval.errors import InputError
 from mwork_eval.gate.snapshot import TaskName
 
 POINTS = 1.0
@@ -34,12 +35,14 @@ class Limits:
         per: The same by lm-eval task, benchmark or language.
         delta: By row (`LS all`) or row and benchmark (`LS all on bpb`), the smallest ∆.
         overlap: By language, the smallest Jaccard index of the neuron sets.
+        clusters: By lm-eval task, benchmark or language, the field of a document that tells what it belongs to.
     """
 
     overall: Mapping[str, float | None] = field(default_factory=dict)
     per: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     delta: Mapping[str, float] = field(default_factory=dict)
     overlap: Mapping[str, float] = field(default_factory=dict)
+    clusters: Mapping[str, str] = field(default_factory=dict)
 
     def of_task(self, name: TaskName, unit: str) -> Limit:
         """Return the limit of a task: that of the lm-eval task, else of the benchmark, the language, or of all.
@@ -55,6 +58,25 @@ class Limits:
             _first("max_drop", [*own, *(shared if in_points else []), default]),
             _first("max_relative_drop", [*own, *shared]),
         )
+
+    def check_names(self, names: Iterable[TaskName]) -> None:
+        """Check that every entry is about one of these tasks.
+
+        Raises:
+            InputError: If an entry names something else.
+        """
+        known = {known for name in names for known in (name.full, name.task, name.language) if known}
+        if unknown := sorted((self.per.keys() | self.clusters.keys()) - known):
+            raise InputError(
+                "the limits name what neither folder has",
+                found=" ".join(map(repr, unknown)),
+                expected=f"some of {' '.join(sorted(known))}",
+            )
+
+    def cluster_of(self, name: TaskName) -> str | None:
+        """Return the field by which documents of a task belong together, if one is named for it."""
+        keys = (name.full, name.task, name.language or "")
+        return next((self.clusters[key] for key in keys if key in self.clusters), None)
 
     def of_row(self, setting: str, task: str, unit: str) -> float | None:
         """Return the smallest ∆ a row of a table must show, or None.

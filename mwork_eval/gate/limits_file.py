@@ -11,6 +11,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.gate.limits import Limits
 
 _DROPS = ("max_drop", "max_relative_drop")
+_PER = (*_DROPS, "cluster")
 Check = Callable[[float], bool]
 
 
@@ -32,10 +33,14 @@ def read_limits(path: Path) -> Limits:
     require = entries.mapping(top.get("require", {}), ("require",), ("delta", "overlap"))
     delta = entries.mapping(require.get("delta", {}), ("require", "delta"))
     overlap = entries.mapping(require.get("overlap", {}), ("require", "overlap"))
+    per = {key: entries.mapping(value, ("per", key), _PER) for key, value in per.items()}
     return Limits(
         overall=entries.drops(top, ()),
-        per={
-            key: entries.drops(entries.mapping(value, ("per", key), _DROPS), ("per", key)) for key, value in per.items()
+        per={key: entries.drops(value, ("per", key)) for key, value in per.items()},
+        clusters={
+            key: entries.name(value["cluster"], ("per", key, "cluster"))
+            for key, value in per.items()
+            if "cluster" in value
         },
         delta={key: entries.minimum(value, ("require", "delta", key)) for key, value in delta.items()},
         overlap={key: entries.share(value, ("require", "overlap", key)) for key, value in overlap.items()},
@@ -73,6 +78,12 @@ class _Entries:
             for name in _DROPS
             if name in values
         }
+
+    def name(self, value: Any, place: tuple[str, ...]) -> str:
+        """Return the name of a field."""
+        if not (isinstance(value, str) and value):
+            raise self._error(place, repr(value), "the name of a field of the documents")
+        return value
 
     def minimum(self, value: Any, place: tuple[str, ...]) -> float:
         """Return the number of `{min: number}`."""

@@ -9,7 +9,8 @@ from typing import Any
 import jsonlines
 
 from mwork_eval.errors import InputError
-from mwork_eval.gate.snapshot import DocumentKey, Snapshot, TaskName
+from mwork_eval.gate.document_clusters import read_clusters
+from mwork_eval.gate.snapshot import ClusterField, DocumentKey, Snapshot, TaskName, not_told
 from mwork_eval.harness.data import task_of
 from mwork_eval.harness.task_score import MAIN_METRICS, TaskScore, lm_eval_digest, share_of_document
 
@@ -23,14 +24,19 @@ def holds_lm_eval_results(folder: Path) -> bool:
     return any(folder.rglob(_PATTERN))
 
 
-def read_lm_eval_folder(folder: Path) -> Snapshot:
+def read_lm_eval_folder(folder: Path, cluster_field: ClusterField = not_told) -> Snapshot:
     """Read the newest scores of every task.
 
     The score of a task is its benchmark's main metric, else the first metric whose mean over documents (bits over
     bytes for bits per byte) is what lm-eval reports.
 
+    Args:
+        folder: The folder.
+        cluster_field: By which field the documents of a task belong together; our own tasks know theirs.
+
     Raises:
-        InputError: If there are results of several models, or a file is missing, damaged or not as reported.
+        InputError: If there are results of several models, a file is missing, damaged or not as reported, or documents
+            lack the field named.
     """
     files = sorted(folder.rglob(_PATTERN), key=lambda path: path.name)
     if len(models := {path.parent for path in files}) > 1:
@@ -43,7 +49,7 @@ def read_lm_eval_folder(folder: Path) -> Snapshot:
     for path in files:
         results = _read_results(path)
         newest.update(dict.fromkeys(results["n-samples"], (path, results)))
-    read = {name: _read_task(name, path, results) for name, (path, results) in newest.items()}
+    read = {name: _read_task(name, path, results, cluster_field) for name, (path, results) in newest.items()}
     _, latest = next(reversed(newest.values()))
     return Snapshot(
         model=str(latest.get("model_name") or latest.get("model_source")),
@@ -68,7 +74,9 @@ def _read_results(path: Path) -> dict[str, Any]:
     return results
 
 
-def _read_task(name: str, path: Path, results: Mapping[str, Any]) -> tuple[TaskScore, tuple[DocumentKey, ...]]:
+def _read_task(
+    name: str, path: Path, results: Mapping[str, Any], cluster_field: ClusterField
+) -> tuple[TaskScore, tuple[DocumentKey, ...]]:
     file = path.parent / f"samples_{name}{path.stem.removeprefix('results')}.jsonl"
     if not file.is_file():
         raise InputError(
@@ -81,9 +89,10 @@ def _read_task(name: str, path: Path, results: Mapping[str, Any]) -> tuple[TaskS
         metric, documents, chosen = _main_score(name, samples, results)
         better = bool(results["higher_is_better"][name].get(metric.partition(",")[0], True))
         keys = tuple(map(DocumentKey.of, chosen))
+        clusters = read_clusters(TaskName.of(name), [sample.get("doc") for sample in chosen], cluster_field)
     except (jsonlines.Error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file} is damaged", found=f"{type(error).__name__} {error}") from error
-    return TaskScore(metric, better, documents, {}), keys
+    return TaskScore(metric, better, documents, {}, clusters=clusters), keys
 
 
 def _check_whole(name: str, file: Path, samples: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> None:

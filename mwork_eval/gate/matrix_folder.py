@@ -1,6 +1,6 @@
 """Read a results folder of `mwork ablate` or `mwork run` for the gate."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,29 +9,43 @@ import jsonlines
 from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
-from mwork_eval.gate.snapshot import DocumentKey, Snapshot
+from mwork_eval.gate.document_clusters import read_clusters
+from mwork_eval.gate.snapshot import ClusterField, DocumentKey, Snapshot, not_told
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons.recorded_sets import find_recorded_set
 
 _HASHES = ("doc_hash", "prompt_hash", "target_hash")
 
 
-def read_matrix_folder(folder: Path) -> Snapshot:
+def read_matrix_folder(folder: Path, cluster_field: ClusterField = not_told) -> Snapshot:
     """Read the scores of a matrix, and check that every cell still has the samples they were computed from.
 
+    Args:
+        folder: The folder.
+        cluster_field: By which field the documents of a task belong together; where none is named, cells tell.
+
     Raises:
-        InputError: If the manifest or a cell is missing or damaged.
+        InputError: If the manifest or a cell is missing or damaged, or documents lack the field named.
     """
     manifest = load_manifest(folder)
     store = CellStore(folder)
     try:
-        scores = {entry["identity"]: store.load(entry["identity"]) for entry in manifest["cells"]}
-        unmasked = {entry["identity"] for entry in manifest["cells"] if entry["setting"] is None}
-        keys = {
-            identity: documents
-            for identity, score in scores.items()
-            if score is not None and (documents := _read_keys(store.path(identity), score)) and identity in unmasked
-        }
+        scores: dict[str, TaskScore | None] = {}
+        keys: dict[str, tuple[DocumentKey, ...]] = {}
+        for entry in manifest["cells"]:
+            identity = entry["identity"]
+            if identity in scores or (score := store.load(identity)) is None:
+                scores.setdefault(identity, None)
+                continue
+            is_unmasked = entry["setting"] is None
+            by = cluster_field(Snapshot.name(entry)) if is_unmasked else None
+            samples = _read_samples(store.path(identity), score, with_documents=by is not None)
+            clusters = score.clusters if is_unmasked else ()
+            if by is not None:
+                clusters = read_clusters(Snapshot.name(entry), [sample.get("doc") for sample in samples], cluster_field)
+            if is_unmasked:
+                keys[identity] = tuple(map(DocumentKey.of, samples))
+            scores[identity] = replace(score, clusters=clusters)
         return Snapshot(
             model=manifest["model"],
             cells=manifest["cells"],
@@ -48,13 +62,18 @@ def read_matrix_folder(folder: Path) -> Snapshot:
         raise InputError(f"the manifest of {folder} is damaged", found=f"{type(error).__name__} {error}") from error
 
 
-def _read_keys(path: Path, score: TaskScore) -> tuple[DocumentKey, ...]:
+def _read_samples(path: Path, score: TaskScore, with_documents: bool) -> list[dict[str, Any]]:
     """Read what a cell's documents are known by, in the order of its scores."""
     _, _, filter_name = score.metric.partition(",")
+    parts = ("doc_id", *_HASHES, *(("doc",) if with_documents else ()))
     try:
         with jsonlines.open(path) as lines:
             lines.read(type=dict)
-            samples = [_short(sample) for sample in lines.iter(type=dict) if sample["filter"] == filter_name]
+            samples = [
+                {part: sample[part] for part in parts if part in sample or part != "doc"}
+                for sample in lines.iter(type=dict)
+                if sample["filter"] == filter_name
+            ]
     except (jsonlines.Error, ValueError, KeyError, EOFError) as error:
         raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error
     samples.sort(key=lambda sample: int(sample["doc_id"]))
@@ -65,8 +84,4 @@ def _read_keys(path: Path, score: TaskScore) -> tuple[DocumentKey, ...]:
             found=f"{len(samples)} samples",
             expected=f"those of the {len(score.documents)} documents scored",
         )
-    return tuple(map(DocumentKey.of, samples))
-
-
-def _short(sample: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: sample[name] for name in ("doc_id", *_HASHES)}
+    return samples

@@ -46,8 +46,13 @@ def check_finite(score: TaskScore, folder: str) -> None:
 
 
 def reordered(score: TaskScore, order: Order) -> TaskScore:
-    """Return a new score with its documents in the order of the old one."""
-    return replace(score, documents=tuple(score.documents[place] for place in order))
+    """Return a new score with its documents, and what they belong to, in the order of the old one."""
+    documents, clusters = score.documents, score.clusters
+    return replace(
+        score,
+        documents=tuple(documents[place] for place in order),
+        clusters=tuple(clusters[place] for place in order) if len(clusters) == len(documents) else (),
+    )
 
 
 def same_documents(scored: Scored, others: Mapping[str, Scored]) -> str | None:

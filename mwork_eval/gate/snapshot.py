@@ -1,6 +1,6 @@
 """What the gate needs of a results folder: scores by document, and what the documents are known by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -57,6 +57,14 @@ class TaskName:
         return cls(full, task, language) if task and language in NAMES else cls(full, full, None)
 
 
+ClusterField = Callable[[TaskName], str | None]
+"""By which field of its documents the documents of a task belong together; None if that is not told."""
+
+
+def not_told(_: TaskName) -> None:
+    """Name no field for any task."""
+
+
 @dataclass(frozen=True)
 class Scored:
     """The score of a task, and what its documents are known by, in the same order."""
@@ -72,7 +80,8 @@ class Snapshot:
     Attributes:
         model: Name of the model.
         cells: Which score stands for what, as in the manifest of a matrix; `setting` is None for unmasked scores.
-        scores: By cell identity, the score; None for a cell that is planned and not computed.
+        scores: By cell identity, the score; None for a cell that is planned and not computed. Unmasked scores tell the
+            clusters of documents, for those under masks, too.
         keys: By cell identity, the documents of the unmasked scores.
         counts: By preset and mask language, the number of neurons its rows deactivate.
         sets: By language, the neuron sets that were found.
@@ -90,7 +99,7 @@ class Snapshot:
 
         Where presets were run with different documents, the last one's count.
         """
-        return {self._name(entry): self._scored(entry) for entry in self.cells if entry["setting"] is None}
+        return {self.name(entry): self._scored(entry) for entry in self.cells if entry["setting"] is None}
 
     def tables(self) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
         """Return the cells of every table, by preset and benchmark."""
@@ -104,12 +113,13 @@ class Snapshot:
         """Return the unmasked scores among the cells of a table, by language."""
         return {entry["language"]: self._scored(entry) for entry in entries if entry["setting"] is None}
 
-    def _scored(self, entry: Mapping[str, Any]) -> Scored | None:
-        score = self.scores[entry["identity"]]
-        return None if score is None else Scored(score, self.keys[entry["identity"]])
-
     @staticmethod
-    def _name(entry: Mapping[str, Any]) -> TaskName:
+    def name(entry: Mapping[str, Any]) -> TaskName:
+        """Return the name of a cell's task."""
         if entry["language"] is None:
             return TaskName.of(entry["task"])
         return TaskName.of_cell(entry["task"], entry["language"])
+
+    def _scored(self, entry: Mapping[str, Any]) -> Scored | None:
+        score = self.scores[entry["identity"]]
+        return None if score is None else Scored(score, self.keys[entry["identity"]])

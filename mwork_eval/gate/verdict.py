@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mwork_eval.ablation.statistics import Estimate, minimum_detectable
 from mwork_eval.gate.comparison import Change
+from mwork_eval.gate.control import Evidence
+from mwork_eval.gate.delta_comparison import RowChange
 from mwork_eval.gate.limits import Limit
 from mwork_eval.reports.wording import number
 
@@ -32,13 +33,14 @@ class Verdict:
     reason: str = ""
 
 
-def judge_change(change: Change, limit: Limit, strict: bool) -> Verdict:
+def judge_change(change: Change, limit: Limit, evidence: Evidence, strict: bool) -> Verdict:
     """Judge how a score changed.
 
     Args:
         change: The change.
         limit: How much it may drop.
-        strict: Whether exceeding the limit is enough, whatever the interval.
+        evidence: Whether the documents can tell it from no change.
+        strict: Whether exceeding the limit is enough, whatever the evidence.
     """
     drop, relative = -change.change.value, -(change.relative or 0.0)
     exceeded = []
@@ -50,26 +52,23 @@ def judge_change(change: Change, limit: Limit, strict: bool) -> Verdict:
         return Verdict(Outcome.PASS)
     share = f" ({relative:.1%} of the score)" if change.relative is not None else ""
     reason = f"dropped by {number(drop, change.unit)} {change.unit}{share}, allowed: {' and '.join(exceeded)}"
-    sure = change.change.high is not None and change.change.high < 0
-    return _verdict(reason, sure, strict, change.documents, change.detectable, change.unit)
+    return _verdict(reason, evidence, strict, change)
 
 
-def judge_delta(new: Estimate, minimum: float, documents: int, unit: str, strict: bool) -> Verdict:
+def judge_delta(row: RowChange, minimum: float, evidence: Evidence, strict: bool) -> Verdict:
     """Judge whether ∆ of NEW is large enough.
 
     Args:
-        new: ∆ of NEW.
+        row: The row.
         minimum: The smallest ∆ allowed.
-        documents: Number of documents.
-        unit: Unit of ∆.
-        strict: Whether a smaller ∆ is enough to fail, whatever the interval.
+        evidence: Whether the documents can tell ∆ of NEW from the minimum.
+        strict: Whether a smaller ∆ is enough to fail, whatever the evidence.
     """
-    if not _exceeds(minimum, new.value):
+    value, unit = row.new.value, row.delta.unit
+    if not _exceeds(minimum, value):
         return Verdict(Outcome.PASS)
-    reason = f"∆ is {number(new.value, unit)} {unit}, required: {number(minimum, unit)}"
-    sure = new.high is not None and new.high < minimum
-    detectable = minimum_detectable(new.standard_error) if new.standard_error else None
-    return _verdict(reason, sure, strict, documents, detectable, unit)
+    reason = f"∆ is {number(value, unit)} {unit}, required: {number(minimum, unit)}"
+    return _verdict(reason, evidence, strict, row.delta)
 
 
 def judge_overlap(overlap: float, minimum: float | None) -> Verdict:
@@ -79,14 +78,17 @@ def judge_overlap(overlap: float, minimum: float | None) -> Verdict:
     return Verdict(Outcome.REGRESSION, f"the sets overlap by {overlap:.3f}, required: {minimum:g}")
 
 
-def _verdict(reason: str, sure: bool, strict: bool, documents: int, detectable: float | None, unit: str) -> Verdict:
-    if sure or strict:
-        return Verdict(Outcome.REGRESSION, reason)
-    count = f"{documents} document{'s' if documents > 1 else ''}"
-    power = (
-        f"{count} can tell about {number(detectable, unit)} {unit} at best" if detectable else f"there is only {count}"
-    )
-    return Verdict(Outcome.UNSURE, f"{reason}; {NOT_ENOUGH}: {power}")
+def _verdict(reason: str, evidence: Evidence, strict: bool, change: Change) -> Verdict:
+    if evidence.can_tell or strict:
+        return Verdict(Outcome.REGRESSION, f"{reason}; {evidence}")
+    count = f"{change.documents} document{'s' if change.documents > 1 else ''}"
+    if change.clusters < change.documents:
+        count += f" in {change.clusters} cluster{'s' if change.clusters > 1 else ''}"
+    if evidence.detectable is None:
+        power = f"{count} can tell no drop"
+    else:
+        power = f"{count} can tell about {number(evidence.detectable, change.unit)} {change.unit} at best"
+    return Verdict(Outcome.UNSURE, f"{reason}; {evidence}; {NOT_ENOUGH}: {power}")
 
 
 def _exceeds(value: float, limit: float) -> bool:

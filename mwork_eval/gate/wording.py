@@ -2,14 +2,23 @@
 
 from collections.abc import Sequence
 
-from mwork_eval.ablation.statistics import LEVEL
+from mwork_eval.ablation.statistics import LEVEL, POWER
+from mwork_eval.gate.control import LEVEL as ALPHA
+from mwork_eval.gate.control import Control, Evidence, comparisons_text
 from mwork_eval.gate.findings import Check, OverlapResult, RowResult, TaskResult, row_name
 from mwork_eval.gate.limits import Limit
 from mwork_eval.gate.verdict import Outcome
-from mwork_eval.reports.wording import difference, interval, number
+from mwork_eval.reports.wording import difference, interval, number, p_value
 
-TASK_COLUMNS = ("task", "documents", "unit", "OLD", "NEW", "change", f"{LEVEL:.0%}", "allowed drop", "verdict")
-ROW_COLUMNS = ("row", "documents", "unit", "∆ OLD", "∆ NEW", "change", f"{LEVEL:.0%}", "required ∆", "verdict")
+_INTERVAL = f"{LEVEL:.0%}"
+TASK_COLUMNS = (
+    *("task", "documents", "unit", "OLD", "NEW", "change", _INTERVAL, "p", "can find"),
+    *("allowed drop", "verdict"),
+)
+ROW_COLUMNS = (
+    *("row", "documents", "unit", "∆ OLD", "∆ NEW", "change", _INTERVAL, "p", "can find"),
+    *("required ∆", "verdict"),
+)
 OVERLAP_COLUMNS = ("neuron sets", "Jaccard", "required", "verdict")
 _NOTHING = "–"
 
@@ -39,16 +48,32 @@ def folders(check: Check) -> str:
     return f"NEW: {plain(check.new)}{models[-1]}. OLD: {plain(check.old)}{models[0]}."
 
 
+def control(check: Check) -> str:
+    """Return what the p-values are corrected for, and what therefore holds."""
+    count = comparisons_text(check.comparisons)
+    if check.control is Control.PER_TASK:
+        return (
+            f"Control: each of {count} by itself at {ALPHA:.0%}, not corrected for their number; with several, a false "
+            "alarm in the run is likelier."
+        )
+    return (
+        f"Control: family-wise at {ALPHA:.0%} over {count} (Holm): without any true change at most {ALPHA:.0%} of runs "
+        "fail."
+    )
+
+
 def legend(check: Check) -> str:
     """Return how to read the tables."""
     rule = (
         "Strict: every drop over its limit fails."
         if check.strict
-        else f"A drop fails if it is over its limit and the {LEVEL:.0%} interval excludes zero."
+        else f"A drop fails if it is over its limit and p is below {ALPHA:g}."
     )
     return (
         "Change: NEW - OLD on the same documents, signed so that negative means damage, with its paired bootstrap "
-        f"interval over documents; for ∆ negative means that it fell. {rule}"
+        "interval over documents, of this comparison alone; for ∆ negative means that it fell. p: exact two-sided test "
+        "of no change (for ∆: of the required one); documents of one cluster count as one. Can find: the true drop "
+        f"(distance of ∆ below the required one) that fails in {POWER:.0%} of runs. {control(check)} {rule}"
     )
 
 
@@ -88,6 +113,7 @@ def _task_cells(result: TaskResult) -> list[str]:
         number(change.new, change.unit),
         difference(change.change.value, change.unit),
         interval(change.change, change.unit),
+        *_evidence(result.evidence, change.unit),
         _allowed(result.limit, change.unit),
         result.verdict.outcome,
     ]
@@ -103,12 +129,20 @@ def _row_cells(result: RowResult) -> list[str]:
         difference(delta.new, delta.unit),
         difference(delta.change.value, delta.unit),
         interval(delta.change, delta.unit),
+        *_evidence(result.evidence, delta.unit),
         *_judged(result.minimum, result.verdict.outcome, delta.unit),
     ]
 
 
 def _overlap_cells(result: OverlapResult) -> list[str]:
     return [plain(result.language), f"{result.overlap:.3f}", *_judged(result.minimum, result.verdict.outcome, "")]
+
+
+def _evidence(evidence: Evidence | None, unit: str) -> list[str]:
+    if evidence is None:
+        return [_NOTHING, _NOTHING]
+    detectable = evidence.detectable
+    return [p_value(evidence.p_corrected), _NOTHING if detectable is None else number(detectable, unit)]
 
 
 def _judged(minimum: float | None, outcome: Outcome, unit: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 import random
-from statistics import mean, pvariance
+from statistics import mean, pvariance, variance
 
 import pytest
 from gate_folders import EN, ZH, answers, check, limits
@@ -37,7 +37,9 @@ def test_a_true_drop_of_ten_points_fails(dropped):
     assert english.verdict.outcome is Outcome.PASS
     assert chinese.verdict.outcome is Outcome.REGRESSION
     assert chinese.change.change.value == pytest.approx(-10)
-    assert chinese.verdict.reason == "dropped by 10.0 points (12.5% of the score), allowed: 1.0 points"
+    assert chinese.verdict.reason == (
+        "dropped by 10.0 points (12.5% of the score), allowed: 1.0 points; p <0.001, Holm over 2 comparisons"
+    )
 
 
 def test_the_interval_of_a_change_is_that_of_paired_documents(folders):
@@ -53,7 +55,7 @@ def test_the_interval_of_a_change_is_that_of_paired_documents(folders):
     assert change.low == pytest.approx(change.value - 1.97 * error, abs=0.1 * error)
     assert change.high == pytest.approx(change.value + 1.97 * error, abs=0.1 * error)
     assert result.change.relative == pytest.approx(mean(differences) / (100 * mean(old)))
-    assert result.change.detectable == pytest.approx(2.80 * error, rel=0.05)
+    assert result.evidence.detectable == pytest.approx(2.80 * error, rel=0.01)
 
 
 def test_a_drop_of_ten_points_on_eight_documents_is_not_enough_to_tell(folders):
@@ -65,7 +67,7 @@ def test_a_drop_of_ten_points_on_eight_documents_is_not_enough_to_tell(folders):
     assert found.exit_code == 0
     (result,) = found.tasks
     assert result.verdict.outcome is Outcome.UNSURE
-    error = math.sqrt(pvariance([100 * (b - a) for a, b in zip(old, new, strict=True)]) / 8)
+    error = math.sqrt(variance([100 * (b - a) for a, b in zip(old, new, strict=True)]) / 8)
     told = result.verdict.reason.rpartition(": 8 documents can tell about ")[2].partition(" points at best")[0]
     assert float(told) == pytest.approx(2.80 * error, rel=0.05)
     assert NOT_ENOUGH in result.verdict.reason
@@ -77,7 +79,9 @@ def test_a_drop_of_ten_points_on_eight_documents_is_not_enough_to_tell(folders):
 def test_one_document_is_never_enough_to_tell(folders):
     (result,) = check(*folders({ZH: [1.0]}, {ZH: [0.0]})).tasks
     assert result.verdict.outcome is Outcome.UNSURE
-    assert result.verdict.reason.endswith("there is only 1 document")
+    assert result.verdict.reason.endswith(
+        "p = 1.000, Holm over 1 comparison; not enough documents to tell: 1 document can tell no drop"
+    )
 
 
 def test_a_gain_passes_and_so_does_a_drop_of_the_limit(folders):
@@ -124,7 +128,7 @@ def test_a_relative_limit_counts_with_the_absolute_one(dropped):
     assert check(*dropped, Limits(overall=absolute_off | {"max_relative_drop": 0.125})).exit_code == 0
     found = check(*dropped, Limits(overall=absolute_off | {"max_relative_drop": 0.12}))
     assert found.exit_code == 1
-    assert found.tasks[1].verdict.reason.endswith("allowed: 12.0% of the score")
+    assert found.tasks[1].verdict.reason.endswith("allowed: 12.0% of the score; p <0.001, Holm over 2 comparisons")
     assert check(*dropped, Limits(per={"zh": {"max_drop": 20.0, "max_relative_drop": 0.2}})).exit_code == 0
 
 
@@ -132,13 +136,15 @@ def test_a_limits_file_is_read(tmp_path):
     found = limits(
         tmp_path / "limits.yaml",
         "max_drop: 2\nmax_relative_drop: 0.1\nper:\n  zh: {max_drop: 3}\n  xquad_zh:\n    max_drop: null\n"
+        "  belebele: {cluster: link}\n"
         'require:\n  delta:\n    "LS all": {min: 10}\n  overlap: {zh: 0.5}\n',
     )
     assert found == Limits(
         {"max_drop": 2.0, "max_relative_drop": 0.1},
-        {"zh": {"max_drop": 3.0}, "xquad_zh": {"max_drop": None}},
+        {"zh": {"max_drop": 3.0}, "xquad_zh": {"max_drop": None}, "belebele": {}},
         {"LS all": 10.0},
         {"zh": 0.5},
+        {"belebele": "link"},
     )
     assert limits(tmp_path / "empty.yaml", "# nothing\n") == Limits()
 
@@ -148,6 +154,8 @@ def test_a_limits_file_is_read(tmp_path):
     [
         ("max_dorp: 1", r"line 1: entry 'max_dorp'; found an unknown entry; expected one of max_drop, "),
         ("per:\n  zh:\n    max_drop: much", r"line 3: entry 'per': 'zh': 'max_drop'; found 'much'"),
+        ("per: {zh: {cluster: 3}}", "line 1: entry 'per': 'zh': 'cluster'; found 3; expected the name of a field"),
+        ("cluster: link", "line 1: entry 'cluster'; found an unknown entry"),
         ("max_drop: -1", "line 1: entry 'max_drop'; found -1.*from 0"),
         ("max_drop: .nan", "found nan"),
         ("max_drop: true", "found True"),

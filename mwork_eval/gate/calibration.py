@@ -1,0 +1,150 @@
+"""How much scores differ between runs of one checkpoint: the falls that noise makes, and limits that allow them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from mwork_eval.ablation.scale import Scale
+from mwork_eval.ablation.statistics import Array, sum_by_cluster
+from mwork_eval.errors import InputError
+from mwork_eval.gate.comparison import clusters_of
+from mwork_eval.gate.control import Control
+from mwork_eval.gate.limits import Limits
+from mwork_eval.gate.pairing import pair_documents, reordered
+from mwork_eval.gate.reading import read_snapshot
+from mwork_eval.gate.snapshot import Scored, Snapshot, TaskName
+from mwork_eval.harness.task_score import TaskScore
+
+
+@dataclass(frozen=True)
+class TaskNoise:
+    """What repeating does to the score of a task.
+
+    Attributes:
+        name: The task.
+        unit: Unit of the numbers.
+        documents: Number of documents.
+        changed: Largest number of documents that differ between two runs.
+        largest: Largest difference of the score between two runs.
+        spread: Standard deviation of the difference of two runs.
+        limit: The largest fall that noise makes.
+        cluster: The field by which documents were taken together, if one was named.
+    """
+
+    name: TaskName
+    unit: str
+    documents: int
+    changed: int
+    largest: float
+    spread: float
+    limit: float
+    cluster: str | None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The noise between runs.
+
+    Attributes:
+        runs: The folders.
+        models: Names of the models, each once.
+        control: Whether the limits hold for all tasks together, or for each.
+        level: The share of comparisons in which noise alone makes a task fall by more than its limit.
+        tasks: The noise of each task.
+    """
+
+    runs: tuple[str, ...]
+    models: tuple[str, ...]
+    control: Control
+    level: float
+    tasks: tuple[TaskNoise, ...]
+
+
+def calibrate(runs: Sequence[Path], limits: Limits, control: Control = Control.FAMILY_WISE) -> Calibration:
+    """Measure the noise between runs of one checkpoint.
+
+    The limit of a task is the largest difference between two of the runs, or the fall that two runs exceed with a
+    chance of `LEVEL` over the number of tasks, whichever is more. The chance is that of a normal distribution whose
+    variance is the larger of two estimates: from documents, which change independently of each other and give a sound
+    estimate from two runs already; and from the scores of the runs, which shows what changes all documents alike, and
+    needs several runs.
+
+    Args:
+        runs: Results folders of the same tasks and documents.
+        limits: What names the clusters of documents.
+        control: Whether the chance is shared among the tasks, or is each task's own.
+
+    Raises:
+        InputError: If there are fewer than two runs, one is named twice, or they are of other tasks or documents.
+    """
+    if len(runs) < 2:
+        raise InputError("noise is what differs between runs", found=f"{len(runs)} run", expected="two runs or more")
+    if len({run.resolve() for run in runs}) < len(runs):
+        raise InputError("a run is named twice", found=" ".join(map(str, runs)), expected="different folders")
+    snapshots = [read_snapshot(run, limits.cluster_of) for run in runs]
+    tasks = _finished(snapshots[0], runs[0])
+    limits.check_names(tasks)
+    level = control.level(len(tasks))
+    scores = {name: [scored.score] for name, scored in tasks.items()}
+    for run, snapshot in zip(runs[1:], snapshots[1:], strict=True):
+        others = _finished(snapshot, run)
+        if differing := sorted(name.full for name in tasks.keys() ^ others.keys()):
+            raise InputError(
+                f"{runs[0]} and {run} are runs of different tasks", found=f"{' '.join(differing)} in one of them"
+            )
+        for name, scored in tasks.items():
+            try:
+                order = pair_documents(scored, others[name])
+            except InputError as error:
+                raise InputError(f"{name.full} differs between {runs[0]} (OLD) and {run} (NEW): {error}") from error
+            scores[name].append(reordered(others[name].score, order))
+    noise = (_noise(name, of_task, level, limits.cluster_of(name)) for name, of_task in scores.items())
+    models = tuple(dict.fromkeys(snapshot.model for snapshot in snapshots))
+    return Calibration(tuple(map(str, runs)), models, control, level, tuple(noise))
+
+
+def _finished(snapshot: Snapshot, run: Path) -> dict[TaskName, Scored]:
+    tasks = snapshot.tasks()
+    finished = {name: scored for name, scored in tasks.items() if scored is not None}
+    if len(finished) < len(tasks) or not tasks:
+        missing = " ".join(name.full for name in tasks if name not in finished)
+        raise InputError(f"{run} is not finished", found=f"no scores of {missing}" if tasks else "no task")
+    return finished
+
+
+def _noise(name: TaskName, scores: Sequence[TaskScore], level: float, cluster: str | None) -> TaskNoise:
+    columns = np.array([score.documents for score in scores], dtype=float)  # [runs, documents, 2]
+    first, documents = scores[0], columns.shape[1]
+    scale = Scale.of(TaskScore(first.metric, first.higher_is_better, tuple(map(tuple, columns.reshape(-1, 2))), {}))
+    keys = scores[0].clusters
+    for score in scores:
+        keys = clusters_of(TaskScore(first.metric, True, first.documents, {}, clusters=keys), score)
+    pairs = [_pair(columns[a], columns[b], keys) for a, b in combinations(range(len(scores)), 2)]
+    by_document = np.mean([float((sums**2).sum()) for _, sums in pairs])
+    by_run = np.mean([float(sums.sum()) ** 2 for _, sums in pairs])
+    spread = scale.factor * math.sqrt(max(by_document, by_run))
+    falls = [scale.factor * score.score for score in scores]
+    largest = max(falls) - min(falls)
+    return TaskNoise(
+        name,
+        scale.unit,
+        documents,
+        max(changed for changed, _ in pairs),
+        largest,
+        spread,
+        max(largest, spread * float(stats.norm.ppf(1 - level))),
+        cluster,
+    )
+
+
+def _pair(one: Array, other: Array, keys: Sequence[str]) -> tuple[int, Array]:
+    """Return how many documents differ between two runs, and what each cluster adds to the difference of the scores."""
+    ratio = (one + other)[:, 0].sum() / (one + other)[:, 1].sum()
+    difference = other[:, 0] - one[:, 0] - ratio * (other[:, 1] - one[:, 1])
+    changed = int((np.abs(other - one).max(1) > 0).sum())
+    return changed, sum_by_cluster(difference / one[:, 1].sum(), keys)
