@@ -32,9 +32,12 @@ def as_limits_file(calibration: Calibration) -> str:
 
 def _entry(noise: TaskNoise) -> str:
     limit = math.ceil(round(noise.limit * 10**_DIGITS, 3)) / 10**_DIGITS
-    # JSON's strings are YAML's, whatever is in them.
-    cluster = "" if noise.cluster is None else f", cluster: {json.dumps(noise.cluster, ensure_ascii=False)}"
+    cluster = "" if noise.cluster is None else f", cluster: {_quoted(noise.cluster)}"
     seen = f"largest difference {number(noise.largest, noise.unit)} {noise.unit}"
     changed = f"{noise.changed} of {noise.documents} documents differ at most"
-    key = json.dumps(noise.name.full, ensure_ascii=False)
-    return f"  {key}: {{max_drop: {limit:.{_DIGITS}f}{cluster}}} # {seen}, {changed}"
+    return f"  {_quoted(noise.name.full)}: {{max_drop: {limit:.{_DIGITS}f}{cluster}}} # {seen}, {changed}"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as YAML reads it; JSON's strings are YAML's, but for what ends a line in YAML alone."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())

@@ -103,7 +103,7 @@ def calibrate(runs: Sequence[Path], limits: Limits, control: Control = Control.F
             except InputError as error:
                 raise InputError(f"{name.full} differs between {runs[0]} (OLD) and {run} (NEW): {error}") from error
             scores[name].append(reordered(others[name].score, order))
-    noise = (_noise(name, of_task, level, limits.cluster_of(name)) for name, of_task in scores.items())
+    noise = (measure_noise(name, of_task, level, limits.cluster_of(name)) for name, of_task in scores.items())
     models = tuple(dict.fromkeys(snapshot.model for snapshot in snapshots))
     return Calibration(tuple(map(str, runs)), models, control, level, tuple(noise))
 
@@ -117,7 +117,15 @@ def _finished(snapshot: Snapshot, run: Path) -> dict[TaskName, Scored]:
     return finished
 
 
-def _noise(name: TaskName, scores: Sequence[TaskScore], level: float, cluster: str | None) -> TaskNoise:
+def measure_noise(name: TaskName, scores: Sequence[TaskScore], level: float, cluster: str | None) -> TaskNoise:
+    """Measure the noise of a task.
+
+    Args:
+        name: The task.
+        scores: Its score in each run, of the same documents in the same order.
+        level: The chance with which two runs may differ by more than the limit, in one direction.
+        cluster: The field by which documents were taken together, if one was named.
+    """
     columns = np.array([score.documents for score in scores], dtype=float)  # [runs, documents, 2]
     first, documents = scores[0], columns.shape[1]
     scale = Scale.of(TaskScore(first.metric, first.higher_is_better, tuple(map(tuple, columns.reshape(-1, 2))), {}))

@@ -8,7 +8,8 @@ import numpy as np
 
 from mwork_eval.ablation.scale import Scale
 from mwork_eval.ablation.statistics import RESAMPLES, Array, Estimate, bootstrap, sum_by_cluster
-from mwork_eval.gate.power import detectable_change, detectable_loss
+from mwork_eval.gate.control import LEVEL
+from mwork_eval.gate.power import detectable_drop, detectable_loss
 from mwork_eval.gate.sign_flips import moved_needed, sign_flip_p
 from mwork_eval.harness.task_score import TaskScore
 
@@ -47,24 +48,30 @@ class ScoreChange(Change):
         p: Two-sided p-value of no change: exact, over all ways in which OLD and NEW could have changed places in the
             clusters.
         spread: Standard error of the change, from the clusters; None for a single one.
+        step: What a document loses that is lost: the root mean square of the scores of OLD that are not zero. None
+            where the scale is not one of points, and all documents change.
         is_binary: Whether every document is right or wrong.
     """
 
     p: float
     spread: float | None
+    step: float | None
     is_binary: bool
 
     def detectable(self, level: float) -> float | None:
         """Return the smallest true drop found in 80 % of runs where p must be below a level; None if it is not known.
 
-        Changes in both directions are taken to be as many as these were.
+        Changes in both directions are taken to be as many as these were, without those that a drop explains of which
+        this comparison is sure by itself.
         """
-        if self.clusters < moved_needed(level):
+        if self.spread is None or self.clusters < moved_needed(level):
             return None
-        found = [detectable_change(self.spread, level)] if self.spread else []
+        step, found = self.step or 0.0, abs(self.change.value) if self.p < LEVEL else 0.0
+        noise = math.sqrt(max(0.0, self.spread**2 - max(0.0, found * step - found**2) / self.documents))
+        drops = [detectable_drop(noise, step, self.documents, self.clusters, level)] if noise + step else [None]
         if self.is_binary and (loss := detectable_loss(self.documents, self.clusters, level)) is not None:
-            found.append(100 * loss)
-        return max(found, default=None)
+            drops.append(100 * loss)
+        return None if None in drops else max(drop for drop in drops if drop is not None)
 
 
 def compare_scores(old: TaskScore, new: TaskScore, *, resamples: int = RESAMPLES) -> ScoreChange:
@@ -89,6 +96,7 @@ def compare_scores(old: TaskScore, new: TaskScore, *, resamples: int = RESAMPLES
     # With the ratio of both together, OLD and NEW changing places changes nothing but the sign, also where a document
     # has two denominators; where it has one, this is the plain difference.
     differences = sum_by_cluster(after - before - both.score * (weights_after - weights_before), clusters)
+    is_binary = all(weight == 1 and value in (0, 1) for value, weight in both.documents)
     return ScoreChange(
         scale.factor * old.score,
         scale.factor * new.score,
@@ -98,7 +106,8 @@ def compare_scores(old: TaskScore, new: TaskScore, *, resamples: int = RESAMPLES
         sample.size,
         sign_flip_p(differences),
         scale.factor * _spread(differences, float(weights_before.sum())) if sample.size > 1 else None,
-        all(weight == 1 and value in (0, 1) for value, weight in both.documents),
+        scale.factor * _size_of_score(before / weights_before) if scale.unit == "points" else None,
+        is_binary,
     )
 
 
@@ -144,6 +153,12 @@ class PairedScores:
         totals = denominators.sum(0)
         influences: Array = (numerators - numerators.sum(0) / totals * denominators) / totals
         return influences
+
+
+def _size_of_score(scores: Array) -> float:
+    """Return the root mean square of the scores that are not zero; 1 if there are none."""
+    positive = scores[scores > 0]
+    return float(np.linalg.norm(positive)) / math.sqrt(len(positive)) if len(positive) else 1.0
 
 
 def _spread(differences: Array, weight: float) -> float:

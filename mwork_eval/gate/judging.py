@@ -10,7 +10,7 @@ from mwork_eval.gate.control import Control, Evidence, correct
 from mwork_eval.gate.delta_comparison import RowChange
 from mwork_eval.gate.findings import RowResult, TaskResult
 from mwork_eval.gate.limits import Limit
-from mwork_eval.gate.power import detectable_change
+from mwork_eval.gate.power import detectable_distance
 from mwork_eval.gate.snapshot import TaskName
 from mwork_eval.gate.verdict import Outcome, Verdict, judge_change, judge_delta
 
@@ -82,7 +82,7 @@ def judge(
         if row.minimum is None or p is None:
             judged.rows.append(RowResult(row.row, None, None, Verdict(Outcome.PASS)))
             continue
-        detectable = detectable_change(row.row.spread, level) if row.row.spread else None
+        detectable = detectable_distance(row.row.spread, row.row.delta.clusters, level) if row.row.spread else None
         found = evidence(p, p_corrected, detectable)
         verdict = judge_delta(row.row, row.minimum, found, strict)
         judged.rows.append(RowResult(row.row, row.minimum, found, verdict))
