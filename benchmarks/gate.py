@@ -1,11 +1,11 @@
 """How often `mwork check` fails without a true change, and what drops it finds, on made-up runs with a known truth.
 
-    python benchmarks/gate.py [--runs 400]
+    python benchmarks/gate.py [--runs 200]
 
-Tables in Markdown: false alarms of a whole run by kind of score, documents and documents per cluster, family-wise and per
-task, with a limit of zero, so that nothing but the test holds them back; the share of true drops found, with the default
-limit, by documents, tasks in the run and size of the drop; and the share of later comparisons that exceed a limit of
-`--calibrate`. `gate_simulation.py` says what the runs are like.
+Tables in Markdown: false alarms of a whole run by kind of score, documents and documents per cluster, family-wise and
+per task, with a limit of zero, so that nothing but the test holds them back; the share of true drops found, with the
+default limit, by documents, tasks in the run and size of the drop; and the share of later comparisons that exceed a
+limit of `--calibrate`. `gate_simulation.py` says what the runs are like.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def false_alarms(kind: str, documents: int, cluster: int, runs: int, generator: 
 def found(
     documents: int, cluster: int, drop: float, tasks: int, runs: int, generator: np.random.Generator
 ) -> tuple[float, float | None]:
-    """Return the share of runs in which a true drop of one binary task fails, and the drop the gate says it can find."""
+    """Return the share of runs in which a true drop of one binary task fails, and the drop that the gate names."""
     count, told = 0, []
     for _ in range(runs):
         quiet = [change("binary", documents, cluster, 0.0, generator) for _ in range(tasks - 1)]
@@ -85,7 +85,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--runs", type=int, default=200)
     runs = parser.parse_args().runs
     start, generator = time.perf_counter(), np.random.default_rng(15)
 

@@ -12,13 +12,16 @@ from scipy import stats
 from mwork_eval.ablation.scale import Scale
 from mwork_eval.ablation.statistics import Array, sum_by_cluster
 from mwork_eval.errors import InputError
-from mwork_eval.gate.comparison import clusters_of
+from mwork_eval.gate.comparison import clusters_of, size_of_score
 from mwork_eval.gate.control import Control
 from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.pairing import pair_documents, reordered
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import Scored, Snapshot, TaskName
 from mwork_eval.harness.task_score import TaskScore
+
+_SURE = 0.8
+"""Chance that no more documents change between two runs than is taken from those that did."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,9 @@ def calibrate(runs: Sequence[Path], limits: Limits, control: Control = Control.F
 
     The limit of a task is the largest difference between two of the runs, or the fall that two runs exceed with a
     chance of `LEVEL` over the number of tasks, whichever is more. The chance is that of a normal distribution whose
-    variance is the larger of two estimates: from documents, which change independently of each other and give a sound
-    estimate from two runs already; and from the scores of the runs, which shows what changes all documents alike, and
-    needs several runs.
+    variance is the larger of two estimates: from documents, which change independently of each other and tell much
+    already in two runs; and from the scores of the runs, which show what changes all documents alike. More runs give
+    narrower limits.
 
     Args:
         runs: Results folders of the same tasks and documents.
@@ -133,9 +136,9 @@ def measure_noise(name: TaskName, scores: Sequence[TaskScore], level: float, clu
     for score in scores:
         keys = clusters_of(TaskScore(first.metric, True, first.documents, {}, clusters=keys), score)
     pairs = [_pair(columns[a], columns[b], keys) for a, b in combinations(range(len(scores)), 2)]
-    by_document = np.mean([float((sums**2).sum()) for _, sums in pairs])
     by_run = np.mean([float(sums.sum()) ** 2 for _, sums in pairs])
-    spread = scale.factor * math.sqrt(max(by_document, by_run))
+    size = size_of_score(first) / columns[0, :, 1].sum() if scale.unit == "points" else 0.0
+    spread = scale.factor * math.sqrt(max(_by_document([sums for _, sums in pairs], len(scores), size), by_run))
     falls = [scale.factor * score.score for score in scores]
     largest = max(falls) - min(falls)
     return TaskNoise(
@@ -148,6 +151,24 @@ def measure_noise(name: TaskName, scores: Sequence[TaskScore], level: float, clu
         max(largest, spread * float(stats.norm.ppf(1 - level))),
         cluster,
     )
+
+
+def _by_document(pairs: Sequence[Array], runs: int, size: float) -> float:
+    """Return the variance of the difference of two runs, if clusters change independently of each other.
+
+    It is the mean square of a change, times how many clusters may change between two runs: not as many as did, which
+    is too few in half of the cases, and none where the few runs happened to agree, but the upper limit (`_SURE`) of
+    the mean of a Poisson distribution.
+
+    Args:
+        pairs: Per pair of runs, what each cluster adds to the difference.
+        runs: Number of runs; they are worth one independent pair less than there are.
+        size: What a change is taken to be where none was seen.
+    """
+    moved = [sums[np.abs(sums) > 0] for sums in pairs]
+    changes = sum(map(len, moved)) / len(pairs) * (runs - 1)
+    square = float(np.mean(np.concatenate(moved) ** 2)) if changes else size**2
+    return square * float(stats.chi2.ppf(_SURE, 2 * changes + 2)) / 2 / (runs - 1)
 
 
 def _pair(one: Array, other: Array, keys: Sequence[str]) -> tuple[int, Array]:

@@ -106,7 +106,7 @@ def compare_scores(old: TaskScore, new: TaskScore, *, resamples: int = RESAMPLES
         sample.size,
         sign_flip_p(differences),
         scale.factor * _spread(differences, float(weights_before.sum())) if sample.size > 1 else None,
-        scale.factor * _size_of_score(before / weights_before) if scale.unit == "points" else None,
+        scale.factor * size_of_score(old) if scale.unit == "points" else None,
         is_binary,
     )
 
@@ -155,10 +155,10 @@ class PairedScores:
         return influences
 
 
-def _size_of_score(scores: Array) -> float:
-    """Return the root mean square of the scores that are not zero; 1 if there are none."""
-    positive = scores[scores > 0]
-    return float(np.linalg.norm(positive)) / math.sqrt(len(positive)) if len(positive) else 1.0
+def size_of_score(score: TaskScore) -> float:
+    """Return what a document that is lost loses: the root mean square of the scores that are not zero; 1 if all are."""
+    scores = np.array([value / weight for value, weight in score.documents if value > 0])
+    return float(np.linalg.norm(scores)) / math.sqrt(len(scores)) if len(scores) else 1.0
 
 
 def _spread(differences: Array, weight: float) -> float:
