@@ -234,6 +234,13 @@ def test_last_number(language: str, text: str, expected: str | None) -> None:
     assert last_number(text, language) == expected
 
 
+@pytest.mark.parametrize("text", ["9" * 5000, "9" * 900 + "^999", "1" + "万" * 5000, "1e999", "1/" + "3" * 5000])
+def test_numbers_of_any_length_are_read(text: str) -> None:
+    found = last_number(text, "zh")
+    assert found is not None
+    assert found.strip("0123456789") == ""
+
+
 @pytest.mark.parametrize(
     ("language", "text", "expected"),
     [

@@ -38,6 +38,17 @@ def test_normalise(language: str, text: str, expected: str) -> None:
     assert normalise(text, language) == expected
 
 
+@pytest.mark.parametrize("vowels", ["oa", "oe", "uy", "uê"])
+@pytest.mark.parametrize("tone", "\u0300\u0301\u0303\u0309\u0323")
+def test_vietnamese_tones_may_stand_on_either_vowel(vowels: str, tone: str) -> None:
+    old, new = f"h{vowels[0]}{tone}{vowels[1]}", f"h{vowels}{tone}"
+    for form in ("NFC", "NFD"):
+        assert fold(unicodedata.normalize(form, old), "vi") == unicodedata.normalize("NFC", new)
+        assert fold(unicodedata.normalize(form, new.upper()), "vi") == unicodedata.normalize("NFC", new)
+    assert fold(new, "vi") != fold(f"h{vowels}", "vi")
+    assert fold(old, "fr") != fold(new, "fr")
+
+
 @pytest.mark.parametrize(("text", "expected"), [("The", "the"), ("$", "$"), ("a an", "a an"), (" ", "")])
 def test_normalise_keeps_what_would_vanish(text: str, expected: str) -> None:
     assert normalise(text, "en") == expected

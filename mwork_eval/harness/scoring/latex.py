@@ -2,7 +2,7 @@ r"""Write LaTeX as chat models use it around numbers (``\boxed{70{,}000}``, ``\f
 
 import re
 
-_LITERALS = re.compile(r"\{([,.'\s])\}")
+_LITERALS = re.compile(r"(?:\\math[a-z]+)?\{((?:\\?,|[.'\s]))\}")
 _SPACES = re.compile(r"\\(?:thinspace|medspace|,|:|;|>| )|(?<=\d)~(?=\d)")
 _NOTHING = re.compile(r"\\(?:!|left|right|displaystyle|big|Big)(?![A-Za-z])")
 _POWER = re.compile(r"\^\s*\{\s*([-+]?\d+)\s*\}")

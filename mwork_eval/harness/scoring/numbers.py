@@ -27,7 +27,7 @@ _ONE_CHARACTER_FRACTION = re.compile("[\u00bc-\u00be\u2150-\u215e\u2189]")
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]")
 # What may stand between the words of the answer's sentence and its number: a colon, Markdown's emphasis, quotation
 # marks, brackets, the sign before a formula.
-_BEFORE_NUMBER = r"[\s:*_`(\[=≈~$\"'“„«「]*"
+_BEFORE_NUMBER = r"[\s:*_`(\[=≈~+$\"'“„«「]*"
 # Beyond it a number is written out by no one; Python refuses to convert more than 4300 digits.
 _LONGEST = 1000
 _SCALES = ("behind", "attached", "before")
@@ -95,8 +95,10 @@ def _rules(language: str) -> dict[str, Any]:
 def _number(language: str) -> re.Pattern[str]:
     rules = _rules(language)
     behind, attached, before = (_either(rules.get(kind, {})) for kind in ("behind", "attached", "before"))
-    scale = rf"(?:[ \t]?(?P<behind>(?i:{behind})(?:[ \t](?i:{behind}))*)(?![\w-]))?" if behind else ""
-    scale += rf"(?:[ \t]?(?P<attached>(?:(?!{_either(rules.get('unless', []))})(?:{attached}))+))?" if attached else ""
+    scale = rf"(?:[ \t]?(?P<behind>(?i:{behind})(?:[ \t](?i:{behind})){{0,2}})(?![\w-]))?" if behind else ""
+    scale += (
+        rf"(?:[ \t]?(?P<attached>(?:(?!{_either(rules.get('unless', []))})(?:{attached})){{1,3}}))?" if attached else ""
+    )
     before = rf"(?:\b(?P<before>(?i:{before}))\s+)?" if before else ""
     # Of no use but speed: nearly every character is none that a number begins with.
     first = rf"(?=[-.\d{_MONEY}UHRAC{''.join(word[0] + word[0].upper() for word in rules.get('before', {}))}])"

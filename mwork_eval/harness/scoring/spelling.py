@@ -69,13 +69,13 @@ def fold(text: str, language: str) -> str:
     Hindi, Russian, Thai and Vietnamese here.
     """
     if "^" in text:
-        text = _CARET.sub(lambda match: (match[1] or match[2]).translate(_TO_SUPERSCRIPT), text)
+        text = _CARET.sub(lambda match: (match[1] or match[2]).translate(_TO_SUPERSCRIPT), plain_digits(text))
     if language == "tr":
         # Turkish alone has a dotted and a dotless i, each with its own capital.
         text = unicodedata.normalize("NFC", text).replace("İ", "i").replace("I", "ı")
     if text.isascii():
         return text.casefold()
-    text = text.translate(_FIRST)
+    text = unicodedata.normalize("NFC", text).translate(_FIRST)
     if _NUMBER_IN_ONE.search(text):
         text = _UNIT.sub(lambda match: match[1] + unicodedata.normalize("NFKC", match[2]), text)
         text = _NUMBER_BESIDE_DIGIT.sub(" ", text)

@@ -17,7 +17,7 @@ from mwork_eval.harness.scoring.tables import CharacterTable
 _DASHES_BETWEEN_WORDS = re.compile("[\u2014\u2015]")
 _PLAIN_SIGN = dict(zip("\u2010\u2011\u2012\u2013\u2212\u2019\u2032", "-----''", strict=True))
 _PLAIN_SIGNS = CharacterTable(lambda char: _PLAIN_SIGN.get(char, char))
-_DATE = re.compile(r"\d+(?:[./-]\d+){2,}|\d{4}/\d{1,4}")
+_DATE = re.compile(r"(?<!\d)(?:\d+(?:[./-]\d+){2,}|\d{4}/\d{1,4})")
 _COMMA_IN_LIST = re.compile(r"(?<=\d),(?=\d)")
 _SIGN_OF_NUMBER = re.compile(
     r"((?<=\d)[./:'-](?=\d)|(?<![^\s(\[{\"'])-(?=[$€£¥₽฿₹]?\d)|\u207b(?=[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]))"
