@@ -36,7 +36,8 @@ class MworkHF(FastHF):
 
     The weights (and biases) of the masked neurons are set to zero when the model is loaded and stay zero for
     the life of the object, unless `unmask` is called. Where weights cannot be written (4-bit, 8-bit, offloaded)
-    the neurons' activations are zeroed instead. Without ``neurons`` the scores are those of `hf`.
+    the neurons' activations are zeroed instead. Without ``neurons`` the scores are those of `hf`, except where it
+    begins a text twice or cannot go on (docs/decisions/0007-one-beginning.md).
 
     Attributes:
         masked: What is masked now, as it goes into the results; None if nothing is.

@@ -36,6 +36,7 @@ def digest_of_answers(lm: Any, fingerprint: str, rotary: Rotary) -> str:
             # Absent where they change nothing, so that results made before they existed stay known.
             *(["two beginnings"] if lm.double_bos else []),
             *(["long rows alone"] if rotary.reach is not None else []),
+            *(["texts go on"] if lm.adds[1] and lm.add_bos_token is not False else []),
         ]
     )
 

@@ -52,21 +52,23 @@ class TextsHF(HFLM):  # type: ignore[misc]
 
         What the tokenizer itself begins texts with, or else `prefix_token_id`, which always wins where it is given.
         """
-        own = tuple(self._own_start)
+        own = tuple(self.adds[0])
         if self.custom_prefix_token_id is None and own and self.add_bos_token is not False:
             return own
         return () if self.prefix_token_id is None else (self.prefix_token_id,)
 
     @cached_property
-    def _own_start(self) -> list[int]:
+    def adds(self) -> tuple[list[int], list[int]]:
+        """The tokens that the tokenizer itself puts before texts and behind them."""
         whole, text = self.tokenizer.encode(_PROBE), self.tokenizer.encode(_PROBE, add_special_tokens=False)
         places = range(len(whole) - len(text) + 1)
-        return list(whole[: next((n for n in places if whole[n : n + len(text)] == text), 0)])
+        start = next((n for n in places if whole[n : n + len(text)] == text), 0)
+        return list(whole[:start]), list(whole[start + len(text) :])
 
     @cached_property
     def _start_texts(self) -> tuple[str, ...]:
         """What a text begins with that brings its beginning itself, as many chat templates make it."""
-        own = self.tokenizer.decode(self._own_start) if self._own_start else ""
+        own = self.tokenizer.decode(self.adds[0]) if self.adds[0] else ""
         return tuple(text for text in {own, self.tokenizer.bos_token or ""} if text)
 
     def _needed_start(self, what: str) -> list[int]:
@@ -91,7 +93,7 @@ class TextsHF(HFLM):  # type: ignore[misc]
         left_truncate_len: int | None = None,
         **kwargs: Any,
     ) -> list[int]:
-        """Encode a text as `hf` does, but never with a second beginning.
+        """Encode a text as `hf` does, but never with a second beginning, and as one that may go on.
 
         Texts met before, as in every cell of a matrix, are not encoded again.
         """
@@ -102,6 +104,8 @@ class TextsHF(HFLM):  # type: ignore[misc]
                 # `hf` asks whether the text begins with `prefix_token_id`, which need not be the tokenizer's BOS.
                 special = self.add_bos_token is not False and not string.startswith(self._start_texts)
             tokens = super().tok_encode(string, special, left_truncate_len, **kwargs)
+            if special and self.adds[1] and self.backend == "causal":
+                tokens = tokens[: -len(self.adds[1])]
             if kwargs:
                 return list(tokens)
             if len(self._encoded) >= _TEXTS_REMEMBERED:
@@ -171,7 +175,7 @@ class TextsHF(HFLM):  # type: ignore[misc]
         else:
             start = self._needed_start("a whole text")
             tokens = self._without_start(self.tok_encode(text, add_special_tokens=False))
-            if self._own_start and self.add_bos_token is not False:
+            if self.adds[0] and self.add_bos_token is not False:
                 self._say_once("whole texts are scored after one BOS; double_bos=True gives the number of lm-eval's hf")
         room = self.max_length - len(start) + 1
         found = utils.get_rolling_token_windows(tokens, prefix_token=start[-1], max_seq_len=room, context_len=1)

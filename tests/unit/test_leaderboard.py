@@ -298,3 +298,15 @@ def test_a_data_set_reads_back(tmp_path):
     rows = datasets.Dataset.from_parquet(str(folder / "scores.parquet"), cache_dir=str(tmp_path / "cache"))
     assert sorted(rows["language"]) == ["en", "es", "zh"]
     assert set(rows["mask"]) == {None}
+
+
+def test_scores_after_a_second_bos_are_another_models(tmp_path):
+    for name, extra in (("one", {}), ("two", {"double_bos": True})):
+        path = make_results_file(tmp_path / name, {"xquad_zh": 0.5}, masked={})
+        results = json.loads(path.read_text())
+        results["config"]["mwork"] |= extra
+        path.write_text(json.dumps(results))
+    (benchmark,) = board_of(tmp_path).benchmarks
+    assert [sorted(of_column) for of_column in shown(benchmark).values()] == [
+        ["org/plain", "org/plain with double_bos"]
+    ]

@@ -19,12 +19,12 @@ from mwork_eval.models.tokens import encode_text
 TEXTS = ["one two three four five", "一二三", "x", "</s>nine ten"]
 
 
-def beginning_with(*specials: str, **roles: str) -> transformers.PreTrainedTokenizerFast:
-    """Return a tokenizer that begins texts with special tokens by itself."""
+def beginning_with(*specials: str, end: str = "", **roles: str) -> transformers.PreTrainedTokenizerFast:
+    """Return a tokenizer that begins texts with special tokens by itself, and may end them with one."""
     backend = make_tokenizer().backend_tokenizer
-    ids = [(special, backend.token_to_id(special)) for special in specials]
-    if specials:
-        backend.post_processor = TemplateProcessing(single=f"{' '.join(specials)} $A", special_tokens=ids)
+    template = [*specials, "$A", *([end] if end else [])]
+    ids = [(piece, backend.token_to_id(piece)) for piece in set(template) - {"$A"}]
+    backend.post_processor = TemplateProcessing(single=" ".join(template), special_tokens=ids)
     roles = roles or {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"}
     return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, **roles)
 
@@ -68,6 +68,7 @@ BEGINNINGS = {
     "adds bos, told not to": (lambda: beginning_with("<s>"), {"add_bos_token": False}, [0]),
     "adds bos, told to": (lambda: beginning_with("<s>"), {"add_bos_token": True}, [0]),
     "adds bos, other prefix": (lambda: beginning_with("<s>"), {"prefix_token_id": 9}, [9]),
+    "adds bos and eos": (lambda: beginning_with("<s>", end="</s>"), {}, [0]),
     "adds two": (lambda: beginning_with("</s>", "<s>", eos_token="</s>", unk_token="<s>"), {}, [1, 0]),
     "adds none": (make_tokenizer, {}, [0]),
     "has only eos": (lambda: beginning_with(eos_token="</s>", pad_token="</s>"), {}, [1]),
@@ -133,8 +134,9 @@ def test_choices_begin_once(case, fast):
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "as hf"])
-def test_prompts_of_one_batch_begin_once_each(fast):
-    tokenizer, model = beginning_with("<s>"), make_model("llama")
+@pytest.mark.parametrize("end", ["", "</s>"])
+def test_prompts_of_one_batch_begin_once_each(fast, end):
+    tokenizer, model = beginning_with("<s>", end=end), make_model("llama")
     ours = MworkHF(model, tokenizer=tokenizer, batch_size=3, fast=fast, prefix_token_id=9)
     found = generate(ours, "<s>one two", "three", "")
     # `prefix_token_id` is for scores, a prompt is what the tokenizer makes of it.
@@ -222,6 +224,17 @@ def test_documents_that_lose_their_beginning_are_counted(caplog):
     ours.note_truncated("loglikelihood", asked[:3])
     ours.note_truncated("generate_until", prompts)
     assert ours.truncated == {"choices": {0}, "texts": {7}}
+
+
+def test_processes_count_together(monkeypatch):
+    ours = MworkHF(make_model("llama"), tokenizer=make_tokenizer(), max_length=16)
+    long = Instance("loglikelihood", {}, ("one two three four five six seven", " a"), 0, metadata=("choices", 2, 1))
+    ours.loglikelihood([long], disable_tqdm=True)
+    others = {"choices": {5}, "texts": {1}}
+    monkeypatch.setattr(HFLM, "gather_object", lambda self, own, dst=0: [own, others if isinstance(own, dict) else own])
+    ours._world_size = 2
+    assert ours.gather_object(["samples"]) == [["samples"], ["samples"]]
+    assert ours.truncated == {"choices": {2, 5}, "texts": {1}}
 
 
 def test_texts_read_elsewhere_begin_once():
