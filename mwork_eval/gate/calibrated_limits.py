@@ -15,9 +15,9 @@ _DIGITS = 6
 def as_limits_file(calibration: Calibration) -> str:
     """Return the YAML that `mwork check --limits` reads."""
     chance = (
-        f"any task falls by more than its limit in at most {calibration.level * len(calibration.tasks):.0%}"
+        f"any task falls by more than its limit in about {calibration.level * len(calibration.tasks):.0%}"
         if calibration.control is Control.FAMILY_WISE
-        else f"a task falls by more than its limit in at most {calibration.level:.0%}"
+        else f"a task falls by more than its limit in about {calibration.level:.0%}"
     )
     lines = [
         f"# Limits from the noise between {len(calibration.runs)} runs of one checkpoint, by mwork check --calibrate.",

@@ -136,7 +136,7 @@ def measure_noise(name: TaskName, scores: Sequence[TaskScore], level: float, clu
     for score in scores:
         keys = clusters_of(TaskScore(first.metric, True, first.documents, {}, clusters=keys), score)
     pairs = [_pair(columns[a], columns[b], keys) for a, b in combinations(range(len(scores)), 2)]
-    by_run = np.mean([float(sums.sum()) ** 2 for _, sums in pairs])
+    by_run = float(np.mean([sums.sum() ** 2 for _, sums in pairs]))
     size = size_of_score(first) / columns[0, :, 1].sum() if scale.unit == "points" else 0.0
     spread = scale.factor * math.sqrt(max(_by_document([sums for _, sums in pairs], len(scores), size), by_run))
     falls = [scale.factor * score.score for score in scores]

@@ -68,10 +68,11 @@ class ScoreChange(Change):
             return None
         step, found = self.step or 0.0, abs(self.change.value) if self.p < LEVEL else 0.0
         noise = math.sqrt(max(0.0, self.spread**2 - max(0.0, found * step - found**2) / self.documents))
-        drops = [detectable_drop(noise, step, self.documents, self.clusters, level)] if noise + step else [None]
-        if self.is_binary and (loss := detectable_loss(self.documents, self.clusters, level)) is not None:
-            drops.append(100 * loss)
-        return None if None in drops else max(drop for drop in drops if drop is not None)
+        drop = detectable_drop(noise, step, self.documents, self.clusters, level) if noise + step else None
+        if drop is None or not self.is_binary:
+            return drop
+        loss = detectable_loss(self.documents, self.clusters, level)
+        return None if loss is None else max(drop, 100 * loss)
 
 
 def compare_scores(old: TaskScore, new: TaskScore, *, resamples: int = RESAMPLES) -> ScoreChange:

@@ -9,7 +9,7 @@ from mwork_eval.gate import wording
 from mwork_eval.gate.findings import Check
 from mwork_eval.gate.verdict import Outcome
 
-_WIDTH = 120
+_WIDTH = 132
 _STYLES = {Outcome.PASS: "green", Outcome.UNSURE: "yellow", Outcome.REGRESSION: "red"}
 
 

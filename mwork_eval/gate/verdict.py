@@ -85,7 +85,7 @@ def _verdict(reason: str, evidence: Evidence, strict: bool, change: Change) -> V
     if change.clusters < change.documents:
         count += f" in {change.clusters} cluster{'s' if change.clusters > 1 else ''}"
     if evidence.detectable is None:
-        power = f"{count} can tell no drop"
+        power = f"{count} can tell no drop, however large"
     else:
         power = f"{count} can tell about {number(evidence.detectable, change.unit)} {change.unit} at best"
     return Verdict(Outcome.UNSURE, f"{reason}; {evidence}; {NOT_ENOUGH}: {power}")

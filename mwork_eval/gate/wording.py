@@ -10,15 +10,6 @@ from mwork_eval.gate.limits import Limit
 from mwork_eval.gate.verdict import Outcome
 from mwork_eval.reports.wording import difference, interval, number, p_value
 
-_INTERVAL = f"{LEVEL:.0%}"
-TASK_COLUMNS = (
-    *("task", "documents", "unit", "OLD", "NEW", "change", _INTERVAL, "p", "can find"),
-    *("allowed drop", "verdict"),
-)
-ROW_COLUMNS = (
-    *("row", "documents", "unit", "∆ OLD", "∆ NEW", "change", _INTERVAL, "p", "can find"),
-    *("required ∆", "verdict"),
-)
 OVERLAP_COLUMNS = ("neuron sets", "Jaccard", "required", "verdict")
 _NOTHING = "–"
 
@@ -80,8 +71,8 @@ def legend(check: Check) -> str:
 def tables(check: Check) -> list[tuple[Sequence[str], list[list[str]]]]:
     """Return the tables that have rows: column heads, and the texts of each row."""
     found: list[tuple[Sequence[str], list[list[str]]]] = [
-        (TASK_COLUMNS, [_task_cells(result) for result in check.tasks]),
-        (ROW_COLUMNS, [_row_cells(result) for result in check.rows]),
+        (_columns(check, "task", "", "allowed drop"), [_task_cells(result) for result in check.tasks]),
+        (_columns(check, "row", "∆ ", "required ∆"), [_row_cells(result) for result in check.rows]),
         (OVERLAP_COLUMNS, [_overlap_cells(result) for result in check.overlaps]),
     ]
     return [(columns, rows) for columns, rows in found if rows]
@@ -97,6 +88,12 @@ def reasons(check: Check, outcome: Outcome) -> list[str]:
     return [
         f"{plain(name)}: {plain(verdict.reason)}" for name, verdict in check.findings() if verdict.outcome is outcome
     ]
+
+
+def _columns(check: Check, name: str, what: str, limit: str) -> Sequence[str]:
+    p = "p" if check.control is Control.PER_TASK else "p (Holm)"
+    numbers = ("documents", "unit", f"{what}OLD", f"{what}NEW", "change", f"{LEVEL:.0%}", p, "can find")
+    return (name, *numbers, limit, "verdict")
 
 
 def _count(check: Check, outcome: Outcome) -> int:

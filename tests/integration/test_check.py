@@ -129,8 +129,8 @@ def test_a_workflow_gets_a_summary_and_annotations(folders, tmp_path):
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        ((), "one of --baseline and --write-baseline is needed; found neither"),
-        (("--baseline", "{old}", "--write-baseline", "x"), "found both"),
+        ((), "one of --baseline, --write-baseline, --calibrate is needed; found none"),
+        (("--baseline", "{old}", "--write-baseline", "x"), "found --baseline and --write-baseline"),
         (("--baseline", "{old}", "--limits", "{old}/none.yaml"), "cannot read"),
         (("--baseline", "{old}/none"), "does not exist"),
     ],
@@ -185,11 +185,15 @@ def test_the_action_and_the_limits_of_the_documentation_are_valid():
     assert set(used) <= set(action["inputs"])
 
 
-@pytest.mark.parametrize(("strict", "limits", "code"), [("false", "", 1), ("true", "", 1), ("false", "wide.yaml", 0)])
-def test_the_action_runs_the_command(strict, limits, code, folders, tmp_path):
+@pytest.mark.parametrize(
+    ("strict", "per_task", "limits", "code"),
+    [("false", "false", "", 1), ("true", "false", "", 1), ("false", "true", "", 1), ("false", "false", "wide.yaml", 0)],
+)
+def test_the_action_runs_the_command(strict, per_task, limits, code, folders, tmp_path):
     (tmp_path / "wide.yaml").write_text("max_drop: 50\n")
     (step,) = yaml.safe_load((EXAMPLES / "action.yml").read_text(encoding="utf-8"))["runs"]["steps"]
     values = {"new": folders[1], "baseline": folders[0], "limits": limits, "strict": strict, "out": "out dir"}
+    values["per-task"] = per_task
     inputs = {name: str(values[text.partition("inputs.")[2].strip(" }")]) for name, text in step["env"].items()}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     run = subprocess.run(
@@ -200,4 +204,5 @@ def test_the_action_runs_the_command(strict, limits, code, folders, tmp_path):
         text=True,
     )
     assert run.returncode == code, run.stdout + run.stderr
-    assert (tmp_path / "out dir" / "check.md").is_file()
+    text = (tmp_path / "out dir" / "check.md").read_text(encoding="utf-8")
+    assert ("by itself at 5%" in text, "family-wise at 5%" in text) == (per_task == "true", per_task == "false")
