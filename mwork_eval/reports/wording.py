@@ -51,6 +51,10 @@ def notes(table: DeltaTable) -> str:
         f"neurons deactivated in every row: {counts}",
         f"documents: {documents}",
     ]
+    if unknown := [language for language, clusters in table.clusters.items() if clusters is None]:
+        parts.append(
+            f"which documents of {', '.join(unknown)} belong together is not recorded: each is taken by itself"
+        )
     if table.missing:
         parts.append(f"{table.task} has no {', '.join(table.missing)}; averages are over {', '.join(table.languages)}")
     return " ".join(["; ".join(parts) + ".", *_few(table), *_tests(table), *_power(table)])
@@ -59,9 +63,7 @@ def notes(table: DeltaTable) -> str:
 def _clusters(table: DeltaTable, language: str) -> str:
     """Say how many clusters the documents of a language form, unless each is one."""
     clusters = table.clusters[language]
-    if clusters is None:
-        return " (clusters unknown: each by itself)"
-    return "" if clusters == table.documents[language] else f" in {clusters} clusters"
+    return "" if clusters in (None, table.documents[language]) else f" in {clusters} clusters"
 
 
 def _tests(table: DeltaTable) -> list[str]:

@@ -46,8 +46,9 @@ def test_bits_per_byte_turn_the_sign():
     assert delta.delta_non_eng.value == pytest.approx(-1.0)
     assert delta.delta_eng.value == 0
     assert delta.delta.value == pytest.approx(1.0)
-    # every document lost exactly one bit per byte, so no resample can differ
-    assert delta.delta.low == delta.delta.high == pytest.approx(1.0)
+    # two documents that both lost exactly one bit per byte do not tell how others would fare
+    assert delta.delta.low is delta.delta.high is None
+    assert delta.delta.reason == "2 clusters of documents, fewer than 4"
 
 
 def test_scores_that_are_no_shares_are_left_as_they_are():

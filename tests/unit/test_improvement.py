@@ -1,6 +1,7 @@
 """What deltas change in scores: numbers by hand, cells on a tiny model, reports, the command."""
 
 import json
+import math
 from dataclasses import replace
 from io import StringIO
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from conftest import make_model, make_tokenizer
 from enhancement_models import neurons_of, plan_of, weights_of, write_inputs
 from rich.console import Console
+from scipy.stats import t
 from test_deltas import accuracy, bits
 
 from mwork_eval.ablation.identity import ModelFacts
@@ -75,12 +77,15 @@ def test_changes_by_hand():
     assert table.missing == ("fr",)
     own, english, *_, others, against = (column.effects[0] for column in table.columns)
     assert own.specific.mean.value == pytest.approx(50)
-    assert own.specific.mean.low < 50 <= own.specific.mean.high
+    assert (own.specific.mean.low, own.specific.mean.reason) == (None, "2 of 4 clusters of documents moved")
     assert own.random.by_seed == pytest.approx((25, -25))
     assert own.random.mean.value == pytest.approx(0)
     assert own.difference.value == pytest.approx(50)
-    # Differences of three documents (1/2, 1, 1/2) of four: all same signs in 2 of 8 patterns.
-    assert own.p == pytest.approx(2 / 8)
+    # The two draws gave 25 and -25; what the documents add (1/2, 1, 0 and 1/2, two imagined ones that moved) is just
+    # what the draws' documents did.
+    assert own.p == pytest.approx(2 * t.sf(50 / math.sqrt(1250 * 3 / 2), 1))
+    assert own.difference.high == pytest.approx(50 + t.ppf(0.975, 1) * math.sqrt(1250 * 3 / 2))
+    assert (english.p, english.difference.reason) == (None, "too few to tell: 2 clusters of documents")
     assert english.specific.mean.value == pytest.approx(-50)
     assert others.specific.mean.value == pytest.approx(25)
     assert others.random.by_seed == pytest.approx((0, -25))
@@ -99,13 +104,14 @@ def test_fewer_bits_are_a_gain_and_equal_trainings_differ_by_nothing():
     (table,) = change_tables([SPECIFIC, FIRST], [family], scores)
     own, english, against = (column.effects[0] for column in table.columns)
     assert own.specific.mean.value == pytest.approx(4 / 15)
-    assert (own.difference.value, own.difference.low, own.p) == (0, 0, 1)
+    assert (own.difference.value, own.difference.low, own.p) == (0, None, None)
+    assert own.reason == "one random draw does not tell how much draws differ; take at least 2, better 20"
     assert english.specific.mean.value == 0
     assert table.others is None
     assert against.specific.mean.value == pytest.approx(4 / 15)
-    assert "zh +0.267 [" in finding(table)
+    assert "zh +0.267 [too few to tell]" in finding(table)
     assert "not told from chance" in finding(table)
-    assert "en +0.000 [+0.000, +0.000], with random neurons +0.000" in finding(table)
+    assert "en +0.000 [too few to tell], with random neurons +0.000" in finding(table)
 
 
 def test_what_is_not_scored_is_left_out():

@@ -118,7 +118,9 @@ def test_csv_has_every_number_of_the_json_once(results):
 
     report = json.loads(as_json(results))
     (table,) = report["tables"]
-    count = 1 + len(table["counts"]) + len(table["documents"])
+    count = len(table["counts"]) + len(table["documents"])
+    count += table["detectable"] is not None
+    assert table["clusters"] == {"en": None, "zh": None, "es": None}
     assert value("detectable")[0] == table["detectable"]
     assert value("neurons", mask_language="zh")[0] == table["counts"]["zh"]
     assert value("documents", language="en")[0] == table["documents"]["en"]
@@ -135,9 +137,15 @@ def test_csv_has_every_number_of_the_json_once(results):
             for of, change in ((language, score["own"]), ("en", score["english"])):
                 found = value("change", setting=setting, mask_language=language, language=of)
                 assert found[0] == pytest.approx(change["difference"])
+        if delta["by_seed"]:
+            count += 1
+            ends = [delta["delta"]["value"], min(delta["by_seed"]), max(delta["by_seed"])]
+            assert value("delta_of_draws", setting=setting) == ends
         comparison = row["comparison"] or {"reason": "random"}
         if comparison["reason"] is None:
-            count += 3
+            count += 5
+            assert value("standard_error_of_difference", setting=setting)[0] == comparison["standard_error"]
+            assert value("draws", setting=setting)[0] == comparison["draws"] == 2
             assert value("p", setting=setting)[0] == comparison["p"]
             assert value("p_holm", setting=setting)[0] == comparison["p_holm"]
             assert value("difference_from_control", setting=setting)[0] == comparison["difference"]

@@ -122,9 +122,11 @@ def test_the_report_formats_show_the_same_numbers(tmp_path):
     assert "| LS all | zh | 50.0 | 0.0 | -50.0 | -100.0 | 50.0 | -50.0 | -50.0 |" in markdown
     assert "xquad has no fr" in markdown
     assert "documents: en 2, zh 2" in markdown
-    assert "p: LS all against R all." in markdown
+    assert "No p for LS all: one random draw does not tell how much draws differ" in markdown
+    assert "which documents of en, zh belong together is not recorded" in markdown
+    assert "Too few to tell ∆ of R all, LS all: 2 clusters of documents, fewer than 4." in markdown
     report = json.loads(as_json(found))
-    assert (report["format"], report["version"]) == ("mwork-report", 2)
+    assert (report["format"], report["version"]) == ("mwork-report", 3)
     row = report["tables"][0]["rows"][1]
     assert row["delta"]["delta_eng"]["value"] == pytest.approx(-50)
     assert row["delta"]["delta_non_eng"]["value"] == pytest.approx(-50)
@@ -135,7 +137,17 @@ def test_the_report_formats_show_the_same_numbers(tmp_path):
         "difference": -50,
         "relative": -100,
     }
-    assert row["comparison"] == {"control": "R all", "difference": 0, "p": 1, "p_holm": 1, "reason": None}
+    assert row["comparison"] == {
+        "control": "R all",
+        "difference": 0,
+        "standard_error": None,
+        "degrees": None,
+        "draws": 1,
+        "detectable": None,
+        "p": None,
+        "p_holm": None,
+        "reason": "one random draw does not tell how much draws differ; take at least 2, better 20",
+    }
     assert row["undetectable"]
     assert len(report["cells"]) == 6
     assert not any(isinstance(cell["score"], float) and math.isnan(cell["score"]) for cell in report["cells"])
@@ -152,15 +164,13 @@ def test_a_clear_effect_has_a_p_and_an_unclear_one_a_mark(tmp_path):
         ("LS under", None, "en"): accuracy(*[0, 1] * 10),
         ("LS gen", None, "zh"): half,
         ("LS gen", None, "en"): english,
-        ("R all", 1, "zh"): good,
-        ("R all", 1, "en"): english,
-        ("R all", 2, "zh"): half,
-        ("R all", 2, "en"): english,
+        **{("R all", seed, "zh"): half if seed == 2 else good for seed in range(6)},
+        **{("R all", seed, "en"): english for seed in range(6)},
     }
     found = read_results(save_matrix(tmp_path, [R_ALL, gen, under], scores, table=None))
     table = found.tables[0]
     assert {row.name: row.undetectable for row in table.rows} == {"R all": False, "LS gen": True, "LS under": False}
-    assert table.detectable == pytest.approx(2.80 * 100 / math.sqrt(20), rel=0.05)  # English swaps 20 answers
+    assert table.detectable == max(row.comparison.detectable for row in table.rows[1:])
     text = on_terminal(found)
     assert "mine on xquad" in text
     assert "(Table" not in text
@@ -169,9 +179,12 @@ def test_a_clear_effect_has_a_p_and_an_unclear_one_a_mark(tmp_path):
     assert lines_of(text, "LS under")[0].split()[-1] == f"{p_holm:.3f}"
     assert "+100.0?" not in text
     assert "+10.0?" in lines_of(text, "LS gen")[0]
-    assert "+0.0..+10.0" in lines_of(text, "R all")[0]
+    assert "+0.0..+10.0 (6)" in lines_of(text, "R all")[0]
     flat = " ".join(text.split())
-    assert f"20 documents per language can tell a ∆ of about {table.detectable:.1f} points at best (80% power)" in flat
+    assert (
+        "20 documents per language and 6 draws of random neurons can tell a ∆ that differs from the control's by about "
+        f"{table.detectable:.1f} points (80% power of the corrected p, worst row)"
+    ) in flat
     assert "p: LS gen, LS under against R all." in flat
 
 
@@ -186,8 +199,9 @@ def test_a_table_without_a_control_or_spread_says_so(tmp_path):
     assert found.tables[0].detectable is None
     flat = " ".join(on_terminal(found).split())
     assert "No p for LS all: the table has no random control for it." in flat
-    assert "1 document per language cannot tell how sure ∆ is; use a larger --limit." in flat
-    assert "+100.0? [unknown] –" in flat
+    assert "How small a difference from random neurons these rows could tell cannot be said." in flat
+    assert "Too few to tell ∆ of LS all: 1 cluster of documents, fewer than 4." in flat
+    assert "+100.0? [too few to tell] –" in flat
     assert json.loads(as_json(found))["tables"][0]["rows"][0]["delta"]["delta"]["low"] is None
 
 

@@ -1,15 +1,18 @@
-"""Intervals, p-values and detectable effects: against simulation, enumeration and hand-worked numbers."""
+"""Intervals, p-values and detectable effects: against enumeration, resampling and hand-worked numbers."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import nct, t
 
 from mwork_eval.ablation.comparison import compare_settings, find_control
 from mwork_eval.ablation.deltas import DeltaCalculator
+from mwork_eval.ablation.draws import DrawTest
+from mwork_eval.ablation.power import smallest_found
 from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.statistics import bootstrap, holm, minimum_detectable, permutation_p
+from mwork_eval.ablation.statistics import bootstrap, holm, minimum_detectable, permutation_p, sum_by_cluster
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons.stages import POSITIONS
 
@@ -24,99 +27,79 @@ def bits(numerators, denominators) -> TaskScore:
     return TaskScore("bits_per_byte,none", False, tuple(zip(numerators, denominators, strict=True)), {})
 
 
-def delta_of(baseline, masked, resamples=500):
-    return DeltaCalculator(baseline, resamples=resamples).delta(masked)
+def clustered(score: TaskScore, *keys) -> TaskScore:
+    return replace(score, clusters=tuple(map(str, keys)))
 
 
-def covered(found, truth):
-    return found.low <= truth <= found.high
+def delta_of(baseline, masked):
+    return DeltaCalculator(baseline).delta(masked)
 
 
-def test_intervals_of_accuracies_cover_the_truth():
-    """Of 1,200 data sets of 20 to 60 documents, 93 to 97 % of the intervals contain the true ∆, ∆Eng and ∆n-Eng."""
-    generator = np.random.default_rng(1)
-    hits = np.zeros(3)
-    for number in range(1200):
-        size = (20, 40, 60)[number % 3]
-        before = {language: generator.random(size) < 0.6 for language in ("en", "zh", "es")}
-        masked = {
-            language: [
-                (
-                    shares(before[language] & (generator.random(size) < 0.5)),  # 60 % to 30 %
-                    shares(before["en"] & (generator.random(size) < 0.8)),  # 60 % to 48 %
-                )
-            ]
-            for language in ("zh", "es")
-        }
-        found = delta_of({language: shares(values) for language, values in before.items()}, masked, 1000)
-        truths = ((found.delta, 18), (found.delta_eng, -12), (found.delta_non_eng, -30))
-        hits += [covered(estimate, truth) for estimate, truth in truths]
-    assert np.all((hits / 1200 > 0.93) & (hits / 1200 < 0.97)), hits
+def test_values_are_summed_by_cluster_in_the_order_of_their_keys():
+    values = np.array([[1.0, 2, 3, 4], [5, 6, 7, 8]])
+    assert sum_by_cluster(values, ["b", "a", "b", "c"]).tolist() == [[4, 2, 4], [12, 6, 8]]
+    with pytest.raises(ValueError, match="4 values, 2 cluster keys"):
+        sum_by_cluster(values, ["a", "b"])
 
 
-def test_intervals_of_bits_per_byte_cover_the_truth():
-    """A ratio of sums over documents of very different lengths, 60 of them; 1 bit per byte more in the language."""
-    generator = np.random.default_rng(2)
-    hits = 0
-    for _ in range(1000):
-        sizes = {language: generator.lognormal(5, 0.5, 60) for language in ("en", "zh")}
-        before = {language: size * generator.gamma(20, 0.05, 60) for language, size in sizes.items()}
-        worse = {
-            language: before[language] + sizes[language] * generator.gamma(4, loss / 4, 60)
-            for language, loss in (("en", 0.1), ("zh", 1.1))
-        }
-        baseline = {language: bits(before[language], sizes[language]) for language in sizes}
-        masked = {"zh": [(bits(worse["zh"], sizes["zh"]), bits(worse["en"], sizes["en"]))]}
-        hits += covered(delta_of(baseline, masked).delta, 1.0)
-    assert 930 < hits < 970, hits
+def test_an_interval_is_students_over_what_clusters_add():
+    """Eight clusters of two questions; English unchanged. The mean of 8 cluster means, by the textbook."""
+    changes = np.array([-1, -1, -1, 0, 0, 0, -1, 0, 1, 0, -1, -1, 0, 1, 0, -1.0])
+    before = np.full(16, 0.5)
+    keys = np.repeat(np.arange(8), 2)
+    english, own = (clustered(shares(before), *(f"{name}{key}" for key in keys)) for name in ("en", "zh"))
+    masked = clustered(shares(before + changes / 2), *own.clusters)
+    found = delta_of({"en": english, "zh": own}, {"zh": [(masked, english)]}).delta_non_eng
+    means = changes.reshape(8, 2).mean(1) / 2
+    moved = 7  # the third question pair alone kept both answers
+    error = 100 * np.std(means, ddof=1) / np.sqrt(8) * np.sqrt(1 + 2 / moved * (1 - moved / 8))
+    assert found.standard_error == pytest.approx(error)
+    assert found.high - found.value == pytest.approx(t.ppf(0.975, 7) * error)
 
 
-def test_an_interval_agrees_with_resampling_by_hand():
+def test_the_error_agrees_with_resampling_clusters_of_all_languages_at_once():
     generator = np.random.default_rng(3)
-    sizes = {"en": 30, "zh": 20, "es": 25}
-    before = {language: generator.random(size) for language, size in sizes.items()}
-    own = {language: before[language] * generator.random(sizes[language]) for language in ("zh", "es")}
-    english = {language: before["en"] * generator.random(30) for language in ("zh", "es")}
-    found = delta_of(
-        {language: shares(values) for language, values in before.items()},
-        {language: [(shares(own[language]), shares(english[language]))] for language in own},
-        resamples=20_000,
-    )
+    keys = np.repeat(np.arange(60), generator.integers(1, 6, 60))
+    size, effect = len(keys), generator.normal(size=60)
+    lengths = {code: generator.lognormal(5, 0.5, size) for code in ("en", "zh")}
+    before = {code: lengths[code] * generator.gamma(20, 0.05, size) for code in lengths}
+    worse = {code: before[code] + lengths[code] * (0.5 + 0.1 * effect[keys]) for code in lengths}
+    scores = [
+        {code: clustered(bits(values[code], lengths[code]), *keys) for code in lengths} for values in (before, worse)
+    ]
+    found = delta_of(scores[0], {"zh": [(scores[1]["zh"], scores[1]["en"])]})
     resampled = []
-    for _ in range(4000):
-        drawn = {language: generator.integers(0, size, size) for language, size in sizes.items()}
-        eng = [np.mean(english[of][drawn["en"]]) - np.mean(before["en"][drawn["en"]]) for of in own]
-        non_eng = [np.mean(own[of][drawn[of]]) - np.mean(before[of][drawn[of]]) for of in own]
-        resampled.append(100 * (np.mean(eng) - np.mean(non_eng)))
-    assert found.delta.standard_error == pytest.approx(np.std(resampled), rel=0.04)
-    # Two-sided 95 % of Student's t with 19 degrees of freedom, times sqrt(20/19): at 2.147 standard deviations.
-    assert found.delta.low == pytest.approx(np.percentile(resampled, 1.589), rel=0.04)
-    assert found.delta.high == pytest.approx(np.percentile(resampled, 98.411), rel=0.04)
+    for _ in range(3000):
+        drawn = np.bincount(generator.integers(0, 60, 60), minlength=60)[keys]
+        change = {code: drawn @ (before[code] - worse[code]) / (drawn @ lengths[code]) for code in lengths}
+        resampled.append([change["en"], change["zh"], change["en"] - change["zh"]])
+    errors = [of.standard_error for of in (found.delta_eng, found.delta_non_eng, found.delta)]
+    assert errors == pytest.approx(np.std(resampled, axis=0), rel=0.06)
+    assert errors[2] < 0.8 * np.hypot(*errors[:2])  # what parallel documents share cancels
 
 
-def test_english_documents_are_resampled_once_for_all_masks():
-    """Two masks that do the same to English tell no more about it than one."""
-    english, masked = shares([1, 1, 1, 0, 1, 0, 1, 1]), shares([1, 0, 1, 0, 0, 0, 1, 1])
-    same = shares([1, 0] * 4)
-    one = delta_of({"en": english, "zh": same}, {"zh": [(same, masked)]}, resamples=4000)
-    two = delta_of({"en": english, "zh": same, "es": same}, {of: [(same, masked)] for of in ("zh", "es")}, 4000)
-    assert two.delta_eng.standard_error == pytest.approx(one.delta_eng.standard_error, rel=0.05)
+def test_two_masks_that_do_the_same_to_english_tell_no_more_than_one():
+    english, masked = shares([1, 1, 1, 0, 1, 0, 1, 1] * 3), shares([1, 0, 1, 0, 0, 0, 1, 1] * 3)
+    same = shares([1, 0] * 12)
+    one = delta_of({"en": english, "zh": same}, {"zh": [(same, masked)]})
+    two = delta_of({"en": english, "zh": same, "es": same}, {of: [(same, masked)] for of in ("zh", "es")})
+    assert one.delta_eng.standard_error > 0
+    assert two.delta_eng == one.delta_eng
 
 
-def test_every_setting_of_a_table_meets_the_same_resamples():
-    calculator = DeltaCalculator({"en": shares([1, 1, 0, 1]), "zh": shares([1, 0, 1, 1])})
-    first, other = shares([1, 0, 0, 1]), shares([0, 0, 0, 0])
-    deltas = [calculator.delta({"zh": [(own, first)]}).delta_eng for own in (first, other)]
-    assert deltas[0] == deltas[1]
+def test_too_few_clusters_or_changes_have_a_reason_and_no_interval():
+    def non_eng(before, after, *keys):
+        own, masked = (clustered(shares(values), *keys) for values in (before, after))
+        return delta_of({"en": shares([1] * 24), "zh": own}, {"zh": [(masked, shares([1] * 24))]}).delta_non_eng
 
-
-def test_equal_differences_have_an_interval_without_width():
-    found = delta_of(
-        {"en": shares([0.3] * 7), "zh": shares([0.7] * 7)}, {"zh": [(shares([0.1] * 7), shares([0.3] * 7))]}
-    )
-    for estimate, value in ((found.delta_eng, 0), (found.delta_non_eng, -60), (found.delta, 60)):
-        assert estimate.low == estimate.high == estimate.value == pytest.approx(value)
-        assert estimate.standard_error == 0
+    one, four = [0] + [1] * 23, [0] * 4 + [1] * 20
+    five = [0] * 5 + [1] * 19
+    assert non_eng([1] * 24, four).reason == "4 of 24 clusters of documents moved"
+    assert non_eng([1] * 24, four).low is non_eng([1] * 24, four).standard_error is None
+    assert non_eng([1] * 24, five).low < -100 * 5 / 24 < non_eng([1] * 24, five).high
+    assert non_eng([1] * 24, [0] * 24).reason == "0 of 24 clusters of documents moved"  # all alike
+    assert non_eng([1] * 24, one[::-1]).reason == "1 of 24 clusters of documents moved"
+    assert non_eng([1] * 24, five, *[1, 2, 3] * 8).reason == "3 clusters of documents, fewer than 4"
 
 
 def test_a_single_document_has_no_interval():
@@ -151,56 +134,44 @@ def test_sums_that_differ_by_rounding_only_are_equal():
     assert permutation_p(np.array([0.0, 7.0])) == 1
 
 
-def test_a_setting_against_its_control_swaps_documents_for_all_masks():
-    """The p-value equals that of swapping whole documents in the score tables and recomputing ∆ each time."""
-    generator = np.random.default_rng(5)
-    sizes = {"en": 3, "zh": 3, "es": 2}
-
-    def scores():
-        return {of: (generator.random(sizes[of]), generator.random(3)) for of in ("zh", "es")}
-
-    setting, seeds = scores(), [scores() for _ in range(2)]
-    control = {of: tuple(np.mean([seed[of][i] for seed in seeds], axis=0) for i in (0, 1)) for of in ("zh", "es")}
-
-    def delta(table):
-        return 100 * np.mean([table[of][1].mean() - table[of][0].mean() for of in table])
-
-    observed, swapped = delta(setting) - delta(control), []
-    for swaps in product((False, True), repeat=8):
-        swap = {"en": np.array(swaps[:3]), "zh": np.array(swaps[3:6]), "es": np.array(swaps[6:])}
-        first, second = (
-            {of: (np.where(swap[of], b[of][0], a[of][0]), np.where(swap["en"], b[of][1], a[of][1])) for of in a}
-            for a, b in ((setting, control), (control, setting))
-        )
-        swapped.append(delta(first) - delta(second))
-    tail = min(np.mean(np.array(swapped) >= observed - 1e-9), np.mean(np.array(swapped) <= observed + 1e-9))
-
+def against(setting, *draws):
+    """Compare a setting with draws: per language the values of (own, English)."""
+    languages = tuple(setting)
+    baseline = {of: shares(np.full(len(own), 0.5)) for of, (own, _) in setting.items()}
+    baseline["en"] = shares(np.full(len(setting[languages[0]][1]), 0.5))
     masked = {
-        "LS": {of: [tuple(map(shares, setting[of]))] for of in setting},
-        "R": {of: [tuple(map(shares, seed[of])) for seed in seeds] for of in setting},
+        "LS": {of: [tuple(map(shares, setting[of]))] for of in languages},
+        "R": {of: [tuple(map(shares, draw[of])) for draw in draws] for of in languages},
     }
-    found = compare_settings({"LS": "R"}, masked, POINTS)["LS"]
-    assert found.difference == pytest.approx(observed)
-    assert found.p == found.p_holm == pytest.approx(min(1, 2 * tail))
+    return compare_settings({"LS": "R"}, baseline, masked, POINTS)["LS"]
 
 
-def test_p_is_uniform_without_an_effect():
-    generator = np.random.default_rng(6)
-    p_values = []
-    for _ in range(1000):
-        # What makes a document hard is common to setting and control, which do equally well.
-        hard = {of: generator.random(15) for of in ("en", "zh", "es")}
+def test_a_test_against_draws_by_hand():
+    """One language, 40 documents each on its own, English alike: two samples' moments put together."""
+    generator = np.random.default_rng(5)
+    own = generator.random((4, 40))
+    english = np.full(40, 0.5)
+    found = against(*({"zh": (values, english)} for values in own))
+    deltas = -100 * own.mean(1)
+    between = deltas[1:].var(ddof=1)
+    over = 100**2 * np.var(own[0] - own[1:].mean(0), ddof=1) / 40 * (1 + 2 / 39 * (1 - 39 / 80))
+    both = 100**2 * np.var(own[1:] - own[1:].mean(0), axis=1, ddof=1).sum() / 40 / 2
+    variance = between * 4 / 3 + max(-between * 2 / 3, over - both * 4 / 3)
+    degrees = variance**2 / ((between * 4 / 3) ** 2 / 2 + over**2 / 39 + (both * 4 / 3) ** 2 / 78)
+    assert found.difference == pytest.approx(deltas[0] - deltas[1:].mean())
+    assert found.standard_error == pytest.approx(np.sqrt(variance))
+    assert found.degrees == pytest.approx(np.clip(degrees, 2, 41))
+    assert found.p == pytest.approx(2 * t.sf(abs(found.difference) / np.sqrt(variance), found.degrees))
+    assert (found.draws, found.reason) == (3, None)
 
-        def masked(hard=hard):
-            return {
-                of: [(shares(hard[of] * generator.random(15)), shares(hard["en"] * generator.random(15)))]
-                for of in ("zh", "es")
-            }
 
-        found = compare_settings({"LS": "R"}, {"LS": masked(), "R": masked()}, POINTS, permutations=199)
-        p_values.append(found["LS"].p)
-    assert kstest(p_values, "uniform").pvalue > 0.01
-    assert 0.03 < np.mean(np.array(p_values) < 0.05) < 0.07
+def test_draws_that_differ_make_a_difference_less_sure():
+    """The same documents lost by the setting and by a control whose draws agree, or of which one does as much."""
+    keeps, loses, english = np.ones(60), np.r_[np.zeros(30), np.ones(30)], np.ones(60)
+    agree = against({"zh": (loses, english)}, *[{"zh": (keeps, english)}] * 5)
+    differ = against({"zh": (loses, english)}, *[{"zh": (values, english)} for values in (keeps, keeps, loses)])
+    assert agree.p < 1e-6
+    assert differ.p > 0.2
 
 
 def test_an_effect_is_found_and_a_missing_control_is_said():
@@ -208,25 +179,48 @@ def test_an_effect_is_found_and_a_missing_control_is_said():
     masked = {
         "LS a": {"zh": [(bad, english)]},
         "LS b": {"zh": [(good, english)]},
-        "R": {"zh": [(good, english)]},
+        "R": {"zh": [(good, english)] * 3},
+        "R one": {"zh": [(good, english)]},
         "-": {},
     }
-    found = compare_settings({"LS a": "R", "LS b": "R", "-": "R"}, masked, POINTS)
+    baseline = {"en": english, "zh": good}
+    found = compare_settings({"LS a": "R", "LS b": "R", "-": "R"}, baseline, masked, POINTS)
+    # All documents fell alike: without any variance the test is that of swapping documents.
     assert found["LS a"].p == pytest.approx(2 / 2**12)
     assert found["LS a"].p_holm == pytest.approx(2 * 2 / 2**12)
     assert found["LS a"].difference == pytest.approx(100)
+    assert found["LS a"].detectable is None
     assert found["LS b"].p == found["LS b"].p_holm == 1
     assert found["-"].p is None
     assert found["-"].reason == "cells are missing"
-    assert compare_settings({"LS a": None}, masked, POINTS)["LS a"].reason == "the table has no random control for it"
+
+    def alone(control):
+        return compare_settings({"LS a": control}, baseline, masked, POINTS)["LS a"]
+
+    assert alone(None).reason == "the table has no random control for it"
+    assert alone("R one").reason == "one random draw does not tell how much draws differ; take at least 2, better 20"
+    assert (alone("R one").difference, alone("R one").p) == (pytest.approx(100), None)
 
 
-def test_documents_that_weigh_differently_have_no_p():
-    setting = {"zh": [(bits([1, 2], [3, 4]), bits([1, 2], [3, 4]))]}
-    control = {"zh": [(bits([1, 2], [3, 5]), bits([1, 2], [3, 4]))]}
-    found = compare_settings({"LS": "R"}, {"LS": setting, "R": control}, POINTS)["LS"]
-    assert found.p is found.p_holm is found.difference is None
-    assert found.reason == "documents do not weigh the same as under R"
+def test_few_lost_answers_are_tested_exactly_by_cluster():
+    """Four of 60 lost and none won: a sign test gives 2/16, though t gives 0.046; in two clusters it gives 2/4."""
+    english, before, after = shares([1] * 60), shares([1] * 60), shares([0] * 4 + [1] * 56)
+
+    def p(*keys):
+        scores = {"LS": {"zh": [(clustered(after, *keys), english)]}, "R": {"zh": [(before, english)] * 3}}
+        baseline = {"en": english, "zh": clustered(before, *keys)}
+        return compare_settings({"LS": "R"}, baseline, scores, POINTS)["LS"].p
+
+    assert p() == pytest.approx(2 / 2**4)
+    assert p(*(number // 2 for number in range(60))) == pytest.approx(2 / 2**2)
+
+
+def test_a_smallest_effect_is_found_as_often_as_it_says():
+    """The power of t with 19 degrees of freedom where sets do not differ, by scipy's noncentral t."""
+    test = DrawTest(difference=0, variance=4, degrees=19, variance_of_set=4, p=1)
+    smallest, limit = smallest_found(test, 0.05 / 6), t.isf(0.05 / 12, 19)
+    assert nct.sf(limit, 19, smallest / 2) + nct.cdf(-limit, 19, smallest / 2) == pytest.approx(0.8, abs=0.003)
+    assert smallest_found(DrawTest(0, 0, 19, 0, 1), 0.05) is None
 
 
 def test_the_control_has_the_same_positions_or_all():

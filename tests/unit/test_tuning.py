@@ -2,9 +2,11 @@
 
 import itertools
 import json
+import math
 
 import pytest
 from rich.console import Console
+from scipy.stats import t
 from test_ablation import ZH
 from test_deltas import accuracy, bits
 from test_neuron_set import SHAPE, make
@@ -74,12 +76,13 @@ def test_masked_layers_are_those_the_positions_cover(positions, layers):
 def judge(masked, baseline=None, neurons=ZH):
     """Judge the grid (1, 2) x (1, 2) from masked scores of (zh, en) per point."""
     grid = plan_grid(neurons, EDGES, (1, 2), (1, 2))
-    baseline = baseline or {"en": accuracy(1, 1, 1, 1), "zh": accuracy(1, 1, 1, 1)}
+    baseline = baseline or {"en": ALL, "zh": ALL}
     scores = {boundaries: {"zh": own, "en": english} for boundaries, (own, english) in masked.items()}
     return judge_grid(grid, baseline, scores, task="xquad", positions=EDGES)
 
 
-ALL, HALF, NONE = accuracy(1, 1, 1, 1), accuracy(1, 1, 0, 0), accuracy(0, 0, 0, 0)
+ALL, HALF, NONE = accuracy(*[1] * 64), accuracy(*[1, 0] * 32), accuracy(*[0] * 64)
+MOST = accuracy(*[0] * 56, *[1] * 8)
 
 
 def test_the_highest_delta_is_chosen_whatever_its_layers():
@@ -88,23 +91,23 @@ def test_the_highest_delta_is_chosen_whatever_its_layers():
             (1, 1): (HALF, ALL),  # zh -50, en 0: ∆ 50
             (1, 2): (NONE, HALF),  # zh -100, en -50: ∆ 50
             (2, 1): (ALL, ALL),  # 0
-            (2, 2): (NONE, ALL),  # 100
+            (2, 2): (MOST, ALL),  # 87.5
         }
     )
     assert {at: delta.delta.value for at, delta in found.deltas.items()} == pytest.approx(
-        {(1, 1): 50, (1, 2): 50, (2, 1): 0, (2, 2): 100}
+        {(1, 1): 50, (1, 2): 50, (2, 1): 0, (2, 2): 87.5}
     )
     assert found.best == (2, 2)
     assert found.stages == Stages(8, 2, 2)
-    # all four documents fall alike, so the interval of the best has no width and nothing else is in it
+    # 8 of 64 documents do not fall, so the interval of the best ends above 50
     assert (found.within, found.others) == (0, 3)
     assert found.tuned_on == {
         "task": "xquad",
         "language": "zh",
-        "documents": 4,
+        "documents": 64,
         "order": "even",
         "positions": "under+gen",
-        "delta": pytest.approx(100),
+        "delta": pytest.approx(87.5),
     }
 
 
@@ -133,24 +136,26 @@ def test_more_bits_per_byte_in_the_language_make_a_higher_delta():
 
 
 def test_points_in_the_interval_of_the_best_are_counted():
-    found = judge({(1, 1): (HALF, ALL), (1, 2): (HALF, ALL), (2, 1): (accuracy(1, 1, 1, 0), ALL), (2, 2): (ALL, HALF)})
+    fewer = accuracy(*[0] * 28, *[1] * 36)
+    found = judge({(1, 1): (HALF, ALL), (1, 2): (HALF, ALL), (2, 1): (fewer, ALL), (2, 2): (ALL, HALF)})
     best = found.deltas[found.best].delta
-    assert best.low <= 25 < best.value
-    # ∆ 50, 50, 25 and -50: two others in the interval of 50, which ends at 0
-    assert best.low == 0
+    # ∆ 50, 50, 43.75 and -50: two others in the interval of 50. Half of 64 answers fell, 32 of 128 documents.
+    error = 50 / math.sqrt(63) * math.sqrt(1 + 2 / 32 * (1 - 32 / 128))
+    assert best.low == pytest.approx(50 - t.ppf(0.975, 63) * error)
     assert (found.within, found.others) == (2, 3)
     assert "2 of 3 other pairs lie within this interval: between those and the best the choice is arbitrary" in (
         report.verdict(found)
     )
 
 
-def test_equal_points_lie_in_an_interval_without_width():
+def test_points_of_documents_that_all_changed_alike_are_not_told_apart():
     third, worse = bits((1.0, 3.0), (1.0, 3.0)), bits((2.0, 3.0), (2.0, 3.0))
     hardly_less = bits((2.0 - 1e-14, 3.0), (2.0 - 1e-14, 3.0))
     found = judge({(1, 1): (worse, third), (2, 2): (hardly_less, third)}, {"en": third, "zh": third})
     best = found.deltas[found.best].delta
-    assert best.low == best.high > found.deltas[2, 2].delta.value
+    assert best.low is best.high is None
     assert (found.within, found.others) == (1, 1)
+    assert "Too few to tell the pairs apart: 2 clusters of documents" in report.verdict(found)
 
 
 def test_a_flat_grid_is_called_arbitrary_and_a_single_point_no_comparison():
@@ -159,7 +164,7 @@ def test_a_flat_grid_is_called_arbitrary_and_a_single_point_no_comparison():
     assert "the grid is flat" in report.verdict(flat)
     assert "the choice is arbitrary" in report.verdict(flat)
     assert "nothing was compared" in report.verdict(judge({(2, 2): (HALF, ALL)}))
-    clear = judge({(1, 1): (NONE, ALL), (2, 2): (ALL, ALL)})
+    clear = judge({(1, 1): (MOST, ALL), (2, 2): (ALL, ALL)})
     assert report.verdict(clear).endswith("0 of 1 other pairs lie within this interval.")
 
 
@@ -181,7 +186,7 @@ def test_the_terminal_shows_the_grid_with_empty_points_and_the_best_starred():
 
 def test_the_json_has_every_point():
     found = json.loads(report.tuning_as_json(partly_empty(), "tiny", "f"))
-    assert (found["format"], found["version"], found["neurons"], found["documents"]) == ("mwork-tuning", 1, 2, 4)
+    assert (found["format"], found["version"], found["neurons"], found["documents"]) == ("mwork-tuning", 1, 2, 64)
     assert [(point["understanding"], point["generation"]) for point in found["grid"]] == [
         (1, 1),
         (1, 2),
