@@ -12,7 +12,7 @@ from scipy import stats
 from simulated import KINDS, World
 from trials import coverage, null_p, power
 
-DOCUMENTS, QUESTIONS = (16, 64, 240), (1, 4, 13)
+DOCUMENTS, QUESTIONS = (16, 64, 240), (1, 13)
 MANY, FEW = (0.6, -0.8), (0.1, -0.06)
 """Interactions and shift of a set that moves about a fifth of right-or-wrong answers, and of one that moves 3 %."""
 SPREADS = {"documents": 0.0, "draws": 0.3}

@@ -115,7 +115,7 @@ def power(world: World, draws: int, spread: float, rows: int, trials: int, seed:
         trials: Number of samples.
         seed: Of the generator.
     """
-    generator, shift, pilot = np.random.default_rng(seed), -0.3, max(40, trials // 8)
+    generator, shift, pilot = np.random.default_rng(seed), -0.3, max(25, trials // 8)
     for _ in range(3):  # the printed size depends a little on the effect: go to where both are alike
         printed = _printed(world, shift, draws, spread, rows, pilot, generator)
         true = truth(world.kind, world.moves, shift)[1]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from mwork_eval.ablation.statistics import LEVEL, Array, Estimate
 
@@ -89,10 +89,11 @@ class Clustering:
         """
         moved = np.zeros(self.size, bool)
         for places, own in zip(self._places, changes, strict=True):
-            values, kinds, counts = np.unique(np.round(own, _DIGITS), return_inverse=True, return_counts=True)
-            # Equally many are most often all different; then zero, if it is there, is what did not move.
-            commonest = np.lexsort((np.abs(values), -counts))[0]
-            moved[places[kinds != commonest]] = True
+            rounded = np.round(own, _DIGITS)
+            values, counts = np.unique(rounded, return_counts=True)
+            # Equally many are most often all different; then the smallest counts as what did not move.
+            often = values[counts == counts.max()]
+            moved[places[rounded != often[np.abs(often).argmin()]]] = True
         return int(moved.sum())
 
     def _sums(self, values: Array, language: int) -> Array:
@@ -125,7 +126,7 @@ def estimate(
         return Estimate(value, None, None, None, f"{moved} of {clustering.size} clusters of documents moved")
     spread = clustering.spread([own[None] for own in contributions])
     error = float(np.sqrt(spread.variance[0] * imagined(moved, clustering.size)))
-    width = error * float(stats.t.ppf((1 + LEVEL) / 2, spread.degrees[0]))
+    width = error * float(special.stdtrit(spread.degrees[0], (1 + LEVEL) / 2))
     return Estimate(value, value - width, value + width, error)
 
 

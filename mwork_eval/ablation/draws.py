@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from mwork_eval.ablation.clustered import FEWEST_CLUSTERS, Clustering, imagined
 from mwork_eval.ablation.statistics import Array, permutation_p
@@ -87,14 +87,16 @@ def against_draws(
     between, both = float(totals[1:].var(ddof=1)), float(spread.variance[1:].sum()) / (count - 1)
     enlarged = 1 + 1 / count
     variance = between * enlarged + max(-between * enlarged / 2, over_documents - both * enlarged)
+    if variance <= (_ROUNDING * max(1.0, abs(difference))) ** 2:
+        variance = 0.0
     terms = (
         (between * enlarged) ** 2 / (count - 1)
         + over_documents**2 / degrees
         + (both * enlarged) ** 2 / (degrees * (count - 1))
     )
     freedom = min(max(variance**2 / terms, count - 1), count - 1 + degrees) if terms > 0 else count - 1.0
-    p = float(2 * stats.t.sf(abs(difference) / np.sqrt(variance), freedom)) if variance > _ROUNDING**2 else 0.0
-    if variance <= _ROUNDING**2 or (changed < _EXACT_BELOW and 2 * changed < clustering.size):
+    p = float(2 * special.stdtr(freedom, -abs(difference) / np.sqrt(variance))) if variance else 0.0
+    if not variance or (changed < _EXACT_BELOW and 2 * changed < clustering.size):
         p = max(p, permutation_p(numbers[0] - numbers[1:].mean(0)))
     of_sets = max(0.0, between - both)
     return DrawTest(difference, variance, freedom, max(variance - of_sets, variance / (1 + count)), min(p, 1.0))

@@ -1,7 +1,7 @@
 """How small a true difference a test finds."""
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from mwork_eval.ablation.draws import DrawTest
 from mwork_eval.ablation.statistics import POWER
@@ -25,11 +25,11 @@ def smallest_found(test: DrawTest, level: float, power: float = POWER) -> float 
     """
     if test.variance_of_set <= 0:
         return None
-    needed = float(stats.t.isf(level / 2, test.degrees)) * np.sqrt(test.variance / test.variance_of_set)
-    limits = needed * np.sqrt(stats.chi2.ppf(_STEPS, test.degrees) / test.degrees)
+    needed = -float(special.stdtrit(test.degrees, level / 2)) * np.sqrt(test.variance / test.variance_of_set)
+    limits = needed * np.sqrt(special.gammaincinv(test.degrees / 2, _STEPS) * 2 / test.degrees)
 
     def lacking(effect: float) -> float:
-        return float((stats.norm.sf(limits - effect) + stats.norm.cdf(-limits - effect)).mean()) - power
+        return float((special.ndtr(effect - limits) + special.ndtr(-limits - effect)).mean()) - power
 
     found = optimize.brentq(lacking, 0, float(limits[-1]) + 10)
     return float(found) * float(np.sqrt(test.variance_of_set))

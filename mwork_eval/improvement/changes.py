@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from mwork_eval.ablation.clustered import Clustering, estimate
 from mwork_eval.ablation.draws import DrawTest, against_draws
@@ -202,7 +202,7 @@ def _interval(test: DrawTest) -> Estimate:
     error = float(np.sqrt(test.variance))
     if not error:
         return Estimate(test.difference, None, None, None, "documents and draws are all alike")
-    width = error * float(stats.t.ppf((1 + LEVEL) / 2, test.degrees))
+    width = error * float(special.stdtrit(test.degrees, (1 + LEVEL) / 2))
     return Estimate(test.difference, test.difference - width, test.difference + width, error)
 
 
