@@ -20,7 +20,7 @@ from mwork_eval.languages import ENGLISH
 LANGUAGES = ("zh", "de")
 KINDS = ("binary", "f1", "bpb")
 _METRICS = {"binary": "acc,none", "f1": "f1,none", "bpb": "bits_per_byte,none"}
-_POPULATION = 60_000
+_POPULATION = 30_000
 
 
 @dataclass(frozen=True)

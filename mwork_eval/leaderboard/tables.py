@@ -151,7 +151,7 @@ def change_texts(change: Change) -> list[str]:
         change.preset,
         f"{min(counts)}" if len(counts) == 1 else f"{min(counts, default=0)} to {max(counts, default=0)}",
         *(wording.difference(change.values[name][0], change.unit) for name in ("delta_eng", "delta_non_eng", "delta")),
-        f"[{', '.join(ends)}]" if ends else "",
+        f"[{', '.join(ends)}]" if ends else "[too few to tell]",
         "" if change.random else wording.p_value(change.p_holm),
     ]
 

@@ -1,6 +1,7 @@
 """What fine-tuned neurons changed, in tables and words: on a terminal, as Markdown, as JSON."""
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -41,7 +42,14 @@ def notes(table: ChangeTable) -> str:
     scored = ", ".join(f"{heading(column)} {column.documents}" for column in single)
     direction = "" if table.higher_is_better else ", lower is better"
     text = f"{table.metric} in {table.unit}{direction}; documents scored: {scored}."
-    return f"{text} {table.task} has no {', '.join(table.missing)}." if table.missing else text
+    text = f"{text} {table.task} has no {', '.join(table.missing)}." if table.missing else text
+    without = defaultdict(list)
+    for column in table.columns:
+        for effect in column.effects:
+            if effect.reason is not None:
+                without[effect.reason].append(heading(column))
+    reasons = [f"No p for {', '.join(dict.fromkeys(names))}: {reason}." for reason, names in without.items()]
+    return " ".join([text, *reasons])
 
 
 def heading(column: Column) -> str:

@@ -58,7 +58,7 @@ def test_documents_taken_one_by_one_would_not_cover():
 def test_p_is_uniform_if_the_set_is_one_more_random_set(draws, spread):
     """Where no set does anything but noise, and where every set has an effect of its own."""
     p = np.concatenate(
-        [null_p(World(kind, 64, 1, True, 0.4), draws, spread, 160, seed=5) for kind in ("binary", "bpb")]
+        [null_p(World(kind, 64, 1, True, 0.4), draws, spread, 120, seed=5) for kind in ("binary", "bpb")]
     )
     assert not np.isnan(p).any()
     assert within(np.mean(p < 0.05), 0.05, len(p)), np.mean(p < 0.05)
@@ -68,6 +68,6 @@ def test_p_is_uniform_if_the_set_is_one_more_random_set(draws, spread):
 
 def test_an_effect_of_the_printed_size_is_found_four_times_in_five():
     """By the p-value of the table, corrected for its rows, with documents and draws as noise."""
-    found = power(World("bpb", 64, 1, True, 0.4), 20, 0.1, 3, 150, seed=6)
+    found = power(World("bpb", 64, 1, True, 0.4), 20, 0.1, 3, 100, seed=6)
     assert found.printed == pytest.approx(found.true, rel=0.15)
-    assert 0.8 - 3.3 * np.sqrt(0.16 / 150) < found.found < 0.8 + 3.3 * np.sqrt(0.16 / 150), found
+    assert 0.8 - 3.3 * np.sqrt(0.16 / 100) < found.found < 0.8 + 3.3 * np.sqrt(0.16 / 100), found
