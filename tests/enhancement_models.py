@@ -12,7 +12,6 @@ from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.stages import Stages
 
 
 def neurons_of(layout, **about):
@@ -45,9 +44,8 @@ def text_of(model, count=8):
 
 def plan_of(model, layout, **changes):
     sets = {code: neurons_of(layout, fingerprint=fingerprint_of(model), language=code) for code in ("zh",)}
-    stages = Stages.of(layout.shape.layers, 1, 1)
     values = {"sets": sets, "texts": {"zh": text_of(model)}, "sizes": (4, 8), "seeds": (0,), "controls": 2}
-    return Enhancement(**values | {"together": False, "stages": stages, "training": OPTIONS} | changes)
+    return Enhancement(**values | {"together": False, "training": OPTIONS} | changes)
 
 
 def write_inputs(folder):

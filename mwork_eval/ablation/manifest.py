@@ -136,9 +136,18 @@ def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -
         "limit": options.limit,
         "order": options.order,
         "seeds": list(options.seeds),
+        "controls": options.controls,
         "settings": [
             {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
             for setting in preset.settings
         ],
         "counts": {language: len(of_language[0].neurons) for language, of_language in masks.items()},
+        "shared_hits": {
+            language: {
+                setting.name: [mask.neurons.about["shared_hits"] for mask in of_language if mask.setting == setting]
+                for setting in preset.settings
+                if setting.random
+            }
+            for language, of_language in masks.items()
+        },
     }

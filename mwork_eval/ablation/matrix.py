@@ -54,7 +54,9 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
     stages = stages_for(
         list(sets.values()), facts.shape.layers, options.understanding_layers, options.generation_layers
     )
-    masks = {preset.name: plan_masks(preset, sets, stages, options.seeds) for preset in options.presets}
+    masks = {
+        preset.name: plan_masks(preset, sets, stages, options.seeds, options.controls) for preset in options.presets
+    }
     families = {preset.name: options.families(preset) for preset in options.presets}
     of_presets = [
         (preset.name, cell)

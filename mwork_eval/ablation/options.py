@@ -28,6 +28,7 @@ class MatrixOptions:
         limit: Documents per task, or None for all.
         order: Which ones, as `Sample` takes it.
         seeds: Seeds of the random controls.
+        controls: What they are drawn from; one of `CONTROLS`.
         data: Where the tasks' data comes from, as `prepare_tasks` takes it.
         understanding_layers: Number of understanding layers, or None for the default.
         generation_layers: Number of generation layers, or None for the default.
@@ -44,6 +45,7 @@ class MatrixOptions:
     understanding_layers: int | None = None
     generation_layers: int | None = None
     force: bool = False
+    controls: str = "any"
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.

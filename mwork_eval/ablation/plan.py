@@ -81,13 +81,13 @@ class Cell:
 
 
 def plan_masks(
-    preset: Preset, sets: Mapping[str, NeuronSet], stages: Stages, seeds: Sequence[int]
+    preset: Preset, sets: Mapping[str, NeuronSet], stages: Stages, seeds: Sequence[int], controls: str = "any"
 ) -> dict[str, list[Mask]]:
     """Return the masks of each language, all of the same number of neurons.
 
     The number is the smallest that a setting of the table finds at its positions; larger ones keep their highest
-    scores. A random control has the same number, at the positions where the language-specific neurons it
-    stands against lie, and shares none with the language's whole set.
+    scores. A random control has as many of every layer and structure as the language-specific neurons it
+    stands against, and shares none with the language's whole set; ``controls`` says what it is drawn from.
 
     Raises:
         InputError: If a language has no neuron at the positions of a setting, or too few for a random control.
@@ -109,10 +109,9 @@ def plan_masks(
             if not setting.random:
                 masks[language].append(Mask(setting, language, None, kept))
                 continue
-            counts = kept.by_position(stages)
             for seed in seeds:
                 try:
-                    control = draw_random_control(neurons.shape, stages, counts, excluded=neurons, seed=seed)
+                    control = draw_random_control(kept, excluded=neurons, seed=seed, controls=controls)
                 except InputError as error:
                     raise InputError(f"{preset.name}, {setting.name}, {language}: {error}") from error
                 masks[language].append(Mask(setting, language, seed, control))

@@ -91,7 +91,8 @@ def enhance(
     """Fine-tune the neurons of a set, and nothing else, on a few hundred documents.
 
     Every finished delta is a small file below OUT/deltas, for `mwork-hf` with delta=FILE; the same command goes on
-    where the last one stopped. Random controls are trained alike with as many random neurons at the same positions.
+    where the last one stopped. Random controls are as many random neurons of the same layers and structures,
+    trained alike.
     """
     if merged is not None and merged.exists() and any(merged.iterdir()):
         raise InputError(f"{merged} is not empty", expected="a new folder for the checkpoint")

@@ -57,14 +57,12 @@ def train_deltas(
     from mwork_eval.enhancement.run import Enhancement, documents_left, enhance
     from mwork_eval.enhancement.training import TrainingOptions, steps_of
     from mwork_eval.models.loading import load_model, load_tokenizer
-    from mwork_eval.neurons.tuned_stages import stages_for
 
     corpora = steps.make_corpora([_with_language(text, neurons) for text in texts], None)
     codes = [corpus.language for corpus in corpora]
     if not documents or documents[0] < 1:
         raise InputError("unusable --documents", found=documents, expected="numbers from 1 such as 100,400")
     sets = sets_of_languages(neurons, codes)
-    stages = stages_for(list(sets.values()), next(iter(sets.values())).shape.layers)
     options, workers = TrainingOptions(**training), Workers.join()
     steps_of(documents, options, workers.count)
     tokenizer = load_tokenizer(model, revision)
@@ -72,7 +70,7 @@ def train_deltas(
         corpus.language: read_training_text(corpus, tokenizer, count=documents[-1], max_tokens=options.max_tokens)
         for corpus in corpora
     }
-    plan = Enhancement(sets, read, documents, seeds, controls, together, stages, options, force)
+    plan = Enhancement(sets, read, documents, seeds, controls, together, options, force)
     device = device or workers.model_device
     loaded = load_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
     say = tell if workers.is_main else lambda line: None

@@ -117,7 +117,9 @@ model_options = together(
 )
 
 selection_options = together(
-    click.option("--fraction", type=float, help="Top fraction per layer and structure.  [default: 0.005]"),
+    click.option(
+        "--fraction", type=float, help="In this top fraction of layer and structure in every document.  [default: 0.01]"
+    ),
     click.option("--top-k", type=int, help="Among the top k of the layer and structure in every document."),
     click.option("--threshold", callback=_thresholds, help="Per structure the least score, as q=0.1,k=0.1,v=2,up=5."),
     click.option("--specific", default="english", help="Take away neurons of: english, common, or none."),
@@ -169,6 +171,12 @@ matrix_options = together(
     click.option("--limit", type=click.IntRange(1), help="Documents per task.  [default: all]"),
     sample_option,
     click.option("--seeds", callback=parse_seeds, help="Seeds of the random controls.  [default: 1,2,3]"),
+    click.option(
+        "--controls",
+        type=click.Choice(["any", "foreign"]),
+        default="any",
+        help="Draw them from any neuron outside the set, or only from those foreign to the language.",
+    ),
     click.option(
         "--understanding-layers", type=click.IntRange(0), help="First layers; the sets' number, else a quarter."
     ),

@@ -107,12 +107,12 @@ def run(
     """Detect, ablate and report in one go.
 
     Without options: the default model, the embedded texts and tasks, en zh es de, preset understanding on
-    xquad and bpb with 4 documents each and one random control per row and language.
+    xquad and bpb with 4 documents each and three random controls per row and language.
     """
     rule = steps.make_selection(fraction, top_k, threshold, specific, structures)
     if not presets:
-        # The quick look: what fits into ten minutes on two cores.
-        presets, tasks, limit, seeds = ("understanding",), tasks or ("xquad", "bpb"), limit or 4, seeds or (1,)
+        # The quick look: what fits into four minutes on two cores.
+        presets, tasks, limit = ("understanding",), tasks or ("xquad", "bpb"), limit or 4
     sources = steps.make_corpora(corpora, languages)
     if corpora:
         languages = _languages_of(sources, languages)

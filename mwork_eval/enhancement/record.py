@@ -21,7 +21,7 @@ class Run:
 
     Attributes:
         languages: Languages of the documents; several if they are trained together.
-        kind: `specific`, or `random` for as many random neurons at the same positions.
+        kind: `specific`, or `random` for as many random neurons of the same layers and structures.
         seed: Of the documents' order and, if random, of the draw.
     """
 

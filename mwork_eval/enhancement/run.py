@@ -17,7 +17,6 @@ from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import LoadedModel
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
-from mwork_eval.neurons.stages import Stages
 from mwork_eval.processes import is_first_process, wait_for_processes
 from mwork_eval.versions import software_versions
 
@@ -36,7 +35,6 @@ class Enhancement:
         seeds: Seeds of the order of the documents.
         controls: Number of random controls.
         together: Whether the languages are trained at once, with all their neurons.
-        stages: Where the positions are that a random control keeps to.
         training: How to train.
         force: Accept sets made for other weights of the same sizes.
     """
@@ -47,7 +45,6 @@ class Enhancement:
     seeds: tuple[int, ...]
     controls: int
     together: bool
-    stages: Stages
     training: TrainingOptions
     force: bool = False
 
@@ -66,8 +63,7 @@ class Enhancement:
             neurons |= other
         if run.kind == SPECIFIC:
             return neurons
-        counts = neurons.by_position(self.stages)
-        return draw_random_control(neurons.shape, self.stages, counts, excluded=neurons, seed=run.seed)
+        return draw_random_control(neurons, excluded=neurons, seed=run.seed)
 
     def text_of(self, run: Run) -> TrainingText:
         """Return the documents of a training, in order; a number of them is that of all its languages together."""
@@ -135,6 +131,7 @@ def _record(model: str, fingerprint: str, plan: Enhancement, folder: Path) -> Re
         **plan.training.to_json(),
         "sets": {language: neurons.digest_unordered for language, neurons in plan.sets.items()},
         "together": plan.together,
+        "controls": "by layer and structure",
         "versions": software_versions(),
     }
     corpora = {language: {"name": text.name, "documents": len(text.training)} for language, text in plan.texts.items()}

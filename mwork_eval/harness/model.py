@@ -53,6 +53,7 @@ class MworkHF(FastHF):
         understanding_layers: int | None = None,
         generation_layers: int | None = None,
         random_control: int | None = None,
+        controls: str = "any",
         count: int | None = None,
         force: bool = False,
         fast: bool = True,
@@ -72,7 +73,8 @@ class MworkHF(FastHF):
             understanding_layers: Number of first layers that understand; if not given, what the set stores, else a
                 quarter of all.
             generation_layers: Number of last layers that generate; likewise, else an eighth of all.
-            random_control: A seed; deactivates as many random neurons at the same positions instead.
+            random_control: A seed; deactivates as many random neurons of the same layers and structures instead.
+            controls: What these are drawn from: `any` neurons outside the set, or only those `foreign` to the language.
             count: Deactivate only this many, those with the highest scores.
             force: Accept a set whose fingerprint is of other weights of the same sizes.
             fast: Whether to compute faster than `hf` where the scores stay the same.
@@ -93,6 +95,8 @@ class MworkHF(FastHF):
             raise InputError("positions, count and random_control choose from a set", found="no neurons= argument")
         check_dtype(dtype if isinstance(dtype, str) else None)
         self.model_name = pretrained if isinstance(pretrained, str) else getattr(pretrained, "name_or_path", "model")
+        if controls != "any" and random_control is None:
+            raise InputError("controls is about random neurons", found=f"controls={controls}, no random_control= seed")
         mask_options: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
         wanted = find_neurons(neurons) if neurons is not None else None
         parse_positions(positions)
@@ -130,7 +134,7 @@ class MworkHF(FastHF):
         if wanted is not None:
             stages = stages_for([wanted], self.layout.shape.layers, understanding_layers, generation_layers)
             check_fit(wanted, self.layout.shape, self.fingerprint, self.model_name, force=force)
-            chosen = choose_neurons(wanted, stages, **mask_options)
+            chosen = choose_neurons(wanted, stages, **mask_options, controls=controls)
             self.mask(chosen, {"neurons": neurons, **mask_options, "stages": vars(stages)})
 
     @property
@@ -281,12 +285,19 @@ def identity_with_delta(identity: str, delta: str) -> str:
 
 
 def choose_neurons(
-    neurons: NeuronSet, stages: Stages, *, positions: str, random_control: int | None, count: int | None
+    neurons: NeuronSet,
+    stages: Stages,
+    *,
+    positions: str,
+    random_control: int | None,
+    count: int | None,
+    controls: str = "any",
 ) -> NeuronSet:
     """Return the neurons to deactivate: those at the positions, or a random control for them.
 
     Raises:
-        InputError: If a position is unknown, no neuron is there, or there are fewer than ``count``.
+        InputError: If a position is unknown, no neuron is there, there are fewer than ``count``, or a control cannot
+            be drawn.
     """
     if count is not None and count < 1:
         raise InputError("unusable count of neurons", found=count, expected="at least 1")
@@ -299,4 +310,4 @@ def choose_neurons(
         chosen = chosen.strongest(count)
     if random_control is None:
         return chosen
-    return draw_random_control(neurons.shape, stages, chosen.by_position(stages), excluded=neurons, seed=random_control)
+    return draw_random_control(chosen, excluded=neurons, seed=random_control, controls=controls)

@@ -24,6 +24,7 @@ _MASK_ARGUMENTS = (
     "positions",
     "count",
     "random_control",
+    "controls",
     "understanding_layers",
     "generation_layers",
 )

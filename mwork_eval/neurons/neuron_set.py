@@ -1,7 +1,7 @@
 """The neuron set: which neurons of a model belong together, with set algebra and counts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -29,38 +29,28 @@ class NeuronSet:
         indices: Per (layer, structure), the neuron indices `[n]`, the highest score first. The order matters
             only to `strongest`; equality and algebra ignore it.
         about: How the set was made (model, fingerprint, language, method, corpus, selection, …), JSON values.
+        shared: The language's other neurons, such as those it shares with English: detected for it, and not in the set
+            because they were taken away. None if they are not known. They are no members: counts, equality,
+            digests and masks know nothing of them; random controls do.
 
     Two sets can be combined (``&``, ``|``, ``-``) when their shapes are equal; the result keeps the order and
-    the description of the left one.
+    the description of the left one. What ``-`` and ``&`` take away is `shared` afterwards.
     """
 
     shape: ModelShape
     indices: Mapping[Place, Indices]
     about: Mapping[str, Any] = field(default_factory=dict)
+    shared: Mapping[Place, Indices] | None = None
 
     def __post_init__(self) -> None:
-        frozen: dict[Place, Indices] = {}
-        for layer, structure in sorted(self.indices):
-            array = np.asarray(self.indices[layer, structure])
-            size = self.shape.sizes[layer].get(structure) if 0 <= layer < self.shape.layers else None
-            if size is None:
-                raise InputError(
-                    "neurons outside the model", found=f"layers.{layer}.{structure}", expected=str(self.shape)
-                )
-            if array.ndim != 1 or len(np.unique(array)) != array.size:
-                raise InputError(f"layers.{layer}.{structure} is no list of distinct neuron indices")
-            if array.size and (array.min() < 0 or array.max() >= size):
-                raise InputError(
-                    f"neuron index out of range in layers.{layer}.{structure}",
-                    found=f"{array.min()} to {array.max()}",
-                    expected=f"0 to {size - 1}",
-                )
-            if array.size:
-                array = array.astype(np.int32, copy=True)
-                array.setflags(write=False)
-                frozen[layer, structure] = array
-        object.__setattr__(self, "indices", MappingProxyType(frozen))
+        object.__setattr__(self, "indices", _frozen(self.indices, self.shape))
         object.__setattr__(self, "about", MappingProxyType(dict(self.about)))
+        if self.shared is None:
+            return
+        object.__setattr__(self, "shared", _frozen(self.shared, self.shape))
+        for (layer, structure), others in self.shared.items():
+            if both := set(others.tolist()) & set(self.indices.get((layer, structure), np.empty(0)).tolist()):
+                raise InputError(f"layers.{layer}.{structure}: a neuron is in the set and beside it", found=min(both))
 
     @property
     def digest(self) -> str:
@@ -87,26 +77,34 @@ class NeuronSet:
         return digest_of({"shape": self.shape.to_json(), "neurons": content})
 
     def __and__(self, other: "NeuronSet") -> "NeuronSet":
-        return self._combine(other, lambda mine, theirs: mine[np.isin(mine, theirs)])
+        self._check_combines(other)
+        return self._keeping(_combine(self.indices, other.indices, _in_both))
 
     def __sub__(self, other: "NeuronSet") -> "NeuronSet":
-        return self._combine(other, lambda mine, theirs: mine[~np.isin(mine, theirs)])
+        self._check_combines(other)
+        return self._keeping(_combine(self.indices, other.indices, _in_first))
 
     def __or__(self, other: "NeuronSet") -> "NeuronSet":
-        return self._combine(other, lambda mine, theirs: np.concatenate([mine, theirs[~np.isin(theirs, mine)]]))
+        self._check_combines(other)
+        both = _combine(self.indices, other.indices, _in_either)
+        if self.shared is None or other.shared is None:
+            return replace(self, indices=both, shared=None)
+        shared = _combine(_combine(self.shared, other.shared, _in_either), both, _in_first)
+        return replace(self, indices=both, shared=shared)
 
-    def _combine(self, other: "NeuronSet", operation: Any) -> "NeuronSet":
+    def _keeping(self, indices: Mapping[Place, Indices]) -> "NeuronSet":
+        """Return a part of the set, the rest being shared."""
+        if self.shared is None:
+            return replace(self, indices=indices)
+        rest = _combine(self.indices, indices, _in_first)
+        return replace(self, indices=indices, shared=_combine(self.shared, rest, _in_either))
+
+    def _check_combines(self, other: "NeuronSet") -> None:
         if self.shape != other.shape:
             raise InputError("two neuron sets of different models", found=f"{self.shape} and {other.shape}")
         mine, theirs = self.about.get("fingerprint"), other.about.get("fingerprint")
         if mine and theirs and mine != theirs:
             raise InputError("two neuron sets of different weights", found=f"fingerprints {mine} and {theirs}")
-        nothing = np.empty(0, np.int32)
-        places = sorted({*self.indices, *other.indices})
-        combined = {
-            place: operation(self.indices.get(place, nothing), other.indices.get(place, nothing)) for place in places
-        }
-        return replace(self, indices=combined)
 
     def described(self, **about: Any) -> "NeuronSet":
         """Return the same neurons with entries added to the description."""
@@ -173,6 +171,53 @@ class NeuronSet:
                     yield layer, structure, array.tolist()
             if merged:
                 yield layer, "up", list(merged)
+
+
+def _frozen(indices: Mapping[Place, Indices], shape: ModelShape) -> Mapping[Place, Indices]:
+    """Return a read-only copy without empty places.
+
+    Raises:
+        InputError: If a neuron is not one of the model's, or named twice.
+    """
+    frozen: dict[Place, Indices] = {}
+    for layer, structure in sorted(indices):
+        array = np.asarray(indices[layer, structure])
+        size = shape.sizes[layer].get(structure) if 0 <= layer < shape.layers else None
+        if size is None:
+            raise InputError("neurons outside the model", found=f"layers.{layer}.{structure}", expected=str(shape))
+        if array.ndim != 1 or len(np.unique(array)) != array.size:
+            raise InputError(f"layers.{layer}.{structure} is no list of distinct neuron indices")
+        if array.size and (array.min() < 0 or array.max() >= size):
+            raise InputError(
+                f"neuron index out of range in layers.{layer}.{structure}",
+                found=f"{array.min()} to {array.max()}",
+                expected=f"0 to {size - 1}",
+            )
+        if array.size:
+            array = array.astype(np.int32, copy=True)
+            array.setflags(write=False)
+            frozen[layer, structure] = array
+    return MappingProxyType(frozen)
+
+
+def _combine(
+    first: Mapping[Place, Indices], second: Mapping[Place, Indices], operation: Callable[[Indices, Indices], Indices]
+) -> dict[Place, Indices]:
+    nothing = np.empty(0, np.int32)
+    places = sorted({*first, *second})
+    return {place: operation(first.get(place, nothing), second.get(place, nothing)) for place in places}
+
+
+def _in_both(first: Indices, second: Indices) -> Indices:
+    return first[np.isin(first, second)]
+
+
+def _in_first(first: Indices, second: Indices) -> Indices:
+    return first[~np.isin(first, second)]
+
+
+def _in_either(first: Indices, second: Indices) -> Indices:
+    return np.concatenate([first, _in_first(second, first)])
 
 
 def apportion(count: int, sizes: Sequence[int]) -> list[int]:

@@ -1,7 +1,8 @@
 """What every report format says in the same words: column heads, numbers, notes and the legend."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from mwork_eval.ablation.statistics import LEVEL, POWER, Estimate
 from mwork_eval.neurons.stages import POSITIONS
@@ -16,7 +17,7 @@ BRIEF_COLUMNS = ("setting", *POSITIONS, "Eng", "n-Eng", "∆Eng", "∆n-Eng", "�
 CELL_COLUMNS = ("preset", "setting", "mask", "seed", "task", "language", "documents", "score", "baseline", "difference")
 
 LEGEND = (
-    "✗ deactivated, ✓ left alone. LS: language-specific neurons; R: as many random neurons at the same positions. "
+    "✗ deactivated, ✓ left alone. LS: language-specific neurons; R: as many random ones of each layer and structure. "
     "under, gen: all structures of the first and last layers; s-attn, s-ffn: attention and feed-forward between. "
     "∆n-Eng: mean over languages of (score under its own mask - baseline); ∆Eng: the same for English under those "
     "masks; ∆ = ∆Eng - ∆n-Eng. Negative means damage, also for bits per byte. A high ∆ says that English survives "
@@ -125,7 +126,23 @@ def summary(results: Results) -> str:
     return (
         f"Model {manifest['model']}, {stages['layers']} layers: {stages['understanding']} understanding, "
         f"{stages['generation']} generation{left_out}. Language-specific neurons: {sets}; gate, up and down count once."
+        + _shared_hits(manifest["presets"])
     )
+
+
+def _shared_hits(presets: Iterable[Mapping[str, Any]]) -> str:
+    """Say how many of the random controls' neurons are the language's own, though not specific to it."""
+    hits = [
+        (preset["counts"][language], count)
+        for preset in presets
+        for language, by_setting in preset.get("shared_hits", {}).items()
+        for of_seeds in by_setting.values()
+        for count in of_seeds
+    ]
+    known = [(drawn, count) for drawn, count in hits if count is not None]
+    drawn, shared = sum(drawn for drawn, _ in known), sum(count for _, count in known)
+    found = f" Of {drawn} random neurons {shared} are the language's own, shared with others." if known else ""
+    return found + (" Some sets do not say which neurons they share." if len(known) < len(hits) else "")
 
 
 def delta_cells(row: SettingRow, table: DeltaTable) -> list[str]:

@@ -1,9 +1,10 @@
 """Plans and stored cells: no model."""
 
 import json
+from dataclasses import replace
 
 import pytest
-from test_neuron_set import SHAPE, STAGES, make
+from test_neuron_set import SHAPE, STAGES, make, places
 
 from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.plan import TaskFamily, plan_cells, plan_masks
@@ -12,6 +13,7 @@ from mwork_eval.ablation.settings import Preset, Setting
 from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.stages import POSITIONS
 
 ZH = make(q0=[1, 2], up1=[2, 5, 6], q3=[4], up3=[0, 1, 2, 3], v7=[1], up7=[3, 4])
@@ -33,10 +35,22 @@ def test_every_setting_deactivates_the_same_number():
     assert by_name["LS gen"][0].neurons == make(v7=[1], up7=[3, 4])
     assert by_name["LS s-attn + s-ffn"][0].neurons == make(q3=[4], up3=[0, 1])
     for mask in by_name["R under"]:
-        assert mask.neurons.by_position(STAGES) == {"under": 3, "s-attn": 0, "s-ffn": 0, "gen": 0}
+        assert places(mask.neurons) == places(ZH.at(STAGES, ("under",)).strongest(3))
         assert len(mask.neurons & ZH) == 0
     for mask in by_name["R all"]:
-        assert mask.neurons.by_position(STAGES) == ZH.strongest(3).by_position(STAGES)
+        assert places(mask.neurons) == places(ZH.strongest(3))
+
+
+def test_foreign_controls_have_no_neuron_of_the_language():
+    known = replace(ZH, shared=make(q0=[0, 3, 4], up1=[0, 1, 3, 4, 7, 8]).indices)
+    shared = NeuronSet(SHAPE, known.shared)
+    drawn = {}
+    for controls in ("any", "foreign"):
+        masks = plan_masks(find_preset("existence"), {"zh": known}, STAGES, range(1, 9), controls)
+        drawn[controls] = [mask.neurons for mask in masks["zh"] if mask.setting.random]
+    assert [neurons.about["shared_hits"] for neurons in drawn["any"]] == [len(n & shared) for n in drawn["any"]]
+    assert any(len(neurons & shared) for neurons in drawn["any"])
+    assert not any(len(neurons & shared) for neurons in drawn["foreign"])
 
 
 def test_a_position_without_neurons_is_an_error():
@@ -53,7 +67,7 @@ def test_a_row_of_few_neurons_bounds_the_others():
 def test_a_control_without_room_is_named():
     crowded = make(up7=list(range(12)))
     preset = own_preset(Setting(False, ("gen",)), Setting(True, ("gen",)))
-    with pytest.raises(InputError, match=r"^mine, R gen, zh: too few neurons for a random control at gen"):
+    with pytest.raises(InputError, match=r"^mine, R gen, zh: too few neurons for a random control in layers.7.up"):
         plan_masks(preset, {"zh": crowded}, STAGES, seeds=(1,))
 
 

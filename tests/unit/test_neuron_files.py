@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from test_neuron_set import SHAPE, make
 from mwork_eval.digests import canonical_json
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
+from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_folder, find_language_sets, find_neurons
 
 ABOUT = {"language": "zh", "model": "tiny", "fingerprint": "f" * 32, "corpus": {"name": "语料.txt"}}
@@ -41,6 +43,37 @@ def test_the_file_is_what_the_documentation_says(folder):
     assert metadata["format"] == "mwork-neurons"
     assert metadata["version"] == 1
     assert canonical_json(metadata) == canonical_json(dict(sorted(metadata.items())))
+
+
+def test_shared_neurons_are_kept_beside_the_set(folder):
+    path, own = folder / "zh.safetensors", make(q0=[5, 1], up2=[7]).described(**ABOUT)
+    assert load_neuron_set(path).shared is None
+    for shared in (make(q0=[3], k1=[2]).indices, {}):
+        save_neuron_set(replace(own, shared=shared), path)
+        loaded = load_neuron_set(path)
+        assert loaded == own
+        assert loaded.digest == own.digest
+        assert NeuronSet(SHAPE, loaded.shared) == NeuronSet(SHAPE, shared)
+    save_neuron_set(replace(own, shared=make(q0=[3], k1=[2]).indices), path)
+    with safe_open(path, framework="numpy") as file:
+        assert sorted(file.keys()) == ["layers.0.q", "layers.2.up", "shared.layers.0.q", "shared.layers.1.k"]
+        metadata = json.loads(file.metadata()["mwork"])
+    assert metadata["version"] == 2
+    assert metadata["shared_digest"] == make(q0=[3], k1=[2]).digest
+
+
+def test_changed_shared_neurons_are_noticed(folder):
+    path = folder / "zh.safetensors"
+    own = make(q0=[5, 1]).described(**ABOUT)
+    save_neuron_set(replace(own, shared=make(q0=[3]).indices), path)
+    kept = {"layers.0.q": np.array([5, 1], np.int32)}
+    for changed in ({"shared.layers.0.q": np.array([4], np.int32)}, {}):
+        rewrite(path, arrays={**kept, **changed})
+        with pytest.raises(InputError, match="damaged"):
+            load_neuron_set(path)
+    rewrite(path, lambda m: {**m, "version": 1}, {**kept, "shared.layers.0.q": np.array([4], np.int32)})
+    with pytest.raises(InputError, match="damaged"):
+        load_neuron_set(path)
 
 
 def test_equal_sets_give_equal_bytes(folder, tmp_path):
@@ -84,7 +117,7 @@ def test_a_file_of_another_kind(tmp_path):
 
 
 def test_a_newer_version_is_refused(folder):
-    rewrite(folder / "zh.safetensors", lambda m: {**m, "version": 2})
+    rewrite(folder / "zh.safetensors", lambda m: {**m, "version": 3})
     with pytest.raises(InputError, match="unknown version"):
         load_neuron_set(folder / "zh.safetensors")
 

@@ -1,5 +1,7 @@
 """The neuron set: algebra, counts, positions, trimming, random controls."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,35 +113,124 @@ def test_sets_of_different_weights_do_not_combine():
         left - right
 
 
-def test_random_control_has_the_counts_and_none_of_the_set():
-    neurons = make(q0=[1, 2], up1=[2], up3=[0, 1, 2], q7=[3])
-    counts = neurons.by_position(STAGES)
-    control = draw_random_control(SHAPE, STAGES, counts, excluded=neurons, seed=1)
-    assert control.by_position(STAGES) == counts
-    assert len(control & neurons) == 0
-    assert control == draw_random_control(SHAPE, STAGES, counts, excluded=neurons, seed=1)
-    assert control != draw_random_control(SHAPE, STAGES, counts, excluded=neurons, seed=2)
+def test_what_algebra_takes_away_is_shared():
+    left = replace(make(q0=[5, 1, 3], up2=[7]), shared=make(k1=[2]).indices)
+    right = replace(make(q0=[3, 6]), shared=make(q0=[5], v3=[0]).indices)
+    assert beside(left - right) == make(k1=[2], q0=[3])
+    assert beside(left & right) == make(k1=[2], q0=[5, 1], up2=[7])
+    assert beside(left | right) == make(k1=[2], v3=[0])
+    assert beside(left.strongest(2).at(STAGES, POSITIONS)) == make(k1=[2])
+    assert left == make(q0=[1, 3, 5], up2=[7])
+    assert left.digest == make(q0=[5, 1, 3], up2=[7]).digest
+    assert len(left) == 4
+    # what is not known cannot become known
+    assert (make(q0=[5]) - right).shared is None
+    assert (left | make(q0=[5])).shared is None
+    with pytest.raises(InputError, match=r"layers\.0\.q: a neuron is in the set and beside it; found 1"):
+        replace(make(q0=[5, 1]), shared=make(q0=[1]).indices)
+    with pytest.raises(InputError, match="out of range"):
+        NeuronSet(SHAPE, {}, {}, {(0, "q"): np.array([8])})
+
+
+def beside(neurons: NeuronSet) -> NeuronSet:
+    return NeuronSet(SHAPE, neurons.shared)
+
+
+def places(neurons: NeuronSet) -> dict[tuple[int, str], int]:
+    return {(layer, structure): len(members) for layer, structure, members in neurons.switches()}
+
+
+def test_random_control_has_as_many_of_every_layer_and_structure_and_none_of_the_set():
+    neurons = make(q0=[1, 2], k0=[3], up1=[2], up3=[0, 1, 2], q7=[3]).described(language="zh")
+    for seed in range(20):
+        control = draw_random_control(neurons, excluded=neurons, seed=seed)
+        assert places(control) == places(neurons)
+        assert len(control & neurons) == 0
+    control = draw_random_control(neurons, excluded=neurons, seed=1)
+    assert control == draw_random_control(neurons, excluded=neurons, seed=1)
+    assert control != draw_random_control(neurons, excluded=neurons, seed=2)
     with pytest.raises(InputError, match="unusable seed"):
-        draw_random_control(SHAPE, STAGES, counts, excluded=neurons, seed=-1)
-    with pytest.raises(InputError, match="too few neurons"):
-        draw_random_control(SHAPE, STAGES, {"gen": 1000}, excluded=neurons, seed=1)
+        draw_random_control(neurons, excluded=neurons, seed=-1)
+    crowded = make(k3=[0, 1, 2])
+    with pytest.raises(InputError, match=r"random control in layers\.3\.k; found 1; expected 3"):
+        draw_random_control(crowded, excluded=crowded, seed=1)
 
 
-def test_random_control_draws_from_the_sets_structures_and_never_its_switches():
+def test_random_control_of_a_part_is_a_part_and_avoids_the_whole_set():
+    neurons = make(q0=[1, 2], up1=[2, 5, 6, 8], q7=[3])
+    whole = draw_random_control(neurons, excluded=neurons, seed=4)
+    part = draw_random_control(neurons.strongest(3), excluded=neurons, seed=4)
+    assert len(part & whole) == len(part) == 3
+    assert len(part & neurons) == 0
+
+
+def test_random_control_never_draws_a_switch_of_the_set():
     neurons = make(down0=list(range(11)), o0=[1])
-    control = draw_random_control(SHAPE, STAGES, {"under": 12 + 1}, excluded=neurons, seed=0)
-    assert set(control.by_structure()) == {"o", "up"}
-    assert set(control.indices.get((0, "up"), np.empty(0)).tolist()) <= {11}
+    control = draw_random_control(make(gate0=[4], o0=[1]), excluded=neurons, seed=0)
+    assert places(control) == {(0, "up"): 1, (0, "o"): 1}
+    assert control.indices[0, "up"].tolist() == [11]
 
 
 def test_random_control_draws_uniformly():
-    empty = NeuronSet(SHAPE, {})
+    chosen = make(up0=[0, 1, 2, 3])
     hits = np.zeros(12)
-    for seed in range(300):
-        control = draw_random_control(SHAPE, Stages.of(8, 1, 1), {"under": 6}, excluded=empty, seed=seed)
-        hits[control.indices.get((0, "up"), np.empty(0, int))] += 1
-    # 6 of 28 neurons are drawn, so each is expected in 64 of 300 draws; 5 standard deviations are 36.
-    assert abs(hits - 300 * 6 / 28).max() < 36
+    for seed in range(600):
+        hits[draw_random_control(chosen, excluded=chosen, seed=seed).indices[0, "up"]] += 1
+    assert hits[:4].sum() == 0
+    # 4 of the 8 others are drawn, each in half of 600 draws; 5 standard deviations are 61.
+    assert abs(hits[4:] - 300).max() < 61
+
+
+def test_random_controls_of_two_languages_have_nothing_in_common_but_chance():
+    """One seed for two languages gives independent draws, also of sets that are the same."""
+    shape = ModelShape("llama", ({"q": 1000},) * 20)
+    zh, de = (
+        NeuronSet(shape, {(layer, "q"): np.arange(at, at + 20) for layer in range(20)}, {"language": language})
+        for language, at in (("zh", 0), ("de", 400))
+    )
+    both, near = [], []
+    for other in (de, zh.described(language="de"), NeuronSet(shape, de.indices, zh.about)):
+        for seed in range(30):
+            first = draw_random_control(zh, excluded=zh, seed=seed)
+            second = draw_random_control(other, excluded=other, seed=seed)
+            both.append(len(first & second))
+            distances = [
+                np.abs(first.indices[place][:, None] - second.indices[place][None]).min(1) for place in first.indices
+            ]
+            near.append(np.mean(np.concatenate(distances) <= 6))
+    # 400 neurons, each drawn by the other with a chance of 20 in 980: 8 hits, and 2.8 one standard deviation of a pair
+    # of draws. Within 6 indices lies one of the other's 20 with a chance of 1 - (1 - 13 / 1000) ** 20, about 0.23.
+    assert abs(np.mean(both) - 8) < 1.5
+    assert abs(np.mean(near) - 0.23) < 0.03
+    assert np.std(both) > 1
+
+
+def test_random_control_tells_hits_of_shared_neurons_and_can_avoid_them():
+    indices = make(q0=[0, 1], up1=[2]).indices
+    unknown = make(q0=[0, 1], up1=[2]).described(language="zh")
+    known = NeuronSet(SHAPE, indices, unknown.about, make(q0=[2, 3, 4], gate1=list(range(3, 12))).indices)
+    assert draw_random_control(unknown, excluded=unknown, seed=0).about["shared_hits"] is None
+    shared, hits = beside(known), []
+    for seed in range(60):
+        control = draw_random_control(known, excluded=known, seed=seed)
+        q = len(set(control.indices[0, "q"].tolist()) & {2, 3, 4})
+        up = len(set(control.indices[1, "up"].tolist()) & set(range(3, 12)))
+        assert control.about["shared_hits"] == q + up
+        hits.append(q + up)
+        foreign = draw_random_control(known, excluded=known, seed=seed, controls="foreign")
+        assert foreign.about["shared_hits"] == 0
+        assert foreign.about["controls"] == "foreign"
+        assert set(foreign.indices[0, "q"].tolist()) <= {5, 6, 7}
+        assert set(foreign.indices[1, "up"].tolist()) <= {0, 1}
+        if q == 0:
+            assert np.array_equal(foreign.indices[0, "q"], control.indices[0, "q"])
+    # of q two of six, three of them shared; of up one of eleven, nine of them shared
+    assert abs(np.mean(hits) - (2 * 3 / 6 + 9 / 11)) < 0.4
+    assert len(shared) == 12
+    with pytest.raises(InputError, match="the set of zh without shared neurons"):
+        draw_random_control(unknown, excluded=unknown, seed=0, controls="foreign")
+    with pytest.raises(InputError, match="unknown controls; found none; expected any or foreign"):
+        draw_random_control(known, excluded=known, seed=0, controls="none")
 
 
 def test_default_stages_of_the_papers_models():
