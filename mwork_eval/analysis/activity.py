@@ -71,7 +71,7 @@ def observe(
     """Score queries one by one, and count the active neurons of every set in each.
 
     A neuron is active in a query if it is among the top fraction of its layer and structure there: the rule that
-    selected the set (its own fraction, else 0.005), applied to one text.
+    selected the set (its own fraction, else the default one), applied to one text.
 
     Args:
         scorer: Scores documents.

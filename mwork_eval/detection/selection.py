@@ -1,7 +1,7 @@
 """Selection: from saved scores to neuron sets, without the model."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from mwork_eval.detection.score_table import Array, ScoreTable
 from mwork_eval.errors import InputError
 from mwork_eval.languages import ENGLISH
-from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.neuron_set import NeuronSet, Place
 from mwork_eval.neurons.structures import DEFAULT_STRUCTURES
 
 SPECIFIC = ("english", "common", "none")
@@ -19,7 +19,8 @@ SPECIFIC = ("english", "common", "none")
 `common` is what the reference code does; `none` keeps all of the language's neurons.
 """
 
-DEFAULT_FRACTION = 0.005
+DEFAULT_FRACTION = 0.01
+"""Gives about 0.15 % of a model's neurons as language-specific (docs/decisions/0007-ranks.md)."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class Selection:
     """A rule that says which neurons belong to a language. Exactly one of the first three is set.
 
     Attributes:
-        fraction: The top fraction per layer and structure, by the minimum over documents.
+        fraction: The neurons that are in this top fraction of their layer and structure in every document.
         top_k: The neurons that are among the top k of their layer and structure in every document.
-        threshold: Per structure, the ε that the minimum over documents must reach (Eq. 2).
+        threshold: Per structure, the ε that the score, a sum over tokens, must reach in every document (Eq. 2).
         specific: What is taken away; one of `SPECIFIC`.
         structures: The structures to select from.
     """
@@ -57,23 +58,32 @@ class Selection:
             raise InputError("unknown --specific", found=self.specific, expected=" or ".join(SPECIFIC))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the rule as a JSON value, without what is not set."""
-        return {
+        """Return the rule as a JSON value, without what is not set; `by` says which statistic it looks at."""
+        rule = {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
             if value is not None
         }
+        return {**rule, "by": "minimum" if self.threshold is not None else "worst_rank"}
 
 
 def select(table: ScoreTable, selection: Selection) -> NeuronSet:
-    """Return all neurons of a language by the rule, the highest scores first."""
-    rule = _rule(selection)
-    indices: dict[tuple[int, str], Array] = {}
-    for (layer, structure), minimum in table.minimum.items():
-        if structure in selection.structures:
-            order = np.argsort(-minimum, kind="stable")
-            chosen = rule(structure, minimum, table.worst_rank[layer, structure])
-            indices[layer, structure] = order[chosen[order]]
+    """Return all neurons of a language by the rule, the strongest first.
+
+    By threshold these have the highest minima over documents; by fraction or top k the best worst ranks, and where
+    those are equal the highest means.
+    """
+    indices: dict[Place, Array] = {}
+    for place, minimum in table.minimum.items():
+        if place[1] not in selection.structures:
+            continue
+        worst_rank, mean = table.worst_rank[place], table.mean[place]
+        if selection.threshold is not None:
+            chosen, order = minimum >= selection.threshold[place[1]], np.argsort(-minimum, kind="stable")
+        else:
+            top = selection.top_k or top_count(selection.fraction or 0.0, len(minimum))
+            chosen, order = worst_rank < top, np.lexsort((-mean, worst_rank))
+        indices[place] = order[chosen[order]]
     return NeuronSet(table.shape, indices, {**table.about, "selection": selection.to_json()})
 
 
@@ -85,13 +95,15 @@ def select_specific(tables: Sequence[ScoreTable], selection: Selection) -> dict[
         selection: The rule.
 
     Returns:
-        Per language its set. With `specific="english"` English itself has none and is left out.
+        Per language its set, which knows as `shared` the language's neurons that were taken away. With
+        `specific="english"` English itself has none and is left out.
 
     Raises:
         InputError: If scores do not belong together, English is missing, or nothing is left of a set.
     """
     check_compatible(tables)
-    detected = {table.about["language"]: select(table, selection) for table in tables}
+    # Nothing is taken away yet; what the algebra below takes becomes shared.
+    detected = {table.about["language"]: replace(select(table, selection), shared={}) for table in tables}
     if selection.specific == "none":
         if empty := [language for language, neurons in detected.items() if len(neurons) == 0]:
             raise InputError("nothing selected", found=f"no neuron of {' '.join(empty)}", hint="relax the rule")
@@ -133,21 +145,13 @@ def check_compatible(tables: Sequence[ScoreTable]) -> None:
                 )
 
 
-def _rule(selection: Selection) -> Callable[[str, Array, Array], Array]:
-    """Return a function of (structure, minimum, worst rank) to a boolean array."""
-    if selection.threshold is not None:
-        thresholds = selection.threshold
-        return lambda structure, minimum, _: minimum >= thresholds[structure]
-    if selection.top_k is not None:
-        top_k = selection.top_k
-        return lambda structure, minimum, worst: worst < top_k
-    fraction = selection.fraction or 0.0
-    return lambda structure, minimum, _: top_fraction(minimum, fraction)
+def top_count(fraction: float, size: int) -> int:
+    """Return how many of ``size`` neurons the top fraction is, at least one."""
+    return max(1, round(fraction * size))
 
 
 def top_fraction(scores: Array, fraction: float) -> Array:
     """Say of each score whether it is among the top fraction, at least one; equal ones count by index."""
-    count = max(1, round(fraction * len(scores)))
     chosen = np.zeros(len(scores), bool)
-    chosen[np.argsort(-scores, kind="stable")[:count]] = True
+    chosen[np.argsort(-scores, kind="stable")[: top_count(fraction, len(scores))]] = True
     return chosen
