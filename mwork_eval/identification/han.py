@@ -1,0 +1,39 @@
+"""Chinese or Japanese: kana tell, signs that only one of the two writes, and the length."""
+
+import regex
+
+_HAN = regex.compile(r"\p{Script=Han}")
+_KANA = regex.compile(r"[\p{Script=Hiragana}\p{Script=Katakana}]")
+
+ENOUGH_SIGNS = 10
+"""So many Chinese characters without kana are Chinese. Of 16,400 runs in 123 Japanese documents, 5 were as long."""
+_FEWEST_KANA = 0.2
+"""Share of kana from which on a text with signs of Chinese only is not Chinese; below, a name is quoted."""
+
+
+def chinese_or_japanese(text: str) -> str | None:
+    """Tell Chinese from Japanese.
+
+    A sign that Japan's character set (JIS X 0208) lacks is Chinese; one that China's (GB 2312) and Taiwan's (Big5) both
+    lack but JIS has is Japanese.
+
+    Returns:
+        `zh`, `ja`, or None if the text could be either, or is neither.
+    """
+    signs, kana = _HAN.findall(text), len(_KANA.findall(text))
+    chinese = any(not _in(sign, "shift_jis") for sign in signs)
+    if kana:
+        mostly_kana = kana >= _FEWEST_KANA * (kana + len(signs))
+        return (None if mostly_kana else "zh") if chinese else "ja"
+    japanese = any(_in(sign, "shift_jis") and not (_in(sign, "gb2312") or _in(sign, "big5")) for sign in signs)
+    if chinese or japanese:
+        return None if chinese and japanese else "zh" if chinese else "ja"
+    return "zh" if len(signs) >= ENOUGH_SIGNS else None
+
+
+def _in(sign: str, character_set: str) -> bool:
+    try:
+        sign.encode(character_set)
+    except UnicodeEncodeError:
+        return False
+    return True

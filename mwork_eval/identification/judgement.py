@@ -1,0 +1,159 @@
+"""Whether a text is in the language it was asked for, in English, in another one, or in one that cannot be told.
+
+The script comes first: a language with a script of its own is known by it, and names in Latin letters inside change
+nothing. Languages that share a script are told apart by the letters that only one of them has, then by the identifier.
+What neither tells is undecided: there is no language by default.
+"""
+
+import unicodedata
+from enum import Enum
+
+import regex
+
+from mwork_eval.identification.han import chinese_or_japanese
+from mwork_eval.identification.identifier import DISTANCE, identify, known_languages
+from mwork_eval.identification.scripts import CJK, LATIN, count_letters, script_table, weigh, words_in
+from mwork_eval.languages import ENGLISH
+
+CHARACTERS = 1000
+"""Enough to decide; longer texts only cost time."""
+_FEWEST_LETTERS = 3
+"""Fewer may be a unit, a variable or an abbreviation, which every language shares."""
+_FEWEST_FOR_IDENTIFIER = 8
+_MOSTLY, _HARDLY = 1 / 2, 1 / 5
+"""A text is in the script that most of its letters have, and not in one that only a fifth has; between, undecided."""
+_FOREIGN_WORDS = 1 / 5
+"""Share of words beyond a language's alphabet that is more than a quoted name."""
+_ENGLISH_WORDS = 1 / 5
+_DISTANCE_OF_WRONG = 0.2
+"""How far English must lead where the script has said already that the language is wrong."""
+_NO_LANGUAGE = regex.compile(r"https?://\S+|www\.\S+|\S+@\S+|\\[A-Za-z]+|<[^<>\s]{1,40}>|`[^`]*`")
+"""Addresses, commands of LaTeX, tags and code."""
+
+
+class Judgement(Enum):
+    """The language of a text, seen from the one that was asked for."""
+
+    ASKED = "asked"
+    ENGLISH = "english"
+    OTHER = "other"
+    UNDECIDED = "undecided"
+
+
+def decided_by_script(language: str) -> bool:
+    """Say whether a language's usual script alone tells it: no other language has it, or Chinese and Japanese do."""
+    scripts = script_table().scripts.get(language, ())
+    return bool(scripts) and (scripts[0] in CJK or script_table().languages_of(scripts[0]) == {language})
+
+
+def can_judge(language: str) -> bool:
+    """Say whether texts in a language can be recognised: by the script, or by the identifier if it is installed.
+
+    If they cannot, nothing is judged: only the wrong answers would be.
+    """
+    return decided_by_script(language) or (language in script_table().scripts and language in known_languages())
+
+
+def judge_text(text: str, language: str) -> Judgement:
+    """Judge the language of a text.
+
+    Args:
+        text: Any text; the first `CHARACTERS` characters count.
+        language: ISO 639-1 code of the language that was asked for.
+    """
+    if not can_judge(language):
+        return Judgement.UNDECIDED
+    text = _NO_LANGUAGE.sub(" ", unicodedata.normalize("NFKC", text[:CHARACTERS]))
+    own_scripts = set(script_table().scripts[language])
+    if CJK & own_scripts and language != "ko":
+        own_scripts |= CJK
+    weights = weigh(count_letters(text))
+    own = sum(weights[script] for script in own_scripts)
+    latin = sum(map(len, _not_names(words_in(text, LATIN)))) if LATIN not in own_scripts else 0
+    foreign = sum(count for script, count in weights.items() if script not in own_scripts | {LATIN})
+    total = own + latin + foreign
+    if total < _FEWEST_LETTERS:
+        return Judgement.UNDECIDED
+    if LATIN not in own_scripts and _is_english_frame(text, own):
+        return _judge_frame(text, own, weights[LATIN])
+    if own >= _MOSTLY * total:
+        return _judge_own_script(text, language, max(own_scripts, key=weights.__getitem__))
+    if own > _HARDLY * total:
+        return Judgement.UNDECIDED
+    return Judgement.OTHER if foreign > latin else _judge_latin(text)
+
+
+def _not_names(words: list[str]) -> list[str]:
+    return [word for word in words if word[0].islower()]
+
+
+def _is_english_frame(text: str, own: int) -> bool:
+    """Say whether a text in another script has an English sentence around it ("The capital of Thailand is ...")."""
+    words = [word.lower() for word in words_in(text, LATIN)]
+    marks = {"a", "i", "it"}  # Letters of a list, and the "it" of titles.
+    return len(set(words) & (script_table().english_words - marks)) >= 2 and sum(map(len, words)) * 2 >= own
+
+
+def _judge_frame(text: str, own: int, latin: int) -> Judgement:
+    return _judge_latin(text) if own * 2 <= latin else Judgement.UNDECIDED
+
+
+def _judge_latin(text: str) -> Judgement:
+    """Judge Latin letters where another script was asked for: if they are no names, they are a wrong language."""
+    words = words_in(text, LATIN)
+    lower = _not_names(words)
+    sure = len(lower) >= 2 and sum(map(len, lower)) >= _FEWEST_FOR_IDENTIFIER
+    marked = sum(word.lower() in script_table().english_words for word in words) >= _ENGLISH_WORDS * len(words)
+    if sure and marked:
+        return Judgement.ENGLISH
+    if not lower or not known_languages():
+        return Judgement.OTHER if sure else Judgement.UNDECIDED
+    # That it is wrong is known from the script of enough words; of fewer, only English is recognised.
+    found = identify(" ".join(words), None, LATIN, _DISTANCE_OF_WRONG if sure else DISTANCE)
+    return Judgement.ENGLISH if found == ENGLISH else Judgement.OTHER if sure else Judgement.UNDECIDED
+
+
+def _judge_own_script(text: str, language: str, script: str) -> Judgement:
+    """Judge a text in a script of the language."""
+    if script in CJK:
+        found = chinese_or_japanese(text)
+        return Judgement.UNDECIDED if found is None else Judgement.ASKED if found == language else Judgement.OTHER
+    if script_table().languages_of(script) == {language}:
+        return Judgement.ASKED
+    words = words_in(text, script)
+    possible = _possible_languages(words, script)
+    if language in script_table().alphabets and possible is not None:
+        if language not in possible:
+            return Judgement.OTHER
+        if possible == {language}:
+            return Judgement.ASKED
+    lower = _not_names(words) if script in script_table().cased else words
+    if not lower or sum(map(len, words)) < _FEWEST_FOR_IDENTIFIER:
+        return Judgement.UNDECIDED
+    found = identify(" ".join(words), language, script)
+    if found is None or (possible is not None and found in script_table().alphabets and found not in possible):
+        return Judgement.UNDECIDED
+    if found == language:
+        return Judgement.ASKED
+    # Loan words and titles are taken for English or a neighbour: it takes two words that are not names, and half of all.
+    if len(lower) < 2 or 2 * len(lower) < len(words):
+        return Judgement.UNDECIDED
+    return Judgement.ENGLISH if found == ENGLISH else Judgement.OTHER
+
+
+def _possible_languages(words: list[str], script: str) -> set[str] | None:
+    """Return the languages with a known alphabet that can have written some words; None if alphabets say nothing."""
+    alphabets = {
+        language: letters
+        for language, letters in script_table().alphabets.items()
+        if script in script_table().scripts[language]
+    }
+    if not alphabets or not words:
+        return None
+    letters = [{char for char in word.lower() if char.isalpha()} for word in words]
+    possible = {
+        language
+        for language, alphabet in alphabets.items()
+        if sum(not own <= alphabet for own in letters) < _FOREIGN_WORDS * len(words)
+    }
+    return possible
