@@ -25,7 +25,10 @@ _MOSTLY, _HARDLY = 1 / 2, 1 / 5
 _FOREIGN_WORDS = 1 / 5
 """Share of words beyond a language's alphabet that is more than a quoted name."""
 _ENGLISH_WORDS = 1 / 5
-_DISTANCE_OF_WRONG = 0.2
+_FEWEST_WORDS, _FEWEST_WORDS_WITHOUT_CAPITALS = 2, 3
+"""Words that are no names, for a wrong language; where capitals do not show names, one more."""
+_RUNNING_TEXT = 5
+_DISTANCE_OF_WRONG = 0.1
 """How far English must lead where the script has said already that the language is wrong."""
 _NO_LANGUAGE = regex.compile(r"https?://\S+|www\.\S+|\S+@\S+|\\[A-Za-z]+|<[^<>\s]{1,40}>|`[^`]*`")
 """Addresses, commands of LaTeX, tags and code."""
@@ -65,7 +68,7 @@ def judge_text(text: str, language: str) -> Judgement:
         return Judgement.UNDECIDED
     text = _NO_LANGUAGE.sub(" ", unicodedata.normalize("NFKC", text[:CHARACTERS]))
     own_scripts = set(script_table().scripts[language])
-    if CJK & own_scripts and language != "ko":
+    if CJK & own_scripts:
         own_scripts |= CJK
     weights = weigh(count_letters(text))
     own = sum(weights[script] for script in own_scripts)
@@ -121,39 +124,39 @@ def _judge_own_script(text: str, language: str, script: str) -> Judgement:
     if script_table().languages_of(script) == {language}:
         return Judgement.ASKED
     words = words_in(text, script)
-    possible = _possible_languages(words, script)
-    if language in script_table().alphabets and possible is not None:
-        if language not in possible:
-            return Judgement.OTHER
-        if possible == {language}:
-            return Judgement.ASKED
+    with_alphabet = _languages_with_alphabet(script)
+    possible = {code for code in with_alphabet if _fits_alphabet(words, code)}
+    if language in with_alphabet and (language not in possible or possible == {language}):
+        return Judgement.ASKED if language in possible else Judgement.OTHER
     lower = _not_names(words) if script in script_table().cased else words
     if not lower or sum(map(len, words)) < _FEWEST_FOR_IDENTIFIER:
         return Judgement.UNDECIDED
     found = identify(" ".join(words), language, script)
-    if found is None or (possible is not None and found in script_table().alphabets and found not in possible):
+    if found is None or found in with_alphabet - possible:
         return Judgement.UNDECIDED
     if found == language:
         return Judgement.ASKED
-    # Loan words and titles are taken for English or a neighbour: it takes two words that are not names, and half of all.
-    if len(lower) < 2 or 2 * len(lower) < len(words):
+    fewest = _FEWEST_WORDS if script in script_table().cased else _FEWEST_WORDS_WITHOUT_CAPITALS
+    return _judge_wrong(found, len(words), len(lower), fewest)
+
+
+def _judge_wrong(found: str, words: int, lower: int, fewest: int) -> Judgement:
+    """Judge a text that the identifier takes for another language: loan words, names and titles are no proof.
+
+    It takes `fewest` words that are no names, and half of all words or `_RUNNING_TEXT`.
+    """
+    if lower < fewest or (lower < _RUNNING_TEXT and 2 * lower < words):
         return Judgement.UNDECIDED
     return Judgement.ENGLISH if found == ENGLISH else Judgement.OTHER
 
 
-def _possible_languages(words: list[str], script: str) -> set[str] | None:
-    """Return the languages with a known alphabet that can have written some words; None if alphabets say nothing."""
-    alphabets = {
-        language: letters
-        for language, letters in script_table().alphabets.items()
-        if script in script_table().scripts[language]
-    }
-    if not alphabets or not words:
-        return None
-    letters = [{char for char in word.lower() if char.isalpha()} for word in words]
-    possible = {
-        language
-        for language, alphabet in alphabets.items()
-        if sum(not own <= alphabet for own in letters) < _FOREIGN_WORDS * len(words)
-    }
-    return possible
+def _languages_with_alphabet(script: str) -> set[str]:
+    table = script_table()
+    return {language for language in table.alphabets if table.scripts[language][0] == script}
+
+
+def _fits_alphabet(words: list[str], language: str) -> bool:
+    """Say whether most words can be of a language, by their letters; foreign names may be among them."""
+    alphabet = script_table().alphabets[language]
+    foreign = sum(not alphabet.issuperset(filter(str.isalpha, word.lower())) for word in words)
+    return foreign < max(1, _FOREIGN_WORDS * len(words))
