@@ -158,5 +158,5 @@ def _languages_with_alphabet(script: str) -> set[str]:
 def _fits_alphabet(words: list[str], language: str) -> bool:
     """Say whether most words can be of a language, by their letters; foreign names may be among them."""
     alphabet = script_table().alphabets[language]
-    foreign = sum(not alphabet.issuperset(filter(str.isalpha, word.lower())) for word in words)
+    foreign = sum(not alphabet.issuperset(char for char in word.lower() if char.isalpha()) for word in words)
     return foreign < max(1, _FOREIGN_WORDS * len(words))

@@ -53,7 +53,7 @@ def script_table() -> ScriptTable:
         letters_per_sign=raw["letters_per_sign"],
         cased=frozenset(raw["cased"]),
         alphabets={code: frozenset(letters) for code, letters in raw["alphabets"].items()},
-        one_language=tuple(frozenset(group) for group in raw["one_language"]),
+        one_language=tuple(frozenset(group.split()) for group in raw["one_language"]),
         english_words=frozenset(raw["english_words"].split()),
     )
 
@@ -79,7 +79,7 @@ def weigh(letters: Counter[str]) -> Counter[str]:
 
 def words_in(text: str, script: str) -> list[str]:
     """Return the runs of letters of one script, apostrophes inside them; none that touch a digit, which are units."""
-    return _word(script).findall(text)
+    return [match.group() for match in _word(script).finditer(text)]
 
 
 @cache

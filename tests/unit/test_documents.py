@@ -121,7 +121,19 @@ def test_documents_in_another_language_are_left_out(tokenizer, tmp_path):
 
 def test_the_embedded_texts_are_in_their_languages():
     pytest.importorskip("lingua", reason="needs the extra [langid]")
-    check = language_check.LanguageCheck()
     for path in (embedded_folder() / "corpus").glob("*.txt"):
+        check = language_check.LanguageCheck(path.stem)
         for text in path.read_text(encoding="utf-8").splitlines():
-            assert check.of(text, path.stem), (path.stem, text)
+            assert check.passes(text), (path.stem, text)
+
+
+def test_neighbours_and_languages_beyond_the_benchmarks_are_told_too():
+    pytest.importorskip("lingua", reason="needs the extra [langid]")
+    turkish = "Cumhurbaşkanı salı günü hükümetinin anlaşmayı imzalamayacağını açıkladı ve sebeplerini anlattı."
+    danish = "Præsidenten meddelte tirsdag, at hans regering ikke vil underskrive aftalen, og forklarede hvorfor."
+    assert language_check.LanguageCheck("tr").passes(turkish)
+    assert not language_check.LanguageCheck("tr").passes(danish)
+    assert not language_check.LanguageCheck("de").passes(danish)
+    assert language_check.LanguageCheck("de").passes("1990, 1991, 1992: 12 %, 14 %, 15 %")
+    with pytest.raises(InputError, match=r"cannot tell this language; found mt"):
+        language_check.LanguageCheck("mt")

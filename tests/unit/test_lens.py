@@ -217,11 +217,57 @@ def test_spans_of_latin_tokens_are_identified_together():
     assert CLASSES[int(TokenClassifier(Tokenizer(), "de").classify(columns[:1, :1])[0, 0])] == "undecided"
 
 
-def test_latin_languages_need_the_identifier(monkeypatch):
-    monkeypatch.setattr("mwork_eval.analysis.token_language.find_spec", lambda name: None)
-    require_identifier(["zh", "ru"])
-    with pytest.raises(InputError, match="langid"):
-        require_identifier(["zh", "de"])
+class GivenTokens:
+    """A tokenizer whose tokens are given words."""
+
+    def __init__(self, *words):
+        self.words = words
+
+    def decode(self, tokens, skip_special_tokens=False):
+        return "".join(self.words[token] for token in tokens)
+
+    def classify(self, language):
+        column = np.arange(len(self.words))[:, None]
+        return [CLASSES[found] for found in TokenClassifier(self, language).classify(column).ravel()]
+
+
+def test_signs_that_chinese_and_japanese_share_go_by_the_span():
+    japanese, chinese = (
+        GivenTokens("東京", "は", "日本", "の", "首都", "です", " Tokyo"),
+        GivenTokens("这", "是", "中国", "首都", "12"),
+    )
+    assert japanese.classify("zh") == ["other"] * 6 + ["english"]
+    assert japanese.classify("ja") == ["query"] * 6 + ["english"]
+    assert chinese.classify("zh") == ["query"] * 4 + ["undecided"]
+    assert chinese.classify("ja") == ["other"] * 4 + ["undecided"]
+    assert GivenTokens("首都", "水").classify("zh") == GivenTokens("首都", "水").classify("ja") == ["query"] * 2
+
+
+@pytest.mark.parametrize(
+    ("language", "own", "neighbour"),
+    [
+        ("ru", "потому что не хватило денег на строительство", "тому що не вистачило грошей на будівництво"),
+        ("ar", "لأنه لم يكن هناك ما يكفي من المال", "چون پول کافی برای ساختن آن وجود نداشت"),
+        ("pt", "porque não havia dinheiro suficiente", "porque no había suficiente dinero"),
+    ],
+)
+def test_a_neighbour_in_the_same_script_is_another_language(language, own, neighbour):
+    pytest.importorskip("lingua", reason="needs the extra [langid]")
+    for text, right in ((own, "query"), (neighbour, "other"), ("Αθήνα και", "other")):
+        words = GivenTokens(*(f" {word}" for word in text.split()))
+        assert words.classify(language) == [right] * len(words.words)
+
+
+def test_languages_that_share_a_script_need_the_identifier(monkeypatch):
+    pytest.importorskip("lingua", reason="needs the extra [langid]")
+    require_identifier(["zh", "th", "ko", "ru", "de"])
+    with pytest.raises(InputError, match="cannot be told; found mt xx"):
+        require_identifier(["zh", "mt", "xx"])
+    monkeypatch.setattr("mwork_eval.identification.identifier.find_spec", lambda name: None)
+    require_identifier(["zh", "th", "ko"])
+    for language in ("de", "ru", "ar"):
+        with pytest.raises(InputError, match=f"{language} share a script .*langid"):
+            require_identifier(["zh", language])
 
 
 def test_the_word_list_is_complete_and_differs_from_english():

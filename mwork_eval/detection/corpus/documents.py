@@ -51,7 +51,7 @@ class DocumentStream:
         self.corpus = corpus
         self.rules = rules
         self._tokenizer = tokenizer
-        self._check = LanguageCheck() if rules.check_language else None
+        self._check = LanguageCheck(corpus.language) if rules.check_language else None
         self._start()
 
     def _start(self) -> None:
@@ -80,7 +80,7 @@ class DocumentStream:
                 ids = encode_text(self._tokenizer, text, truncation=True, max_length=rules.max_tokens)
                 if len(ids) < rules.min_tokens:
                     self.short += 1
-                elif self._check is not None and not self._check.of(text, self.corpus.language):
+                elif self._check is not None and not self._check.passes(text):
                     self.wrong_language += 1
                 else:
                     self.kept += 1
