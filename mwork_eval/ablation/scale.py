@@ -1,11 +1,13 @@
 """How a metric becomes the numbers of a table: factor, unit, and which direction is damage."""
 
+import math
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from mwork_eval.harness.main_metric import factor_and_unit
 from mwork_eval.harness.task_score import TaskScore
 
 _Number = TypeVar("_Number", float, npt.NDArray[np.float64])
@@ -27,12 +29,10 @@ class Scale:
 
     @classmethod
     def of(cls, score: TaskScore) -> "Scale":
-        """Return the scale of a score: shares (0 to 1 in every document) in points, all else as lm-eval gives it."""
-        if score.metric.startswith("bits_per_byte"):
-            return cls(1.0, "bits per byte", score.higher_is_better)
-        if all(0 <= n <= d for n, d in score.documents):
-            return cls(100.0, "points", score.higher_is_better)
-        return cls(1.0, "units", score.higher_is_better)
+        """Return the scale of a score, by the rule that all reports share."""
+        # A document whose numerator is within its denominator is a share of it.
+        values = (n / d if d else math.nan for n, d in score.documents)
+        return cls(*factor_and_unit(score.metric, values), score.higher_is_better)
 
     def signed(self, change: _Number) -> _Number:
         """Scale a change of a score and sign it so that negative means damage."""

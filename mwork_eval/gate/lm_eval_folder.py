@@ -1,7 +1,6 @@
 """Read a plain results folder of lm-eval for the gate: `results_*.json` with `samples_*.jsonl`, of any model."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,10 @@ import jsonlines
 from mwork_eval.errors import InputError
 from mwork_eval.gate.document_clusters import read_clusters
 from mwork_eval.gate.snapshot import ClusterField, DocumentKey, Snapshot, TaskName, not_told
-from mwork_eval.harness.data import task_of
-from mwork_eval.harness.task_score import MAIN_METRICS, TaskScore, lm_eval_digest, share_of_document
+from mwork_eval.harness.main_metric import find_main_metric, need_documents
+from mwork_eval.harness.task_score import TaskScore, lm_eval_digest
 
 _PATTERN = "results_*.json"
-_TOLERANCE = 1e-6
-"""Relative difference that lm-eval's sum and ours may have."""
 
 
 def holds_lm_eval_results(folder: Path) -> bool:
@@ -26,9 +23,6 @@ def holds_lm_eval_results(folder: Path) -> bool:
 
 def read_lm_eval_folder(folder: Path, cluster_field: ClusterField = not_told) -> Snapshot:
     """Read the newest scores of every task.
-
-    The score of a task is its benchmark's main metric, else the first metric whose mean over documents (bits over
-    bytes for bits per byte) is what lm-eval reports.
 
     Args:
         folder: The folder.
@@ -86,13 +80,15 @@ def _read_task(
         with jsonlines.open(file) as lines:
             samples = list(lines.iter(type=dict))
         _check_whole(name, file, samples, results)
-        metric, documents, chosen = _main_score(name, samples, results)
-        better = bool(results["higher_is_better"][name].get(metric.partition(",")[0], True))
+        reported = results["results"][name]
+        directions, declared = results["higher_is_better"].get(name), results.get("configs", {}).get(name)
+        main = find_main_metric(name, reported, declared=declared, directions=directions, samples=samples)
+        chosen = need_documents(name, main, reported).samples
         keys = tuple(map(DocumentKey.of, chosen))
         clusters = read_clusters(TaskName.of(name), [sample.get("doc") for sample in chosen], cluster_field)
     except (jsonlines.Error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file} is damaged", found=f"{type(error).__name__} {error}") from error
-    return TaskScore(metric, better, documents, {}, clusters=clusters), keys
+    return TaskScore(main.metric, main.higher_is_better, main.documents, {}, clusters=clusters), keys
 
 
 def _check_whole(name: str, file: Path, samples: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> None:
@@ -103,36 +99,3 @@ def _check_whole(name: str, file: Path, samples: Sequence[Mapping[str, Any]], re
     digest = results.get("task_hashes", {}).get(name)
     if digest is not None and digest != lm_eval_digest(samples):
         raise InputError(f"{file} is damaged", found="other samples than those scored")
-
-
-def _main_score(
-    name: str, samples: Sequence[Mapping[str, Any]], results: Mapping[str, Any]
-) -> tuple[str, tuple[tuple[float, float], ...], list[Mapping[str, Any]]]:
-    """Return the name of the main metric, the score by document, and the samples it is from."""
-    reported = results["results"][name]
-    for metric in _metrics(name, reported):
-        short, _, filter_name = metric.partition(",")
-        chosen = sorted((s for s in samples if s["filter"] == filter_name), key=lambda sample: int(sample["doc_id"]))
-        documents = [share_of_document(sample.get(short), short) for sample in chosen]
-        whole = tuple(document for document in documents if document is not None)
-        if len(whole) == len(chosen) > 0 and _equals(TaskScore(metric, True, whole, {}).score, reported[metric]):
-            return metric, whole, chosen
-    raise InputError(
-        f"no metric of {name} is a mean over documents",
-        found=", ".join(_metrics(name, reported)),
-        hint="the gate compares document by document; leave the task out",
-    )
-
-
-def _metrics(name: str, reported: Mapping[str, Any]) -> list[str]:
-    """Return the metrics that lm-eval reports of a task, the main one of our benchmarks first."""
-    scores = {key: value for key, value in reported.items() if "," in key and "_stderr," not in key}
-    numbers = [key for key, value in scores.items() if isinstance(value, int | float)]
-    if located := task_of(name):
-        numbers.sort(key=lambda key: key != MAIN_METRICS[located[0]])
-    return numbers
-
-
-def _equals(found: float, reported: float) -> bool:
-    # A score that is no number is no reason to take another metric: the comparison will say so.
-    return math.isclose(found, reported, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE) or math.isnan(found)

@@ -18,9 +18,10 @@ from mwork_eval.harness.clusters import cluster_keys, item_keys
 from mwork_eval.harness.data import BENCHMARKS, check_data, task_of
 from mwork_eval.harness.fewshot import never_show_the_answer
 from mwork_eval.harness.known_answers import KnownAnswers
+from mwork_eval.harness.main_metric import find_main_metric, need_documents, numbers_of
 from mwork_eval.harness.model import MworkHF
 from mwork_eval.harness.sampling import Sample
-from mwork_eval.harness.task_score import MAIN_METRICS, TRUNCATED, TaskScore, share_of_document
+from mwork_eval.harness.task_score import TRUNCATED, TaskScore
 from mwork_eval.resources import tasks_folder
 
 _ANSWERED_IN_WORDS = ("xquad", "mgsm", "xlsum")
@@ -183,60 +184,28 @@ def evaluate_task(
         )
     if results is None:
         return None
-    scores = {
-        key: float(value)
-        for key, value in results["results"][prepared.name].items()
-        if "," in key and "_stderr," not in key and isinstance(value, int | float)
-    }
-    scores[TRUNCATED] = float(len(model.truncated.get(prepared.name, ())))
-    located = task_of(prepared.name)
-    all_samples = results["samples"][prepared.name]
-    main = MAIN_METRICS[located[0]] if located else _first_mean(prepared.name, scores, all_samples)
-    metric, _, filter_name = main.partition(",")
-    samples = [sample for sample in all_samples if sample["filter"] == filter_name]
-    samples.sort(key=lambda sample: int(sample["doc_id"]))
-    shares = [share_of_document(sample[metric], metric) for sample in samples]
-    documents = tuple(share for share in shares if share is not None)
-    if len(documents) < len(shares):
-        raise InputError(
-            f"the metric {metric} has no value per document", hint="choose tasks with accuracy-like metrics"
-        )
+    located, name = task_of(prepared.name), prepared.name
+    all_samples, reported = results["samples"][name], results["results"][name]
+    scores = numbers_of(reported)
+    scores[TRUNCATED] = float(len(model.truncated.get(name, ())))
+    directions, declared = results["higher_is_better"].get(name), results["configs"].get(name)
+    main = find_main_metric(name, reported, declared=declared, directions=directions, samples=all_samples)
+    samples = need_documents(name, main, reported).samples
+    metric, documents = main.metric.partition(",")[0], main.documents
     if not all(math.isfinite(value) for document in documents for value in document):
         raise InputError(
             f"the model gives no numbers on {prepared.name}",
             found=f"nan or infinity under {metric}, in {model.model.dtype}",
             hint="try --dtype float32 or bfloat16",
         )
-    better = bool(results["higher_is_better"][prepared.name].get(metric, True))
     if located and located[0] in _ANSWERED_IN_WORDS:
         scores |= answer_language_metrics([str(sample["resps"][0][0]) for sample in samples], located[1])
     hashes = [[sample[f"{part}_hash"] for part in ("doc", "prompt", "target")] for sample in samples]
     clusters = tuple(prepared.clusters[int(sample["doc_id"])] for sample in samples)
-    score = TaskScore(main, better, documents, scores, digest_of(hashes), clusters)
+    score = TaskScore(main.metric, main.higher_is_better, documents, scores, digest_of(hashes), clusters)
     parts = {"config": "configs", "version": "versions", "n_shot": "n-shot"}
     about = {name: results[part].get(prepared.name) for name, part in parts.items()}
     return score, all_samples, about
-
-
-def _first_mean(name: str, scores: Mapping[str, float], samples: Sequence[Mapping[str, Any]]) -> str:
-    """Return the first metric that is the mean of its values per document, as a difference of documents needs it.
-
-    A perplexity is not: its documents have log-likelihoods, for which the other direction is better.
-    """
-    for key, score in scores.items():
-        metric, _, filter_name = key.partition(",")
-        found = [sample.get(metric) for sample in samples if sample["filter"] == filter_name]
-        values = [value for value in found if isinstance(value, int | float)]
-        if values and len(values) == len(found):
-            mean = sum(values) / len(values)
-            if math.isclose(mean, score, rel_tol=1e-6, abs_tol=1e-9) or not math.isfinite(mean):
-                return key
-    raise InputError(
-        f"no metric of {name} is a mean over documents",
-        found=" ".join(scores),
-        expected="one such as acc",
-        hint="choose other tasks",
-    )
 
 
 @contextmanager

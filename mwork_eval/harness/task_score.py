@@ -15,7 +15,7 @@ MAIN_METRICS = {
     "xlsum": "rougeL,none",
     "bpb": "bits_per_byte,none",
 }
-"""The metric a table shows, per benchmark; of any other task it is the first one lm-eval gives."""
+"""The metric a table shows, per benchmark; of any other task `find_main_metric` chooses it."""
 
 TRUNCATED = "truncated,none"
 """Among the metrics, the number of documents whose prompt lost its beginning because the model takes no more."""

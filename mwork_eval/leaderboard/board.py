@@ -189,11 +189,12 @@ def _benchmark(
     same: Mapping[Contender, Contender],
     shown: set[int],
 ) -> Benchmark:
-    found: dict[tuple[str, str, str], list[Score]] = defaultdict(list)
+    found: dict[tuple[str, str, str, str], list[Score]] = defaultdict(list)
     for score in scores:
-        found[score.task, score.metric, score.compared_by].append(score)
+        # A metric of an unknown name can be a share in one model's documents and beyond it in another's.
+        found[score.task, score.metric, score.compared_by, score.unit].append(score)
     ordered = sorted(found.items(), key=lambda item: (item[1][0].language != ENGLISH, item[0][0], -len(item[1])))
-    labels = _distinct([(_column_name(of_key[0]), key[2]) for key, of_key in ordered])
+    labels = _distinct([(_column_name(of_key[0]), " ".join(key[1:])) for key, of_key in ordered])
     by_column: dict[Column, Mapping[Contender, Score]] = {}
     for (key, of_key), label in zip(ordered, labels, strict=True):
         first = of_key[0]

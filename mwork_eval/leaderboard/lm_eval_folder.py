@@ -1,24 +1,24 @@
-"""Read plain results of lm-eval for a leaderboard: `results_*.json` of any model; samples are not needed."""
+"""Read plain results of lm-eval for a leaderboard: `results_*.json` of any model, with or without samples."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonlines
+
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.gate.snapshot import TaskName
 from mwork_eval.harness.data import published_dataset, task_of
-from mwork_eval.harness.task_score import MAIN_METRICS
+from mwork_eval.harness.main_metric import factor_and_unit, find_main_metric
 from mwork_eval.leaderboard.entries import Contender, FolderResults, Score
 
-_SHARES = ("acc", "acc_norm", "exact_match", "em", "f1", "mc1", "mc2", "rouge1", "rouge2", "rougeL", "rougeLsum")
-"""Metrics between 0 and 1, which are shown in points."""
 _PROMPT = ("doc_to_text", "doc_to_target", "doc_to_choice", "description", "dataset_path", "dataset_name", "test_split")
 
 
 def read_results_file(path: Path) -> FolderResults:
-    """Read one file of results; every task gives the score of its main metric, else of its first one.
+    """Read one file of results; every task gives the score of its main metric.
 
     Raises:
         InputError: If the file is damaged.
@@ -28,7 +28,7 @@ def read_results_file(path: Path) -> FolderResults:
         contender = _contender(results)
         time = float(results.get("date") or path.stat().st_mtime)
         return FolderResults([_score(name, results, contender, path, time) for name in results["n-samples"]])
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+    except (jsonlines.Error, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error
 
 
@@ -59,15 +59,17 @@ def describe_mask(masked: Mapping[str, Any] | None) -> str | None:
 
 def _score(name: str, results: Mapping[str, Any], contender: Contender, path: Path, time: float) -> Score:
     reported = results["results"][name]
-    numbers = {
-        key: float(value)
-        for key, value in reported.items()
-        if "," in key and "_stderr," not in key and isinstance(value, int | float)
-    }
-    located, named = task_of(name), TaskName.of(name)
-    main = MAIN_METRICS[located[0]] if located else next(iter(numbers))
-    short, _, filter_name = main.partition(",")
-    factor = 100.0 if short in _SHARES else 1.0
+    named = TaskName.of(name)
+    main = find_main_metric(
+        name,
+        reported,
+        declared=results.get("configs", {}).get(name),
+        directions=results.get("higher_is_better", {}).get(name),
+        samples=_logged_samples(name, path),
+    )
+    short, _, filter_name = main.metric.partition(",")
+    value = float(reported[main.metric])
+    factor, unit = factor_and_unit(short, [n / d for n, d in main.documents if d] or [value])
     error = reported.get(f"{short}_stderr,{filter_name}")
     documents = int(results["n-samples"][name]["effective"])
     return Score(
@@ -75,10 +77,10 @@ def _score(name: str, results: Mapping[str, Any], contender: Contender, path: Pa
         task=name,
         benchmark=named.task,
         language=named.language,
-        metric=main,
-        higher_is_better=bool(results.get("higher_is_better", {}).get(name, {}).get(short, True)),
-        unit="points" if factor != 1.0 else "bits per byte" if short == "bits_per_byte" else "units",
-        value=factor * numbers[main],
+        metric=main.metric,
+        higher_is_better=main.higher_is_better,
+        unit=unit,
+        value=factor * value,
         error=factor * float(error) if isinstance(error, int | float) else None,
         documents=documents,
         compared_by=results.get("task_hashes", {}).get(name) or _digest_of_prompt(name, results, documents),
@@ -86,6 +88,15 @@ def _score(name: str, results: Mapping[str, Any], contender: Contender, path: Pa
         folder=path.parent,
         time=time,
     )
+
+
+def _logged_samples(name: str, path: Path) -> list[dict[str, Any]] | None:
+    """Return the samples beside a file of results if they are needed and there; our tasks need none."""
+    file = path.parent / f"samples_{name}{path.stem.removeprefix('results')}.jsonl"
+    if task_of(name) is not None or not file.is_file():
+        return None
+    with jsonlines.open(file) as lines:
+        return list(lines.iter(type=dict))
 
 
 def _source(results: Mapping[str, Any], name: str) -> tuple[str | None, str | None]:

@@ -13,7 +13,7 @@ from tokenizers import AddedToken
 from tokenizers.processors import TemplateProcessing
 
 from mwork_eval.errors import InputError
-from mwork_eval.harness.evaluate import _first_mean, evaluate_task, prepare_tasks
+from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.harness.known_answers import KnownAnswers, request_key
 from mwork_eval.harness.model import MworkHF
 from mwork_eval.harness.sampling import Sample
@@ -253,13 +253,6 @@ def test_a_model_that_gives_no_numbers_ends_with_one_line(tokenizer, tasks):
         model.model.layers[1].mlp.up_proj.weight[0, 0] = float("nan")
     with pytest.raises(InputError, match="the model gives no numbers on bpb_de; found nan"):
         evaluate_task(MworkHF(model, tokenizer=tokenizer), tasks["bpb_de"])
-
-
-def test_the_metric_of_a_task_is_one_whose_documents_add_up():
-    samples = [{"filter": "none", "perplexity": -2.0, "acc": 1.0}, {"filter": "none", "perplexity": -4.0, "acc": 0.0}]
-    assert _first_mean("t", {"perplexity,none": 20.1, "acc,none": 0.5}, samples) == "acc,none"
-    with pytest.raises(InputError, match="no metric of t is a mean"):
-        _first_mean("t", {"perplexity,none": 20.1}, samples)
 
 
 def test_an_identity_holds_what_changes_an_answer_and_nothing_else(tokenizer):

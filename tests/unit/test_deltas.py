@@ -51,11 +51,11 @@ def test_bits_per_byte_turn_the_sign():
     assert delta.delta.reason == "2 clusters of documents, fewer than 4"
 
 
-def test_scores_that_are_no_shares_are_left_as_they_are():
+def test_scores_in_percent_are_points_as_they_are():
     percent = TaskScore("chrf,none", True, ((40.0, 1.0), (60.0, 1.0)), {})
     calculator = DeltaCalculator({"en": percent, "zh": percent})
     assert calculator.baseline == {"en": 50, "zh": 50}
-    assert calculator.scale.unit == "units"
+    assert calculator.scale.unit == "points"
 
 
 def test_random_controls_keep_their_spread():
