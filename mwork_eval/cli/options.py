@@ -132,7 +132,8 @@ corpus_options = together(
         "corpora",
         multiple=True,
         metavar="LANGUAGE=SOURCE",
-        help="Text file (a document a line), .jsonl[#FIELD], hub:NAME[:CONFIG[:SPLIT[:FIELD]]], or embedded.",
+        help="Text file (a document a line), .jsonl[#FIELD], hub:NAME[:CONFIG[:SPLIT[:FIELD]]], a named hub:oscar, "
+        "hub:culturax, hub:fineweb-2, hub:c4, hub:wikipedia or hub:xlsum, or embedded.",
     ),
     click.option("--max-docs", callback=_count, default="24", help="Documents per language, or all."),
     click.option("--max-tokens", type=click.IntRange(2), default=128, help="Tokens kept of a document."),

@@ -6,14 +6,13 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from mwork_eval.detection.corpus.hub import PREFIX, HubSource
 from mwork_eval.errors import InputError
 from mwork_eval.languages import check_language
 from mwork_eval.resources import embedded_folder
 
 EMBEDDED = "embedded"
-_HUB = "hub:"
 _FIELD = "text"
 
 
@@ -24,7 +23,7 @@ class Corpus:
     Attributes:
         language: ISO 639-1 code.
         source: A path to a text file (one document a line) or a `.jsonl` file (field `text`, or `PATH#FIELD`),
-            `hub:NAME[:CONFIG[:SPLIT[:FIELD]]]`, or `embedded`.
+            `hub:NAME[:CONFIG[:SPLIT[:FIELD]]]`, `hub:PRESET` (a row of `hub.yaml`), or `embedded`.
     """
 
     language: str
@@ -50,19 +49,20 @@ class Corpus:
         return self.source if self._is_named else Path(self._path).name
 
     def check(self) -> None:
-        """Fail early if a file is not there; nothing is read and nothing is fetched.
+        """Fail early if a file is not there or a named corpus lacks the language; nothing is read or fetched.
 
         Raises:
-            InputError: If the file is missing.
+            InputError: If the file or the language is missing.
         """
-        if self.source.startswith(_HUB):
+        if self.source.startswith(PREFIX):
+            _ = self._hub
             return
         path = self._path
         if not path.is_file():
             raise InputError(
                 f"no corpus for {self.language}",
                 found=f"no file {path}",
-                expected=f"a text or jsonl file, {_HUB}NAME, or {EMBEDDED}",
+                expected=f"a text or jsonl file, {PREFIX}NAME, or {EMBEDDED}",
             )
 
     def documents(self, seed: int | None = None) -> Iterator[str]:
@@ -73,15 +73,19 @@ class Corpus:
         Raises:
             InputError: If the source cannot be read.
         """
-        if self.source.startswith(_HUB):
-            return _hub_documents(self.source[len(_HUB) :], seed)
+        if self.source.startswith(PREFIX):
+            return self._hub.documents(seed)
         self.check()
         lines = _lines(self._path) if seed is None else _shuffled_lines(self._path, seed)
         return _records(self._path, lines, self._field) if self._path.suffix == ".jsonl" else lines
 
     @property
     def _is_named(self) -> bool:
-        return self.source == EMBEDDED or self.source.startswith(_HUB)
+        return self.source == EMBEDDED or self.source.startswith(PREFIX)
+
+    @property
+    def _hub(self) -> HubSource:
+        return HubSource.parse(self.source.removeprefix(PREFIX), self.language)
 
     @property
     def _path(self) -> Path:
@@ -131,27 +135,3 @@ def _records(path: Path, lines: Iterable[str], field: str) -> Iterator[str]:
                 expected=f"a JSON object with the field {field!r}",
                 hint=f"another field is named as {path}#FIELD",
             ) from error
-
-
-def _hub_documents(source: str, seed: int | None) -> Iterator[str]:
-    from datasets import load_dataset
-
-    name, config, split, field = [*source.split(":"), "", "", ""][:4]
-    try:
-        stream: Iterable[dict[str, Any]] = load_dataset(name, config or None, split=split or "train", streaming=True)
-        if seed is not None:
-            stream = stream.shuffle(seed=seed, buffer_size=10_000)  # type: ignore[attr-defined]
-        for record in stream:
-            yield str(record[field or _FIELD])
-    except KeyError as error:
-        raise InputError(
-            f"the data set {name} has no field {error}", hint=f"name it as {_HUB}{name}:::FIELD"
-        ) from error
-    except Exception as error:  # datasets raises a different type for every way of not reaching the hub
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"the data set {name} cannot be read",
-            found=f"{type(error).__name__}: {reason}",
-            expected="a data set of the hub",
-            hint=f"without network, use a text file or {EMBEDDED}",
-        ) from error

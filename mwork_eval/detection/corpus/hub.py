@@ -1,0 +1,147 @@
+"""Documents of data sets of the Hugging Face hub, by their address or by the name of a preset (`hub.yaml`)."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mwork_eval.errors import InputError
+
+PREFIX = "hub:"
+_FIELD = "text"
+_BUFFER = 10_000
+"""Documents held for shuffling a stream."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named corpus, a row of `hub.yaml`.
+
+    Attributes:
+        dataset: The repository.
+        load: Arguments of `datasets.load_dataset`, with `{language}` and `{name}`.
+        names: The languages it has, and their names there; empty if each has its code.
+        instead: Per language, another `dataset` and `load`.
+        text_field: The field that holds the text.
+        json_field: The field of the JSON that the text is, or None if it is the text itself.
+        gated: Whether one must log in and accept conditions.
+        needs: A package that reading it needs, or None.
+    """
+
+    dataset: str
+    load: Mapping[str, str]
+    gated: bool
+    text_field: str = _FIELD
+    json_field: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    instead: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    needs: str | None = None
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """What of the hub is read, and how.
+
+    Attributes:
+        dataset: The repository.
+        load: Arguments of `datasets.load_dataset`.
+        text_field: The field that holds the text.
+        json_field: The field of the JSON that the text is, or None.
+        gated: Whether it is known to be gated.
+        needs: A package that reading it needs, or None.
+    """
+
+    dataset: str
+    load: Mapping[str, str]
+    text_field: str
+    json_field: str | None = None
+    gated: bool = False
+    needs: str | None = None
+
+    @classmethod
+    def parse(cls, source: str, language: str) -> "HubSource":
+        """Read `PRESET` or `NAME[:CONFIG[:SPLIT[:FIELD]]]`; nothing is fetched.
+
+        Args:
+            source: The source, without `hub:`.
+            language: ISO 639-1 code.
+
+        Raises:
+            InputError: If a preset lacks the language, or something follows its name.
+        """
+        name, *rest = source.split(":")
+        if (preset := presets().get(name)) is None:
+            config, split, text_field = [*rest, "", "", ""][:3]
+            load = {"path": name, **({"name": config} if config else {}), "split": split or "train"}
+            return cls(name, load, text_field or _FIELD)
+        if any(rest):
+            raise InputError(
+                f"{PREFIX}{name} has its configuration by itself",
+                found=f"{PREFIX}{source}",
+                expected=f"{PREFIX}{name}, or the whole name of another data set, as {PREFIX}{preset.dataset}:CONFIG",
+            )
+        other = preset.instead.get(language)
+        if other is None and preset.names and language not in preset.names:
+            raise InputError(
+                f"{PREFIX}{name} has no {language}",
+                expected=" ".join([*preset.instead, *preset.names]),
+                hint=f"other corpora are {' '.join(PREFIX + one for one in presets() if one != name)}",
+            )
+        load = preset.load if other is None else other["load"]
+        there = preset.names.get(language, language)
+        return cls(
+            dataset=preset.dataset if other is None else other["dataset"],
+            load={key: value.format(language=language, name=there) for key, value in load.items()},
+            text_field=preset.text_field,
+            json_field=preset.json_field,
+            gated=preset.gated,
+            needs=preset.needs,
+        )
+
+    def documents(self, seed: int | None) -> Iterator[str]:
+        """Yield the texts as a stream: in order, or shuffled within a buffer if a seed is given.
+
+        Raises:
+            InputError: If they cannot be read; says how to log in where that is why.
+        """
+        from datasets import load_dataset
+
+        try:
+            stream: Iterable[dict[str, Any]] = load_dataset(**self.load, streaming=True)
+            if seed is not None:
+                stream = stream.shuffle(seed=seed, buffer_size=_BUFFER)  # type: ignore[attr-defined]
+            for record in stream:
+                text = record[self.text_field]
+                yield str(text if self.json_field is None else json.loads(text)[self.json_field])
+        except KeyError as error:
+            raise InputError(
+                f"the data set {self.dataset} has no field {error}", hint=f"name it as {PREFIX}{self.dataset}:::FIELD"
+            ) from error
+        except Exception as error:  # datasets raises a different type for every way of not reaching the hub
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(
+                f"the data set {self.dataset} cannot be read",
+                found=f"{type(error).__name__}: {reason}",
+                expected="a data set of the hub",
+                hint=self._hint(reason),
+            ) from error
+
+    def _hint(self, reason: str) -> str:
+        steps = []
+        if self.gated or "gated" in reason.lower():
+            page = f"https://huggingface.co/datasets/{self.dataset}"
+            steps.append(f"it is gated: accept its conditions on {page} and run `hf auth login`")
+        if self.needs:
+            steps.append(f"reading it needs `pip install {self.needs}`")
+        return "; ".join([*steps, "without network, use a text file or embedded"])
+
+
+@cache
+def presets() -> Mapping[str, Preset]:
+    """Return the named corpora."""
+    text = Path(__file__).with_name("hub.yaml").read_text(encoding="utf-8")
+    return {name: Preset(**row) for name, row in yaml.safe_load(text).items()}
