@@ -116,14 +116,18 @@ model_options = together(
     click.option("--revision", help="Branch, tag or commit of a hub model."),
 )
 
-selection_options = together(
+rule_options = together(
     click.option(
         "--fraction", type=float, help="In this top fraction of layer and structure in every document.  [default: 0.01]"
     ),
     click.option("--top-k", type=int, help="Among the top k of the layer and structure in every document."),
     click.option("--threshold", callback=_thresholds, help="Per structure the least score, as q=0.1,k=0.1,v=2,up=5."),
-    click.option("--specific", default="english", help="Take away neurons of: english, common, or none."),
     click.option("--structures", default="q,k,v,up", help="Structures to select from; o on request."),
+)
+
+selection_options = together(
+    rule_options,
+    click.option("--specific", default="english", help="Take away neurons of: english, common, or none."),
 )
 
 corpus_options = together(

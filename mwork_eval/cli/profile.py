@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from mwork_eval.cli import steps
-from mwork_eval.cli.options import model_options, stage_options, together
+from mwork_eval.cli.options import model_options, rule_options, stage_options, together
 from mwork_eval.cli.progress import progress
+from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
     from mwork_eval.analysis.activity import Activity
@@ -39,6 +40,36 @@ def _read(references: tuple[str, ...], understanding: int | None, generation: in
     short = {name: name.removesuffix(SUFFIX).rpartition("/")[2] for name in found}
     sets = {short[name]: one for name, one in found.items()} if len(set(short.values())) == len(found) else found
     layers = next(iter(sets.values())).shape.layers
+    return _Sets(sets, stages_for(list(sets.values()), layers, understanding, generation))
+
+
+def _read_whole(
+    references: tuple[str, ...],
+    rule: dict[str, Any],
+    understanding: int | None,
+    generation: int | None,
+    plot: Path | None,
+) -> _Sets:
+    """Select all neurons of every language that a folder has scores of, English first."""
+    from mwork_eval.detection.score_table import load_score_tables
+    from mwork_eval.detection.selection import select_specific
+    from mwork_eval.languages import ENGLISH
+    from mwork_eval.neurons.tuned_stages import stages_for
+    from mwork_eval.reports.plots import check_plot_file
+
+    if len(references) > 1:
+        raise InputError("--with-english reads one folder of `mwork detect`", found=" ".join(references))
+    if plot is not None:
+        check_plot_file(plot, "--plot")
+    found = select_specific(load_score_tables(Path(references[0])), steps.make_selection(**rule, specific="none"))
+    if ENGLISH not in found:
+        raise InputError(
+            f"{references[0]} has no scores of English",
+            found=" ".join(found),
+            hint="detect with --corpus en=SOURCE, too",
+        )
+    sets = {language: found[language] for language in sorted(found, key=lambda code: (code != ENGLISH, code))}
+    layers = sets[ENGLISH].shape.layers
     return _Sets(sets, stages_for(list(sets.values()), layers, understanding, generation))
 
 
@@ -133,6 +164,12 @@ def _observe(
 @click.command()
 @_set_options
 @click.option("--by", type=click.Choice(["position", "structure"]), help="Also a matrix for each of these.")
+@click.option(
+    "--with-english",
+    is_flag=True,
+    help="All neurons of each language and of English, selected anew from the scores of one folder of `mwork detect`.",
+)
+@rule_options
 def overlap(
     references: tuple[str, ...],
     understanding_layers: int | None,
@@ -140,10 +177,14 @@ def overlap(
     plot: Path | None,
     as_json: bool,
     by: str | None,
+    with_english: bool,
+    **rule: Any,
 ) -> None:
     """Show what the sets of every two languages share (the paper's Appendix C).
 
-    SETS are folders of sets (gemma3-270m, runs/qwen3), or single ones (gemma3-270m/zh, runs/zh.safetensors).
+    SETS are folders of sets (gemma3-270m, runs/qwen3), or single ones (gemma3-270m/zh, runs/zh.safetensors). These are
+    language-specific, so that no other has a neuron of English; --with-english shows whole languages, English among
+    them, by a rule as that of `mwork select`.
     """
     from rich.console import Console
 
@@ -151,7 +192,12 @@ def overlap(
     from mwork_eval.reports.plots import plot_overlap
     from mwork_eval.reports.set_tables import overlaps_as_json, print_overlaps
 
-    sets, stages = _read(references, understanding_layers, generation_layers, plot)
+    if with_english:
+        sets, stages = _read_whole(references, rule, understanding_layers, generation_layers, plot)
+    elif any(rule[name] is not None for name in ("fraction", "top_k", "threshold")):
+        raise InputError("a rule selects from scores", found="no --with-english", expected="--with-english")
+    else:
+        sets, stages = _read(references, understanding_layers, generation_layers, plot)
     matrices = overlaps_by(sets, by, stages)
     if as_json:
         click.echo(overlaps_as_json(matrices), nl=False)

@@ -154,3 +154,20 @@ def places_of(shape: ModelShape) -> Iterator[Place]:
         for structure in STRUCTURES:
             if structure in sizes:
                 yield layer, structure
+
+
+def load_score_tables(folder: Path) -> list[ScoreTable]:
+    """Read the scores of all languages of a detection.
+
+    Args:
+        folder: What `mwork detect` wrote to; the scores are in its `scores`.
+
+    Raises:
+        InputError: If there are none, or one is damaged.
+    """
+    files = sorted((folder / "scores").glob("*.safetensors"))
+    if not files:
+        raise InputError(
+            f"{folder} has no scores", found=f"no {folder}/scores/*.safetensors", hint="run `mwork detect`"
+        )
+    return [ScoreTable.load(file) for file in files]

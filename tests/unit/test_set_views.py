@@ -72,6 +72,45 @@ def test_an_overlap_is_a_share_of_the_row(folder):
     assert both == 3
 
 
+@pytest.fixture
+def detected(tmp_path):
+    """Scores of three languages: in each, neuron 0 of every place and one of its own are the best."""
+    for language, own in (("zh", 1), ("en", 2), ("es", 2)):
+        scored = ScoreAccumulator(SHAPE)
+        for _ in range(2):
+            scores = {}
+            for layer, sizes in enumerate(SHAPE.sizes):
+                for structure, size in sizes.items():
+                    scores[layer, structure] = np.zeros(size, np.float32)
+                    scores[layer, structure][[0, own]] = [2, 1]
+            scored.add(scores)
+        about = {"language": language, "fingerprint": "same", "method": "exact", "model": "m"}
+        scored.table(about).save(tmp_path / "scores" / f"{language}.safetensors")
+    return tmp_path
+
+
+def test_an_overlap_with_english_is_of_whole_languages(detected):
+    found = json.loads(mwork("overlap", detected, "--with-english", "--top-k", 2, "--json"))["parts"]["all"]
+    assert list(found) == ["en", "es", "zh"]
+    places = 4 * SHAPE.layers  # q, k, v and up
+    assert found["zh"]["en"] == {"first": 2 * places, "both": places, "share": 0.5, "jaccard": 1 / 3}
+    assert found["en"]["es"]["jaccard"] == 1
+    text = mwork("overlap", detected, "--with-english", "--top-k", 2, "--by", "structure")
+    assert "all: % of the row in the column" in text
+    assert "50 (33)" in text
+
+
+def test_an_overlap_with_english_says_what_it_lacks(detected, folder):
+    def refused(*arguments):
+        return CliRunner().invoke(main, ["overlap", *map(str, arguments)]).output
+
+    assert "a rule selects from scores; found no --with-english" in refused(folder, "--top-k", 2)
+    assert "reads one folder" in refused(detected, detected / "x", "--with-english")
+    (detected / "scores" / "en.safetensors").unlink()
+    assert "no scores of English; found es zh" in refused(detected, "--with-english", "--top-k", 2)
+    assert "has no scores" in refused(detected / "nowhere", "--with-english")
+
+
 @pytest.mark.parametrize("by", ["position", "structure"])
 def test_the_parts_of_an_overlap_add_up(by):
     matrices = overlaps_by(SETS, by, STAGES)
