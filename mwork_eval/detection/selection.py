@@ -20,7 +20,7 @@ SPECIFIC = ("english", "common", "none")
 """
 
 DEFAULT_FRACTION = 0.01
-"""Gives about 0.15 % of a model's neurons as language-specific (docs/decisions/0007-ranks.md)."""
+"""Gives about 0.15 % of a model's neurons as language-specific (docs/decisions/0011-ranks.md)."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import check_dtype, default_dtype, find_device, model_not_loadable, resolve_name
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.random_control import draw_random_control
+from mwork_eval.neurons.random_control import check_controls, draw_random_control
 from mwork_eval.neurons.references import SUFFIX, find_neurons
 from mwork_eval.neurons.stages import Stages, parse_positions
 from mwork_eval.neurons.tuned_stages import stages_for
@@ -95,6 +95,7 @@ class MworkHF(FastHF):
             raise InputError("positions, count and random_control choose from a set", found="no neurons= argument")
         check_dtype(dtype if isinstance(dtype, str) else None)
         self.model_name = pretrained if isinstance(pretrained, str) else getattr(pretrained, "name_or_path", "model")
+        check_controls(controls)
         if controls != "any" and random_control is None:
             raise InputError("controls is about random neurons", found=f"controls={controls}, no random_control= seed")
         mask_options: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}

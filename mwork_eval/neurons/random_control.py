@@ -40,6 +40,7 @@ def draw_random_control(chosen: NeuronSet, *, excluded: NeuronSet, seed: int, co
     """
     if seed < 0:
         raise InputError("unusable seed of a random control", found=seed, expected="0 or more")
+    check_controls(controls)
     taken, shared = _members(excluded), _shared_members(excluded, controls)
     language, digest = excluded.about.get("language"), excluded.digest_unordered
     drawn: dict[Place, Any] = {}
@@ -68,9 +69,17 @@ def draw_random_control(chosen: NeuronSet, *, excluded: NeuronSet, seed: int, co
     return NeuronSet(chosen.shape, drawn, about)
 
 
-def _shared_members(excluded: NeuronSet, controls: str) -> Mapping[Place, list[int]]:
+def check_controls(controls: str) -> None:
+    """Check the name of what controls are drawn from.
+
+    Raises:
+        InputError: If it is unknown.
+    """
     if controls not in CONTROLS:
         raise InputError("unknown controls", found=controls, expected=" or ".join(CONTROLS))
+
+
+def _shared_members(excluded: NeuronSet, controls: str) -> Mapping[Place, list[int]]:
     if excluded.shared is None and controls == "foreign":
         raise InputError(
             "foreign controls leave out the neurons that a language shares with others, and its set does not say which",

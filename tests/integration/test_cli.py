@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from mwork_eval.ablation.presets import load_presets
+from mwork_eval.cli import steps
 from mwork_eval.cli.main import main
+from mwork_eval.errors import InputError
 from mwork_eval.resources import embedded_folder
 
 
@@ -90,6 +92,32 @@ def test_a_second_preset_joins_the_first(tiny_llama, detected, tmp_path):
     )  # fmt: skip
     report = json.loads((tmp_path / "report.json").read_text())
     assert {table["preset"] for table in report["tables"]} == {"existence", "knowledge", "generation"}
+
+
+def test_foreign_controls_are_cells_of_their_own(tiny_llama, detected, tmp_path):
+    recorded = {}
+    for controls in ("any", "foreign"):
+        assert "30 cells" in ablate(tiny_llama, detected, tmp_path, "--controls", controls).output
+        manifest = json.loads((tmp_path / "manifest.json").read_text())
+        (preset,) = manifest["presets"]
+        assert preset["controls"] == controls
+        drawn = {cell["identity"] for cell in manifest["cells"] if cell["setting"] == "R all"}
+        recorded[controls] = (drawn, [hits for of in preset["shared_hits"].values() for hits in of["R all"]])
+    assert sum(recorded["any"][1]) > 0 == sum(recorded["foreign"][1])
+    assert recorded["any"][0] != recorded["foreign"][0]
+    assert "random neurons 0 are the language's own" in mwork("report", tmp_path).output
+
+
+def test_run_draws_three_controls(monkeypatch):
+    asked = []
+
+    def stop(options):
+        asked.append(options)
+        raise InputError("enough")
+
+    monkeypatch.setattr(steps, "check_task_data", stop)
+    mwork("run", code=2)
+    assert asked[0].seeds == (1, 2, 3)
 
 
 def test_results_of_two_models_do_not_mix(tiny_llama, tiny_qwen2, detected, tmp_path):

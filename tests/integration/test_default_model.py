@@ -11,10 +11,11 @@ from mwork_eval.ablation.presets import find_preset
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import score_languages
-from mwork_eval.detection.selection import Selection, select_specific
+from mwork_eval.detection.selection import DEFAULT_FRACTION, Selection, select_specific
 from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.harness.model import MworkHF
 from mwork_eval.harness.sampling import Sample
+from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_neurons
 from mwork_eval.neurons.stages import Stages
 
@@ -34,10 +35,11 @@ def test_a_shipped_set_is_what_detection_gives(model, tmp_path):
         DocumentStream(Corpus(code, "embedded"), model.tokenizer, DocumentRules(24, 128)) for code in ("en", "de")
     ]
     tables = score_languages(model.layout, "gemma3-270m", streams, tmp_path).tables
-    found = select_specific(tables, Selection(fraction=0.005))["de"]
+    found = select_specific(tables, Selection(fraction=DEFAULT_FRACTION))["de"]
     shipped = find_neurons("gemma3-270m/de")
     # The order of neurons with nearly equal scores, and the version, may differ; the neurons may not.
     assert found == shipped
+    assert NeuronSet(found.shape, found.shared) == NeuronSet(shipped.shape, shipped.shared)
     assert {**found.about, "mwork_eval": ""} == {**shipped.about, "mwork_eval": ""}
 
 

@@ -160,6 +160,9 @@ def test_mask_arguments(tiny_llama, neurons):
     assert control["random_control"] == 3
     again, _ = masked(count=7, random_control=3)
     assert again["digest"] == control["digest"]
+    assert again["about"]["shared_hits"] is None
+    with pytest.raises(InputError, match="the set of zh without shared neurons"):
+        masked(count=7, random_control=3, controls="foreign")
     minus = MworkHF(str(tiny_llama), device="cpu", neurons=f"{neurons}/zh-es").masked
     assert minus["total"] == 4 * 9
     before = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama).state_dict()
@@ -176,6 +179,10 @@ def test_bad_arguments_are_found_before_the_model_loads(neurons):
         MworkHF("/no/such/model")
     with pytest.raises(InputError, match="found no neurons= argument"):
         MworkHF("/no/such/model", random_control=3)
+    with pytest.raises(InputError, match="unknown controls"):
+        MworkHF("/no/such/model", neurons=f"{neurons}/zh", random_control=3, controls="some")
+    with pytest.raises(InputError, match="found controls=foreign, no random_control= seed"):
+        MworkHF("/no/such/model", neurons=f"{neurons}/zh", controls="foreign")
     with pytest.raises(InputError, match="unknown dtype"):
         MworkHF("/no/such/model", dtype="float23")
 

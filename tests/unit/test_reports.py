@@ -6,18 +6,20 @@ import os
 from pathlib import Path
 
 import pytest
+from report_folders import make_folder
 from rich.console import Console
 from test_deltas import accuracy
 
 from mwork_eval.ablation.presets import load_presets
 from mwork_eval.ablation.settings import Setting
-from mwork_eval.ablation.store import CellStore, save_manifest
+from mwork_eval.ablation.store import CellStore, load_manifest, save_manifest
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.reports.as_json import as_json
 from mwork_eval.reports.markdown import as_markdown
 from mwork_eval.reports.results import read_results
 from mwork_eval.reports.terminal import print_results
+from mwork_eval.reports.wording import summary
 
 LS_ALL, R_ALL = Setting(False, POSITIONS), Setting(True, POSITIONS)
 
@@ -248,3 +250,17 @@ def test_a_share_of_few_answers_is_not_shown(tmp_path):
     }
     found = read_results(save_matrix(tmp_path, [R_ALL, LS_ALL], scores))
     assert "| 50 % → ? | 50 % → ? | 12 → 2 |" in as_markdown(found)
+
+
+def test_hits_of_neurons_that_a_language_shares_are_told(tmp_path):
+    make_folder(tmp_path)
+    manifest = load_manifest(tmp_path)
+    (preset,) = manifest["presets"]
+    assert "random neurons" not in summary(read_results(tmp_path))
+    for hits, told in (
+        ({"zh": [1, 0], "es": [0, 2]}, "Of 20 random neurons 3 are the language's own, shared with others."),
+        ({"zh": [1, 0], "es": [None, None]}, "Of 10 random neurons 1 are the language's own, shared with others. Some"),
+    ):
+        preset["shared_hits"] = {language: {"R under": of_seeds} for language, of_seeds in hits.items()}
+        save_manifest(tmp_path, manifest)
+        assert told in summary(read_results(tmp_path))
