@@ -31,6 +31,9 @@ def print_neuron_set(name: str, neurons: NeuronSet, stages: Stages, console: Con
         if key in neurons.about:
             console.print(f"  {key}: {neurons.about[key]}", highlight=False, markup=False)
     console.print(f"  digest: {neurons.digest}", highlight=False)
+    if neurons.shared is not None:
+        shared = len(NeuronSet(neurons.shape, neurons.shared))
+        console.print(f"  taken away, because others have them too: {shared} neurons", highlight=False)
     positions = ", ".join(f"{position} {count}" for position, count in neurons.by_position(stages).items())
     console.print(f"  by position: {positions}", highlight=False)
     structures = [structure for structure in STRUCTURES if structure in neurons.by_structure()]

@@ -48,6 +48,7 @@ def test_detect_writes_scores_and_sets(detected):
     shown = mwork("sets", "show", detected / "zh.safetensors", detected / "zh-es").output
     assert "by position: under" in shown
     assert "language: zh" in shown
+    assert "taken away, because others have them too: " in shown
     assert "zh-es" in shown
 
 
