@@ -60,13 +60,19 @@ def identify(
     weight = prior or _PRIORS.get(script, _PRIOR)
     own = script_table().same_as(asked) if asked else frozenset[str]()
     shares: dict[str, float] = {}
-    for found, share in _mean_shares(textwrap.wrap(text, _PIECE)).items():
+    for found, share in _mean_shares(_pieces(text)).items():
         code = str(asked) if found in own else found
         shares[code] = shares.get(code, 0.0) + share * (weight if code in (asked, ENGLISH) else 1.0)
     if len(shares) < 2:
         return None
     best, second = sorted(shares, key=shares.__getitem__)[:-3:-1]
     return best if (shares[best] - shares[second]) / sum(shares.values()) >= distance else None
+
+
+def _pieces(text: str) -> list[str]:
+    """Cut a text between words into pieces of about the same length, below 120 characters."""
+    count = math.ceil(len(text) / _PIECE)
+    return textwrap.wrap(text, math.ceil(len(text) / max(count, 1)) + 9) if text.strip() else []
 
 
 def _mean_shares(pieces: list[str]) -> dict[str, float]:
