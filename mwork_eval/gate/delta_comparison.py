@@ -32,6 +32,7 @@ class RowChange:
         delta: ∆ of OLD and NEW and the difference; a negative difference says that ∆ fell.
         new: ∆ of NEW with its own interval.
         spread: Standard error of ∆ of NEW, from its clusters; None if a language has a single one.
+        masked_clusters: Number of clusters over all mask languages; one that several languages share counts once.
     """
 
     preset: str
@@ -41,6 +42,7 @@ class RowChange:
     delta: Change
     new: Estimate
     spread: float | None
+    masked_clusters: int
 
 
 class TableComparison:
@@ -96,7 +98,17 @@ class TableComparison:
         documents = min(len(self._orders[language]) for language in languages)
         found = Change(before.value, after.value, scale.unit, change, documents, min(sizes.values()))
         spread = _spread(samples)
-        return RowChange(self._preset, self._task, setting, tuple(old), found, after, spread and scale.factor * spread)
+        masked = {cluster for language in old for cluster in samples[language].clusters}
+        return RowChange(
+            self._preset,
+            self._task,
+            setting,
+            tuple(old),
+            found,
+            after,
+            spread=spread and scale.factor * spread,
+            masked_clusters=len(masked),
+        )
 
     def _english_documents(self) -> tuple[tuple[float, float], ...]:
         return self._old.baseline[ENGLISH].score.documents + self._new.baseline[ENGLISH].score.documents

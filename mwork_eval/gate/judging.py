@@ -1,5 +1,6 @@
 """Judge all comparisons of a run together: the tests of a run are corrected for their number."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from mwork_eval.gate.control import Control, Evidence, correct
 from mwork_eval.gate.delta_comparison import RowChange
 from mwork_eval.gate.findings import RowResult, TaskResult
 from mwork_eval.gate.limits import Limit
-from mwork_eval.gate.power import detectable_distance
+from mwork_eval.gate.power import detectable_drop
 from mwork_eval.gate.snapshot import TaskName
 from mwork_eval.gate.verdict import Outcome, Verdict, judge_change, judge_delta
 
@@ -82,8 +83,7 @@ def judge(
         if row.minimum is None or p is None:
             judged.rows.append(RowResult(row.row, None, None, Verdict(Outcome.PASS)))
             continue
-        detectable = detectable_distance(row.row.spread, row.row.delta.clusters, level) if row.row.spread else None
-        found = evidence(p, p_corrected, detectable)
+        found = evidence(p, p_corrected, _detectable_distance(row.row, level))
         verdict = judge_delta(row.row, row.minimum, found, strict)
         judged.rows.append(RowResult(row.row, row.minimum, found, verdict))
     return judged
@@ -93,16 +93,24 @@ def delta_p(row: RowChange, minimum: float) -> float:
     """Return the two-sided p-value of ∆ of NEW being the smallest ∆ allowed.
 
     Student's t with the standard error over clusters. There is no exact test here: under a minimum that is not zero,
-    the documents of OLD and NEW could not as well change places. So that documents that happened to change alike,
-    which have no spread, are not taken for certainty, p is at least the chance that none of as many clusters shows a
-    change that a share of documents as large as the distance from the minimum has (half of them, where ∆ is in no
-    points).
+    the documents of OLD and NEW could not as well change places. In points the error is the one ∆ would have at the
+    minimum, as in a score test (Wilson 1927): documents that happened to change alike show no spread, and are no
+    certainty, since some more would be lost. In other units documents without any spread count as in a sign test.
     """
     if row.spread is None:
         return 1.0
     distance, clusters = abs(row.new.value - minimum), row.delta.clusters
-    share = min(distance / 100, 1.0) if row.delta.unit == "points" else 0.5
-    unseen = 2 * (1 - share) ** clusters
-    if not row.spread:
-        return min(1.0, unseen) if distance else 1.0
-    return min(1.0, max(2 * float(stats.t.sf(distance / row.spread, clusters - 1)), unseen))
+    variance = row.spread**2
+    if row.delta.unit == "points":
+        variance += max(0.0, distance * (100 - distance)) / row.masked_clusters
+    if not variance:
+        return 2.0 ** (1 - clusters) if distance else 1.0
+    return 2 * float(stats.t.sf(distance / math.sqrt(variance), clusters - 1))
+
+
+def _detectable_distance(row: RowChange, level: float) -> float | None:
+    """Return the distance of ∆ of NEW below the smallest ∆ allowed that is found in 80 % of runs."""
+    step = 100.0 if row.delta.unit == "points" else 0.0
+    if row.spread is None or not row.spread + step:
+        return None
+    return detectable_drop(row.spread, step, row.masked_clusters, math.inf, level)

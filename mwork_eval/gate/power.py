@@ -12,7 +12,7 @@ _FARTHEST = 1000.0
 """Standard errors beyond which no drop is looked for."""
 
 
-def detectable_drop(noise: float, step: float, documents: int, clusters: int, level: float) -> float | None:
+def detectable_drop(noise: float, step: float, documents: int, clusters: float, level: float) -> float | None:
     """Return the true drop that the test of sign flips finds in 80 % of runs, if the change is normally distributed.
 
     A drop widens what the test compares it with: it is part of the differences whose signs are flipped, and where it
@@ -22,7 +22,7 @@ def detectable_drop(noise: float, step: float, documents: int, clusters: int, le
         noise: Standard error of the change without a drop.
         step: What a document loses that loses; 0 if all lose alike.
         documents: Number of documents.
-        clusters: Number of clusters.
+        clusters: Number of clusters; infinite for a test that does not compare the drop with itself.
         level: The level of the two-sided test.
 
     Returns:
@@ -38,11 +38,6 @@ def detectable_drop(noise: float, step: float, documents: int, clusters: int, le
     if margin(farthest) <= 0:
         return None
     return float(optimize.brentq(margin, 1e-9 * farthest, farthest))
-
-
-def detectable_distance(standard_error: float, clusters: int, level: float) -> float:
-    """Return the distance from a required number that Student's t finds in 80 % of runs."""
-    return standard_error * float(stats.t.ppf(1 - level / 2, clusters - 1) + stats.norm.ppf(POWER))
 
 
 def detectable_loss(documents: int, clusters: int, level: float) -> float | None:
