@@ -17,6 +17,7 @@ from common import print_figures
 from gate_simulation import KINDS, change, judged
 
 from mwork_eval.gate.calibration import measure_noise
+from mwork_eval.gate.comparison import ScoreChange
 from mwork_eval.gate.control import LEVEL, Control
 from mwork_eval.gate.limits import POINTS
 from mwork_eval.gate.snapshot import TaskName
@@ -38,13 +39,22 @@ def false_alarms(kind: str, documents: int, cluster: int, runs: int, generator: 
 
 
 def found(
-    documents: int, cluster: int, drop: float, tasks: int, runs: int, generator: np.random.Generator
+    quiet: Sequence[ScoreChange], cluster: int, drop: float, tasks: int, runs: int, generator: np.random.Generator
 ) -> tuple[float, float | None]:
-    """Return the share of runs in which a true drop of one binary task fails, and the drop that the gate names."""
-    count, told = 0, []
+    """Return the share of runs in which a true drop of one binary task fails, and the drop that the gate names.
+
+    Args:
+        quiet: Changes of tasks without a drop, of which every run has some.
+        cluster: Documents per cluster.
+        drop: The true drop, as a share.
+        tasks: Number of tasks in a run.
+        runs: Number of runs.
+        generator: Source of chance.
+    """
+    count, told, documents = 0, [], quiet[0].documents
     for _ in range(runs):
-        quiet = [change("binary", documents, cluster, 0.0, generator) for _ in range(tasks - 1)]
-        result = judged([change("binary", documents, cluster, drop, generator), *quiet], POINTS).tasks[0]
+        others = [quiet[place] for place in generator.choice(len(quiet), tasks - 1, replace=False)]
+        result = judged([change("binary", documents, cluster, drop, generator), *others], POINTS).tasks[0]
         count += result.verdict.outcome is Outcome.REGRESSION
         told.append(result.evidence.detectable)
     return count / runs, None if None in told else float(np.median(told))
@@ -101,13 +111,13 @@ def main() -> None:
     ]
     table(["scores", "documents", "per cluster", "runs", "family-wise", "--per-task"], rows)
 
-    drops, power = (2, 5, 10, 20), {}
+    generator, drops, power = np.random.default_rng(16), (2, 5, 10, 20), {}
     for documents in (64, 250, 1000, 4000):
         for cluster in (1, 13) if documents in (250, 1000) else (1,):
+            quiet = [change("binary", documents, cluster, 0.0, generator) for _ in range(400)]
             for tasks in (1, 12, 40):
-                few = runs if tasks < 40 else runs // 2
-                shares = [found(documents, cluster, drop / 100, tasks, few, generator) for drop in drops]
-                _, told = found(documents, cluster, 0.0, tasks, 60, generator)
+                shares = [found(quiet, cluster, drop / 100, tasks, runs, generator) for drop in drops]
+                _, told = found(quiet, cluster, 0.0, tasks, runs // 4, generator)
                 power[documents, cluster, tasks] = [share for share, _ in shares], told
     rows = [
         [
@@ -121,6 +131,7 @@ def main() -> None:
     ]
     table(["documents", "per cluster", "tasks", *(f"{drop} points" for drop in drops), "can find"], rows)
 
+    generator = np.random.default_rng(17)
     beyond = {
         (repeats, strays): exceeded(repeats, strays, runs // 2, generator)
         for repeats in (2, 3, 5)
