@@ -194,6 +194,7 @@ def score_deltas(
     from mwork_eval.harness.model import MworkHF
     from mwork_eval.improvement.cells import compute_scores, count_left_out, plan_scores, stored_scores
     from mwork_eval.improvement.changes import change_tables
+    from mwork_eval.improvement.folder import describe_cells
     from mwork_eval.processes import is_first_process
     from mwork_eval.reports import improvement as report
     from mwork_eval.reports.improvement_plot import plot_improvement
@@ -222,6 +223,7 @@ def score_deltas(
         "limit": limit,
         "order": order,
         "left_out": left_out,
+        **describe_cells(plan, families),
     }
     write_text_atomically(folder / "improvement.json", report.improvement_as_json(tables, about))
     write_text_atomically(folder / "improvement.md", report.improvement_as_markdown(tables))

@@ -133,6 +133,69 @@ def change_tables(deltas: Sequence[TrainedDelta], families: Sequence[TaskFamily]
     return tables
 
 
+def mean_tables(deltas: Sequence[TrainedDelta], families: Sequence[TaskFamily], scores: Scores) -> list[ChangeTable]:
+    """Return, per trained language (or group), the mean over benchmarks, as the paper's Table 6 has it.
+
+    Only metrics of one unit and direction are averaged; where there are several, each has a table.
+
+    Args:
+        deltas: The trained deltas.
+        families: The benchmarks with their languages; one without a trained language or English is left out.
+        scores: The scores; deltas that lack one are left out.
+    """
+    tables = []
+    for group in dict.fromkeys(delta.languages for delta in deltas):
+        by_scale: dict[Scale, list[TaskFamily]] = {}
+        for family in families:
+            tasks = [family.task(code) for code in (*group, ENGLISH) if code in family.languages]
+            if len(tasks) == len({*group, ENGLISH}) and all((None, task) in scores for task in tasks):
+                by_scale.setdefault(Scale.of(scores[None, tasks[0]]), []).append(family)
+        own = [delta for delta in deltas if delta.languages == group]
+        found = (_mean_table(group, own, of_scale, scores, scale) for scale, of_scale in by_scale.items())
+        tables += [table for table in found if table.sizes]
+    return tables
+
+
+def _mean_table(
+    group: tuple[str, ...],
+    deltas: Sequence[TrainedDelta],
+    families: Sequence[TaskFamily],
+    scores: Scores,
+    scale: Scale,
+) -> ChangeTable:
+    shown: list[tuple[tuple[str, ...], str | None]] = [(group, None)]
+    shown += [((ENGLISH,), None), (group, ENGLISH)] if ENGLISH not in group else []
+    tasks = [family.task(code) for family in families for code in {*group, ENGLISH}]
+    base = {task: scores[None, task] for task in tasks}
+    complete = [delta for delta in deltas if all((delta, task) in scores for task in tasks)]
+    columns = []
+    for languages, against in shown:
+        one = {family.task(code): 1 / len(languages) / len(families) for family in families for code in languages}
+        weights = one | {family.task(against): -1 / len(families) for family in families if against}
+        effects = []
+        for size in sorted({delta.documents for delta in complete}):
+            specific, random = (
+                {task: [scores[d, task] for d in chosen] for task in weights} if chosen else {}
+                for kind in (SPECIFIC, RANDOM)
+                for chosen in [[d for d in complete if (d.kind, d.documents) == (kind, size)]]
+            )
+            effects.append(_effect(size, weights, base, specific, random, scale))
+        before = scale.factor * sum(weight * base[task].score for task, weight in one.items())
+        columns.append(
+            Column(languages, against, before, sum(len(base[task].documents) for task in weights), tuple(effects))
+        )
+    return ChangeTable(
+        trained=group,
+        task=f"mean of {', '.join(family.name for family in families)}",
+        metric=", ".join(dict.fromkeys(base[family.task(group[0])].metric for family in families)),
+        unit=scale.unit,
+        higher_is_better=scale.higher_is_better,
+        neurons=deltas[0].neurons,
+        missing=(),
+        columns=_corrected(columns),
+    )
+
+
 def _table(
     group: tuple[str, ...],
     trained: tuple[str, ...],

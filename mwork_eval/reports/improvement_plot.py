@@ -68,3 +68,38 @@ def _draw_line(axes: Any, column: Column, kind: str, color: str, style: str, lab
         axes.fill_between(
             sizes, [0, *(low for low, _ in ends)], [0, *(high for _, high in ends)], color=color, alpha=0.12
         )
+
+
+def plot_languages(tables: Sequence[ChangeTable]) -> "Figure":
+    """Draw the gain by number of documents with a line per trained language, theirs and English's beside each other.
+
+    A row of panels per unit. Random neurons are dotted, in the language's colour; intervals are in the tables.
+
+    Args:
+        tables: What `mean_tables` returns, of any number of languages.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    groups = list(dict.fromkeys(table.trained for table in tables))
+    scales = list(dict.fromkeys((table.unit, table.higher_is_better) for table in tables))
+    figure = Figure(figsize=(8.4, 3.0 * len(scales) + 0.5), layout="constrained")
+    panels = figure.subplots(len(scales), 2, squeeze=False, sharex=True)
+    for table in tables:
+        row = panels[scales.index((table.unit, table.higher_is_better))]
+        color, name = colormaps["tab10"](groups.index(table.trained) % 10), "+".join(table.trained)
+        english = [column for column in table.columns if column.languages == (ENGLISH,)]
+        for axes, column, what in zip(row, [table.columns[0], *english], ("the language", "English"), strict=False):
+            for kind, style, label in (("specific", "-", name), ("random", ":", f"{name}, random neurons")):
+                gains = [(e.documents, gain.mean.value) for e in column.effects if (gain := getattr(e, kind))]
+                sizes, values = [0, *(size for size, _ in gains)], [0.0, *(value for _, value in gains)]
+                if gains:
+                    axes.plot(sizes, values, color=color, linestyle=style, marker=".", label=label)
+            axes.set_title(f"{what}, {table.task}", fontsize="medium", wrap=True)
+            axes.set_ylabel(f"gain in {table.unit}")
+    for axes in panels.flat:
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_xlabel("documents trained on")
+    by_label = {line.get_label(): line for line in panels[0][0].get_lines() if not line.get_label().startswith("_")}
+    figure.legend(handles=list(by_label.values()), loc="outside lower center", ncols=4, fontsize="small", frameon=False)
+    return figure

@@ -247,6 +247,8 @@ def test_the_command_trains_and_scores(tmp_path):
     }
     result = CliRunner().invoke(main, list(map(str, [*command, "--evaluate", "bpb"])))
     assert "9 cells, 0 to compute" in result.output
+    result = CliRunner().invoke(main, ["report", str(out)])
+    assert "mean of bpb after training" in result.output
     # Bad input fails before a model loads.
     for wrong, said in (
         (["--plot"], "--plot draws what changed; found no --evaluate"),

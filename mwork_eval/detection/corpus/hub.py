@@ -76,8 +76,8 @@ class HubSource:
         name, *rest = source.split(":")
         if (preset := presets().get(name)) is None:
             config, split, text_field = [*rest, "", "", ""][:3]
-            load = {"path": name, **({"name": config} if config else {}), "split": split or "train"}
-            return cls(name, load, text_field or _FIELD)
+            named = {"name": config} if config else {}
+            return cls(name, {"path": name, **named, "split": split or "train"}, text_field or _FIELD)
         if any(rest):
             raise InputError(
                 f"{PREFIX}{name} has its configuration by itself",

@@ -1,0 +1,46 @@
+"""Several enhancement folders at once: the mean over tasks of each language, and the figure over languages."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+NAME = "improvements"
+
+
+def write_improvements(folders: Sequence[Path], *, formats: Sequence[str], out: Path, figures: bool) -> None:
+    """Show what training changed, the mean over tasks per language (Table 6), and write it as `improvements.*`.
+
+    Args:
+        folders: Folders of `mwork enhance --evaluate`.
+        formats: Names of report formats; those but `terminal`, `md` and `json` have no such report.
+        out: Where the files go.
+        figures: Whether to draw the gain against the number of documents over languages (Figure 4).
+    """
+    from rich.console import Console
+
+    from mwork_eval.digests import write_text_atomically
+    from mwork_eval.improvement.changes import mean_tables
+    from mwork_eval.improvement.folder import read_improvements
+    from mwork_eval.reports import improvement as report
+    from mwork_eval.reports.formats import TERMINAL
+    from mwork_eval.reports.improvement_plot import plot_languages
+    from mwork_eval.reports.plots import FORMATS, write_figures
+
+    found = read_improvements(folders)
+    tables = [table for one in found for table in mean_tables(one.record.deltas, one.families, one.scores)]
+    about = {"model": found[0].record.model, "fingerprint": found[0].record.fingerprint, "folders": len(found)}
+    texts = {
+        "json": lambda: report.improvement_as_json(tables, about),
+        "md": lambda: report.improvement_as_markdown(tables),
+    }
+    written = []
+    for ending in (name for name in formats if name in texts):
+        write_text_atomically(out / f"{NAME}.{ending}", texts[ending]())
+        written.append(out / f"{NAME}.{ending}")
+    if figures:
+        written += write_figures({NAME: lambda: plot_languages(tables)}, out, FORMATS)
+    if TERMINAL in formats:
+        report.print_improvement(tables, Console(soft_wrap=False))
+    if written:
+        click.echo("written: " + ", ".join(map(str, written)), err=True)
