@@ -57,6 +57,8 @@ def _table_rows(table: DeltaTable) -> Iterator[Row]:
     for language, count in table.documents.items():
         yield {"language": language, "quantity": "documents", "unit": "documents", "value": count}
         yield {"language": language, "quantity": "clusters", "unit": "clusters", "value": table.clusters[language]}
+    for language, count in table.truncated.items():
+        yield {"language": language, "quantity": "truncated", "unit": "documents", "value": count}
 
 
 def _setting_rows(table: DeltaTable, cells: list[CellRow]) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.languages import ENGLISH
+
+_TRUNCATED = "truncated,none"
+"""Among a score's metrics, the number of its prompts that were cut at the left."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class DeltaTable:
         detectable: The smallest true difference of ∆ from the random control's that the corrected p-value of any row
             finds in 80 % of cases; None if that cannot be told.
         rows: The settings.
+        truncated: By language, how many prompts lost their beginning because the model takes no more; only those
+            that have any.
     """
 
     preset: str
@@ -73,6 +78,7 @@ class DeltaTable:
     clusters: Mapping[str, int | None]
     detectable: float | None
     rows: tuple[SettingRow, ...]
+    truncated: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,14 @@ def _table(
         clusters={language: len(set(score.clusters)) or None for language, score in known.items()},
         detectable=detectable,
         rows=tuple(rows),
+        truncated=_truncated(known),
     )
+
+
+def _truncated(baseline: Mapping[str, TaskScore]) -> dict[str, int]:
+    """Return the number of prompts cut, by language; a mask changes none."""
+    counts = {code: int(score.metrics.get(_TRUNCATED, 0)) for code, score in baseline.items()}
+    return {code: count for code, count in counts.items() if count}
 
 
 def _rows(

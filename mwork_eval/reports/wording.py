@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mwork_eval.ablation.plan import TaskFamily
 from mwork_eval.ablation.statistics import LEVEL, POWER, Estimate
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.neurons.tuned_stages import tuning_documents
@@ -58,6 +59,7 @@ def notes(table: DeltaTable) -> str:
         )
     if table.missing:
         parts.append(f"{table.task} has no {', '.join(table.missing)}; averages are over {', '.join(table.languages)}")
+    parts += _cut(table)
     return " ".join(["; ".join(parts) + ".", *_few(table), *_tests(table), *_power(table)])
 
 
@@ -65,6 +67,15 @@ def _clusters(table: DeltaTable, language: str) -> str:
     """Say how many clusters the documents of a language form, unless each is one."""
     clusters = table.clusters[language]
     return "" if clusters in (None, table.documents[language]) else f" in {clusters} clusters"
+
+
+def _cut(table: DeltaTable) -> list[str]:
+    """Say of how many prompts the model did not see the beginning."""
+    family = TaskFamily(table.task, ())
+    return [
+        f"{count} of {table.documents[language]} prompts of {family.task(language)} lost their beginning"
+        for language, count in table.truncated.items()
+    ]
 
 
 def _tests(table: DeltaTable) -> list[str]:

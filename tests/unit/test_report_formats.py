@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from importlib.resources import files
 
 import jsonschema
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from report_folders import HOSTILE, make_folder
 from test_reports import LS_ALL, R_ALL, save_matrix, two_documents
 
+from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
 from mwork_eval.reports import latex
@@ -186,3 +188,26 @@ def test_a_latex_table_has_as_many_cells_in_every_row_and_closes_what_it_opens(t
 
 def test_a_latex_row_may_begin_with_a_bracket():
     assert latex.escape("[1]\n2") == "{[}1{]} 2"
+
+
+def test_prompts_that_lost_their_beginning_are_counted_in_every_format(schema, tmp_path):
+    folder = make_folder(tmp_path / "o", documents=3)
+    store = CellStore(folder)
+    for entry in load_manifest(folder)["cells"]:
+        score, samples = store.load(entry["identity"]), list(store.samples(entry["identity"]))
+        cut = {"en": 0.0, "zh": 2.0}.get(entry["language"])
+        metrics = score.metrics if cut is None else {**score.metrics, "truncated,none": cut}
+        store.save(entry["identity"], replace(score, metrics=metrics), store.about(entry["identity"]), samples)
+    results, note = read_results(folder), "2 of 3 prompts of xquad_zh lost their beginning"
+    assert results.tables[0].truncated == {"zh": 2}
+    said = mwork("report", folder, "--formats", "terminal,md,html,json,tex")
+    assert note in " ".join(said.split())
+    assert "of xquad_en lost" not in said
+    assert note in (folder / "report.md").read_text()
+    assert note in (folder / "report.html").read_text()
+    assert note.replace("_", r"\_") in " ".join((folder / "report.tex").read_text().split())
+    report = json.loads((folder / "report.json").read_text())
+    schema.validate(report)
+    assert report["tables"][0]["truncated"] == {"zh": 2}
+    rows = list(csv.DictReader(io.StringIO(as_csv(results))))
+    assert [(row["language"], row["value"]) for row in rows if row["quantity"] == "truncated"] == [("zh", "2")]
