@@ -73,7 +73,8 @@ def _draw_line(axes: Any, column: Column, kind: str, color: str, style: str, lab
 def plot_languages(tables: Sequence[ChangeTable]) -> "Figure":
     """Draw the gain by number of documents with a line per trained language, theirs and English's beside each other.
 
-    A row of panels per unit. Random neurons are dotted, in the language's colour; intervals are in the tables.
+    A row of panels per unit and choice of benchmarks. Random neurons are dotted, in the language's colour; intervals
+    are in the tables.
 
     Args:
         tables: What `mean_tables` returns, of any number of languages.
@@ -82,11 +83,11 @@ def plot_languages(tables: Sequence[ChangeTable]) -> "Figure":
     from matplotlib.figure import Figure
 
     groups = list(dict.fromkeys(table.trained for table in tables))
-    scales = list(dict.fromkeys((table.unit, table.higher_is_better) for table in tables))
+    scales = list(dict.fromkeys((table.task, table.unit, table.higher_is_better) for table in tables))
     figure = Figure(figsize=(8.4, 3.0 * len(scales) + 0.5), layout="constrained")
     panels = figure.subplots(len(scales), 2, squeeze=False, sharex=True)
     for table in tables:
-        row = panels[scales.index((table.unit, table.higher_is_better))]
+        row = panels[scales.index((table.task, table.unit, table.higher_is_better))]
         color, name = colormaps["tab10"](groups.index(table.trained) % 10), "+".join(table.trained)
         english = [column for column in table.columns if column.languages == (ENGLISH,)]
         for axes, column, what in zip(row, [table.columns[0], *english], ("the language", "English"), strict=False):
