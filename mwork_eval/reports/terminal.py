@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -43,9 +44,13 @@ def _print_language_scores(table: DeltaTable, console: Console) -> None:
 
 
 def _print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> None:
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    lines = [list(columns), *map(list, rows)]
+    needed = sum(max(map(cell_len, column)) + 2 for column in zip(*lines, strict=True)) + 1
+    # One blank between columns, where two would make the table wider than the terminal.
+    padding = (0, 1, 0, 0) if needed <= console.width else (0, 0, 0, 0)
+    drawn = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=padding)
     for column in columns:
         drawn.add_column(column, justify="left" if column == "setting" else "right", no_wrap=True)
-    for row in rows:
+    for row in lines[1:]:
         drawn.add_row(*map(escape, row))
     print_whole(drawn, console)

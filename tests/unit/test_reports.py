@@ -228,18 +228,27 @@ def test_the_languages_of_answers_are_shown_where_they_are_known(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["understanding", "reasoning"])
-def test_the_papers_tables_fit_a_terminal_of_120_columns(tmp_path, name):
-    """Also where every number is as wide as it gets in points."""
+@pytest.mark.parametrize("wrong", [8, 10])
+@pytest.mark.parametrize("points", [True, False])
+def test_the_papers_tables_fit_a_terminal_of_120_columns(tmp_path, name, wrong, points):
+    """Also where every number is as wide as it gets, in points and bits per byte, with 20 draws; too few to tell too."""
     settings = load_presets()[name].settings
-    english, worse = accuracy(*[1, 0] * 5), accuracy(*[0, 1] * 5)
+
+    def score(values):
+        if points:
+            return accuracy(*values)
+        return TaskScore("bits_per_byte,none", False, tuple((1.2 * value, 1.0) for value in values), {})
+
+    english, worse = score([1, 0] * 5), score([0, 1] * (wrong // 2) + [1, 0] * (5 - wrong // 2))
     scores = {(None, None, "en"): english, (None, None, "zh"): english}
     for setting in settings:
-        for seed in (1, 2, 3) if setting.random else (None,):
+        for seed in range(20) if setting.random else (None,):
             scores[setting.name, seed, "zh"] = worse
             scores[setting.name, seed, "en"] = english if seed == 2 else worse
     text = on_terminal(read_results(save_matrix(tmp_path, settings, scores)), width=120)
     assert max(map(len, text.splitlines())) <= 120
     assert "…" not in text
+    assert "(20)" in text
 
 
 def test_a_share_of_few_answers_is_not_shown(tmp_path):
