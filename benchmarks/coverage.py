@@ -57,7 +57,7 @@ def null_rows(trials: int) -> Iterator[dict[str, Any]]:
 
 def power_rows(trials: int) -> Iterator[dict[str, Any]]:
     """Yield a row per world: the effect that tables print, and how often it is found."""
-    for kind, draws, rows in product(KINDS, (3, 20), (1, 6)):
+    for kind, draws, rows in product(KINDS, (5, 20), (1, 6)):
         world = World(kind, 240, 4, True, 0.4)
         found = power(world, draws, 0.1, rows, trials, seed=draws + rows)
         row = {"kind": kind, "draws": draws, "rows": rows, "printed": found.printed, "power": round(found.found, 3)}
@@ -69,15 +69,17 @@ def main() -> None:
     """Run the grid and print a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=1000, help="samples per world [1000]")
+    parser.add_argument("--only", choices=("coverage", "null", "power"), help="a part of the grid [all]")
     options = parser.parse_args()
     start, few = time.perf_counter(), max(1, options.trials // 2)
-    figures = {
-        "trials": options.trials,
-        "coverage": list(coverage_rows(options.trials)),
-        "null": list(null_rows(options.trials)),
-        "power": list(power_rows(few)),
+    parts = {
+        "coverage": (coverage_rows, options.trials),
+        "null": (null_rows, options.trials),
+        "power": (power_rows, few),
     }
-    print_figures(**figures, seconds=round(time.perf_counter() - start))
+    chosen = {name: part for name, part in parts.items() if options.only in (None, name)}
+    figures = {name: list(rows(trials)) for name, (rows, trials) in chosen.items()}
+    print_figures(trials=options.trials, **figures, seconds=round(time.perf_counter() - start))
 
 
 if __name__ == "__main__":

@@ -109,7 +109,9 @@ def _power(table: DeltaTable) -> list[str]:
         return []
     with_draws = {found.draws for found in comparisons if found.p is not None and found.draws is not None}
     if table.detectable is None:
-        return ["How small a difference from random neurons these rows could tell cannot be said."]
+        return [
+            "How small a difference from random neurons these rows can tell cannot be said; at least 5 draws may tell."
+        ]
     fewest, most = min(table.documents.values()), max(table.documents.values())
     documents = f"{fewest} document{'s' if fewest > 1 else ''}" if fewest == most else f"{fewest} to {most} documents"
     draws = f"{min(with_draws)} draws" if len(with_draws) == 1 else f"{min(with_draws)} to {max(with_draws)} draws"

@@ -201,7 +201,7 @@ def test_a_table_without_a_control_or_spread_says_so(tmp_path):
     assert found.tables[0].detectable is None
     flat = " ".join(on_terminal(found).split())
     assert "No p for LS all: the table has no random control for it." in flat
-    assert "How small a difference from random neurons these rows could tell cannot be said." in flat
+    assert "How small a difference from random neurons these rows can tell cannot be said;" in flat
     assert "Too few to tell ∆ of LS all: 1 cluster of documents, fewer than 4." in flat
     assert "+100.0? [too few to tell] –" in flat
     assert json.loads(as_json(found))["tables"][0]["rows"][0]["delta"]["delta"]["low"] is None
