@@ -24,8 +24,8 @@ class DrawTest:
         difference: The set's number less the mean of the draws'.
         variance: Of the difference, if the set is one more draw.
         degrees: Degrees of freedom of the variance.
-        expected: What the variance is in other samples, as far as this one tells: draws that happen to agree better than
-            their documents allow are not believed to do so again.
+        expected: What the variance is in other samples, as far as this one tells: draws that happen to agree better
+            than their documents allow are not believed to do so again.
         variance_of_set: Of the difference for this very set: documents and the draws' mean.
         p: Two-sided p-value.
     """
@@ -102,5 +102,5 @@ def against_draws(
     if not variance or (changed < _EXACT_BELOW and 2 * changed < clustering.size):
         p = max(p, permutation_p(numbers[0] - numbers[1:].mean(0)))
     of_sets = max(0.0, between - both)
-    expected = max(between, both) * enlarged + max(0.0, over_documents - both * enlarged) if variance else 0.0
+    expected = over_documents + of_sets * enlarged if variance else 0.0
     return DrawTest(difference, variance, freedom, expected, expected - of_sets, min(p, 1.0))

@@ -70,4 +70,5 @@ def test_an_effect_of_the_printed_size_is_found_four_times_in_five():
     """By the p-value of the table, corrected for its rows, with documents and draws as noise."""
     found = power(World("bpb", 64, 1, True, 0.4), 20, 0.1, 3, 100, seed=6)
     assert found.printed == pytest.approx(found.true, rel=0.15)
-    assert 0.8 - 3.3 * np.sqrt(0.16 / 100) < found.found < 0.8 + 3.3 * np.sqrt(0.16 / 100), found
+    # The printed size is cautious: it allows for a variance that this sample has too small.
+    assert 0.8 - 2 * np.sqrt(0.16 / 100) < found.found < 0.97, found

@@ -231,7 +231,7 @@ def test_the_languages_of_answers_are_shown_where_they_are_known(tmp_path):
 @pytest.mark.parametrize("wrong", [8, 10])
 @pytest.mark.parametrize("points", [True, False])
 def test_the_papers_tables_fit_a_terminal_of_120_columns(tmp_path, name, wrong, points):
-    """Also where every number is as wide as it gets, in points and bits per byte, with 20 draws; too few to tell too."""
+    """Also where every number is as wide as it gets, in points and bits per byte, with 20 draws or too few to tell."""
     settings = load_presets()[name].settings
 
     def score(values):
