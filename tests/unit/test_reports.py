@@ -15,6 +15,7 @@ from mwork_eval.ablation.settings import Setting
 from mwork_eval.ablation.store import CellStore, load_manifest, save_manifest
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons.stages import POSITIONS
+from mwork_eval.reports.as_csv import as_csv
 from mwork_eval.reports.as_json import as_json
 from mwork_eval.reports.markdown import as_markdown
 from mwork_eval.reports.results import read_results
@@ -173,6 +174,7 @@ def test_a_clear_effect_has_a_p_and_an_unclear_one_a_mark(tmp_path):
     table = found.tables[0]
     assert {row.name: row.undetectable for row in table.rows} == {"R all": False, "LS gen": True, "LS under": False}
     assert table.detectable == max(row.comparison.detectable for row in table.rows[1:])
+    assert f"detectable,{table.detectable},," in as_csv(found)
     text = on_terminal(found)
     assert "mine on xquad" in text
     assert "(Table" not in text
