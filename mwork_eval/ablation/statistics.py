@@ -58,7 +58,7 @@ def bootstrap(
         seed: Seed of the resampling. The same seed and sizes give the same resamples.
 
     Samples and their observations are taken as independent of each other. Parallel documents of several
-    languages, or questions about one paragraph, are not quite: where they change alike, the interval is too narrow.
+    languages, or questions about one paragraph, are not: `clustered.estimate` is for them.
     """
     values = statistic(*(np.ones((1, size)) for size in sizes))[:, 0]
     if min(sizes) < 2:
