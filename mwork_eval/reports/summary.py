@@ -94,7 +94,8 @@ def _certainty(row: SettingRow, delta: Delta, table: DeltaTable) -> str:
     if not row.undetectable:
         return f"∆ is not significantly unlike that with {against}."
     if table.detectable is None:
-        return f"Whether this is more than with {against} cannot be told: too few draws, or documents that all changed alike."
+        why = "too few draws, or documents that all changed alike"
+        return f"Whether this is more than with {against} cannot be told: {why}."
     smallest = number(table.detectable, table.unit)
     return (
         f"This cannot be told from {against}: these documents and {comparison.draws} draws can tell a difference of "
