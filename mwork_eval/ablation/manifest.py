@@ -10,8 +10,9 @@ from filelock import FileLock
 from mwork_eval.ablation.identity import ModelFacts
 from mwork_eval.ablation.matrix import MatrixPlan
 from mwork_eval.ablation.options import MatrixOptions
+from mwork_eval.ablation.plan import all_seeds
 from mwork_eval.ablation.settings import Preset
-from mwork_eval.ablation.store import MANIFEST, MANIFEST_FORMAT, MANIFEST_VERSION, load_manifest, save_manifest
+from mwork_eval.ablation.store import MANIFEST, MANIFEST_FORMAT, MANIFEST_VERSION, PARTS, load_manifest, save_manifest
 from mwork_eval.errors import InputError
 from mwork_eval.harness.sampling import FILE
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -65,7 +66,9 @@ def _with_earlier_tables(manifest: dict[str, Any], folder: Path) -> dict[str, An
         "sets": earlier["sets"] | manifest["sets"] if kept else manifest["sets"],
         "tasks": manifest["tasks"] + [family for family in earlier["tasks"] if kept and family["name"] not in known],
         "presets": kept + manifest["presets"],
-        "cells": [cell for cell in earlier["cells"] if cell["preset"] in names] + manifest["cells"],
+        **{
+            part: [cell for cell in earlier.get(part, ()) if cell["preset"] in names] + manifest[part] for part in PARTS
+        },
     }
 
 
@@ -96,7 +99,7 @@ def _describe(
         "languages": list(options.languages),
         "limit": options.limit,
         "order": options.order,
-        "seeds": list(options.seeds),
+        "seeds": list(all_seeds(plan.families)),
         "data": options.data,
         "versions": software_versions(),
         "sets": {
@@ -112,19 +115,23 @@ def _describe(
         "tasks": [{"name": f.name, "languages": list(f.languages), "missing": list(f.missing)} for f in plan.families],
         "requests": {name: {"digest": task.digest, "count": task.requests} for name, task in plan.tasks.items()},
         "presets": [_describe_preset(preset, options, plan) for preset in options.presets],
-        "cells": [
-            {
-                "preset": preset,
-                "setting": cell.mask and cell.mask.setting.name,
-                "mask_language": cell.mask and cell.mask.language,
-                "seed": cell.mask and cell.mask.seed,
-                "task": cell.family.name,
-                "language": cell.language,
-                "identity": identity,
-            }
-            for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True)
-        ],
+        **{part: [entry for of_part, entry in _entries(plan) if of_part == part] for part in PARTS},
     }
+
+
+def _entries(plan: MatrixPlan) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each cell's part of the matrix, and what stands for it."""
+    for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True):
+        entry = {
+            "preset": preset,
+            "setting": cell.mask and cell.mask.setting.name,
+            "mask_language": cell.mask and cell.mask.language,
+            "seed": cell.mask and cell.mask.seed,
+            "task": cell.family.name,
+            "language": cell.language,
+            "identity": identity,
+        }
+        yield cell.part, entry if cell.mask is None or cell.mask.count is None else entry | {"count": cell.mask.count}
 
 
 def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -> dict[str, Any]:
@@ -135,7 +142,7 @@ def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -
         "ability": preset.ability,
         "limit": options.limit,
         "order": options.order,
-        "seeds": list(options.seeds),
+        "seeds": {family.name: list(family.seeds or ()) for family in options.families(preset)},
         "controls": options.controls,
         "settings": [
             {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}

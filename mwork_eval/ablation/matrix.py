@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from mwork_eval.ablation.cell_plan import CellPlan, TaskSource
 from mwork_eval.ablation.identity import ModelFacts, identity_of
 from mwork_eval.ablation.options import MatrixOptions
-from mwork_eval.ablation.plan import Mask, TaskFamily, plan_cells, plan_masks
+from mwork_eval.ablation.plan import Mask, TaskFamily, all_seeds, plan_cells, plan_masks
 from mwork_eval.ablation.store import CellStore
+from mwork_eval.ablation.whole import check_counts, dose_masks, plan_cross, plan_dose
 from mwork_eval.harness.sampling import Sample
 from mwork_eval.models.fit import check_fit
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -54,15 +55,23 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
     stages = stages_for(
         list(sets.values()), facts.shape.layers, options.understanding_layers, options.generation_layers
     )
-    masks = {
-        preset.name: plan_masks(preset, sets, stages, options.seeds, options.controls) for preset in options.presets
-    }
+    check_counts(sets, options)
     families = {preset.name: options.families(preset) for preset in options.presets}
+    seeds = {name: all_seeds(of_preset) for name, of_preset in families.items()}
+    masks = {
+        preset.name: plan_masks(preset, sets, stages, seeds[preset.name], options.controls)
+        for preset in options.presets
+    }
     of_presets = [
         (preset.name, cell)
         for preset in options.presets
         for cell in plan_cells(masks[preset.name], families[preset.name])
     ]
+    for preset in options.presets if options.cross else ():
+        of_presets += [(preset.name, c) for c in plan_cross(masks[preset.name], families[preset.name])]
+    for preset in options.presets if options.counts else ():
+        sizes = dose_masks(preset, sets, stages, seeds[preset.name], options.counts, options.controls)
+        of_presets += [(preset.name, c) for c in plan_dose(sizes, families[preset.name])]
     cells = [cell for _, cell in of_presets]
     tuned = tuning_documents(neurons.about for neurons in sets.values())
     # By the tasks' names: `xquad` and `xquad_{l}` are the same documents.

@@ -2,19 +2,16 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mwork_eval.ablation.plan import TaskFamily
 from mwork_eval.ablation.settings import Preset
 from mwork_eval.errors import InputError
-from mwork_eval.harness.data import BENCHMARKS, languages_of
+from mwork_eval.harness.data import BENCHMARKS, draws_of, languages_of
 from mwork_eval.harness.sampling import EVEN, Order
 from mwork_eval.languages import ENGLISH
 
 log = logging.getLogger(__name__)
-
-DEFAULT_SEEDS = (1, 2, 3)
-"""Seeds of the random controls, enough to show their spread."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +24,14 @@ class MatrixOptions:
         languages: Languages, English among them.
         limit: Documents per task, or None for all.
         order: Which ones, as `Sample` takes it.
-        seeds: Seeds of the random controls.
+        seeds: Seeds of the random controls; None for as many, from 1, as each benchmark says.
         controls: What they are drawn from; one of `CONTROLS`.
         data: Where the tasks' data comes from, as `prepare_tasks` takes it.
         understanding_layers: Number of understanding layers, or None for the default.
         generation_layers: Number of generation layers, or None for the default.
         force: Accept sets made for other weights of the same sizes.
+        cross: Whether every mask is tried on the documents of every language, too.
+        counts: Numbers of neurons, ascending, to deactivate beside the table's own.
     """
 
     presets: tuple[Preset, ...]
@@ -40,12 +39,14 @@ class MatrixOptions:
     languages: tuple[str, ...]
     limit: int | None = None
     order: Order = EVEN
-    seeds: tuple[int, ...] = DEFAULT_SEEDS
+    seeds: tuple[int, ...] | None = None
     data: str | None = None
     understanding_layers: int | None = None
     generation_layers: int | None = None
     force: bool = False
     controls: str = "any"
+    cross: bool = False
+    counts: tuple[int, ...] = ()
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.
@@ -59,11 +60,18 @@ class MatrixOptions:
                 found=",".join(self.languages),
                 expected="en and at least one other language",
             )
-        families = [find_family(name, self.languages) for name in self.tasks or (preset.task,)]
+        families = [
+            replace(find_family(name, self.languages), seeds=self.seeds_of(name))
+            for name in self.tasks or (preset.task,)
+        ]
         for family in families:
             if family.missing:
                 log.warning("%s has no %s; its averages are over %s", family.name, family.missing, family.languages)
         return families
+
+    def seeds_of(self, task: str) -> tuple[int, ...]:
+        """Return the seeds of the random controls of a benchmark, or a pattern with `{l}`."""
+        return tuple(range(1, draws_of(task) + 1)) if self.seeds is None else self.seeds
 
 
 def find_family(name: str, languages: Sequence[str]) -> TaskFamily:

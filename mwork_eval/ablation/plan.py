@@ -19,15 +19,22 @@ class TaskFamily:
         name: What the user wrote: a benchmark such as `xquad`, or a pattern with `{l}` for the language.
         languages: Languages it has, English among them.
         missing: Languages asked for that it lacks.
+        seeds: Seeds of its random controls; None for those of all masks.
     """
 
     name: str
     languages: tuple[str, ...]
     missing: tuple[str, ...] = ()
+    seeds: tuple[int, ...] | None = None
 
     def task(self, language: str) -> str:
         """Return the name of the lm-eval task of a language."""
         return self.name.replace("{l}", language) if "{l}" in self.name else f"{self.name}_{language}"
+
+    def has(self, mask: "Mask") -> bool:
+        """Tell whether a mask belongs to this benchmark: its language is there, and its seed is one of those drawn."""
+        drawn = mask.seed is None or self.seeds is None or mask.seed in self.seeds
+        return drawn and mask.language in self.languages
 
 
 @dataclass(frozen=True)
@@ -39,12 +46,15 @@ class Mask:
         language: The language whose neurons it is about.
         seed: Seed of a random control, else None.
         neurons: The neurons.
+        count: Their number where the user asked for several numbers, to see how the damage grows with it; None for
+            the masks of the table.
     """
 
     setting: Setting
     language: str
     seed: int | None
     neurons: NeuronSet
+    count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,16 +82,36 @@ class Cell:
         return self.mask.neurons if self.mask is not None and len(self.mask.neurons) else None
 
     @property
+    def part(self) -> str:
+        """What it is part of: the `cells` of the tables, those that make them a square (`cross`), or a `dose`."""
+        if self.mask is None:
+            return "cells"
+        if self.mask.count is not None:
+            return "dose"
+        return "cells" if self.language in (self.mask.language, ENGLISH) else "cross"
+
+    @property
     def label(self) -> str:
         """Short text for progress and messages."""
         if self.mask is None:
             return f"baseline · {self.task}"
+        count = "" if self.mask.count is None else f" {self.mask.count} neurons"
         seed = "" if self.mask.seed is None else f" seed {self.mask.seed}"
-        return f"{self.mask.setting.name} · {self.mask.language}{seed} · {self.task}"
+        return f"{self.mask.setting.name}{count} · {self.mask.language}{seed} · {self.task}"
+
+
+def all_seeds(families: Sequence[TaskFamily]) -> tuple[int, ...]:
+    """Return the seeds that any of some benchmarks has, each once."""
+    return tuple(dict.fromkeys(seed for family in families for seed in family.seeds or ()))
 
 
 def plan_masks(
-    preset: Preset, sets: Mapping[str, NeuronSet], stages: Stages, seeds: Sequence[int], controls: str = "any"
+    preset: Preset,
+    sets: Mapping[str, NeuronSet],
+    stages: Stages,
+    seeds: Sequence[int],
+    controls: str = "any",
+    count_of_all: int | None = None,
 ) -> dict[str, list[Mask]]:
     """Return the masks of each language, all of the same number of neurons.
 
@@ -89,8 +119,17 @@ def plan_masks(
     scores. A random control has as many of every layer and structure as the language-specific neurons it
     stands against, and shares none with the language's whole set; ``controls`` says what it is drawn from.
 
+    Args:
+        preset: The table.
+        sets: By mask language, the neurons.
+        stages: Where the positions lie.
+        seeds: Seeds of the random controls.
+        controls: What they are drawn from; one of `CONTROLS`.
+        count_of_all: Another number of neurons, for all languages.
+
     Raises:
-        InputError: If a language has no neuron at the positions of a setting, or too few for a random control.
+        InputError: If a language has no neuron at the positions of a setting, fewer than asked for, or too few for a
+            random control.
     """
     masks: dict[str, list[Mask]] = {}
     for language, neurons in sets.items():
@@ -102,7 +141,7 @@ def plan_masks(
                     found=neurons.by_position(stages),
                     hint="select more neurons or move the stage boundaries",
                 )
-        count = min(map(len, at.values()))
+        count = count_of_all or min(map(len, at.values()))
         masks[language] = []
         for setting, found in at.items():
             kept = found.strongest(count)
@@ -134,6 +173,6 @@ def plan_cells(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamil
     for number in sorted(range(longest), key=lambda n: next(iter(masks.values()))[n].setting.random):
         for language, of_language in masks.items():
             for family in families:
-                if language in family.languages:
+                if family.has(of_language[number]):
                     yield Cell(of_language[number], family, language)
                     yield Cell(of_language[number], family, ENGLISH)

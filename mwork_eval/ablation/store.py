@@ -21,6 +21,8 @@ REVISION = 2
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "mwork-ablation"
 MANIFEST_VERSION = 1
+PARTS = ("cells", "cross", "dose")
+"""Lists of cells in a manifest: those of the tables, those that make them squares, and those of several sizes."""
 
 
 class CellStore:

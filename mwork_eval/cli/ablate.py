@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from mwork_eval.cli import matrix_steps, steps
-from mwork_eval.cli.options import languages_option, machine_options, matrix_options, model_options, out_option
+from mwork_eval.cli.options import (
+    languages_option,
+    machine_options,
+    matrix_options,
+    model_options,
+    out_option,
+    whole_options,
+)
 
 
 @click.command()
@@ -18,6 +25,7 @@ from mwork_eval.cli.options import languages_option, machine_options, matrix_opt
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
 )
 @matrix_options
+@whole_options
 @machine_options
 @out_option(None)
 def ablate(
@@ -45,10 +53,12 @@ def ablate(
     """
     options = steps.make_matrix_options(presets, languages, **matrix)
     matrix_steps.check_engine(engine, workers)
+    from mwork_eval.ablation.whole import check_counts
     from mwork_eval.languages import ENGLISH
     from mwork_eval.neurons.references import find_language_sets
 
     sets = find_language_sets(neurons, [language for language in languages if language != ENGLISH])
+    check_counts(sets, options)
     steps.check_task_data(options)
     if dry_run:
         matrix_steps.print_matrix_estimate(model, revision, sets, options, out, device=device, dtype=dtype)

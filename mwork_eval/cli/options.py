@@ -68,6 +68,13 @@ def parse_seeds(_: click.Context, __: click.Parameter, value: str | None) -> tup
     return seeds
 
 
+def _counts(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    counts = parse_numbers(context, parameter, value) or ()
+    if 0 in counts:
+        raise InputError("cannot read --counts", found=value, expected="numbers from 1 such as 10,30,100")
+    return counts
+
+
 def _thresholds(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, float] | None:
     if value is None:
         return None
@@ -175,7 +182,9 @@ matrix_options = together(
     click.option("--tasks", callback=parse_names, help="Benchmarks such as xquad,bpb, or a pattern with {l}."),
     click.option("--limit", type=click.IntRange(1), help="Documents per task.  [default: all]"),
     sample_option,
-    click.option("--seeds", callback=parse_seeds, help="Seeds of the random controls.  [default: 1,2,3]"),
+    click.option(
+        "--seeds", callback=parse_seeds, help="Of the random controls.  [default: 1 to 20 for bpb, else to 3]"
+    ),
     click.option(
         "--controls",
         type=click.Choice(["any", "foreign"]),
@@ -191,6 +200,12 @@ matrix_options = together(
     ),
     click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes."),
 )
+
+whole_options = together(
+    click.option("--cross", is_flag=True, help="Every language's mask on every language's documents, too."),
+    click.option("--counts", callback=_counts, help="Also only so many neurons, the strongest, such as 10,30,100."),
+)
+"""What belongs to a matrix beyond its tables."""
 
 machine_options = together(
     click.option("--shard", callback=_shard, metavar="I/N", help="Compute the I-th of N parts, as in a job array."),

@@ -207,14 +207,12 @@ def print_estimate(
     print_cost(costs, [s.summary() for s in streams], speed, inspection.weight_bytes(name), options.memory, Console())
 
 
-def make_matrix_options(
-    presets: Sequence[str], languages: Sequence[str], *, seeds: tuple[int, ...] | None, **rest: Any
-) -> "MatrixOptions":
+def make_matrix_options(presets: Sequence[str], languages: Sequence[str], **rest: Any) -> "MatrixOptions":
     """Turn the options of a matrix into one value; a preset must be named."""
-    from mwork_eval.ablation.options import DEFAULT_SEEDS, MatrixOptions
+    from mwork_eval.ablation.options import MatrixOptions
     from mwork_eval.ablation.presets import find_presets
 
-    return MatrixOptions(find_presets(presets), languages=tuple(languages), seeds=seeds or DEFAULT_SEEDS, **rest)
+    return MatrixOptions(find_presets(presets), languages=tuple(languages), **rest)
 
 
 def check_task_data(options: "MatrixOptions") -> None:

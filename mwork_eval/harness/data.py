@@ -16,7 +16,7 @@ from mwork_eval.harness.documents import DOCUMENTS, Fields, MalformedRecordError
 from mwork_eval.harness.excerpt import excerpt
 from mwork_eval.harness.readers import READERS, Rows, number_paragraphs
 from mwork_eval.harness.scoring.text import check_word_splitter
-from mwork_eval.languages import NAMES, check_language
+from mwork_eval.languages import ENGLISH, NAMES, check_language
 from mwork_eval.resources import embedded_folder
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ EMBEDDED = "embedded"
 DETECTION_DOCUMENTS = 64
 """Documents at the head of a corpus that bpb leaves to detection (which reads 24 unless asked for more): text the
 neurons were chosen on is no held-out text."""
+
+DRAWS = 3
+"""Random controls that are drawn for a benchmark or other task whose row does not say: enough to see their spread."""
 
 HUB_ARTICLES = 200
 """Wikipedia articles that bpb reads from the hub, after those."""
@@ -52,6 +55,7 @@ class Benchmark:
         cluster: Field of a document that tells which documents belong together, such as questions about one paragraph.
         parallel: Of which sources (`published`, `embedded`) equal clusters are the same thing in every language.
         names: Upstream names of the languages where they are not the codes.
+        draws: How many random controls are drawn unless the user says.
     """
 
     title: str
@@ -61,6 +65,7 @@ class Benchmark:
     cluster: str
     parallel: list[str]
     names: dict[str, str] = field(default_factory=dict)
+    draws: int = DRAWS
 
     def fill(self, pattern: str, language: str) -> str:
         """Replace ``{language}`` and ``{name}`` in a pattern."""
@@ -83,6 +88,13 @@ def languages_of(benchmark: str) -> list[str]:
         InputError: If there is no such benchmark.
     """
     return list(_benchmark(benchmark).languages)
+
+
+def draws_of(name: str) -> int:
+    """Return how many random controls are drawn for a benchmark, or a pattern with `{l}`, unless the user says."""
+    located = task_of(name.replace("{l}", ENGLISH))
+    benchmark = BENCHMARKS.get(located[0] if located else name)
+    return benchmark.draws if benchmark else DRAWS
 
 
 def task_of(name: str) -> tuple[str, str] | None:

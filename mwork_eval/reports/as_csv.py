@@ -5,14 +5,17 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from mwork_eval.ablation.spread import Spread
 from mwork_eval.ablation.statistics import Estimate
 from mwork_eval.languages import ENGLISH
+from mwork_eval.reports.doses import Dose, read_doses
 from mwork_eval.reports.language_intervals import language_changes
 from mwork_eval.reports.results import CellRow, DeltaTable, Results
+from mwork_eval.reports.squares import Square, read_squares
 
 COLUMNS = (
     *("folder", "model", "preset", "task", "metric", "unit"),
-    *("setting", "mask_language", "language", "seed", "quantity", "value", "low", "high"),
+    *("setting", "mask_language", "language", "seed", "neurons", "quantity", "value", "low", "high"),
 )
 Row = dict[str, Any]
 
@@ -39,6 +42,10 @@ def _rows(results: Results) -> Iterator[Row]:
             yield start | row
         for cell in cells:
             yield start | _where(cell) | {"quantity": "score", "value": cell.score}
+    for square in read_squares(results):
+        yield from (whose | _table(square) | row for row in _square_rows(square))
+    for dose in read_doses(results):
+        yield from (whose | _table(dose) | {"setting": dose.setting} | row for row in _dose_rows(dose))
 
 
 def _where(cell: CellRow) -> Row:
@@ -47,7 +54,44 @@ def _where(cell: CellRow) -> Row:
         "mask_language": cell.mask_language,
         "language": cell.language,
         "seed": cell.seed,
+        "neurons": cell.neurons,
     }
+
+
+def _table(part: Square | Dose) -> Row:
+    return {"preset": part.preset, "task": part.task, "metric": part.metric, "unit": part.unit}
+
+
+def _square_rows(square: Square) -> Iterator[Row]:
+    for setting, effects in ((square.setting, square.effects), (square.control, square.random)):
+        if effects is None:
+            continue
+        for mask in square.masks:
+            start = {"setting": setting, "mask_language": mask}
+            for language in square.languages:
+                change = _estimated(effects.changes[mask][language])
+                yield start | {"language": language, "quantity": "cross_change"} | change
+            yield start | {"quantity": "specificity"} | _estimated(effects.specificity[mask])
+        yield {"setting": setting, "quantity": "specificity"} | _estimated(effects.mean_specificity)
+    if square.spread is not None:
+        start = {"setting": square.control, "quantity": "cross_change_range"}
+        for language, spread in square.spread.changes.items():
+            yield start | {"language": language} | _ranged(spread)
+        yield start | {"quantity": "specificity_range"} | _ranged(square.spread.specificity)
+
+
+def _ranged(spread: Spread) -> Row:
+    return {"value": spread.mean, "low": spread.low, "high": spread.high}
+
+
+def _dose_rows(dose: Dose) -> Iterator[Row]:
+    for point in dose.points:
+        start = {"mask_language": point.language, "neurons": point.count}
+        for name in ("own", "english", "delta"):
+            yield start | {"quantity": f"dose_{name}"} | _estimated(getattr(point, name))
+            if point.control is not None:
+                random = start | {"setting": dose.control, "quantity": f"dose_{name}_range"}
+                yield random | _ranged(getattr(point.control, name))
 
 
 def _table_rows(table: DeltaTable) -> Iterator[Row]:

@@ -4,12 +4,15 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from mwork_eval.reports.doses import read_doses
 from mwork_eval.reports.results import Results
+from mwork_eval.reports.squares import read_squares
 
 
 def as_json(*results: Results) -> str:
-    """Return the report: `model`, `stages`, `sets`, `tables` and `cells`; `docs/formats.md` describes them.
+    """Return the report: `model`, `stages`, `sets`, `tables`, `squares`, `doses` and `cells`, among others.
 
+    `docs/formats.md` describes them.
     The reports of several folders lie under `reports`, by folder. `report.schema.json` is the schema of both.
     """
     report = (
@@ -28,5 +31,7 @@ def _report(results: Results) -> dict[str, Any]:
         **{key: manifest[key] for key in ("model", "fingerprint", "stages", "sets", "languages", "limit", "seeds")},
         "versions": manifest["versions"],
         "tables": [asdict(table) for table in results.tables],
+        "squares": [asdict(square) for square in read_squares(results)],
+        "doses": [asdict(dose) for dose in read_doses(results)],
         "cells": [asdict(row) for row in results.cells],
     }

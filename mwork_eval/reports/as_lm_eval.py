@@ -27,7 +27,7 @@ def write_lm_eval_folders(results: Results, folder: Path) -> list[Path]:
         InputError: If a stored cell is damaged or a file cannot be written.
     """
     masks: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = defaultdict(dict)
-    for entry in results.manifest["cells"]:
+    for entry in (entry for part in ("cells", "cross") for entry in results.manifest.get(part, ())):
         if results.scores[entry["identity"]] is not None:
             key = tuple(entry[name] for name in ("preset", "setting", "mask_language", "seed"))
             key = key if entry["setting"] is not None else (None,) * 4

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from mwork_eval.digests import write_text_atomically
 from mwork_eval.neurons.stages import Stages
-from mwork_eval.reports import plots, wording
+from mwork_eval.reports import dose_wording, plots, square_wording, wording
 from mwork_eval.reports.as_csv import as_csv
 from mwork_eval.reports.as_json import as_json
 from mwork_eval.reports.as_lm_eval import write_lm_eval_folders
+from mwork_eval.reports.dose_plot import plot_dose
+from mwork_eval.reports.doses import read_doses
 from mwork_eval.reports.formats import LM_EVAL
 from mwork_eval.reports.html.page import as_html
 from mwork_eval.reports.language_intervals import language_changes
@@ -18,6 +20,8 @@ from mwork_eval.reports.latex import as_latex
 from mwork_eval.reports.markdown import as_markdown
 from mwork_eval.reports.results import Results
 from mwork_eval.reports.set_counts import count_recorded
+from mwork_eval.reports.square_plot import plot_square
+from mwork_eval.reports.squares import read_squares
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +64,7 @@ def write_report_files(results: Sequence[Results], formats: Sequence[str], folde
 
 
 def write_report_figures(results: Results, kinds: Sequence[str], folder: Path) -> list[Path]:
-    """Write the figures of one results folder: changes per language and table, and where the neurons of the sets are.
+    """Write the figures of one results folder: changes, squares and dose curves, and where the neurons of the sets are.
 
     Args:
         results: What was read.
@@ -75,6 +79,12 @@ def write_report_figures(results: Results, kinds: Sequence[str], folder: Path) -
         if changes := language_changes(results, table):
             name = f"changes-{table.preset}-{table.task}".replace("/", "-")
             figures[name] = partial(plots.plot_changes, changes, table.unit, wording.title(table))
+    for square in read_squares(results):
+        name = f"cross-{square.preset}-{square.task}-{square.setting}".replace("/", "-").replace(" ", "-")
+        figures[name] = partial(plot_square, square, square_wording.title(square))
+    for dose in read_doses(results):
+        name = f"dose-{dose.preset}-{dose.task}-{dose.setting}".replace("/", "-").replace(" ", "-")
+        figures[name] = partial(plot_dose, dose, dose_wording.title(dose))
     counts, stages = count_recorded(results), Stages(**results.manifest["stages"])
     if counts.languages:
         figures["neurons"] = partial(plots.plot_heat, counts)

@@ -1,11 +1,13 @@
 """The report as LaTeX: a booktabs table per preset and benchmark, ready for a paper."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mwork_eval.neurons.stages import POSITIONS
-from mwork_eval.reports import wording
+from mwork_eval.reports import dose_wording, square_wording, wording
+from mwork_eval.reports.doses import Dose, read_doses
 from mwork_eval.reports.results import DeltaTable, Results
+from mwork_eval.reports.squares import Square, read_squares
 
 _PREAMBLE = (
     "% Needs \\usepackage{booktabs}, \\usepackage{amssymb}, \\usepackage{textcomp} and a UTF-8 engine or input.\n"
@@ -31,11 +33,7 @@ _COMMANDS = {
 def as_latex(*results: Results) -> str:
     """Return the tables, each a float with a caption and a label; the legend stands once at the end, in a comment."""
     many = len(results) > 1
-    tables = [
-        _table(table, one, f"{number}-" if many else "")
-        for number, one in enumerate(results, 1)
-        for table in one.tables
-    ]
+    tables = [table for number, one in enumerate(results, 1) for table in _tables(one, f"{number}-" if many else "")]
     return "\n".join([_PREAMBLE, *tables, f"% {wording.LEGEND}\n"])
 
 
@@ -45,10 +43,52 @@ def escape(text: str) -> str:
     return "".join(_COMMANDS.get(sign, sign) for sign in visible)
 
 
+def _tables(results: Results, prefix: str) -> list[str]:
+    """Return the tables, the squares and the dose curves of a results folder."""
+    tables = [_table(table, results, prefix) for table in results.tables]
+    for square in read_squares(results):
+        title, notes, heads = square_wording.title(square), square_wording.notes(square), square_wording.columns(square)
+        rows = []
+        for row in square_wording.rows(square, intervals=False):
+            cells = [escape(cell) for cell in (row.name, *row.cells)]
+            if row.own is not None:
+                cells[row.own + 1] = f"\\textbf{{{cells[row.own + 1]}}}"
+            rows.append(_line(cells))
+        tables.append(_float(f"{title}. {notes}", _place(prefix + "cross-", square), "l", heads, rows, results))
+    for dose in read_doses(results):
+        title, notes = dose_wording.title(dose), dose_wording.notes(dose)
+        rows = [_row(row) for row in dose_wording.rows(dose, intervals=False)]
+        place = _place(prefix + "dose-", dose)
+        tables.append(_float(f"{title}. {notes}", place, "l", dose_wording.COLUMNS, rows, results))
+    return tables
+
+
+def _place(prefix: str, part: Square | Dose) -> str:
+    return f"{prefix}{_label(part.preset)}-{_label(part.task)}-{_label(part.setting)}"
+
+
 def _table(table: DeltaTable, results: Results, prefix: str) -> str:
     columns = wording.BRIEF_COLUMNS
-    alignment = "l" + "c" * len(POSITIONS) + "r" * (len(columns) - 1 - len(POSITIONS))
-    caption = f"{results.manifest['model']}: {wording.title(table)}. {wording.notes(table)}"
+    caption = f"{wording.title(table)}. {wording.notes(table)}"
+    rows = [_row(wording.brief_cells(row, table)) for row in table.rows]
+    place = f"{prefix}{_label(table.preset)}-{_label(table.task)}"
+    return _float(caption, place, "l" + "c" * len(POSITIONS), columns, rows, results)
+
+
+def _float(
+    caption: str, place: str, alignment: str, columns: Sequence[str], rows: Iterable[str], results: Results
+) -> str:
+    """Return a table with its caption.
+
+    Args:
+        caption: What stands above it, after the model's name.
+        place: Its label.
+        alignment: Of the first columns; all others are flush right.
+        columns: The heads of the columns.
+        rows: The lines.
+        results: The results folder it is from.
+    """
+    caption = f"{results.manifest['model']}: {caption}"
     if results.unfinished:
         caption += f" {results.unfinished} cells are not computed yet."
     return "\n".join(
@@ -57,12 +97,12 @@ def _table(table: DeltaTable, results: Results, prefix: str) -> str:
             r"\centering",
             r"\small",
             f"\\caption{{{escape(caption)}}}",
-            f"\\label{{tab:{prefix}{_label(table.preset)}-{_label(table.task)}}}",
-            f"\\begin{{tabular}}{{{alignment}}}",
+            f"\\label{{tab:{place}}}",
+            f"\\begin{{tabular}}{{{alignment.ljust(len(columns), 'r')}}}",
             r"\toprule",
             _row(columns),
             r"\midrule",
-            *(_row(wording.brief_cells(row, table)) for row in table.rows),
+            *rows,
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
@@ -72,7 +112,12 @@ def _table(table: DeltaTable, results: Results, prefix: str) -> str:
 
 
 def _row(cells: Iterable[str]) -> str:
-    return " & ".join(map(escape, cells)) + r" \\"
+    return _line(map(escape, cells))
+
+
+def _line(cells: Iterable[str]) -> str:
+    """Join cells that LaTeX can read already."""
+    return " & ".join(cells) + r" \\"
 
 
 def _label(name: str) -> str:

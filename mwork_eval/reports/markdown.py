@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from mwork_eval.reports import language_wording, wording
+from mwork_eval.reports import dose_wording, language_wording, square_wording, wording
+from mwork_eval.reports.doses import read_doses
 from mwork_eval.reports.results import DeltaTable, Results
+from mwork_eval.reports.squares import read_squares
 
 
 def as_markdown(*results: Results) -> str:
@@ -20,6 +22,19 @@ def _report(results: Results) -> str:
             wording.notes(table),
             f"### {language_wording.title(table)}",
             _language_table(table),
+        ]
+    for square in read_squares(results):
+        rows = square_wording.rows(square, intervals=True)
+        parts += [
+            f"## {square_wording.title(square)}",
+            _table(square_wording.columns(square), (square_wording.emphasised(row, "**{}**".format) for row in rows)),
+            square_wording.notes(square),
+        ]
+    for dose in read_doses(results):
+        parts += [
+            f"## {dose_wording.title(dose)}",
+            _table(dose_wording.COLUMNS, dose_wording.rows(dose, intervals=True)),
+            dose_wording.notes(dose),
         ]
     parts += [wording.LEGEND]
     if results.unfinished:

@@ -9,7 +9,7 @@ from typing import Any
 from mwork_eval.ablation.comparison import SIGNIFICANT, Comparison, compare_settings, find_control
 from mwork_eval.ablation.deltas import Delta, DeltaCalculator, Masked
 from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.store import CellStore, load_manifest
+from mwork_eval.ablation.store import PARTS, CellStore, load_manifest
 from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.languages import ENGLISH
@@ -83,12 +83,13 @@ class DeltaTable:
 
 @dataclass(frozen=True)
 class CellRow:
-    """One score: `score` and `baseline` are None while they are missing."""
+    """One score: `score` and `baseline` are None while they are missing, `neurons` except under `--counts`."""
 
     preset: str
     setting: str
     mask_language: str | None
     seed: int | None
+    neurons: int | None
     task: str
     language: str
     documents: int | None
@@ -132,7 +133,8 @@ def read_results(folder: Path) -> Results:
     """
     manifest = load_manifest(folder)
     store = CellStore(folder)
-    scores = {entry["identity"]: store.load(entry["identity"]) for entry in manifest["cells"]}
+    every = [entry for part in PARTS for entry in manifest.get(part, ())]
+    scores = {entry["identity"]: store.load(entry["identity"]) for entry in every}
     if not any(scores.values()):
         raise InputError(f"{folder} holds no finished cell", hint="run `mwork ablate` again to go on")
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
@@ -145,7 +147,7 @@ def read_results(folder: Path) -> Results:
         for (preset, task), entries in groups.items()
         if (table := _table(presets[preset], families[task], entries, scores)) is not None
     ]
-    return Results(folder, manifest, tuple(tables), tuple(_cell_rows(manifest["cells"], scores)), scores)
+    return Results(folder, manifest, tuple(tables), tuple(_cell_rows(every, scores)), scores)
 
 
 def _table(
@@ -264,6 +266,7 @@ def _cell_rows(entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskSc
                 setting=entry["setting"] or "baseline",
                 mask_language=entry["mask_language"],
                 seed=entry["seed"],
+                neurons=entry.get("count"),
                 task=entry["task"],
                 language=entry["language"],
                 documents=None if score is None else len(score.documents),

@@ -8,11 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mwork_eval.reports import language_wording, wording
+from mwork_eval.reports import dose_wording, language_wording, square_wording, wording
 from mwork_eval.reports.console import print_whole
+from mwork_eval.reports.doses import read_doses
 from mwork_eval.reports.results import DeltaTable, Results
+from mwork_eval.reports.squares import Square, read_squares
 
 _TABLE_WIDTH = 120
+_OWN = "◆ "
 
 
 def print_results(results: Results, console: Console) -> None:
@@ -26,6 +29,13 @@ def print_results(results: Results, console: Console) -> None:
         console.print(wording.notes(table), style="dim", highlight=False, markup=False)
         console.print()
         _print_language_scores(table, console)
+    for square in read_squares(results):
+        console.print()
+        _print_square(square, console)
+    for dose in read_doses(results):
+        console.print()
+        _print_table(dose_wording.title(dose), dose_wording.COLUMNS, dose_wording.rows(dose, intervals=False), console)
+        console.print(dose_wording.notes(dose), style="dim", highlight=False, markup=False)
     console.print()
     console.print(wording.LEGEND, style="dim", highlight=False, markup=False)
     if results.unfinished:
@@ -41,6 +51,15 @@ def _print_language_scores(table: DeltaTable, console: Console) -> None:
         for row in language_wording.language_rows(table)
     )
     _print_table(language_wording.title(table), columns, rows, console)
+
+
+def _print_square(square: Square, console: Console) -> None:
+    """Print a square without its intervals, but for that of the mean specificity in the notes."""
+    rows = square_wording.rows(square, intervals=False)
+    texts = [square_wording.emphasised(row, f"{_OWN}{{}}".format) for row in rows]
+    _print_table(square_wording.title(square), square_wording.columns(square), texts, console)
+    notes = f"{_OWN}the mask's own language. {square_wording.notes(square)}"
+    console.print(notes, style="dim", highlight=False, markup=False)
 
 
 def _print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mwork_eval.ablation.plan import TaskFamily
+from mwork_eval.ablation.spread import Spread
 from mwork_eval.ablation.statistics import LEVEL, POWER, Estimate
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.neurons.tuned_stages import tuning_documents
@@ -196,7 +197,7 @@ def cell_cells(row: CellRow) -> list[str]:
     change = "" if score is None or baseline is None or row.setting == "baseline" else f"{score - baseline:+.3f}"
     return [
         row.preset,
-        row.setting,
+        row.setting if row.neurons is None else f"{row.setting}, {row.neurons} neurons",
         row.mask_language or "",
         "" if row.seed is None else str(row.seed),
         row.task,
@@ -217,6 +218,11 @@ def difference(value: float, unit: str) -> str:
     """Return a difference as text, with its sign; zero has a plus, however it was rounded."""
     decimals = _decimals(unit)
     return f"{round(value, decimals) + 0.0:+.{decimals}f}"
+
+
+def spread_range(spread: Spread, unit: str) -> str:
+    """Return the lowest and the highest of some numbers as text."""
+    return f"{difference(spread.low, unit)}..{difference(spread.high, unit)}"
 
 
 def estimate(value: Estimate, unit: str) -> str:

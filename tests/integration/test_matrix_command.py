@@ -1,8 +1,10 @@
 """`mwork ablate` on a tiny model: in parts, estimated, with own presets."""
 
 import json
+import shutil
 
-from matrix_runs import CELLS, ablate, mwork
+import pytest
+from matrix_runs import CELLS, ablate, arguments, mwork
 
 from mwork_eval.cli import steps
 
@@ -41,6 +43,57 @@ def test_a_dry_run_knows_what_is_finished(tiny_llama, neurons, tmp_path):
     assert f"{CELLS} cells, 0 finished, {CELLS} to compute" in ablate(
         tiny_llama, neurons, tmp_path, "--dry-run", "--limit", "3"
     )
+
+
+def test_a_square_computes_only_what_the_matrix_lacks(tiny_llama, neurons, whole, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    folder = shutil.copytree(whole, tmp_path / "o")
+    ordinary = json.loads((whole / "report.json").read_text())
+    off_diagonal = 2 * 2 * 3  # tasks, masks on the other language, LS and R with two seeds
+    assert ordinary["squares"] == ordinary["doses"] == []
+    said = ablate(tiny_llama, neurons, folder, "--cross", "--shard", "1/2")
+    assert f"{off_diagonal // 2} of {CELLS + off_diagonal} cells of the matrix are missing" in said
+    said = ablate(tiny_llama, neurons, folder, "--cross")
+    assert f"{CELLS + off_diagonal} cells, {off_diagonal // 2} to compute" in said
+    assert "existence on bpb: every mask on every language, LS all" in said
+    report = json.loads((folder / "report.json").read_text())
+    assert report["tables"] == ordinary["tables"]
+    squares = {square["task"]: square for square in report["squares"]}
+    assert list(squares) == ["xcsqa", "bpb"]
+    by_language = ordinary["tables"][1]["rows"][1]["delta"]["by_language"]
+    for mask, scores in by_language.items():
+        changes = squares["bpb"]["effects"]["changes"][mask]
+        assert list(changes) == ["en", "zh", "es"]
+        assert changes[mask]["value"] == pytest.approx(scores["own"]["difference"])
+        assert changes["en"]["value"] == pytest.approx(scores["english"]["difference"])
+    assert "Language-specific neurons" in ablate(tiny_llama, neurons, folder)  # without --cross, as before
+    assert json.loads((folder / "report.json").read_text()) == ordinary | {"model": str(tiny_llama)}
+
+
+def test_dose_curves_share_cells_with_the_table(tiny_llama, neurons, whole, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "o")
+    sizes = json.loads((whole / "manifest.json").read_text())["presets"][0]["counts"]
+    own = min(sizes.values())
+    said = ablate(tiny_llama, neurons, folder, "--tasks", "bpb", "--counts", f"{own},2")
+    # 2 languages on two kinds of documents under 3 masks for each number; the table has those of the smallest set
+    shared = 2 * 3 * list(sizes.values()).count(own)
+    assert f"{15 + 24 - shared} cells, {24 - shared} to compute" in said
+    assert "existence on bpb: change by number of neurons, LS all" in said
+    (dose,) = json.loads((folder / "report.json").read_text())["doses"]
+    assert [(point["language"], point["count"]) for point in dose["points"]] == [
+        (language, count) for count in (2, own) for language in (None, "zh", "es")
+    ]
+    said = ablate(tiny_llama, neurons, folder, "--tasks", "bpb", "--counts", f"2,{own + 1}", code=2)
+    assert f"found {own + 1}; expected at most {own}; select larger sets with a higher --fraction" in said
+
+
+def test_a_dry_run_counts_the_draws_of_each_benchmark(tiny_llama, neurons, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    command = arguments(tiny_llama, neurons, tmp_path)
+    at = command.index("--seeds")
+    said = mwork(*command[:at], *command[at + 2 :], "--device", "cpu", "--dry-run")
+    # 3 baselines; LS and 3 (X-CSQA) or 20 (bits per byte) controls of 2 languages on own and English documents
+    assert f"{(3 + 4 * 4) + (3 + 21 * 4)} cells, 0 finished" in said
 
 
 def test_own_presets_are_run(tiny_llama, neurons, tmp_path):

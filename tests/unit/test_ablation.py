@@ -86,8 +86,8 @@ def test_cells_of_a_matrix():
 def test_options_name_what_a_benchmark_lacks(caplog):
     preset = (find_preset("understanding"),)
     families = MatrixOptions(preset, ("xquad", "bpb"), ("en", "fr", "zh")).families(*preset)
-    assert families[0] == TaskFamily("xquad", ("en", "zh"), ("fr",))
-    assert families[1] == TaskFamily("bpb", ("en", "fr", "zh"))
+    assert families[0] == TaskFamily("xquad", ("en", "zh"), ("fr",), (1, 2, 3))
+    assert families[1] == TaskFamily("bpb", ("en", "fr", "zh"), (), tuple(range(1, 21)))
     assert "xquad has no ('fr',)" in caplog.text
     assert MatrixOptions(preset, (), ("en", "zh")).families(*preset)[0].name == "xquad"
     with pytest.raises(InputError, match="expected en and at least one other"):

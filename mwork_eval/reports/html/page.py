@@ -1,18 +1,24 @@
 """Put the numbers, figures and answers of a report into one HTML file."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from mwork_eval.ablation.store import PARTS
 from mwork_eval.neurons.stages import Stages
-from mwork_eval.reports import language_wording, wording
+from mwork_eval.reports import dose_wording, language_wording, square_wording, wording
 from mwork_eval.reports.answers import MOST_ROWS, Answers, read_answers
+from mwork_eval.reports.doses import Dose, read_doses
 from mwork_eval.reports.html import figures
+from mwork_eval.reports.html.dose import dose_curves
 from mwork_eval.reports.html.environment import HERE, assets, page_environment
 from mwork_eval.reports.html.lens import lens_parts
+from mwork_eval.reports.html.square import square_map
 from mwork_eval.reports.language_intervals import language_changes
 from mwork_eval.reports.results import DeltaTable, Results
 from mwork_eval.reports.sample_text import ANSWER_LENGTH, PROMPT_LENGTH
 from mwork_eval.reports.set_counts import COMPONENTS, SetCounts, count_recorded
+from mwork_eval.reports.squares import Square, read_squares
 from mwork_eval.reports.summary import certainty_legend, finding
 
 
@@ -35,22 +41,27 @@ def as_html(*results: Results) -> str:
 
 
 def _report(results: Results, most_rows: int) -> dict[str, Any]:
-    manifest = results.manifest
+    manifest, squares = results.manifest, list(read_squares(results))
     return {
         "folder": results.folder,
         "model": manifest["model"],
         "summary": wording.summary(results),
         "unfinished": results.unfinished,
-        "findings": [finding(table) for table in results.tables],
+        "findings": [finding(table) for table in results.tables] + list(map(square_wording.finding, squares)),
         "tables": [_table(table, results) for table in results.tables],
+        "squares": [_square(square) for square in squares],
+        "doses": [_dose(dose) for dose in read_doses(results)],
         "sets": _sets(count_recorded(results), Stages(**manifest["stages"])),
         "lenses": lens_parts(results.folder),
         "answers": _answers(read_answers(results, most_rows)),
         "cells": {"columns": wording.CELL_COLUMNS, "rows": [wording.cell_cells(row) for row in results.cells]},
-        "manifest": json.dumps(
-            {**manifest, "cells": f"{len(manifest['cells'])} cells, in manifest.json"}, indent=1, ensure_ascii=False
-        ),
+        "manifest": json.dumps({**manifest, **_cell_counts(manifest)}, indent=1, ensure_ascii=False),
     }
+
+
+def _cell_counts(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return what stands for the lists of cells, which are long."""
+    return {part: f"{len(manifest[part])} cells, in manifest.json" for part in PARTS if part in manifest}
 
 
 def _table(table: DeltaTable, results: Results) -> dict[str, Any]:
@@ -71,6 +82,26 @@ def _table(table: DeltaTable, results: Results) -> dict[str, Any]:
                 for row in rows
             ],
         },
+    }
+
+
+def _square(square: Square) -> dict[str, Any]:
+    return {
+        "title": square_wording.title(square),
+        "map": square_map(square),
+        "notes": square_wording.notes(square),
+        "columns": square_wording.columns(square),
+        "rows": [[row.name, *row.cells] for row in square_wording.rows(square, intervals=True)],
+    }
+
+
+def _dose(dose: Dose) -> dict[str, Any]:
+    return {
+        "title": dose_wording.title(dose),
+        "curves": dose_curves(dose),
+        "notes": dose_wording.notes(dose),
+        "columns": dose_wording.COLUMNS,
+        "rows": dose_wording.rows(dose, intervals=True),
     }
 
 

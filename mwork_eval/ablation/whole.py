@@ -1,0 +1,79 @@
+"""What a matrix has beyond its tables: every mask on every language, and several numbers of neurons."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from mwork_eval.ablation.options import MatrixOptions
+from mwork_eval.ablation.plan import Cell, Mask, TaskFamily, plan_masks
+from mwork_eval.ablation.settings import Preset
+from mwork_eval.errors import InputError
+from mwork_eval.languages import ENGLISH
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.stages import Stages
+from mwork_eval.neurons.tuned_stages import stages_for
+
+
+def plan_cross(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamily]) -> Iterator[Cell]:
+    """Yield the cells that make a table's cells a square: every mask on the other languages' documents."""
+    for mask in _language_specific_first(masks):
+        for family in families:
+            if family.has(mask):
+                for language in family.languages:
+                    if language not in (mask.language, ENGLISH):
+                        yield Cell(mask, family, language)
+
+
+def plan_dose(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamily]) -> Iterator[Cell]:
+    """Yield the cells of masks of several sizes: each on its own language and on English."""
+    for mask in _language_specific_first(masks):
+        for family in families:
+            if family.has(mask):
+                yield Cell(mask, family, mask.language)
+                yield Cell(mask, family, ENGLISH)
+
+
+def dose_masks(
+    preset: Preset,
+    sets: Mapping[str, NeuronSet],
+    stages: Stages,
+    seeds: Sequence[int],
+    counts: Sequence[int],
+    controls: str = "any",
+) -> dict[str, list[Mask]]:
+    """Return the masks of each language for each number of neurons, the highest scores of its set.
+
+    Raises:
+        InputError: If a set has too few neurons, or too few are left for a random control.
+    """
+    masks: dict[str, list[Mask]] = {language: [] for language in sets}
+    for count in counts:
+        for language, of_language in plan_masks(preset, sets, stages, seeds, controls, count).items():
+            masks[language] += [replace(mask, count=count) for mask in of_language]
+    return masks
+
+
+def check_counts(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
+    """Fail before a model loads if a set has fewer neurons, at the positions of a setting, than are asked for.
+
+    Raises:
+        InputError: Names the largest number there is.
+    """
+    layers = next(iter(sets.values())).shape.layers
+    stages = stages_for(list(sets.values()), layers, options.understanding_layers, options.generation_layers)
+    for preset in options.presets if options.counts else ():
+        largest, language, name = min(
+            (len(neurons.at(stages, setting.positions)), language, setting.name)
+            for language, neurons in sets.items()
+            for setting in preset.settings
+        )
+        if options.counts[-1] > largest:
+            raise InputError(
+                f"--counts asks for more neurons than {language} has for {name} of {preset.name}",
+                found=options.counts[-1],
+                expected=f"at most {largest}",
+                hint="select larger sets with a higher --fraction of `mwork detect` or `mwork select`",
+            )
+
+
+def _language_specific_first(masks: Mapping[str, Sequence[Mask]]) -> list[Mask]:
+    return sorted((mask for of_language in masks.values() for mask in of_language), key=lambda m: m.setting.random)

@@ -1,0 +1,59 @@
+"""What every report format says of a dose curve: heading, rows and the sentences beside it."""
+
+from mwork_eval.ablation.dose import DosePoint
+from mwork_eval.ablation.statistics import LEVEL, Estimate
+from mwork_eval.reports.doses import Dose
+from mwork_eval.reports.wording import difference, estimate, spread_range
+
+COLUMNS = ("mask", "neurons", "own", "English", "∆", "own, random", "English, random", "∆, random")
+
+
+def title(dose: Dose) -> str:
+    """Return the heading of a dose curve."""
+    return f"{dose.preset} on {dose.task}: change by number of neurons, {dose.setting}"
+
+
+def curve_name(language: str | None) -> str:
+    """Return what the curve of a language, or of the mean over all, is called."""
+    return language or "mean"
+
+
+def rows(dose: Dose, *, intervals: bool) -> list[list[str]]:
+    """Return the texts of the points, in the order of `COLUMNS`, curve by curve.
+
+    Args:
+        dose: The curve.
+        intervals: Whether to write each number's interval.
+    """
+    return [_row(point, dose.unit, intervals) for curve in dose.curves.values() for point in curve]
+
+
+def _row(point: DosePoint, unit: str, intervals: bool) -> list[str]:
+    def text(value: Estimate) -> str:
+        return estimate(value, unit) if intervals else difference(value.value, unit)
+
+    control = point.control
+    spreads = [] if control is None else [control.own, control.english, control.delta]
+    bands = [spread_range(spread, unit) for spread in spreads] or ["–"] * 3
+    return [
+        curve_name(point.language),
+        str(point.count),
+        *(text(value) for value in (point.own, point.english, point.delta)),
+        *bands,
+    ]
+
+
+def notes(dose: Dose) -> str:
+    """Return what must stand beside a dose curve."""
+    documents = ", ".join(f"{language} {count}" for language, count in dose.documents.items())
+    draws = sorted({point.control.draws for point in dose.points if point.control is not None})
+    text = (
+        f"{dose.metric}, change in {dose.unit}, masked - unmasked, negative for damage, with so many neurons "
+        "deactivated, the strongest of each layer and structure; own: the mask's language; English: under the "
+        "same mask; "
+        f"∆ = English - own. Intervals: {LEVEL:.0%} over documents."
+    )
+    if draws:
+        number = f"{draws[0]} draw{'s' if draws[0] > 1 else ''}"
+        text += f" Random: lowest..highest of {number} of {dose.control}, as many neurons."
+    return f"{text} Documents: {documents}."

@@ -1,0 +1,104 @@
+"""A results folder with squares and dose curves, made by hand: the scores are bits per byte of parallel texts."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.ablation.settings import Setting
+from mwork_eval.ablation.store import CellStore, save_manifest
+from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.neurons.stages import POSITIONS
+
+LANGUAGES = ("en", "zh", "es", "de")
+MASKS = LANGUAGES[1:]
+LS, R = Setting(False, POSITIONS), Setting(True, POSITIONS)
+SEEDS = (1, 2, 3)
+COUNTS = (10, 30, 100)
+DAMAGE = {"zh": 2.0, "es": 0.5, "de": 0.8}
+
+
+def score(language: str, damage: float, documents: int = 16, noise: float = 0.05) -> TaskScore:
+    """Bits and bytes of texts that are translations of each other: text n is hit alike in all languages."""
+    made = []
+    for number in range(documents):
+        size = 200.0 + 10 * random.Random(f"{language} {number}").randrange(20)
+        alike = random.Random(f"{number}").gauss(1, 0.3)
+        own = random.Random(f"{language} {number} {damage}").gauss(0, noise)
+        made.append((size * (1.1 + damage * alike + own * bool(damage)), size))
+    bits, sizes = sum(n for n, _ in made), sum(d for _, d in made)
+    return TaskScore(
+        "bits_per_byte,none",
+        False,
+        tuple(made),
+        {"bits_per_byte,none": bits / sizes},
+        language,
+        tuple(f"text {number}" for number in range(documents)),
+    )
+
+
+def damage_of(setting: Setting, mask: str, seed: int | None, language: str) -> float:
+    """What a mask does: most to its own language, less to the others; random controls hardly anything."""
+    if setting.random:
+        return 0.01 * (seed or 0) - 0.015 + (0.002 if mask == language else 0)
+    return DAMAGE[mask] if mask == language else 0.04 + 0.02 * LANGUAGES.index(language)
+
+
+def make_square_folder(folder: Path, *, without: str = "", task: str = "bpb") -> Path:
+    """Store tables, squares and dose curves.
+
+    Args:
+        folder: Where.
+        without: Setting whose cells off the diagonal are planned and not computed.
+        task: Name of the benchmark.
+    """
+    store = CellStore(folder)
+    parts: dict[str, list[dict[str, Any]]] = {"cells": [], "cross": [], "dose": []}
+
+    def add(part: str, setting: Setting | None, mask: str | None, seed: int | None, language: str, **more: Any) -> None:
+        name = None if setting is None else setting.name
+        identity = "-".join(map(str, (part, name, mask, seed, language, *more.values()))).replace(" ", "_")
+        if not (part == "cross" and name == without):
+            damage = damage_of(setting, mask or "", seed, language) if setting else 0.0
+            found = score(language, damage * more.get("count", 100) / 100)
+            store.save(identity, found, {}, [])
+        place = {"preset": "existence", "setting": name, "mask_language": mask, "seed": seed}
+        parts[part].append(place | {"task": task, "language": language, "identity": identity} | more)
+
+    for language in LANGUAGES:
+        add("cells", None, None, None, language)
+    for setting in (R, LS):
+        for mask in MASKS:
+            for seed in SEEDS if setting.random else (None,):
+                for language in LANGUAGES:
+                    add("cells" if language in (mask, "en") else "cross", setting, mask, seed, language)
+                for count in COUNTS:
+                    for language in (mask, "en"):
+                        add("dose", setting, mask, seed, language, count=count)
+    rows = [{"name": s.name, "random": s.random, "positions": list(s.positions)} for s in (R, LS)]
+    save_manifest(
+        folder,
+        {
+            "format": "mwork-ablation",
+            "version": 1,
+            "model": "tiny",
+            "fingerprint": "f",
+            "stages": {"layers": 4, "understanding": 1, "generation": 1},
+            "languages": list(LANGUAGES),
+            "limit": 16,
+            "seeds": list(SEEDS),
+            "versions": {},
+            "sets": {mask: {"digest": "d", "total": 110, "by_position": {}, "of": 1000, "about": {}} for mask in MASKS},
+            "tasks": [{"name": task, "languages": list(LANGUAGES), "missing": []}],
+            "presets": [
+                {
+                    "name": "existence",
+                    "table": 1,
+                    "ability": "x",
+                    "settings": rows,
+                    "counts": dict.fromkeys(MASKS, 100),
+                }
+            ],
+            **parts,
+        },
+    )
+    return folder
