@@ -6,6 +6,8 @@ from functools import cache
 
 import yaml
 
+from mwork_eval.errors import InputError
+from mwork_eval.languages import NAMES
 from mwork_eval.resources import embedded_folder
 
 PROMPTS = ("translation", "repetition")
@@ -34,7 +36,16 @@ class WordList:
         Args:
             language: Language of the answers.
             kind: One of `PROMPTS`.
+
+        Raises:
+            InputError: If the list has no words of the language.
         """
+        if language not in self.names:
+            raise InputError(
+                f"the word list has no {NAMES.get(language, language)}",
+                expected=f"one of {' '.join(self.names)}",
+                hint="use --method tokens",
+            )
         source = language if kind == "repetition" else next(code for code in _SOURCES if code != language)
         lines = [f'{self.names[source]}: "{w[source]}" - {self.names[language]}: "{w[language]}"' for w in self.words]
         count = len(lines)

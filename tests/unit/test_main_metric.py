@@ -184,7 +184,7 @@ def test_matrix_gate_and_leaderboard_show_the_same(task, tmp_path, monkeypatch):
     monkeypatch.setattr(lm_eval, "simple_evaluate", lambda **arguments: results)
     clusters = {index: str(index) for index in range(9)}
     prepared = PreparedTask(task, None, None, None, "", 0, clusters)
-    score, *_ = evaluate_task(SimpleNamespace(show_progress=True), prepared)
+    score, *_ = evaluate_task(SimpleNamespace(show_progress=True, truncated={}, forget_truncated=dict), prepared)
     gate = read_lm_eval_folder(logged.parent).scores[task]
     assert score.documents == gate.documents
     assert (in_table(score), in_table(gate), on_board(logged), on_board(bare)) == (expected,) * 4
@@ -201,7 +201,7 @@ def test_a_score_over_all_documents_is_shown_and_not_compared(task, tmp_path, mo
     prepared = PreparedTask(task, None, None, None, "", 0)
     message = rf"no metric of {task} is a mean over documents; found {', '.join(reported)}; expected one such as acc"
     with pytest.raises(InputError, match=message):
-        evaluate_task(SimpleNamespace(show_progress=True), prepared)
+        evaluate_task(SimpleNamespace(show_progress=True, truncated={}, forget_truncated=dict), prepared)
     with pytest.raises(InputError, match=message):
         read_lm_eval_folder(logged.parent)
 
