@@ -73,6 +73,7 @@ def make_folder(
         )
         masked = None if setting is None else {"total": 5, "digest": identity * 8}
         about = {"task_hash": f"{task} {language} {documents}", "masked": masked}
+        about["task"] = {"config": {"task": f"{task}_{language}"}, "version": 1, "n_shot": 0}
         store.save(identity, score, about, [sample(n, answer, text) for n, answer in enumerate(right)])
         place = {"preset": "mine", "setting": setting, "mask_language": mask, "seed": seed}
         cells.append(place | {"task": task, "language": language, "identity": identity})

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from mwork_eval.digests import write_atomically, write_text_atomically
 from mwork_eval.errors import InputError
+from mwork_eval.harness.definition import definition_of
 from mwork_eval.harness.task_score import TaskScore
 
 _FORMAT = "mwork-cell"
@@ -18,6 +19,8 @@ _VERSION = 1
 _SUFFIX = ".jsonl"
 REVISION = 2
 """Of the numbers, not of the file's form: `revisions.yaml` says what each one changed."""
+ONE_BOS = 2
+"""The first revision that scores whole texts after a single BOS; a matrix offers no other way."""
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "mwork-ablation"
 MANIFEST_VERSION = 1
@@ -104,6 +107,23 @@ class CellStore:
         with _reading(self.path(identity)) as lines:
             about: dict[str, Any] = lines.read(type=dict)["about"]
             return about
+
+    def definition(self, identity: str) -> str:
+        """Return what a stored score is defined by, as `definition_of` gives it.
+
+        Raises:
+            InputError: If the file is damaged.
+        """
+        return definition_of(self.about(identity).get("task") or {}, double_bos=not self.begins_once(identity))
+
+    def begins_once(self, identity: str) -> bool:
+        """Tell whether a stored score of whole texts counts a single BOS; those of earlier versions count as `hf` does.
+
+        Raises:
+            InputError: If the file is damaged.
+        """
+        with _reading(self.path(identity)) as lines:
+            return bool(lines.read(type=dict).get("revision", 1) >= ONE_BOS)
 
     def revisions(self) -> Iterator[tuple[str, int]]:
         """Yield the label and the revision of every stored cell.

@@ -33,6 +33,7 @@ def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
         "keys": snapshot.keys,
         "counts": snapshot.counts,
         "sets": list(snapshot.sets),
+        "definitions": snapshot.definitions,
     }
     written = [folder / FILE]
     for language, neurons in snapshot.sets.items():
@@ -75,6 +76,7 @@ def _snapshot(content: dict[str, Any], folder: Path) -> Snapshot:
         keys={identity: tuple(DocumentKey(*key) for key in keys) for identity, keys in content["keys"].items()},
         counts=content["counts"],
         sets=sets,
+        definitions=dict(content.get("definitions", {})),
     )
 
 

@@ -10,6 +10,7 @@ import jsonlines
 from mwork_eval.errors import InputError
 from mwork_eval.gate.document_clusters import read_clusters
 from mwork_eval.gate.snapshot import ClusterField, DocumentKey, Snapshot, TaskName, not_told
+from mwork_eval.harness.definition import definition_in_results
 from mwork_eval.harness.main_metric import find_main_metric, need_documents
 from mwork_eval.harness.task_score import TaskScore, lm_eval_digest
 
@@ -50,6 +51,7 @@ def read_lm_eval_folder(folder: Path, cluster_field: ClusterField = not_told) ->
         cells=[_cell(TaskName.of(name), name) for name in read],
         scores={name: score for name, (score, _) in read.items()},
         keys={name: keys for name, (_, keys) in read.items()},
+        definitions={name: definition_in_results(name, results) for name, (_, results) in newest.items()},
     )
 
 

@@ -32,6 +32,7 @@ def read_matrix_folder(folder: Path, cluster_field: ClusterField = not_told) -> 
     try:
         scores: dict[str, TaskScore | None] = {}
         keys: dict[str, tuple[DocumentKey, ...]] = {}
+        definitions: dict[str, str] = {}
         for entry in manifest["cells"]:
             identity = entry["identity"]
             if identity in scores or (score := store.load(identity)) is None:
@@ -45,12 +46,14 @@ def read_matrix_folder(folder: Path, cluster_field: ClusterField = not_told) -> 
                 clusters = read_clusters(Snapshot.name(entry), [sample.get("doc") for sample in samples], cluster_field)
             if is_unmasked:
                 keys[identity] = tuple(map(DocumentKey.of, samples))
+                definitions[identity] = store.definition(identity)
             scores[identity] = replace(score, clusters=clusters)
         return Snapshot(
             model=manifest["model"],
             cells=manifest["cells"],
             scores=scores,
             keys=keys,
+            definitions=definitions,
             counts={preset["name"]: preset["counts"] for preset in manifest["presets"]},
             sets={
                 language: neurons

@@ -17,12 +17,19 @@ def pair_documents(old: Scored, new: Scored) -> Order:
     """Pair the documents of two scores of one task.
 
     Raises:
-        InputError: If documents, prompts, right answers or the metric differ, a document has no score, or there is
-            no document.
+        InputError: If documents, prompts, right answers, the metric or its definition differ, a document has no score,
+            or there is no document.
     """
     mine, theirs = old.score, new.score
     if (mine.metric, mine.higher_is_better) != (theirs.metric, theirs.higher_is_better):
         raise InputError("another metric", found=theirs.metric, expected=mine.metric)
+    if old.definition != new.definition:
+        raise InputError(
+            "another definition of the score",
+            found=new.definition,
+            expected=old.definition or "one that OLD does not tell",
+            hint="make OLD anew with this version",
+        )
     if not old.keys:
         raise InputError("no documents")
     if reason := _difference(old.keys, new.keys):

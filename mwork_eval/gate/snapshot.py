@@ -67,10 +67,14 @@ def not_told(_: TaskName) -> None:
 
 @dataclass(frozen=True)
 class Scored:
-    """The score of a task, and what its documents are known by, in the same order."""
+    """The score of a task, what its documents are known by, in the same order, and what it is defined by.
+
+    The definition is as `definition_of` gives it; None in baselines of earlier versions.
+    """
 
     score: TaskScore
     keys: tuple[DocumentKey, ...]
+    definition: str | None
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class Snapshot:
         keys: By cell identity, the documents of the unmasked scores.
         counts: By preset and mask language, the number of neurons its rows deactivate.
         sets: By language, the neuron sets that were found.
+        definitions: By cell identity, what unmasked scores are defined by, where that is told.
     """
 
     model: str
@@ -93,6 +98,7 @@ class Snapshot:
     keys: Mapping[str, tuple[DocumentKey, ...]]
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sets: Mapping[str, NeuronSet] = field(default_factory=dict)
+    definitions: Mapping[str, str] = field(default_factory=dict)
 
     def tasks(self) -> dict[TaskName, Scored | None]:
         """Return the unmasked score of every task; None for one that is not computed.
@@ -121,5 +127,6 @@ class Snapshot:
         return TaskName.of_cell(entry["task"], entry["language"])
 
     def _scored(self, entry: Mapping[str, Any]) -> Scored | None:
-        score = self.scores[entry["identity"]]
-        return None if score is None else Scored(score, self.keys[entry["identity"]])
+        identity = entry["identity"]
+        score = self.scores[identity]
+        return None if score is None else Scored(score, self.keys[identity], self.definitions.get(identity))

@@ -237,9 +237,8 @@ class MworkHF(FastHF):
             "fingerprint": self._fingerprint_or_none(),
             "masked": self.masked,
             "truncated": {task: len(documents) for task, documents in sorted(self.truncated.items())},
+            "double_bos": self.double_bos,
         }
-        if self.double_bos:
-            info["mwork"]["double_bos"] = True
         if self.delta is not None:
             info["mwork"]["delta"] = {"digest": self.delta.digest, **self.delta.about}
         return info

@@ -11,6 +11,7 @@ from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.gate.snapshot import TaskName
 from mwork_eval.harness.data import published_dataset, task_of
+from mwork_eval.harness.definition import definition_in_results
 from mwork_eval.harness.main_metric import factor_and_unit, find_main_metric
 from mwork_eval.leaderboard.entries import Contender, FolderResults, Score
 
@@ -39,9 +40,6 @@ def _contender(results: Mapping[str, Any]) -> Contender:
     if delta := ours.get("delta"):
         # The fingerprint is that of the weights before; with a delta in them they are another model.
         model = f"{model} with delta {str(delta['digest'])[:8]}"
-    if ours.get("double_bos"):
-        # Its scores of whole texts are of another definition.
-        model = f"{model} with double_bos"
     return Contender.of(model, ours.get("fingerprint"), describe_mask(ours.get("masked")))
 
 
@@ -83,7 +81,12 @@ def _score(name: str, results: Mapping[str, Any], contender: Contender, path: Pa
         value=factor * value,
         error=factor * float(error) if isinstance(error, int | float) else None,
         documents=documents,
-        compared_by=results.get("task_hashes", {}).get(name) or _digest_of_prompt(name, results, documents),
+        compared_by=digest_of(
+            [
+                results.get("task_hashes", {}).get(name) or _digest_of_prompt(name, results, documents),
+                definition_in_results(name, results),
+            ]
+        ),
         dataset=published_dataset(name, *_source(results, name)),
         folder=path.parent,
         time=time,

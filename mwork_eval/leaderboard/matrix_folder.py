@@ -61,11 +61,15 @@ def _scores(folder: Path, manifest: Mapping[str, Any], contender: Contender, tim
             value=scale.factor * score.score,
             error=None if (error := score.standard_error) is None else scale.factor * error,
             documents=len(score.documents),
-            compared_by=_digest_of_documents(store, entry["identity"]),
+            compared_by=_compared_by(store, entry["identity"]),
             dataset=published_dataset(task, manifest.get("data")),
             folder=folder,
             time=time,
         )
+
+
+def _compared_by(store: CellStore, identity: str) -> str:
+    return digest_of([_digest_of_documents(store, identity), store.definition(identity)])
 
 
 def _digest_of_documents(store: CellStore, identity: str) -> str:

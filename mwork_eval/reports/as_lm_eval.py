@@ -61,6 +61,7 @@ def _write(results: Results, target: Path, entries: Mapping[str, Mapping[str, An
             "model": manifest["model"],
             "fingerprint": manifest["fingerprint"],
             "masked": _masked(results, store, first),
+            "double_bos": not store.begins_once(first["identity"]),
         },
     }
     content = {

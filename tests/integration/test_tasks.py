@@ -111,7 +111,7 @@ def test_tags() -> None:
 
 
 # Stored cells are keyed by it: it goes up with every change of a score.
-VERSIONS = {"xquad": 2.0, "mgsm": 2.0, "xcsqa": 1.0, "xlsum": 2.0, "bpb": 1.0}
+VERSIONS = {"xquad": 2.0, "mgsm": 2.0, "xcsqa": 1.0, "xlsum": 2.0, "bpb": 2.0}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+from pathlib import Path
 from statistics import pvariance
 
 import pytest
@@ -33,6 +35,24 @@ def test_swapped_languages_cannot_be_compared(tmp_path):
 def test_changed_documents_cannot_be_compared(part, reason, folders):
     both = folders({ZH: answers(8, 4)}, {ZH: answers(8, 4)}, new_texts={part: "changed"})
     assert problems(check(*both)) == f"xquad_zh: {reason}"
+
+
+def test_scores_of_another_definition_cannot_be_compared(folders):
+    old, new = folders({ZH: answers(8, 4)}, {ZH: answers(8, 4)})
+    assert check(old, new).exit_code == 0
+    for path in (new / "cells").glob("*.jsonl"):
+        head, *samples = path.read_text().splitlines()
+        header = json.loads(head)
+        header["about"]["task"] = {"version": 3.0, "config": {"output_type": "loglikelihood_rolling"}}
+        path.write_text("\n".join([json.dumps(header), *samples]) + "\n")
+    assert "xquad_zh: another definition of the score; found version 3.0; expected version" in problems(check(old, new))
+    # The same version, and a cell of before a second BOS was left out.
+    del header["revision"]
+    early = Path(shutil.copytree(new, new.with_name("early")))
+    for path in (early / "cells").glob("*.jsonl"):
+        head, *samples = path.read_text().splitlines()
+        path.write_text("\n".join([json.dumps(header | {"identity": path.stem}), *samples]) + "\n")
+    assert "found version 3.0; expected version 3.0, as hf begins texts" in problems(check(early, new))
 
 
 def test_another_number_of_documents_cannot_be_compared(folders):

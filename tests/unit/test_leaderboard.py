@@ -13,6 +13,7 @@ from report_folders import HOSTILE, make_folder
 
 from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.cli.main import main
+from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.harness.task_score import TaskScore, lm_eval_digest
 from mwork_eval.leaderboard.board import build_board, slug_of
@@ -94,7 +95,8 @@ def test_cells_without_lm_evals_digest_are_read_by_their_samples(tmp_path):
     for entry in load_manifest(folder)["cells"]:
         store.save(entry["identity"], store.load(entry["identity"]), {}, samples)
     (results,), _ = read_all(find_results([folder]))
-    assert {score.compared_by for score in results.scores} == {lm_eval_digest(samples)}
+    # Such cells do not tell the version of the task either.
+    assert {score.compared_by for score in results.scores} == {digest_of([lm_eval_digest(samples), "version None"])}
 
 
 def test_what_was_deactivated_is_told_in_words():
@@ -300,13 +302,15 @@ def test_a_data_set_reads_back(tmp_path):
     assert set(rows["mask"]) == {None}
 
 
-def test_scores_after_a_second_bos_are_another_models(tmp_path):
-    for name, extra in (("one", {}), ("two", {"double_bos": True})):
-        path = make_results_file(tmp_path / name, {"xquad_zh": 0.5}, masked={})
+def test_whole_texts_after_one_bos_and_after_two_share_no_column(tmp_path):
+    for name, double_bos in (("one", False), ("two", True), ("earlier", None)):
+        path = make_results_file(tmp_path / name, {"xquad_zh": 0.5, "wikitext": 0.5}, model=name, masked={})
         results = json.loads(path.read_text())
-        results["config"]["mwork"] |= extra
+        results["configs"]["wikitext"] = {"output_type": "loglikelihood_rolling"}
+        results["config"]["mwork"] |= {} if double_bos is None else {"double_bos": double_bos}
         path.write_text(json.dumps(results))
-    (benchmark,) = board_of(tmp_path).benchmarks
-    assert [sorted(of_column) for of_column in shown(benchmark).values()] == [
-        ["org/plain", "org/plain with double_bos"]
-    ]
+    columns = {
+        found.name: [sorted(column) for column in shown(found).values()] for found in board_of(tmp_path).benchmarks
+    }
+    assert columns["xquad"] == [["earlier", "one", "two"]]
+    assert sorted(columns["wikitext"]) == [["earlier", "two"], ["one"]]
