@@ -1,4 +1,4 @@
-"""A results folder with squares and dose curves, made by hand: the scores are bits per byte of parallel texts."""
+"""A results folder with squares, dose curves and drawn sets, made by hand: bits per byte of parallel texts."""
 
 import random
 from pathlib import Path
@@ -43,24 +43,33 @@ def damage_of(setting: Setting, mask: str, seed: int | None, language: str) -> f
     return DAMAGE[mask] if mask == language else 0.04 + 0.02 * LANGUAGES.index(language)
 
 
-def make_square_folder(folder: Path, *, without: str = "", task: str = "bpb") -> Path:
-    """Store tables, squares and dose curves.
+def damage_of_draw(mask: str, draw: int, language: str) -> float:
+    """What the mask of a drawn set does: its draw makes it weaker or stronger."""
+    return damage_of(LS, mask, None, language) * (1 + 0.1 * (-1) ** draw * draw)
+
+
+def make_square_folder(folder: Path, *, without: str = "", task: str = "bpb", draws: int = 0, later: int = 0) -> Path:
+    """Store tables, squares, dose curves and drawn sets.
 
     Args:
         folder: Where.
         without: Setting whose cells off the diagonal are planned and not computed.
         task: Name of the benchmark.
+        draws: How many sets are drawn.
+        later: Draw whose cells are planned and not computed.
     """
     store = CellStore(folder)
-    parts: dict[str, list[dict[str, Any]]] = {"cells": [], "cross": [], "dose": []}
+    parts: dict[str, list[dict[str, Any]]] = {"cells": [], "cross": [], "dose": [], "draws": []}
 
     def add(part: str, setting: Setting | None, mask: str | None, seed: int | None, language: str, **more: Any) -> None:
         name = None if setting is None else setting.name
         identity = "-".join(map(str, (part, name, mask, seed, language, *more.values()))).replace(" ", "_")
-        if not (part == "cross" and name == without):
+        if not (part == "cross" and name == without) and more.get("draw", -1) != later:
             damage = damage_of(setting, mask or "", seed, language) if setting else 0.0
-            found = score(language, damage * more.get("count", 100) / 100)
-            store.save(identity, found, {}, [])
+            if "draw" in more:
+                damage = damage_of_draw(mask or "", more["draw"], language)
+            # Unscaled it stays the very number that slow computations draw noise with.
+            store.save(identity, score(language, damage * more["count"] / 100 if "count" in more else damage), {}, [])
         place = {"preset": "existence", "setting": name, "mask_language": mask, "seed": seed}
         parts[part].append(place | {"task": task, "language": language, "identity": identity} | more)
 
@@ -74,6 +83,11 @@ def make_square_folder(folder: Path, *, without: str = "", task: str = "bpb") ->
                 for count in COUNTS:
                     for language in (mask, "en"):
                         add("dose", setting, mask, seed, language, count=count)
+    for mask in MASKS:
+        for draw in range(1, draws + 1):
+            for language in (mask, "en"):
+                add("draws", LS, mask, None, language, draw=draw)
+    overlaps = {mask: [0.5 + 0.1 * place / draw for draw in range(1, draws + 1)] for place, mask in enumerate(MASKS)}
     rows = [{"name": s.name, "random": s.random, "positions": list(s.positions)} for s in (R, LS)]
     save_manifest(
         folder,
@@ -96,6 +110,7 @@ def make_square_folder(folder: Path, *, without: str = "", task: str = "bpb") ->
                     "ability": "x",
                     "settings": rows,
                     "counts": dict.fromkeys(MASKS, 100),
+                    "draw_overlaps": {LS.name: overlaps},
                 }
             ],
             **parts,

@@ -15,6 +15,7 @@ from mwork_eval.ablation.settings import Preset
 from mwork_eval.ablation.store import MANIFEST, MANIFEST_FORMAT, MANIFEST_VERSION, PARTS, load_manifest, save_manifest
 from mwork_eval.errors import InputError
 from mwork_eval.harness.sampling import FILE
+from mwork_eval.neurons.comparison import compare_neurons
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import record_sets
 from mwork_eval.versions import software_versions
@@ -131,7 +132,8 @@ def _entries(plan: MatrixPlan) -> Iterator[tuple[str, dict[str, Any]]]:
             "language": cell.language,
             "identity": identity,
         }
-        yield cell.part, entry if cell.mask is None or cell.mask.count is None else entry | {"count": cell.mask.count}
+        more = {} if cell.mask is None else {"count": cell.mask.count, "draw": cell.mask.draw}
+        yield cell.part, entry | {name: number for name, number in more.items() if number is not None}
 
 
 def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -> dict[str, Any]:
@@ -157,4 +159,26 @@ def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -
             }
             for language, of_language in masks.items()
         },
+        **({"draw_overlaps": _draw_overlaps(preset, plan)} if options.set_draws else {}),
     }
+
+
+def _draw_overlaps(preset: Preset, plan: MatrixPlan) -> dict[str, dict[str, list[float | None]]]:
+    """Return, by row and mask language, the Jaccard index of what each draw's set and the table's deactivate."""
+    whole = {
+        (mask.setting, language): mask.neurons
+        for language, of_language in plan.masks[preset.name].items()
+        for mask in of_language
+        if not mask.setting.random
+    }
+    # Every benchmark has the same masks.
+    drawn = {
+        (cell.mask.setting, cell.mask.language, cell.mask.draw): cell.mask.neurons
+        for name, cell in zip(plan.presets, plan.cells, strict=True)
+        if name == preset.name and cell.mask is not None and cell.mask.draw is not None
+    }
+    found: dict[str, dict[str, list[float | None]]] = {}
+    for (setting, language, _), neurons in drawn.items():
+        of_row = found.setdefault(setting.name, {}).setdefault(language, [])
+        of_row.append(compare_neurons(neurons, whole[setting, language]).jaccard)
+    return found

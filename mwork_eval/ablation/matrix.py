@@ -8,7 +8,7 @@ from mwork_eval.ablation.identity import ModelFacts, identity_of
 from mwork_eval.ablation.options import MatrixOptions
 from mwork_eval.ablation.plan import Mask, TaskFamily, all_seeds, plan_cells, plan_masks
 from mwork_eval.ablation.store import CellStore
-from mwork_eval.ablation.whole import check_counts, dose_masks, plan_cross, plan_dose
+from mwork_eval.ablation.whole import check_counts, dose_masks, draw_masks, plan_cross, plan_pairs
 from mwork_eval.harness.sampling import Sample
 from mwork_eval.models.fit import check_fit
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -50,7 +50,7 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         InputError: If sets do not fit the model or store different stages, tasks cannot be had, or a setting has no
             neurons.
     """
-    for neurons in sets.values():
+    for neurons in (*sets.values(), *(drawn for draw in options.set_draws for drawn in draw.values())):
         check_fit(neurons, facts.shape, facts.fingerprint, facts.name, force=options.force)
     stages = stages_for(
         list(sets.values()), facts.shape.layers, options.understanding_layers, options.generation_layers
@@ -71,7 +71,10 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         of_presets += [(preset.name, c) for c in plan_cross(masks[preset.name], families[preset.name])]
     for preset in options.presets if options.counts else ():
         sizes = dose_masks(preset, sets, stages, seeds[preset.name], options.counts, options.controls)
-        of_presets += [(preset.name, c) for c in plan_dose(sizes, families[preset.name])]
+        of_presets += [(preset.name, c) for c in plan_pairs(sizes, families[preset.name])]
+    for preset in options.presets if options.set_draws else ():
+        drawn = draw_masks(masks[preset.name], options.set_draws, stages)
+        of_presets += [(preset.name, c) for c in plan_pairs(drawn, families[preset.name])]
     cells = [cell for _, cell in of_presets]
     tuned = tuning_documents(neurons.about for neurons in sets.values())
     # By the tasks' names: `xquad` and `xquad_{l}` are the same documents.

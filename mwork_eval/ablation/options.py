@@ -1,7 +1,7 @@
 """What a matrix consists of, apart from the model."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mwork_eval.ablation.plan import TaskFamily
@@ -10,6 +10,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.harness.data import BENCHMARKS, draws_of, languages_of
 from mwork_eval.harness.sampling import EVEN, Order
 from mwork_eval.languages import ENGLISH
+from mwork_eval.neurons.neuron_set import NeuronSet
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class MatrixOptions:
         force: Accept sets made for other weights of the same sizes.
         cross: Whether every mask is tried on the documents of every language, too.
         counts: Numbers of neurons, ascending, to deactivate beside the table's own.
+        set_draws: By language, the sets of random halves of the detection documents, to deactivate beside the table's.
     """
 
     presets: tuple[Preset, ...]
@@ -47,6 +49,7 @@ class MatrixOptions:
     controls: str = "any"
     cross: bool = False
     counts: tuple[int, ...] = ()
+    set_draws: tuple[Mapping[str, NeuronSet], ...] = ()
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.

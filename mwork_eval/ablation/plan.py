@@ -48,6 +48,7 @@ class Mask:
         neurons: The neurons.
         count: Their number where the user asked for several numbers, to see how the damage grows with it; None for
             the masks of the table.
+        draw: Number of the random half of the detection documents that its set is from; None for sets of all documents.
     """
 
     setting: Setting
@@ -55,6 +56,7 @@ class Mask:
     seed: int | None
     neurons: NeuronSet
     count: int | None = None
+    draw: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,13 @@ class Cell:
 
     @property
     def part(self) -> str:
-        """What it is part of: the `cells` of the tables, those that make them a square (`cross`), or a `dose`."""
+        """What it is part of: the `cells` of the tables, what makes them a square (`cross`), a `dose`, or `draws`."""
         if self.mask is None:
             return "cells"
         if self.mask.count is not None:
             return "dose"
+        if self.mask.draw is not None:
+            return "draws"
         return "cells" if self.language in (self.mask.language, ENGLISH) else "cross"
 
     @property
@@ -96,8 +100,9 @@ class Cell:
         if self.mask is None:
             return f"baseline · {self.task}"
         count = "" if self.mask.count is None else f" {self.mask.count} neurons"
+        draw = "" if self.mask.draw is None else f" set draw {self.mask.draw}"
         seed = "" if self.mask.seed is None else f" seed {self.mask.seed}"
-        return f"{self.mask.setting.name}{count} · {self.mask.language}{seed} · {self.task}"
+        return f"{self.mask.setting.name}{count}{draw} · {self.mask.language}{seed} · {self.task}"
 
 
 def all_seeds(families: Sequence[TaskFamily]) -> tuple[int, ...]:

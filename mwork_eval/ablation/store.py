@@ -24,8 +24,9 @@ ONE_BOS = 2
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "mwork-ablation"
 MANIFEST_VERSION = 1
-PARTS = ("cells", "cross", "dose")
-"""Lists of cells in a manifest: those of the tables, those that make them squares, and those of several sizes."""
+PARTS = ("cells", "cross", "dose", "draws")
+"""Lists of cells in a manifest: those of the tables, those that make them squares, those of several sizes, and those
+with sets of other documents."""
 
 
 class CellStore:

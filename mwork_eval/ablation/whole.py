@@ -1,4 +1,4 @@
-"""What a matrix has beyond its tables: every mask on every language, and several numbers of neurons."""
+"""What a matrix has beyond its tables: every mask on every language, several numbers of neurons, and drawn sets."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,8 +23,8 @@ def plan_cross(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamil
                         yield Cell(mask, family, language)
 
 
-def plan_dose(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamily]) -> Iterator[Cell]:
-    """Yield the cells of masks of several sizes: each on its own language and on English."""
+def plan_pairs(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamily]) -> Iterator[Cell]:
+    """Yield the cells of masks of several sizes or draws: each on its own language and on English."""
     for mask in _language_specific_first(masks):
         for family in families:
             if family.has(mask):
@@ -52,14 +52,52 @@ def dose_masks(
     return masks
 
 
+def draw_masks(
+    masks: Mapping[str, Sequence[Mask]], draws: Sequence[Mapping[str, NeuronSet]], stages: Stages
+) -> dict[str, list[Mask]]:
+    """Return the language-specific masks of each language with the sets of each draw, of the table's number of neurons.
+
+    Args:
+        masks: The masks of the table by language.
+        draws: Per draw, the sets by language.
+        stages: Where the positions lie.
+
+    Raises:
+        InputError: If a draw has too few neurons at the positions of a setting.
+    """
+    drawn: dict[str, list[Mask]] = {language: [] for language in masks}
+    for mask in _language_specific_first(masks):
+        for number, sets in enumerate(draws if not mask.setting.random else (), 1):
+            found = sets[mask.language].at(stages, mask.setting.positions)
+            if len(found) < len(mask.neurons):
+                raise InputError(
+                    f"draw {number} of the documents has too few neurons of {mask.language} for {mask.setting.name}",
+                    found=len(found),
+                    expected=f"at least {len(mask.neurons)}, as the table deactivates",
+                    hint="detect in more documents, or with a higher --fraction",
+                )
+            drawn[mask.language].append(replace(mask, neurons=found.strongest(len(mask.neurons)), draw=number))
+    return drawn
+
+
+def check_draws(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
+    """Fail before a model loads if a draw has too few neurons at the positions of a setting.
+
+    Raises:
+        InputError: As `draw_masks` does.
+    """
+    stages = _stages(sets, options)
+    for preset in options.presets if options.set_draws else ():
+        draw_masks(plan_masks(preset, sets, stages, seeds=()), options.set_draws, stages)
+
+
 def check_counts(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
     """Fail before a model loads if a set has fewer neurons, at the positions of a setting, than are asked for.
 
     Raises:
         InputError: Names the largest number there is.
     """
-    layers = next(iter(sets.values())).shape.layers
-    stages = stages_for(list(sets.values()), layers, options.understanding_layers, options.generation_layers)
+    stages = _stages(sets, options)
     for preset in options.presets if options.counts else ():
         largest, language, name = min(
             (len(neurons.at(stages, setting.positions)), language, setting.name)
@@ -73,6 +111,11 @@ def check_counts(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
                 expected=f"at most {largest}",
                 hint="select larger sets with a higher --fraction of `mwork detect` or `mwork select`",
             )
+
+
+def _stages(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> Stages:
+    layers = next(iter(sets.values())).shape.layers
+    return stages_for(list(sets.values()), layers, options.understanding_layers, options.generation_layers)
 
 
 def _language_specific_first(masks: Mapping[str, Sequence[Mask]]) -> list[Mask]:

@@ -37,6 +37,7 @@ def ablate(
     engine: str,
     workers: int | None,
     dry_run: bool,
+    set_draws: int | None,
     out: Path,
     device: str | None,
     dtype: str | None,
@@ -53,12 +54,14 @@ def ablate(
     """
     options = steps.make_matrix_options(presets, languages, **matrix)
     matrix_steps.check_engine(engine, workers)
-    from mwork_eval.ablation.whole import check_counts
+    from mwork_eval.ablation.whole import check_counts, check_draws
     from mwork_eval.languages import ENGLISH
     from mwork_eval.neurons.references import find_language_sets
 
     sets = find_language_sets(neurons, [language for language in languages if language != ENGLISH])
+    options = steps.with_set_draws(options, neurons, sets, set_draws)
     check_counts(sets, options)
+    check_draws(sets, options)
     steps.check_task_data(options)
     if dry_run:
         matrix_steps.print_matrix_estimate(model, revision, sets, options, out, device=device, dtype=dtype)

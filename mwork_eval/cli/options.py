@@ -204,6 +204,11 @@ matrix_options = together(
 whole_options = together(
     click.option("--cross", is_flag=True, help="Every language's mask on every language's documents, too."),
     click.option("--counts", callback=_counts, help="Also only so many neurons, the strongest, such as 10,30,100."),
+    click.option(
+        "--set-draws",
+        type=click.IntRange(2),
+        help="Also the sets of this many random halves of the documents, which `mwork detect --set-draws` writes.",
+    ),
 )
 """What belongs to a matrix beyond its tables."""
 

@@ -16,6 +16,7 @@ from mwork_eval.cli.options import (
     out_option,
     scoring_options,
     selection_options,
+    set_draws_option,
 )
 from mwork_eval.errors import InputError
 
@@ -73,6 +74,7 @@ def _languages_of(corpora: "Sequence[Corpus]", asked: list[str]) -> list[str]:
 @languages_option("en,zh,es,de", "Languages; en must be among them.")
 @scoring_options
 @selection_options
+@set_draws_option
 @click.option("--data", default="embedded", help="Folder of the upstream task files, or embedded.")
 @matrix_options
 @out_option("mwork-run")
@@ -87,6 +89,7 @@ def run(
     check_language: bool,
     method: str,
     memory: int,
+    set_draws: int | None,
     presets: tuple[str, ...],
     limit: int | None,
     tasks: tuple[str, ...],
@@ -130,7 +133,14 @@ def run(
         rules,
         rule,
         out / "neurons",
-        DetectOptions(method=method, memory=memory),  # type: ignore[arg-type]
+        DetectOptions(
+            method=method,  # type: ignore[arg-type]
+            memory=memory,
+            groups=steps.groups_for(stability=False, set_draws=set_draws),
+        ),
+        set_draws=set_draws,
     )
-    steps.ablate_sets(loaded, model, {code: found[code] for code in languages if code != ENGLISH}, options, out)
+    sets = {code: found[code] for code in languages if code != ENGLISH}
+    options = steps.with_set_draws(options, str(out / "neurons"), sets, set_draws)
+    steps.ablate_sets(loaded, model, sets, options, out)
     steps.write_reports(out)

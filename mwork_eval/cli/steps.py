@@ -145,13 +145,11 @@ def groups_for(stability: bool, set_draws: int | None, shards: int = 1) -> "Grou
 
 def _write_set_draws(found: "Detection", selection: "Selection", folder: Path, draws: int) -> None:
     """Write the sets of random halves of the documents, for `mwork ablate --set-draws`."""
-    from mwork_eval.detection.set_draws import FOLDER, draw_sets
-    from mwork_eval.neurons.files import save_neuron_set
+    from mwork_eval.detection.set_draws import draw_sets
+    from mwork_eval.neurons.drawn_sets import save_drawn_sets
 
-    for number, sets in enumerate(draw_sets(found.parts, selection, draws), 1):
-        for language, neurons in sets.items():
-            save_neuron_set(neurons, folder / FOLDER / str(number) / f"{language}.safetensors")
-    click.echo(f"{folder / FOLDER}: sets of {draws} random halves of the documents", err=True)
+    written = save_drawn_sets(draw_sets(found.parts, selection, draws), folder)
+    click.echo(f"{written}: sets of {draws} random halves of the documents", err=True)
 
 
 def _warn_of_held_out_text(corpora: "Sequence[Corpus]", rules: "DocumentRules") -> None:
@@ -213,6 +211,17 @@ def make_matrix_options(presets: Sequence[str], languages: Sequence[str], **rest
     from mwork_eval.ablation.presets import find_presets
 
     return MatrixOptions(find_presets(presets), languages=tuple(languages), **rest)
+
+
+def with_set_draws(
+    options: "MatrixOptions", neurons: str, sets: "dict[str, NeuronSet]", draws: int | None
+) -> "MatrixOptions":
+    """Add to a matrix the sets of random halves of the documents, which lie beside the sets; none if not asked for."""
+    from dataclasses import replace
+
+    from mwork_eval.neurons.drawn_sets import find_drawn_sets
+
+    return options if draws is None else replace(options, set_draws=find_drawn_sets(neurons, sets, draws))
 
 
 def check_task_data(options: "MatrixOptions") -> None:

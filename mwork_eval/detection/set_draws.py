@@ -14,8 +14,6 @@ GROUPS = 16
 """Groups of documents whose scores are kept apart; a half is eight of them."""
 LEAST_DOCUMENTS = 2 * GROUPS // 4
 """With fewer documents a half is too little to select from."""
-FOLDER = "draws"
-"""Where the sets go, below the folder of the sets of all documents."""
 
 
 def group_of_draw(number: int) -> str:

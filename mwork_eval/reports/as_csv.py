@@ -11,11 +11,12 @@ from mwork_eval.languages import ENGLISH
 from mwork_eval.reports.doses import Dose, read_doses
 from mwork_eval.reports.language_intervals import language_changes
 from mwork_eval.reports.results import CellRow, DeltaTable, Results
+from mwork_eval.reports.set_draws import SetDraws, read_set_draws
 from mwork_eval.reports.squares import Square, read_squares
 
 COLUMNS = (
     *("folder", "model", "preset", "task", "metric", "unit"),
-    *("setting", "mask_language", "language", "seed", "neurons", "quantity", "value", "low", "high"),
+    *("setting", "mask_language", "language", "seed", "neurons", "draw", "quantity", "value", "low", "high"),
 )
 Row = dict[str, Any]
 
@@ -46,6 +47,8 @@ def _rows(results: Results) -> Iterator[Row]:
         yield from (whose | _table(square) | row for row in _square_rows(square))
     for dose in read_doses(results):
         yield from (whose | _table(dose) | {"setting": dose.setting} | row for row in _dose_rows(dose))
+    for draws in read_set_draws(results):
+        yield from (whose | _table(draws) | row for row in _drawn_rows(draws))
 
 
 def _where(cell: CellRow) -> Row:
@@ -55,10 +58,11 @@ def _where(cell: CellRow) -> Row:
         "language": cell.language,
         "seed": cell.seed,
         "neurons": cell.neurons,
+        "draw": cell.draw,
     }
 
 
-def _table(part: Square | Dose) -> Row:
+def _table(part: Square | Dose | SetDraws) -> Row:
     return {"preset": part.preset, "task": part.task, "metric": part.metric, "unit": part.unit}
 
 
@@ -92,6 +96,15 @@ def _dose_rows(dose: Dose) -> Iterator[Row]:
             if point.control is not None:
                 random = start | {"setting": dose.control, "quantity": f"dose_{name}_range"}
                 yield random | _ranged(getattr(point.control, name))
+
+
+def _drawn_rows(draws: SetDraws) -> Iterator[Row]:
+    for row in draws.rows:
+        start = {"setting": row.setting}
+        yield start | {"quantity": "delta_of_set_draws"} | _ranged(row.sets.spread)
+        yield start | {"quantity": "standard_error_over_sets", "value": row.sets.standard_error}
+        yield start | {"quantity": "set_draws", "unit": "draws", "value": len(row.sets.by_draw)}
+        yield start | {"quantity": "set_overlap", "unit": "", "value": row.overlap}
 
 
 def _table_rows(table: DeltaTable) -> Iterator[Row]:

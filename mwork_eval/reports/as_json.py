@@ -6,11 +6,12 @@ from typing import Any
 
 from mwork_eval.reports.doses import read_doses
 from mwork_eval.reports.results import Results
+from mwork_eval.reports.set_draws import read_set_draws
 from mwork_eval.reports.squares import read_squares
 
 
 def as_json(*results: Results) -> str:
-    """Return the report: `model`, `stages`, `sets`, `tables`, `squares`, `doses` and `cells`, among others.
+    """Return the report: `model`, `stages`, `sets`, `tables`, `squares`, `doses`, `set_draws`, `cells` and more.
 
     `docs/formats.md` describes them.
     The reports of several folders lie under `reports`, by folder. `report.schema.json` is the schema of both.
@@ -33,5 +34,6 @@ def _report(results: Results) -> dict[str, Any]:
         "tables": [asdict(table) for table in results.tables],
         "squares": [asdict(square) for square in read_squares(results)],
         "doses": [asdict(dose) for dose in read_doses(results)],
+        "set_draws": [asdict(draws) for draws in read_set_draws(results)],
         "cells": [asdict(row) for row in results.cells],
     }

@@ -4,9 +4,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from mwork_eval.neurons.stages import POSITIONS
-from mwork_eval.reports import dose_wording, square_wording, wording
+from mwork_eval.reports import dose_wording, set_draw_wording, square_wording, wording
 from mwork_eval.reports.doses import Dose, read_doses
 from mwork_eval.reports.results import DeltaTable, Results
+from mwork_eval.reports.set_draws import read_set_draws
 from mwork_eval.reports.squares import Square, read_squares
 
 _PREAMBLE = (
@@ -44,7 +45,7 @@ def escape(text: str) -> str:
 
 
 def _tables(results: Results, prefix: str) -> list[str]:
-    """Return the tables, the squares and the dose curves of a results folder."""
+    """Return the tables, the squares, the dose curves and the drawn sets of a results folder."""
     tables = [_table(table, results, prefix) for table in results.tables]
     for square in read_squares(results):
         title, notes, heads = square_wording.title(square), square_wording.notes(square), square_wording.columns(square)
@@ -60,6 +61,11 @@ def _tables(results: Results, prefix: str) -> list[str]:
         rows = [_row(row) for row in dose_wording.rows(dose, intervals=False)]
         place = _place(prefix + "dose-", dose)
         tables.append(_float(f"{title}. {notes}", place, "l", dose_wording.COLUMNS, rows, results))
+    for draws in read_set_draws(results):
+        caption = f"{set_draw_wording.title(draws)}. {set_draw_wording.notes(draws)}"
+        rows = [_row(row) for row in set_draw_wording.rows(draws)]
+        place = f"{prefix}draws-{_label(draws.preset)}-{_label(draws.task)}"
+        tables.append(_float(caption, place, "l", set_draw_wording.COLUMNS, rows, results))
     return tables
 
 

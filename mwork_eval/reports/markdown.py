@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from mwork_eval.reports import dose_wording, language_wording, square_wording, wording
+from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
 from mwork_eval.reports.doses import read_doses
 from mwork_eval.reports.results import DeltaTable, Results
+from mwork_eval.reports.set_draws import read_set_draws
 from mwork_eval.reports.squares import read_squares
 
 
@@ -35,6 +36,12 @@ def _report(results: Results) -> str:
             f"## {dose_wording.title(dose)}",
             _table(dose_wording.COLUMNS, dose_wording.rows(dose, intervals=True)),
             dose_wording.notes(dose),
+        ]
+    for draws in read_set_draws(results):
+        parts += [
+            f"## {set_draw_wording.title(draws)}",
+            _table(set_draw_wording.COLUMNS, set_draw_wording.rows(draws)),
+            set_draw_wording.notes(draws),
         ]
     parts += [wording.LEGEND]
     if results.unfinished:

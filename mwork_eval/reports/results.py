@@ -83,13 +83,17 @@ class DeltaTable:
 
 @dataclass(frozen=True)
 class CellRow:
-    """One score: `score` and `baseline` are None while they are missing, `neurons` except under `--counts`."""
+    """One score: `score` and `baseline` are None while they are missing.
+
+    `neurons` is None except under `--counts`, and `draw` except under `--set-draws`.
+    """
 
     preset: str
     setting: str
     mask_language: str | None
     seed: int | None
     neurons: int | None
+    draw: int | None
     task: str
     language: str
     documents: int | None
@@ -120,9 +124,10 @@ class Results:
         """Number of cells that are planned and not computed; rows can share one."""
         return sum(score is None for score in self.scores.values())
 
-    def cells_of(self, table: DeltaTable) -> list[Mapping[str, Any]]:
-        """Return the manifest's entries of the cells of a table."""
-        return [e for e in self.manifest["cells"] if (e["preset"], e["task"]) == (table.preset, table.task)]
+    def cells_of(self, table: DeltaTable, part: str = "cells") -> list[Mapping[str, Any]]:
+        """Return the manifest's entries of the cells of a table, or of another part about its preset and benchmark."""
+        every = self.manifest.get(part, ())
+        return [entry for entry in every if (entry["preset"], entry["task"]) == (table.preset, table.task)]
 
 
 def read_results(folder: Path) -> Results:
@@ -267,6 +272,7 @@ def _cell_rows(entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskSc
                 mask_language=entry["mask_language"],
                 seed=entry["seed"],
                 neurons=entry.get("count"),
+                draw=entry.get("draw"),
                 task=entry["task"],
                 language=entry["language"],
                 documents=None if score is None else len(score.documents),

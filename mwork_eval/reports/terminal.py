@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mwork_eval.reports import dose_wording, language_wording, square_wording, wording
+from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
 from mwork_eval.reports.console import print_whole
 from mwork_eval.reports.doses import read_doses
 from mwork_eval.reports.results import DeltaTable, Results
+from mwork_eval.reports.set_draws import read_set_draws
 from mwork_eval.reports.squares import Square, read_squares
 
 _TABLE_WIDTH = 120
@@ -36,6 +37,10 @@ def print_results(results: Results, console: Console) -> None:
         console.print()
         _print_table(dose_wording.title(dose), dose_wording.COLUMNS, dose_wording.rows(dose, intervals=False), console)
         console.print(dose_wording.notes(dose), style="dim", highlight=False, markup=False)
+    for draws in read_set_draws(results):
+        console.print()
+        _print_table(set_draw_wording.title(draws), set_draw_wording.COLUMNS, set_draw_wording.rows(draws), console)
+        console.print(set_draw_wording.notes(draws), style="dim", highlight=False, markup=False)
     console.print()
     console.print(wording.LEGEND, style="dim", highlight=False, markup=False)
     if results.unfinished:

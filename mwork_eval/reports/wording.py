@@ -195,9 +195,11 @@ def cell_cells(row: CellRow) -> list[str]:
     """Return the texts of a row of the table of cells, in the order of `CELL_COLUMNS`."""
     score, baseline = row.score, row.baseline
     change = "" if score is None or baseline is None or row.setting == "baseline" else f"{score - baseline:+.3f}"
+    count = "" if row.neurons is None else f", {row.neurons} neurons"
+    draw = "" if row.draw is None else f", set draw {row.draw}"
     return [
         row.preset,
-        row.setting if row.neurons is None else f"{row.setting}, {row.neurons} neurons",
+        f"{row.setting}{count}{draw}",
         row.mask_language or "",
         "" if row.seed is None else str(row.seed),
         row.task,

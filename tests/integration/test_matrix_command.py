@@ -118,3 +118,47 @@ def test_ray_that_is_not_installed_is_named_before_anything_loads(tiny_llama, ne
     assert "pip install 'mwork-eval[ray]'" in said
     assert "--workers is for --engine ray" in ablate(tiny_llama, neurons, tmp_path, "--workers", "2", code=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_draws_of_the_documents_are_detected_and_ablated(tiny_llama, neurons, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    said = ablate(tiny_llama, neurons, tmp_path, "--set-draws", "3", code=2)
+    assert f"{neurons} lacks sets of random halves" in said
+    assert "mwork detect --set-draws 3" in said
+    shipped = ("ablate", "--neurons", "gemma3-270m", "--preset", "existence", "--tasks", "bpb", "--out", tmp_path / "s")
+    assert "gemma3-270m lacks sets of random halves" in mwork(*shipped, "--set-draws", "3", code=2)
+    out = tmp_path / "o"
+    detection = (
+        "--model", tiny_llama, "--languages", "en,zh,es", "--fraction", "0.4", "--max-docs", "16", "--max-tokens", "32",
+        "--device", "cpu", "--set-draws", "3",
+    )  # fmt: skip
+    matrix = ("--preset", "existence", "--tasks", "bpb", "--limit", "2", "--seeds", "1", "--out", out)
+    said = mwork("run", *detection, *matrix)
+    assert "sets of 3 random halves of the documents" in said
+    assert "existence on bpb: ∆ by the documents that the neurons were detected in" in said
+    report = json.loads((out / "report.json").read_text())
+    ((row,),) = (draws["rows"] for draws in report["set_draws"])
+    assert (row["setting"], len(row["sets"]["by_draw"])) == ("LS all", 3)
+    assert row["delta"] == report["tables"][0]["rows"][1]["delta"]["delta"]
+    assert 0 < row["overlap"] < 1
+    assert row["sets"]["standard_error"] > 0
+    scores = {
+        (c["mask_language"], c["language"], c["draw"]): c["score"] for c in report["cells"] if c["setting"] != "R all"
+    }
+    for draw, delta in enumerate(row["sets"]["by_draw"], 1):
+        changes = [
+            scores[mask, language, draw] - scores[None, language, None]
+            for mask in ("zh", "es")
+            for language in (mask, "en")
+        ]
+        assert delta == pytest.approx((changes[0] - changes[1] + changes[2] - changes[3]) / 2)  # bits: up is damage
+    again = (
+        "ablate", "--model", tiny_llama, "--neurons", out / "neurons", "--languages", "en,zh,es", "--data", "embedded",
+        "--device", "cpu", *matrix,
+    )  # fmt: skip
+    assert ", 0 to compute" in mwork(*again, "--set-draws", "2", "--dry-run")
+    mwork(*again, "--set-draws", "2")
+    fewer = json.loads((out / "report.json").read_text())["set_draws"][0]["rows"][0]["sets"]["by_draw"]
+    assert fewer == row["sets"]["by_draw"][:2]
+    mwork(*again)
+    assert json.loads((out / "report.json").read_text())["set_draws"] == []

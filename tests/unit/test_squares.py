@@ -24,7 +24,7 @@ from mwork_eval.ablation.plan import TaskFamily, plan_cells, plan_masks
 from mwork_eval.ablation.presets import find_preset
 from mwork_eval.ablation.scale import Scale
 from mwork_eval.ablation.store import PARTS, load_manifest
-from mwork_eval.ablation.whole import check_counts, dose_masks, plan_cross, plan_dose
+from mwork_eval.ablation.whole import check_counts, dose_masks, plan_cross, plan_pairs
 from mwork_eval.errors import InputError
 from mwork_eval.harness.data import BENCHMARKS, draws_of
 from mwork_eval.reports import square_wording
@@ -104,7 +104,7 @@ def test_doses_take_the_strongest_neurons_and_as_many_random_ones():
     ]
     assert [mask.neurons for mask in masks["zh"] if not mask.setting.random] == [ZH.strongest(1), ZH.strongest(3)]
     assert all(len(mask.neurons) == mask.count for of_language in masks.values() for mask in of_language)
-    cells = list(plan_dose(masks, [ALL]))
+    cells = list(plan_pairs(masks, [ALL]))
     assert len(cells) == 2 * 2 * 3 * 2  # languages, counts, masks, own and English documents
     assert {cell.part for cell in cells} == {"dose"}
     assert cells[0].label == "LS all 1 neurons · zh · bpb_zh"
@@ -131,7 +131,7 @@ def test_more_neurons_than_a_set_has_are_named_before_anything_loads():
 def test_the_squares_and_doses_of_other_tables_stay_in_the_manifest(tmp_path):
     masks = plan_masks(EXISTENCE, SETS, STAGES, seeds=(1,))
     cells = [*plan_cells(masks, [ALL]), *plan_cross(masks, [ALL])]
-    cells += plan_dose(dose_masks(EXISTENCE, SETS, STAGES, (1,), (1,)), [ALL])
+    cells += plan_pairs(dose_masks(EXISTENCE, SETS, STAGES, (1,), (1,)), [ALL])
     facts = ModelFacts("m", "i", "f", "float32", SHAPE)
 
     def record(preset):

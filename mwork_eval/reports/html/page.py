@@ -6,7 +6,7 @@ from typing import Any
 
 from mwork_eval.ablation.store import PARTS
 from mwork_eval.neurons.stages import Stages
-from mwork_eval.reports import dose_wording, language_wording, square_wording, wording
+from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
 from mwork_eval.reports.answers import MOST_ROWS, Answers, read_answers
 from mwork_eval.reports.doses import Dose, read_doses
 from mwork_eval.reports.html import figures
@@ -18,6 +18,7 @@ from mwork_eval.reports.language_intervals import language_changes
 from mwork_eval.reports.results import DeltaTable, Results
 from mwork_eval.reports.sample_text import ANSWER_LENGTH, PROMPT_LENGTH
 from mwork_eval.reports.set_counts import COMPONENTS, SetCounts, count_recorded
+from mwork_eval.reports.set_draws import SetDraws, read_set_draws
 from mwork_eval.reports.squares import Square, read_squares
 from mwork_eval.reports.summary import certainty_legend, finding
 
@@ -51,6 +52,7 @@ def _report(results: Results, most_rows: int) -> dict[str, Any]:
         "tables": [_table(table, results) for table in results.tables],
         "squares": [_square(square) for square in squares],
         "doses": [_dose(dose) for dose in read_doses(results)],
+        "set_draws": [_set_draws(draws) for draws in read_set_draws(results)],
         "sets": _sets(count_recorded(results), Stages(**manifest["stages"])),
         "lenses": lens_parts(results.folder),
         "answers": _answers(read_answers(results, most_rows)),
@@ -102,6 +104,15 @@ def _dose(dose: Dose) -> dict[str, Any]:
         "notes": dose_wording.notes(dose),
         "columns": dose_wording.COLUMNS,
         "rows": dose_wording.rows(dose, intervals=True),
+    }
+
+
+def _set_draws(draws: SetDraws) -> dict[str, Any]:
+    return {
+        "title": set_draw_wording.title(draws),
+        "notes": set_draw_wording.notes(draws),
+        "columns": set_draw_wording.COLUMNS,
+        "rows": set_draw_wording.rows(draws),
     }
 
 
