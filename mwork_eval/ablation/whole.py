@@ -74,7 +74,7 @@ def draw_masks(
                     f"draw {number} of the documents has too few neurons of {mask.language} for {mask.setting.name}",
                     found=len(found),
                     expected=f"at least {len(mask.neurons)}, as the table deactivates",
-                    hint="detect in more documents, or with a higher --fraction",
+                    hint="select larger sets, whose sizes vary less, with a higher --fraction of `mwork detect`",
                 )
             drawn[mask.language].append(replace(mask, neurons=found.strongest(len(mask.neurons)), draw=number))
     return drawn

@@ -93,7 +93,7 @@ def test_a_draw_of_too_few_neurons_is_named_before_anything_loads():
     with pytest.raises(
         InputError,
         match=rf"draw 3 of the documents has too few neurons of zh for LS all; found {len(few)}; "
-        rf"expected at least {len(ZH)}, .*; detect in more documents, or with a higher --fraction",
+        rf"expected at least {len(ZH)}, .*; select larger sets, .* with a higher --fraction",
     ):
         check_draws(SETS, whole)
     check_draws(SETS, replace(whole, set_draws=DRAWS))
