@@ -57,31 +57,33 @@ def draw_masks(
 ) -> dict[str, list[Mask]]:
     """Return the language-specific masks of each language with the sets of each draw, of the table's number of neurons.
 
+    A draw that has fewer deactivates all it has: the rule finds more or fewer in other documents, too.
+
     Args:
         masks: The masks of the table by language.
         draws: Per draw, the sets by language.
         stages: Where the positions lie.
 
     Raises:
-        InputError: If a draw has too few neurons at the positions of a setting.
+        InputError: If a draw has no neuron at the positions of a setting.
     """
     drawn: dict[str, list[Mask]] = {language: [] for language in masks}
     for mask in _language_specific_first(masks):
         for number, sets in enumerate(draws if not mask.setting.random else (), 1):
             found = sets[mask.language].at(stages, mask.setting.positions)
-            if len(found) < len(mask.neurons):
+            if len(found) == 0:
                 raise InputError(
-                    f"draw {number} of the documents has too few neurons of {mask.language} for {mask.setting.name}",
-                    found=len(found),
-                    expected=f"at least {len(mask.neurons)}, as the table deactivates",
-                    hint="select larger sets, whose sizes vary less, with a higher --fraction of `mwork detect`",
+                    f"draw {number} of the documents has no neuron of {mask.language} for {mask.setting.name}",
+                    found=sets[mask.language].by_position(stages),
+                    hint="select larger sets with a higher --fraction of `mwork detect`",
                 )
-            drawn[mask.language].append(replace(mask, neurons=found.strongest(len(mask.neurons)), draw=number))
+            kept = found.strongest(min(len(found), len(mask.neurons)))
+            drawn[mask.language].append(replace(mask, neurons=kept, draw=number))
     return drawn
 
 
 def check_draws(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
-    """Fail before a model loads if a draw has too few neurons at the positions of a setting.
+    """Fail before a model loads if a draw has no neuron at the positions of a setting.
 
     Raises:
         InputError: As `draw_masks` does.

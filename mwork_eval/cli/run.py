@@ -115,7 +115,7 @@ def run(
     rule = steps.make_selection(fraction, top_k, threshold, specific, structures)
     if not presets:
         # The quick look: what fits into four minutes on two cores.
-        presets, tasks, limit = ("understanding",), tasks or ("xquad", "bpb"), limit or 4
+        presets, tasks, limit, seeds = ("understanding",), tasks or ("xquad", "bpb"), limit or 4, seeds or (1, 2, 3)
     sources = steps.make_corpora(corpora, languages)
     if corpora:
         languages = _languages_of(sources, languages)

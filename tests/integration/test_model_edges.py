@@ -19,6 +19,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.harness.known_answers import request_key
 from mwork_eval.harness.model import MworkHF
+from mwork_eval.harness.sampling import Sample
 from mwork_eval.leaderboard.lm_eval_folder import read_results_file
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import save_neuron_set
@@ -100,7 +101,7 @@ def test_the_matrix_says_at_once_what_a_model_cannot_do(narrow, neurons, tmp_pat
 
 
 def test_cut_prompts_are_counted_also_where_the_answer_is_known():
-    tokenizer, tasks = make_tokenizer(), prepare_tasks(["xcsqa_zh", "xquad_zh"], data="embedded", limit=6)
+    tokenizer, tasks = make_tokenizer(), prepare_tasks(["xcsqa_zh", "xquad_zh"], data="embedded", sample=Sample(6))
     requests = tasks["xquad_zh"].task.instances
     lengths = sorted(len(tokenizer(request.args[0]).input_ids) for request in requests)
     room = lengths[2]
@@ -117,7 +118,7 @@ def test_cut_prompts_are_counted_also_where_the_answer_is_known():
 
 
 def test_cells_of_whole_texts_are_named_anew_and_no_others(monkeypatch):
-    tasks = prepare_tasks(["bpb_zh", "xcsqa_zh"], data="embedded", limit=2)
+    tasks = prepare_tasks(["bpb_zh", "xcsqa_zh"], data="embedded", sample=Sample(2))
     seen = []
     monkeypatch.setattr("mwork_eval.ablation.identity.digest_of", lambda what: seen.append(dict(what)) or "0" * 64)
     for task in tasks.values():
@@ -126,7 +127,7 @@ def test_cells_of_whole_texts_are_named_anew_and_no_others(monkeypatch):
 
 
 def test_an_answer_of_no_token_is_not_known():
-    (task,) = prepare_tasks(["xcsqa_zh"], data="embedded", limit=1).values()
+    (task,) = prepare_tasks(["xcsqa_zh"], data="embedded", sample=Sample(1)).values()
     arguments = [list(instance.args) for instance in task.task.instances]
 
     class Store:

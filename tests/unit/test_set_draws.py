@@ -83,20 +83,18 @@ def test_a_draw_of_the_same_neurons_shares_the_tables_cells():
     assert second.neurons.digest_unordered == whole.neurons.digest_unordered != first.neurons.digest_unordered
 
 
-def test_a_draw_of_too_few_neurons_is_named_before_anything_loads():
-    few = make(q0=[1, 2], up1=[2], q3=[4], up3=[0, 1, 2], v7=[1], up7=[3, 4])  # 3 in every place, but one in all
+def test_a_draw_of_few_neurons_deactivates_all_and_one_of_none_is_named_before_anything_loads():
+    few, none = make(q0=[1, 2], up1=[2], q3=[4], up3=[0, 1, 2], v7=[1]), make(q0=[1], q3=[4])
     stages = {"understanding_layers": STAGES.understanding, "generation_layers": STAGES.generation}
-    languages = ("en", "zh", "es")
-    rows = MatrixOptions((UNDERSTANDING,), ("bpb",), languages, set_draws=(*DRAWS, {"zh": few, "es": ES}), **stages)
+    (whole,) = plan_masks(EXISTENCE, {"zh": ZH}, STAGES, seeds=())["zh"][-1:]
+    (fewer,) = draw_masks({"zh": [whole]}, [{"zh": few}], STAGES)["zh"]
+    assert fewer.neurons == few
+    assert len(few) < len(whole.neurons)
+    drawn = (*DRAWS, {"zh": few, "es": ES})
+    rows = MatrixOptions((UNDERSTANDING,), ("bpb",), ("en", "zh", "es"), set_draws=drawn, **stages)
     check_draws(SETS, rows)
-    whole = replace(rows, presets=(EXISTENCE,))
-    with pytest.raises(
-        InputError,
-        match=rf"draw 3 of the documents has too few neurons of zh for LS all; found {len(few)}; "
-        rf"expected at least {len(ZH)}, .*; select larger sets, .* with a higher --fraction",
-    ):
-        check_draws(SETS, whole)
-    check_draws(SETS, replace(whole, set_draws=DRAWS))
+    with pytest.raises(InputError, match=r"draw 3 of the documents has no neuron of zh for LS gen; found .*--fraction"):
+        check_draws(SETS, replace(rows, set_draws=(*DRAWS, {"zh": none, "es": ES})))
 
 
 def described(neurons, **more):
