@@ -30,13 +30,16 @@ def outdated_cells(store: CellStore, missing: Iterable[Cell]) -> list[str]:
     """
     tasks = {cell.label: cell.task for cell in missing}
     counts: Counter[tuple[str, int]] = Counter()
+    newest: dict[str, int] = {}
     for label, revision in store.revisions() if tasks else ():
+        newest[label] = max(revision, newest.get(label, revision))
+    for label, revision in newest.items():
         if label in tasks and revision < REVISION:
             located = task_of(tasks[label])
             counts[located[0] if located else tasks[label], revision] += 1
     lines = []
     for (benchmark, revision), count in sorted(counts.items()):
         later = [reasons for number, reasons in _reasons().items() if number > revision]
-        why = "; ".join(reasons.get(benchmark, reasons["all"]) for reasons in later)
+        why = "; ".join(part for reasons in later for part in (reasons.get(benchmark), reasons["all"]) if part)
         lines.append(f"{count} cells of {benchmark} are of an earlier version and are computed again: {why}")
     return lines

@@ -1,13 +1,12 @@
 """Choose the stage boundaries: the grid of both numbers of layers, and the pair with the highest ∆."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mwork_eval.ablation.deltas import Delta, DeltaCalculator
 from mwork_eval.ablation.scale import Scale
 from mwork_eval.errors import InputError
-from mwork_eval.harness.sampling import EVEN, Order
 from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.languages import ENGLISH
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -67,7 +66,7 @@ class Tuning:
     language: str
     positions: tuple[str, ...]
     documents: int
-    order: Order
+    items: frozenset[str]
     metric: str
     scale: Scale
     baseline: Mapping[str, float]
@@ -105,7 +104,7 @@ class Tuning:
             "task": self.task,
             "language": self.language,
             "documents": self.documents,
-            "order": self.order,
+            "items": sorted(self.items),
             "positions": "+".join(self.positions),
             "delta": self.deltas[self.best].delta.value,
         }
@@ -157,7 +156,7 @@ def judge_grid(
     *,
     task: str,
     positions: Sequence[str],
-    order: Order = EVEN,
+    items: Iterable[str] = (),
 ) -> Tuning:
     """Compute every ∆ and choose the best boundaries.
 
@@ -167,7 +166,7 @@ def judge_grid(
         masked: The same under the mask of each point that has one.
         task: The benchmark.
         positions: Where neurons were deactivated.
-        order: The order of which the documents are the first ones.
+        items: What the documents are, as `item_keys` names them.
     """
     (language,) = set(baseline) - {ENGLISH}
     calculator = DeltaCalculator(baseline)
@@ -185,7 +184,7 @@ def judge_grid(
         language=language,
         positions=tuple(positions),
         documents=max(len(score.documents) for score in baseline.values()),
-        order=order,
+        items=frozenset(items),
         metric=calculator.metric,
         scale=calculator.scale,
         baseline=calculator.baseline,

@@ -59,10 +59,10 @@ def ablate(
     from mwork_eval.neurons.references import find_language_sets
 
     sets = find_language_sets(neurons, [language for language in languages if language != ENGLISH])
+    steps.check_task_data(options)
     options = steps.with_set_draws(options, neurons, sets, set_draws)
     check_counts(sets, options)
     check_draws(sets, options)
-    steps.check_task_data(options)
     if dry_run:
         matrix_steps.print_matrix_estimate(model, revision, sets, options, out, device=device, dtype=dtype)
         return

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from mwork_eval.errors import InputError
+
 NAME = "improvements"
 
 
@@ -27,6 +29,8 @@ def write_improvements(folders: Sequence[Path], *, formats: Sequence[str], out: 
     from mwork_eval.reports.improvement_plot import plot_languages
     from mwork_eval.reports.plots import FORMATS, write_figures
 
+    if not {"md", "json", TERMINAL} & set(formats):
+        raise InputError("no such report of fine-tuning", found=",".join(formats), expected="terminal, md or json")
     found = read_improvements(folders)
     tables = [table for one in found for table in mean_tables(one.record.deltas, one.families, one.scores)]
     about = {"model": found[0].record.model, "fingerprint": found[0].record.fingerprint, "folders": len(found)}

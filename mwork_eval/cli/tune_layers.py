@@ -99,7 +99,8 @@ def tune_layers(
         run_matrix(loaded, plan, out, advance=advance, tell=tell)
     if not is_first:
         return
-    tuning = judge_grid(grid, *sweep_scores(plan, CellStore(out)), task=task, positions=where, order=order)
+    items = {item for prepared in tasks.values() for item in prepared.items}
+    tuning = judge_grid(grid, *sweep_scores(plan, CellStore(out)), task=task, positions=where, items=items)
 
     for name, found in sets.items():
         save_neuron_set(with_stages(found, tuning.stages, tuning.tuned_on), target / name)

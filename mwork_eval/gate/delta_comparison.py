@@ -82,21 +82,27 @@ class TableComparison:
         languages = (ENGLISH, *old)
         samples = {language: self._sample(language, old, new) for language in languages}
         drawn = _drawn_together(samples)
+        places = {language: [drawn[language].index(c) for c in samples[language].clusters] for language in languages}
+        groups = sorted(set(drawn.values()))
         scale = Scale.of(replace(self._old.baseline[ENGLISH].score, documents=self._english_documents()))
 
         def deltas(*counts: Array) -> Array:
             """Return ∆ of NEW - ∆ of OLD, ∆ of OLD and ∆ of NEW: `[3, resamples]`."""
-            changes = [samples[language].changes(counts[drawn[language]]) for language in languages]
+            of_groups = dict(zip(groups, counts, strict=True))
+            changes = [
+                samples[language].changes(of_groups[drawn[language]][:, places[language]]) for language in languages
+            ]
             before, after = (
                 scale.signed(changes[0][side] - np.mean([change[side] for change in changes[1:]], axis=0))
                 for side in range(2)
             )
             return np.stack([after - before, before, after])
 
-        sizes = {drawn[language]: len(samples[language].clusters) for language in languages}
-        change, before, after = bootstrap(deltas, [sizes[number] for number in sorted(sizes)])
+        change, before, after = bootstrap(deltas, [len(group) for group in groups])
         documents = min(len(self._orders[language]) for language in languages)
-        found = Change(before.value, after.value, scale.unit, change, documents, min(sizes.values()))
+        found = Change(
+            before.value, after.value, scale.unit, change, documents, min(len(s.clusters) for s in samples.values())
+        )
         spread = _spread(samples)
         masked = {cluster for language in old for cluster in samples[language].clusters}
         return RowChange(
@@ -197,10 +203,17 @@ class _Sample:
         return dict(zip(self.clusters, new[:, 1:].mean(1) - new[:, 0], strict=True))
 
 
-def _drawn_together(samples: Mapping[str, _Sample]) -> dict[str, int]:
-    """Number the samples to draw: languages with the same clusters are one."""
-    numbers: dict[tuple[str, ...], int] = {}
-    return {language: numbers.setdefault(sample.clusters, len(numbers)) for language, sample in samples.items()}
+def _drawn_together(samples: Mapping[str, _Sample]) -> dict[str, tuple[str, ...]]:
+    """Return by language the clusters to draw from: all those of the languages that share some with it."""
+    groups: list[set[str]] = []
+    for sample in samples.values():
+        own = set(sample.clusters)
+        joined = [group for group in groups if group & own]
+        groups = [group for group in groups if group not in joined] + [own.union(*joined)]
+    return {
+        language: next(tuple(sorted(group)) for group in groups if group.issuperset(sample.clusters))
+        for language, sample in samples.items()
+    }
 
 
 def _spread(samples: Mapping[str, _Sample]) -> float | None:

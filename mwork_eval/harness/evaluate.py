@@ -42,6 +42,7 @@ class PreparedTask:
         digest: Digest of documents, prompts, generation arguments and clusters.
         requests: Number of requests.
         clusters: By index, the cluster of each of these documents, as `cluster_keys` gives it.
+        items: What each of them is, as `item_keys` gives it.
     """
 
     name: str
@@ -51,6 +52,7 @@ class PreparedTask:
     digest: str
     requests: int
     clusters: Mapping[int, str] = field(default_factory=dict)
+    items: Sequence[str] = ()
 
 
 def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
@@ -95,14 +97,17 @@ def prepare_tasks(names: Sequence[str], *, data: str | None, sample: Sample = _A
     prepared = {}
     for name, task in tasks.items():
         with _loading(name):
-            never_show_the_answer(task)
+            never_show_the_answer(task)  # also where the plug-in is turned off
             task.build_all_requests(samples=chosen[name], rank=0, world_size=1)
         clusters = _clusters(name, task, chosen[name], data)
         # With the documents, because they hold the right answers, which the requests do not show.
         requests = [(i.request_type, i.args, i.doc) for i in task.instances]
         digest = digest_of([task.VERSION, requests, list(clusters.values())])
         _keep_requests(task)
-        prepared[name] = PreparedTask(name, task, manager, chosen[name], digest, len(task.instances), clusters)
+        items = item_keys(name, task.eval_docs, data)
+        prepared[name] = PreparedTask(
+            name, task, manager, chosen[name], digest, len(task.instances), clusters, [items[i] for i in clusters]
+        )
     return prepared
 
 

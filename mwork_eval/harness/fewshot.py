@@ -48,11 +48,13 @@ def never_show_the_answer(task: Any) -> None:
     lm-eval does so only where `fewshot_split` names the test split: not where it falls back on it, nor where a task
     without a test split is scored on the one that `fewshot_split` names.
     """
-    config, examples = task.config, task.fewshot_cfg
+    config, examples = task.config, getattr(task, "fewshot_cfg", None)
+    if examples is None or not config.num_fewshot or getattr(task.sampler, "leaves_out_asked", False):
+        return
     scored = config.test_split or config.validation_split
     fallback = None if examples.samples else config.training_split or config.validation_split or config.test_split
     drawn_from = examples.split or fallback
-    if not config.num_fewshot or drawn_from != scored or examples.split == config.test_split:
+    if drawn_from != scored or examples.split == config.test_split:
         return
     build, sample = task.fewshot_context, task.sampler.sample
     asked: list[Any] = [None]
@@ -65,6 +67,7 @@ def never_show_the_answer(task: Any) -> None:
         return sample(n, eval_doc=asked[0], **options)
 
     task.fewshot_context, task.sampler.sample = fewshot_context, sample_others
+    task.sampler.leaves_out_asked = True
 
 
 def _tells(document: Mapping[str, Any], asked: Mapping[str, Any] | None) -> bool:

@@ -145,6 +145,9 @@ def _key_request_caches(module: ModuleType) -> None:
     build: Callable[..., None] = task_class.build_all_requests
 
     def build_keyed(self: Any, *, cache_requests: bool = False, tokenizer_name: str = "", **options: Any) -> None:
+        from mwork_eval.harness.fewshot import never_show_the_answer
+
+        never_show_the_answer(self)
         if cache_requests:
             tokenizer_name += f"-requests{_digest_of_requests(self, options.get('samples'))}"
         build(self, cache_requests=cache_requests, tokenizer_name=tokenizer_name, **options)

@@ -1,20 +1,21 @@
 """Which documents of a task are taken when not all of them are: an order, whose first ones are taken."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mwork_eval.errors import InputError
+from mwork_eval.neurons.tuned_stages import TunedOn
 
 EVEN = "even"
 """Spread evenly over the task, because neighbours are often about one text."""
 FILE = "file"
-"""As they come, which is how stage boundaries were tuned before documents were spread."""
+"""As they come, which is how matrices of earlier versions took them."""
 
 Order = str | int
-"""`EVEN`, `FILE`, or the seed of a random order."""
+"""`EVEN`, or the seed of a random order; manifests of earlier versions stand for `FILE`."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,13 @@ class Sample:
     Attributes:
         limit: How many of each task, or None for all.
         order: The order whose first documents they are. Whatever its length, a shorter sample is part of a longer one.
-        skip: By task name, what is left out: first documents of orders, each as their number and the order.
+        skip: By task name, the documents that are left out because stage boundaries were chosen on them.
         unwanted: Tells the documents that are left out wherever they are; None if there are none.
     """
 
     limit: int | None = None
     order: Order = EVEN
-    skip: Mapping[str, Collection[tuple[int, Order]]] | None = None
+    skip: Mapping[str, TunedOn] | None = None
     unwanted: Callable[[Mapping[str, Any]], bool] | None = None
 
     def choose(
@@ -60,9 +61,9 @@ class Sample:
             for index, document in enumerate(of_task if self.unwanted is not None else ())
             if self.unwanted is not None and self.unwanted(document)
         }
-        for count, order in {part for name in documents for part in skip.get(name, ())}:
-            orders = _aligned(items, order)
-            gone |= {items[name][index] for name, of_task in orders.items() for index in of_task[:count]}
+        for name in documents:
+            tuned_on = skip.get(name, TunedOn())
+            gone |= {*tuned_on.items, *items[name][: tuned_on.first]}
         chosen: dict[str, list[int] | None] = {}
         for name, of_task in _aligned(items, self.order).items():
             left = [index for index in of_task if items[name][index] not in gone]
@@ -73,12 +74,10 @@ class Sample:
 
 
 def document_order(total: int, order: Order) -> list[int]:
-    """Return an order of ``total`` documents, every beginning of which is spread evenly, random, or as in the file.
+    """Return an order of ``total`` documents, every beginning of which is spread evenly, or random.
 
     The even order counts with its binary digits reversed (van der Corput 1935): 0, 1/2, 1/4, 3/4, 1/8, … of the whole.
     """
-    if order == FILE:
-        return list(range(total))
     if order == EVEN:
         digits = max(1, (total - 1).bit_length())
         reverse = (int(f"{number:0{digits}b}"[::-1], 2) for number in range(2**digits))

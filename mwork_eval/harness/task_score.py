@@ -50,16 +50,17 @@ class TaskScore:
 
     @property
     def standard_error(self) -> float | None:
-        """The standard error of the main score over its documents; None for a single one.
+        """The standard error of the main score over its documents, by cluster; None for a single cluster.
 
         The score is a ratio of two sums, whose error is that of its linearisation (Cochran 1977, Section 6.4). Where
         every document counts one, it is the standard error of the mean that lm-eval gives.
         """
         numbers = np.asarray(self.documents, float)
-        if len(numbers) < 2:
+        _, clusters = np.unique(self.clusters or range(len(numbers)), return_inverse=True)
+        residuals = np.bincount(clusters, numbers[:, 0] - self.score * numbers[:, 1])
+        if (count := len(residuals)) < 2:
             return None
-        residuals = numbers[:, 0] - self.score * numbers[:, 1]
-        return float(residuals.std(ddof=1) / (numbers[:, 1].mean() * math.sqrt(len(numbers))))
+        return float(math.sqrt(count / (count - 1) * (residuals**2).sum()) / numbers[:, 1].sum())
 
 
 def share_of_document(value: Any, metric: str) -> tuple[float, float] | None:

@@ -148,7 +148,9 @@ def mean_tables(deltas: Sequence[TrainedDelta], families: Sequence[TaskFamily], 
         by_scale: dict[Scale, list[TaskFamily]] = {}
         for family in families:
             tasks = [family.task(code) for code in (*group, ENGLISH) if code in family.languages]
-            if len(tasks) == len({*group, ENGLISH}) and all((None, task) in scores for task in tasks):
+            # `bpb` and `bpb_{l}` are the same tasks, and count once.
+            known = any(tasks[:1] == [other.task(group[0])] for of_scale in by_scale.values() for other in of_scale)
+            if not known and len(tasks) == len({*group, ENGLISH}) and all((None, task) in scores for task in tasks):
                 by_scale.setdefault(Scale.of(scores[None, tasks[0]]), []).append(family)
         own = [delta for delta in deltas if delta.languages == group]
         found = (_mean_table(group, own, of_scale, scores, scale) for scale, of_scale in by_scale.items())

@@ -67,7 +67,7 @@ def read_improvement(folder: Path) -> Improvement:
             raise InputError(
                 f"{path} does not say where the scores are",
                 found="a file of an earlier version",
-                hint="run the same `mwork enhance --evaluate` again; no score is computed twice",
+                hint="look at its improvement.md, or train into another --out: controls are drawn otherwise now",
             )
         families = tuple(
             TaskFamily(one["name"], tuple(one["languages"]), tuple(one["missing"])) for one in content["families"]

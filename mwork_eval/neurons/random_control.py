@@ -20,9 +20,9 @@ English's strongest; `foreign` leaves them out, too.
 def draw_random_control(chosen: NeuronSet, *, excluded: NeuronSet, seed: int, controls: str = "any") -> NeuronSet:
     """Draw as many neurons of every layer and structure as ``chosen`` has there, uniformly from those left.
 
-    Each seed, language, set, layer and structure has a draw of its own. Under one seed a smaller choice from the same
-    set gets a part of what a larger one gets, as its own neurons are a part of the larger one's, and `foreign`
-    replaces what `any` drew only where that is the language's.
+    Each seed, language, set, layer and structure has a draw of its own. Under one seed a choice that is a part of
+    another one of the same set gets a part of what that gets, and `foreign` replaces what `any` drew only where that is
+    the language's.
 
     Args:
         chosen: The neurons that the control stands against; gate, up and down of a layer are one switch, drawn as `up`.

@@ -1,6 +1,7 @@
 """Stage boundaries stored in neuron sets, with the documents they were chosen on."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mwork_eval.errors import InputError
@@ -16,8 +17,8 @@ def with_stages(neurons: NeuronSet, stages: Stages, tuned_on: Mapping[str, Any])
     Args:
         neurons: The set.
         stages: The boundaries.
-        tuned_on: What they were chosen on; `task` (a benchmark such as `xquad`), `documents` (how many) and `order` (of
-            which order they are the first ones) among it, JSON values.
+        tuned_on: What they were chosen on; `task` (a benchmark such as `xquad`), `documents` (how many)
+            and `items` (which) among it, JSON values.
     """
     entry = {"understanding": stages.understanding, "generation": stages.generation, "tuned_on": dict(tuned_on)}
     return neurons.described(**{_KEY: entry})
@@ -56,21 +57,38 @@ def stages_for(
     )
 
 
-def tuning_documents(descriptions: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[tuple[int, str | int]]]:
-    """Return, per benchmark, the documents that the stored boundaries were chosen on: number and order of each set's.
+@dataclass(frozen=True)
+class TunedOn:
+    """The documents of a benchmark that stored boundaries were chosen on; scores on them favour the boundaries.
 
-    Scores on these documents favour the boundaries. The benchmarks' languages are parallel, so they hold for all of
-    them. Sets of earlier versions were tuned on the first documents of the file and name no order.
+    Attributes:
+        documents: Their number.
+        items: What they are, as `item_keys` names them, so that their translations are known, too.
+        first: How many first documents of the file, for sets of earlier versions, which name no items.
+    """
+
+    documents: int = 0
+    items: frozenset[str] = frozenset()
+    first: int = 0
+
+    def __or__(self, other: "TunedOn") -> "TunedOn":
+        return TunedOn(max(self.documents, other.documents), self.items | other.items, max(self.first, other.first))
+
+
+def tuning_documents(descriptions: Iterable[Mapping[str, Any]]) -> dict[str, TunedOn]:
+    """Return, per benchmark, the documents that the stored boundaries were chosen on, of all sets together.
 
     Args:
         descriptions: The sets' `about`.
     """
-    documents: dict[str, set[tuple[int, str | int]]] = {}
+    documents: dict[str, TunedOn] = {}
     for about in descriptions:
         if _KEY in about:
             tuned_on = about[_KEY]["tuned_on"]
-            documents.setdefault(tuned_on["task"], set()).add((tuned_on["documents"], tuned_on.get("order", "file")))
-    return {task: frozenset(found) for task, found in documents.items()}
+            count, items = tuned_on["documents"], tuned_on.get("items")
+            found = TunedOn(count, frozenset(items or ()), count if items is None else 0)
+            documents[tuned_on["task"]] = documents.get(tuned_on["task"], TunedOn()) | found
+    return documents
 
 
 def _boundaries(neurons: NeuronSet) -> tuple[int, int] | None:

@@ -23,7 +23,7 @@ def rows(dose: Dose, *, intervals: bool) -> list[list[str]]:
 
     Args:
         dose: The curve.
-        intervals: Whether to write each number's interval.
+        intervals: Whether to write the intervals of own and English, as ∆ always has its.
     """
     return [_row(point, dose.unit, intervals) for curve in dose.curves.values() for point in curve]
 
@@ -38,7 +38,9 @@ def _row(point: DosePoint, unit: str, intervals: bool) -> list[str]:
     return [
         curve_name(point.language),
         str(point.count),
-        *(text(value) for value in (point.own, point.english, point.delta)),
+        text(point.own),
+        text(point.english),
+        estimate(point.delta, unit),
         *bands,
     ]
 

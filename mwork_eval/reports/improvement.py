@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mwork_eval.ablation.comparison import SIGNIFICANT
@@ -21,8 +22,8 @@ FORMAT = "mwork-improvement"
 VERSION = 1
 LEGEND = (
     "Changes against the base; positive is better, also for bits per byte. zh - en: what zh gained and English did "
-    "not. random: as many random neurons at the same "
-    f"positions, trained alike; the mean over their seeds. Brackets: {LEVEL:.0%} intervals over documents, by clusters "
+    "not. random: as many random neurons of the same layers and structures, trained alike; the mean over their seeds. "
+    f"Brackets: {LEVEL:.0%} intervals over documents, by clusters "
     "of those that belong together; that of the difference, and its p, over documents and draws of random neurons "
     "(the language's neurons as one more draw), p Holm-corrected for all p of the table. Too few to tell: so few "
     "clusters of documents, or so few that moved, or a single draw, that none would hold. Documents that training saw "
@@ -161,7 +162,7 @@ def print_improvement(tables: Sequence[ChangeTable], console: Console) -> None:
         for name in columns:
             drawn.add_column(name, justify="right" if name else "left", no_wrap=True)
         for row in rows:
-            drawn.add_row(*row)
+            drawn.add_row(*map(escape, row))
         console.print()
         print_whole(drawn, console)
         console.print(notes(table), style="dim", highlight=False, markup=False)

@@ -40,7 +40,7 @@ def rows(square: Square, *, intervals: bool) -> list[SquareRow]:
 
     Args:
         square: The square.
-        intervals: Whether to write each number's interval.
+        intervals: Whether to write each change's interval, as specificities always have theirs.
     """
 
     def text(value: Estimate) -> str:
@@ -50,13 +50,13 @@ def rows(square: Square, *, intervals: bool) -> list[SquareRow]:
     found = [
         SquareRow(
             mask,
-            [text(value) for value in (*of_mask.values(), effects.specificity[mask])],
+            [*map(text, of_mask.values()), estimate(effects.specificity[mask], square.unit)],
             square.languages.index(mask),
         )
         for mask, of_mask in effects.changes.items()
     ]
     nothing = [""] * len(square.languages)
-    found.append(SquareRow("mean", [*nothing, text(effects.mean_specificity)]))
+    found.append(SquareRow("mean", [*nothing, estimate(effects.mean_specificity, square.unit)]))
     if square.spread is not None:
         spreads = [*(square.spread.changes[language] for language in square.languages), square.spread.specificity]
         found += [
@@ -80,11 +80,11 @@ def finding(square: Square) -> str:
     if float(difference(mean.value, unit)) == 0:
         text += f" as much as the others: {estimate(mean, unit)} {unit}"
     else:
-        text += f" {'more' if mean.value > 0 else 'less'} than the others, by {estimate(mean, unit)} {unit}"
+        text += f" {'more' if mean.value > 0 else 'less'} than the others: specificity {estimate(mean, unit)} {unit}"
     if square.spread is None:
         return f"{text}."
     low, high = (difference(end, unit) for end in (square.spread.specificity.low, square.spread.specificity.high))
-    return f"{text}; single random controls ({square.control}) by {low} to {high}."
+    return f"{text}; of single random controls ({square.control}) {low} to {high}."
 
 
 def legend(square: Square) -> str:

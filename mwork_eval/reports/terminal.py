@@ -59,7 +59,7 @@ def _print_language_scores(table: DeltaTable, console: Console) -> None:
 
 
 def _print_square(square: Square, console: Console) -> None:
-    """Print a square without its intervals, but for that of the mean specificity in the notes."""
+    """Print a square without the intervals of its changes."""
     rows = square_wording.rows(square, intervals=False)
     texts = [square_wording.emphasised(row, f"{_OWN}{{}}".format) for row in rows]
     _print_table(square_wording.title(square), square_wording.columns(square), texts, console)

@@ -134,8 +134,7 @@ def summary(results: Results) -> str:
     )
     tuned = tuning_documents(entry["about"] for entry in manifest["sets"].values())
     left_out = "".join(
-        f" (chosen on {max(count for count, _ in chosen)} documents of {task}, which are left out)"
-        for task, chosen in tuned.items()
+        f" (chosen on {tuned_on.documents} documents of {task}, which are left out)" for task, tuned_on in tuned.items()
     )
     return (
         f"Model {manifest['model']}, {stages['layers']} layers: {stages['understanding']} understanding, "

@@ -109,6 +109,13 @@ def test_foreign_controls_are_cells_of_their_own(tiny_llama, detected, tmp_path)
     assert "random neurons 0 are the language's own" in mwork("report", tmp_path).output
 
 
+@pytest.mark.parametrize("extra", [(), ("--cross",), ("--dry-run",)])
+def test_english_alone_is_one_error(tiny_llama, detected, tmp_path, extra):
+    found = mwork("ablate", "--model", tiny_llama, "--neurons", detected, "--preset", "existence", "--tasks", "bpb",
+                  "--languages", "en", "--data", "embedded", "--out", tmp_path, *extra, code=2)  # fmt: skip
+    assert "∆ compares English with other languages; found en" in found.output
+
+
 def test_run_draws_three_controls(monkeypatch):
     asked = []
 

@@ -31,7 +31,7 @@ from mwork_eval.ablation.runner import run_matrix
 from mwork_eval.ablation.store import CellStore
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.stages import Stages
-from mwork_eval.neurons.tuned_stages import with_stages
+from mwork_eval.neurons.tuned_stages import TunedOn, with_stages
 from mwork_eval.resources import embedded_folder
 
 pytest_plugins = ["matrix_fixtures"]
@@ -163,5 +163,5 @@ def test_tuning_documents_are_left_out_however_the_task_was_written(matrix, name
     sets = {code: with_stages(s, Stages(s.shape.layers, 1, 1), tuned_on) for code, s in matrix.sets.items()}
     for written in ("xcsqa", "xcsqa_{l}"):
         plan = plan_matrix(ModelFacts.of(matrix.model, "tiny"), sets, replace(OPTIONS, tasks=(written, "bpb")))
-        assert set(plan.source.sample.skip.values()) == {frozenset({(2, "file")})}
+        assert set(plan.source.sample.skip.values()) == {TunedOn(2, first=2)}
         assert {task.partition("_")[0] for task in plan.source.sample.skip} == {"xcsqa"}

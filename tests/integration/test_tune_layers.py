@@ -64,7 +64,7 @@ def test_the_choice_is_stored_in_every_set_and_the_input_is_left_alone(neurons, 
             "task": "bpb",
             "language": "zh",
             "documents": 3,
-            "order": "even",
+            "items": ["line 1", "line 5", "line 9"],
             "positions": "under+gen",
             "delta": best,
         }

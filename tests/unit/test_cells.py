@@ -55,6 +55,8 @@ def test_cells_of_an_earlier_version_are_computed_again_and_the_reason_is_told(t
     assert line.startswith(
         "1 cells of xquad are of an earlier version and are computed again: answers are compared anew"
     )
+    store.save("a-2", SCORE, {"label": cell.label}, [])
+    assert outdated_cells(store, [cell]) == []  # another limit of what was computed again
     assert outdated_cells(store, []) == outdated_cells(store, [Cell(None, FAMILY, "zh")]) == []
 
 

@@ -69,3 +69,11 @@ def test_tasks_of_others_do_not_show_the_answer_in_the_matrix(how, split, extra,
     for instance in task.instances:
         assert instance.args[0].count(f"Q: {instance.doc['q']}") == 1
         assert instance.args[0].count("Q: ") == 4
+    # And in lm_eval, which builds the requests itself.
+    other = manager.load([f"foreign_{how}"])["tasks"][f"foreign_{how}"]
+    other.set_config(key="num_fewshot", value=4)
+    other.set_fewshot_seed(seed=5)
+    other.build_all_requests(rank=0, world_size=1)
+    for instance in other.instances:
+        assert instance.args[0].count(f"Q: {instance.doc['q']}") == 1
+        assert instance.args[0].count("Q: ") == 5

@@ -11,11 +11,12 @@ from scipy import stats
 from mwork_eval.ablation.statistics import Estimate
 from mwork_eval.gate.baseline import write_baseline
 from mwork_eval.gate.comparison import Change
-from mwork_eval.gate.delta_comparison import RowChange
+from mwork_eval.gate.delta_comparison import RowChange, TableComparison
 from mwork_eval.gate.judging import delta_p
 from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.pairing import reordered
 from mwork_eval.gate.reading import read_snapshot
+from mwork_eval.gate.snapshot import DocumentKey, Snapshot
 from mwork_eval.harness.task_score import TaskScore
 
 PARAGRAPHS = tuple(f"p{number // 13}" for number in range(130))
@@ -172,3 +173,31 @@ def test_a_required_delta_that_is_met_fails_in_few_runs(rate):
             row = RowChange("mine", "xquad", "LS all", ("zh",), change, change.change, spread, clusters)
             failed += value < 100 * rate and delta_p(row, 100 * rate) < 0.05
         assert failed <= stats.binom.ppf(0.999, 1000, 0.025)
+
+
+def side(shocks):
+    """A folder whose masks change the documents of a cluster alike in both languages."""
+    cells, scores, keys = [], {}, {}
+    for language, of_language in shocks.items():
+        for setting, mask in ((None, None), ("LS", "zh")):
+            identity, added = f"{language} {setting}", np.zeros(len(of_language)) if setting is None else of_language
+            documents, clusters = tuple((5.0 + float(n), 1.0) for n in added), tuple(map(str, range(len(added))))
+            scores[identity] = TaskScore("bits_per_byte,none", False, documents, {}, language, clusters)
+            if setting is None:
+                keys[identity] = tuple(DocumentKey(f"{language} {n}", "p", "t") for n in range(len(added)))
+            place = {"preset": "p", "task": "bpb", "setting": setting, "mask_language": mask, "seed": None}
+            cells.append(place | {"language": language, "identity": identity})
+    return Snapshot("m", cells, scores, keys)
+
+
+def test_a_language_that_lacks_a_cluster_is_still_drawn_together_with_the_others():
+    generator = np.random.default_rng(0)
+    own, common = generator.normal(0, 0.1, (4, 60)), generator.normal(0, 1, 60)
+    widths = []
+    for lacking in (0, 1):
+        there = slice(60 - lacking)
+        old = side({"en": own[0], "zh": own[1][there]})
+        new = side({"en": own[0] + common + own[2], "zh": (own[1] + common + own[3])[there]})
+        change = TableComparison(old, new, "p", "bpb").row("LS").delta.change
+        widths.append(change.high - change.low)
+    assert widths[1] < 2 * widths[0]  # 12 times as wide if the languages were drawn apart

@@ -65,6 +65,11 @@ def test_the_mean_over_tasks_is_of_one_unit():
     assert bytewise.columns[0].effects[0].specific.mean.value == pytest.approx(0.2)
 
 
+def test_a_benchmark_named_in_two_ways_counts_once():
+    twice = mean_tables(SEVERAL, [*FAMILIES, TaskFamily("xquad_{l}", ("zh", "en"))], by_hand())
+    assert twice == mean_tables(SEVERAL, FAMILIES, by_hand())
+
+
 def test_what_is_not_scored_is_left_out_of_the_mean():
     scores = {key: score for key, score in by_hand().items() if key != (SECOND, "mgsm_en")}
     points = mean_tables(SEVERAL, FAMILIES, scores)[0]

@@ -86,6 +86,12 @@ def test_the_standard_error_is_that_of_lm_eval_and_of_a_ratio():
     expected = math.sqrt(sum(r * r for r in residuals) / 2) / (40 / 3) / math.sqrt(3)
     assert bits.standard_error == pytest.approx(expected)
     assert TaskScore("acc,none", True, ((1.0, 1.0),), {}).standard_error is None
+    # Questions about one paragraph are one observation: as many paragraphs with as many questions each, answered alike.
+    alone = TaskScore("acc,none", True, tuple((value, 1.0) for value in shares), {})
+    keys = tuple(str(number) for number in range(len(shares)) for _ in range(13))
+    asked = TaskScore("acc,none", True, tuple((value, 1.0) for value in shares for _ in range(13)), {}, "", keys)
+    assert asked.standard_error == pytest.approx(alone.standard_error)
+    assert TaskScore("acc,none", True, ((1.0, 1.0), (0.0, 1.0)), {}, "", ("a", "a")).standard_error is None
 
 
 def test_cells_without_lm_evals_digest_are_read_by_their_samples(tmp_path):

@@ -6,7 +6,7 @@ from test_ablation import ES, ZH
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.stages import Stages
-from mwork_eval.neurons.tuned_stages import stages_for, tuning_documents, with_stages
+from mwork_eval.neurons.tuned_stages import TunedOn, stages_for, tuning_documents, with_stages
 
 TUNED_ON = {"task": "xquad", "language": "zh", "documents": 16, "positions": "under+gen", "delta": 12.5}
 
@@ -17,7 +17,7 @@ def test_a_set_keeps_its_tuned_stages_on_disk(tmp_path):
     assert found == ZH
     assert found.about == {"language": "zh", "stages": {"understanding": 3, "generation": 2, "tuned_on": TUNED_ON}}
     assert stages_for([found], 8) == Stages(8, 3, 2)
-    assert tuning_documents([found.about]) == {"xquad": {(16, "file")}}
+    assert tuning_documents([found.about]) == {"xquad": TunedOn(16, first=16)}
 
 
 def test_given_boundaries_win_over_stored_ones_and_stored_ones_over_the_default():
@@ -36,7 +36,6 @@ def test_sets_that_store_different_boundaries_need_given_ones():
             stages_for([zh, other], 8, understanding=1)
         assert stages_for([zh, other], 8, 1, 1) == Stages(8, 1, 1)
     more = with_stages(ES, Stages(8, 3, 2), {**TUNED_ON, "documents": 20})
-    spread = with_stages(ES, Stages(8, 3, 2), {**TUNED_ON, "documents": 8, "order": "even"})
-    assert tuning_documents([zh.about, more.about, spread.about, ES.about]) == {
-        "xquad": {(16, "file"), (20, "file"), (8, "even")}
-    }
+    named = with_stages(ES, Stages(8, 3, 2), {**TUNED_ON, "documents": 2, "items": ["q7", "q9"]})
+    found = tuning_documents([zh.about, more.about, named.about, ES.about])
+    assert found == {"xquad": TunedOn(20, frozenset({"q7", "q9"}), first=20)}

@@ -105,7 +105,7 @@ def test_the_highest_delta_is_chosen_whatever_its_layers():
         "task": "xquad",
         "language": "zh",
         "documents": 64,
-        "order": "even",
+        "items": [],
         "positions": "under+gen",
         "delta": pytest.approx(87.5),
     }

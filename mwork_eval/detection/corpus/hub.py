@@ -74,6 +74,10 @@ class HubSource:
             InputError: If a preset lacks the language, or something follows its name.
         """
         name, *rest = source.split(":")
+        if not name:
+            raise InputError(
+                "no data set is named", found="hub:", expected=f"hub:NAME, or one of {' '.join(presets())}"
+            )
         if (preset := presets().get(name)) is None:
             config, split, text_field = [*rest, "", "", ""][:3]
             named = {"name": config} if config else {}
