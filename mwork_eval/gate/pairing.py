@@ -28,7 +28,7 @@ def pair_documents(old: Scored, new: Scored) -> Order:
             "another definition of the score",
             found=new.definition,
             expected=old.definition or "one that OLD does not tell",
-            hint="make OLD anew with this version",
+            hint="score both with this version; lm-eval's hf begins whole texts otherwise than mwork-hf",
         )
     if not old.keys:
         raise InputError("no documents")
