@@ -15,7 +15,7 @@ from pathlib import Path
 
 from common import print_figures
 
-from mwork_eval.identification.judgement import Judgement, judge_text
+from mwork_eval.languages.judgement import Judgement, judge_text
 
 LENGTHS = (20, 40, 80, 120, 200)
 """Characters, at least; at most 30 % more."""

@@ -17,11 +17,11 @@ import torch
 from common import alternate, forget_peak, peak_memory, peak_of, print_figures, ratio, read_weights, token_stream
 from peft import LoraConfig, get_peft_model
 
-from mwork_eval.enhancement.parts import TrainedParts, parts_of
 from mwork_eval.enhancement.training import SelectedModel
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import load_model
 from mwork_eval.neurons.references import find_neurons
+from mwork_eval.weight_deltas.parts import TrainedParts, parts_of
 
 WAYS = ("selection", "selection, transformers' loss", "LoRA", "full")
 MATRICES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")

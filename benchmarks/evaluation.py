@@ -18,9 +18,9 @@ import torch
 from common import alternate, forget_peak, peak_memory, peak_of, print_figures, ratio
 from lm_eval.models.huggingface import HFLM
 
-from mwork_eval.harness.evaluate import prepare_tasks
-from mwork_eval.harness.model import MworkHF
-from mwork_eval.harness.sampling import Sample
+from mwork_eval.evaluation.evaluate import prepare_tasks
+from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.lm.model import MworkHF
 from mwork_eval.models.loading import load_model
 
 

@@ -22,7 +22,7 @@ from mwork_eval.gate.control import LEVEL, Control
 from mwork_eval.gate.limits import POINTS
 from mwork_eval.gate.snapshot import TaskName
 from mwork_eval.gate.verdict import Outcome
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.results.task_score import TaskScore
 
 TASKS = 12
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mwork_eval.ablation.statistics import Estimate
 from mwork_eval.gate.comparison import ScoreChange
 from mwork_eval.gate.control import Control
 from mwork_eval.gate.judging import Judged, TaskComparison, judge
 from mwork_eval.gate.limits import Limit
-from mwork_eval.gate.sign_flips import sign_flip_p
 from mwork_eval.gate.snapshot import TaskName
+from mwork_eval.statistics.resampling import Estimate
+from mwork_eval.statistics.sign_flips import sign_flip_p
 
 KINDS = ("binary", "f1", "bpb")
 MOVED = 0.1

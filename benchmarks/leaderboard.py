@@ -21,8 +21,8 @@ from typing import Any
 
 from common import print_figures
 
-from mwork_eval.ablation.store import CellStore, save_manifest
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.results.store import CellStore, save_manifest
+from mwork_eval.results.task_score import TaskScore
 
 LANGUAGES = ("en", "zh", "es")
 BENCHMARKS = ("xquad", "xcsqa")

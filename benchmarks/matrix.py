@@ -21,18 +21,18 @@ import torch
 from common import print_figures
 from lm_eval.models.huggingface import HFLM
 
-from mwork_eval.ablation.identity import ModelFacts
-from mwork_eval.ablation.matrix import MatrixPlan, plan_matrix
-from mwork_eval.ablation.options import MatrixOptions
-from mwork_eval.ablation.presets import find_preset
-from mwork_eval.ablation.runner import run_matrix
-from mwork_eval.ablation.store import CellStore
-from mwork_eval.deactivation.mask import deactivated
-from mwork_eval.harness.model import MworkHF
+from mwork_eval.interventions.mask import deactivated
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.planning import MatrixPlan, plan_matrix
+from mwork_eval.matrix.presets import find_preset
+from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.models import default_model
 from mwork_eval.models.loading import load_model
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_language_sets
+from mwork_eval.results.store import CellStore
 
 
 def hf_seconds(

@@ -12,10 +12,10 @@ from functools import cache
 
 import numpy as np
 
-from mwork_eval.ablation.deltas import DeltaCalculator, Masked
-from mwork_eval.ablation.statistics import Array
-from mwork_eval.harness.task_score import TaskScore
-from mwork_eval.languages import ENGLISH
+from mwork_eval.languages.table import ENGLISH
+from mwork_eval.results.deltas import DeltaCalculator, Masked
+from mwork_eval.results.task_score import TaskScore
+from mwork_eval.statistics.resampling import Array
 
 LANGUAGES = ("zh", "de")
 KINDS = ("binary", "f1", "bpb")

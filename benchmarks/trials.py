@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from simulated import World, draw, fixed_set, random_sets, together, truth
 
-from mwork_eval.ablation.comparison import SIGNIFICANT, Comparison, compare_settings
-from mwork_eval.ablation.deltas import DeltaCalculator
-from mwork_eval.ablation.statistics import Array, Estimate
+from mwork_eval.results.comparison import SIGNIFICANT, Comparison, compare_settings
+from mwork_eval.results.deltas import DeltaCalculator
+from mwork_eval.statistics.resampling import Array, Estimate
 
 
 @dataclass(frozen=True)

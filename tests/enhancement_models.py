@@ -5,13 +5,13 @@ import torch
 from conftest import make_model, make_tokenizer
 
 from mwork_eval.enhancement.documents import HELD_OUT, TrainingText
-from mwork_eval.enhancement.parts import TrainedParts, parts_of
 from mwork_eval.enhancement.run import Enhancement
 from mwork_eval.enhancement.training import SelectedModel, TrainingOptions
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.weight_deltas.parts import TrainedParts, parts_of
 
 
 def neurons_of(layout, **about):

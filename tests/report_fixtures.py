@@ -3,7 +3,7 @@
 import pytest
 from report_folders import make_folder
 
-from mwork_eval.reports.results import read_results
+from mwork_eval.results.tables import read_results
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from mwork_eval.ablation.settings import Setting
-from mwork_eval.ablation.store import CellStore, save_manifest
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.matrix.settings import Setting
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.results.store import CellStore, save_manifest
+from mwork_eval.results.task_score import TaskScore
 
 LAYERS = 4
 SHAPE = ModelShape(

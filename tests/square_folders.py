@@ -4,10 +4,10 @@ import random
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.ablation.settings import Setting
-from mwork_eval.ablation.store import CellStore, save_manifest
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.matrix.settings import Setting
 from mwork_eval.neurons.stages import POSITIONS
+from mwork_eval.results.store import CellStore, save_manifest
+from mwork_eval.results.task_score import TaskScore
 
 LANGUAGES = ("en", "zh", "es", "de")
 MASKS = LANGUAGES[1:]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from mwork_eval.analysis.shares import Curves
-from mwork_eval.deactivation.mask import deactivated
+from mwork_eval.interventions.mask import deactivated
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import NeuronSet
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from mwork_eval.harness.model import choose_neurons
+from mwork_eval.lm.model import choose_neurons
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mwork_eval.ablation.statistics import Array, Estimate, bootstrap
+from mwork_eval.statistics.resampling import Array, Estimate, bootstrap
 
 
 @dataclass(frozen=True)

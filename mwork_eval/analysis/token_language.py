@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mwork_eval.errors import InputError
-from mwork_eval.identification.han import chinese_or_japanese
-from mwork_eval.identification.identifier import identify, known_languages
-from mwork_eval.identification.judgement import can_judge, decided_by_script
-from mwork_eval.identification.scripts import CJK, LATIN, count_letters, script_table
-from mwork_eval.languages import ENGLISH
+from mwork_eval.languages.han import chinese_or_japanese
+from mwork_eval.languages.identifier import identify, known_languages
+from mwork_eval.languages.judgement import can_judge, decided_by_script
+from mwork_eval.languages.scripts import CJK, LATIN, count_letters, script_table
+from mwork_eval.languages.table import ENGLISH
 
 CLASSES = ("english", "query", "other", "undecided")
 """What a token can be; `query` is the language of the text that the model reads."""

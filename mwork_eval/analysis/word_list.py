@@ -7,7 +7,7 @@ from functools import cache
 import yaml
 
 from mwork_eval.errors import InputError
-from mwork_eval.languages import NAMES
+from mwork_eval.languages.table import NAMES
 from mwork_eval.resources import embedded_folder
 
 PROMPTS = ("translation", "repetition")

@@ -12,7 +12,7 @@ from mwork_eval.analysis.layer_states import Tensor, find_head, read_layers
 from mwork_eval.analysis.shares import Curves, estimate_shares
 from mwork_eval.analysis.word_list import WordList
 from mwork_eval.errors import InputError
-from mwork_eval.languages import ENGLISH
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.tokens import encode_text
 

@@ -54,8 +54,8 @@ def ablate(
     """
     options = steps.make_matrix_options(presets, languages, **matrix)
     matrix_steps.check_engine(engine, workers)
-    from mwork_eval.ablation.whole import check_counts, check_draws
-    from mwork_eval.languages import ENGLISH
+    from mwork_eval.languages.table import ENGLISH
+    from mwork_eval.matrix.whole import check_counts, check_draws
     from mwork_eval.neurons.references import find_language_sets
 
     sets = find_language_sets(neurons, [language for language in languages if language != ENGLISH])

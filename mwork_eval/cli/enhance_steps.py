@@ -10,9 +10,9 @@ from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
-    from mwork_eval.ablation.plan import TaskFamily
     from mwork_eval.enhancement.record import Record
-    from mwork_eval.harness.sampling import Order
+    from mwork_eval.evaluation.sampling import Order
+    from mwork_eval.matrix.plan import TaskFamily
     from mwork_eval.models.loading import LoadedModel
     from mwork_eval.neurons.neuron_set import NeuronSet
 
@@ -126,10 +126,10 @@ def find_families(
     Raises:
         InputError: If a benchmark has none of the languages, or its data cannot be had.
     """
-    from mwork_eval.ablation.options import find_family
-    from mwork_eval.harness.evaluate import prepare_tasks
-    from mwork_eval.harness.sampling import Sample
-    from mwork_eval.languages import ENGLISH
+    from mwork_eval.evaluation.evaluate import prepare_tasks
+    from mwork_eval.evaluation.sampling import Sample
+    from mwork_eval.languages.table import ENGLISH
+    from mwork_eval.matrix.options import find_family
 
     own = [_with_language(text, neurons).partition("=")[0] for text in texts]
     families = [find_family(name, list(dict.fromkeys([*own, ENGLISH, *languages]))) for name in benchmarks]
@@ -149,10 +149,10 @@ def merge_last(base: "LoadedModel", record: "Record", folder: Path, merged: Path
         merged: Where the checkpoint goes.
         force: Accept a delta of other weights of the same sizes.
     """
-    from mwork_eval.enhancement.delta import load_delta
-    from mwork_eval.enhancement.merge import merge
     from mwork_eval.enhancement.record import SPECIFIC
     from mwork_eval.processes import is_first_process
+    from mwork_eval.weight_deltas.delta import load_delta
+    from mwork_eval.weight_deltas.merge import merge
 
     if not is_first_process():
         return
@@ -188,17 +188,17 @@ def score_deltas(
     """
     from rich.console import Console
 
-    from mwork_eval.ablation.identity import ModelFacts
-    from mwork_eval.ablation.store import CellStore
     from mwork_eval.digests import write_text_atomically
-    from mwork_eval.harness.model import MworkHF
-    from mwork_eval.improvement.cells import compute_scores, count_left_out, plan_scores, stored_scores
-    from mwork_eval.improvement.changes import change_tables
-    from mwork_eval.improvement.folder import describe_cells
+    from mwork_eval.enhancement.changes import change_tables
+    from mwork_eval.enhancement.folder import describe_cells
+    from mwork_eval.enhancement.scores import compute_scores, count_left_out, plan_scores, stored_scores
+    from mwork_eval.lm.model import MworkHF
+    from mwork_eval.matrix.identity import ModelFacts
     from mwork_eval.processes import is_first_process
-    from mwork_eval.reports import improvement as report
-    from mwork_eval.reports.improvement_plot import plot_improvement
     from mwork_eval.reports.plots import FORMATS, write_figures
+    from mwork_eval.results.store import CellStore
+    from mwork_eval.views import improvement as report
+    from mwork_eval.views.improvement_plot import plot_improvement
 
     # lm-eval shares a task only among processes that loaded the model by itself.
     if not is_first_process():

@@ -22,12 +22,12 @@ def write_improvements(folders: Sequence[Path], *, formats: Sequence[str], out: 
     from rich.console import Console
 
     from mwork_eval.digests import write_text_atomically
-    from mwork_eval.improvement.changes import mean_tables
-    from mwork_eval.improvement.folder import read_improvements
-    from mwork_eval.reports import improvement as report
-    from mwork_eval.reports.formats import TERMINAL
-    from mwork_eval.reports.improvement_plot import plot_languages
+    from mwork_eval.enhancement.changes import mean_tables
+    from mwork_eval.enhancement.folder import read_improvements
+    from mwork_eval.reports.formats.names import TERMINAL
     from mwork_eval.reports.plots import FORMATS, write_figures
+    from mwork_eval.views import improvement as report
+    from mwork_eval.views.improvement_plot import plot_languages
 
     if not {"md", "json", TERMINAL} & set(formats):
         raise InputError("no such report of fine-tuning", found=",".join(formats), expected="terminal, md or json")

@@ -73,7 +73,7 @@ def lens(
     Every layer's hidden states go through the final norm and the output head, as if the layer were the last one. The
     table says which share of what comes out is English, which is the query's language, and which is neither.
     """
-    from mwork_eval.languages import ENGLISH
+    from mwork_eval.languages.table import ENGLISH
     from mwork_eval.neurons.references import find_language_sets
     from mwork_eval.neurons.stages import parse_positions
 
@@ -95,8 +95,8 @@ def lens(
     from mwork_eval.analysis.token_language import require_identifier
     from mwork_eval.models.layout import Layout
     from mwork_eval.models.loading import load_model
-    from mwork_eval.reports.lens import LensReport, plot_lens, print_lens, write_lens
     from mwork_eval.reports.plots import FORMATS, require_matplotlib, write_figures
+    from mwork_eval.views.lens import LensReport, plot_lens, print_lens, write_lens
 
     if plot:
         require_matplotlib("--plot")

@@ -32,8 +32,8 @@ def languages_with_data(tasks: Sequence[str], languages: Sequence[str], data: st
     Raises:
         InputError: If no language is left.
     """
-    from mwork_eval.ablation.plan import TaskFamily
-    from mwork_eval.harness.data import check_data
+    from mwork_eval.benchmarks.data import check_data
+    from mwork_eval.matrix.plan import TaskFamily
 
     found = []
     for language in languages:

@@ -10,8 +10,8 @@ import click
 from mwork_eval.cli.progress import Advance, progress
 
 if TYPE_CHECKING:
-    from mwork_eval.ablation.cell_plan import CellPlan
-    from mwork_eval.ablation.matrix import MatrixPlan
+    from mwork_eval.matrix.cell_plan import CellPlan
+    from mwork_eval.matrix.planning import MatrixPlan
 
 
 @contextmanager
@@ -19,8 +19,8 @@ def matrix_progress(
     plan: "CellPlan", folder: Path, shard: tuple[int, int] = (0, 1), *, what: str = "ablate", show: bool = True
 ) -> Iterator[Advance]:
     """Say how much there is to do, and show how it goes."""
-    from mwork_eval.ablation.revisions import outdated_cells
-    from mwork_eval.ablation.store import CellStore
+    from mwork_eval.matrix.revisions import outdated_cells
+    from mwork_eval.results.store import CellStore
 
     store = CellStore(folder)
     missing = plan.missing(store, shard) if show else []
@@ -36,7 +36,7 @@ def matrix_progress(
 
 def has_report(plan: "MatrixPlan", folder: Path) -> bool:
     """Say what is missing of the whole matrix, and return whether there is a table to show."""
-    from mwork_eval.ablation.store import CellStore
+    from mwork_eval.results.store import CellStore
 
     store = CellStore(folder)
     if missing := len(plan.missing(store)):

@@ -9,8 +9,8 @@ from mwork_eval.cli.matrix_progress import has_report, matrix_progress, tell
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
-    from mwork_eval.ablation.options import MatrixOptions
-    from mwork_eval.harness.model import MworkHF
+    from mwork_eval.lm.model import MworkHF
+    from mwork_eval.matrix.options import MatrixOptions
     from mwork_eval.neurons.neuron_set import NeuronSet
 
 
@@ -36,9 +36,9 @@ def ablate_sets_with_ray(
     Returns:
         Whether there is a report to show.
     """
-    from mwork_eval.ablation.manifest import record_matrix
-    from mwork_eval.ablation.matrix import plan_matrix
-    from mwork_eval.ablation.ray_engine import RayEngine, ray_cluster
+    from mwork_eval.matrix.manifest import record_matrix
+    from mwork_eval.matrix.planning import plan_matrix
+    from mwork_eval.matrix.ray_engine import RayEngine, ray_cluster
 
     with ray_cluster():
         engine = RayEngine(load, model_name, workers, tell)
@@ -69,12 +69,12 @@ def print_matrix_estimate(
     """
     from rich.console import Console
 
-    from mwork_eval.ablation.estimate import estimate_matrix, plan_without_weights
     from mwork_eval.detection.estimate import measure_speed
     from mwork_eval.inference.budget import default_size
+    from mwork_eval.matrix.estimate import estimate_matrix, plan_without_weights
     from mwork_eval.models.inspection import inspect_model
     from mwork_eval.models.loading import check_dtype, default_dtype, find_device, load_tokenizer
-    from mwork_eval.reports.matrix_estimate import print_matrix_cost
+    from mwork_eval.views.matrix_estimate import print_matrix_cost
 
     inspection, device = inspect_model(model, revision), find_device(asked["device"])
     dtype = check_dtype(asked["dtype"]) or str(default_dtype(device)).removeprefix("torch.")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from mwork_eval.errors import InputError
-from mwork_eval.languages import parse_languages
+from mwork_eval.languages.table import parse_languages
 from mwork_eval.sizes import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])

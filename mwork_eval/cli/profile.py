@@ -53,7 +53,7 @@ def _read_whole(
     """Select all neurons of every language that a folder has scores of, English first."""
     from mwork_eval.detection.score_table import load_score_tables
     from mwork_eval.detection.selection import select_specific
-    from mwork_eval.languages import ENGLISH
+    from mwork_eval.languages.table import ENGLISH
     from mwork_eval.neurons.tuned_stages import stages_for
     from mwork_eval.reports.plots import check_plot_file
 
@@ -112,7 +112,7 @@ def profile(
 
     sets, stages = _read(references, understanding_layers, generation_layers, plot)
     if corpora:
-        from mwork_eval.reports.activity import activity_as_json, plot_activity, print_activity
+        from mwork_eval.views.activity import activity_as_json, plot_activity, print_activity
 
         found = _observe(sets, corpora, **observation)
         if as_json:
@@ -122,8 +122,8 @@ def profile(
         _save(lambda: plot_activity(found, stages), plot)
         return
     from mwork_eval.reports.plots import plot_layers
-    from mwork_eval.reports.set_counts import count_sets
-    from mwork_eval.reports.set_tables import print_profile, profile_as_json
+    from mwork_eval.results.set_counts import count_sets
+    from mwork_eval.views.set_tables import print_profile, profile_as_json
 
     counts = count_sets(sets)
     if as_json:
@@ -190,7 +190,7 @@ def overlap(
 
     from mwork_eval.neurons.comparison import overlaps_by
     from mwork_eval.reports.plots import plot_overlap
-    from mwork_eval.reports.set_tables import overlaps_as_json, print_overlaps
+    from mwork_eval.views.set_tables import overlaps_as_json, print_overlaps
 
     if with_english:
         sets, stages = _read_whole(references, rule, understanding_layers, generation_layers, plot)

@@ -7,7 +7,7 @@ import click
 from mwork_eval.cli import steps
 from mwork_eval.cli.improvement_steps import write_improvements
 from mwork_eval.errors import InputError
-from mwork_eval.reports.formats import DEFAULT_FORMATS, FORMATS, parse_formats
+from mwork_eval.reports.formats.names import DEFAULT_FORMATS, FORMATS, parse_formats
 
 
 @click.command()
@@ -31,7 +31,7 @@ def report(folders: tuple[Path, ...], formats: tuple[str, ...], out: Path | None
     Folders of `mwork enhance --evaluate`, such as one per language, give the mean over tasks of each language (the
     paper's Table 6) and, with --figures, the gain by documents over languages (Figure 4), as improvements.FORMAT.
     """
-    from mwork_eval.improvement.folder import is_enhancement
+    from mwork_eval.enhancement.folder import is_enhancement
 
     distinct = tuple(dict.fromkeys(folders))
     enhanced = [folder for folder in distinct if is_enhancement(folder)]

@@ -122,7 +122,7 @@ def run(
     options = steps.make_matrix_options(presets, languages, tasks=tasks, limit=limit, seeds=seeds, **matrix)
     rules = steps.make_rules(max_docs, check_language, max_tokens=max_tokens, min_tokens=min_tokens, seed=seed)
     from mwork_eval.detection.detect import DetectOptions
-    from mwork_eval.languages import ENGLISH
+    from mwork_eval.languages.table import ENGLISH
     from mwork_eval.models.loading import LoadedModel
 
     steps.check_task_data(options)

@@ -25,7 +25,7 @@ def show(references: tuple[str, ...], understanding_layers: int | None, generati
 
     from mwork_eval.neurons.references import find_neurons
     from mwork_eval.neurons.tuned_stages import stages_for
-    from mwork_eval.reports.neuron_sets import print_neuron_set
+    from mwork_eval.views.neuron_sets import print_neuron_set
 
     console = Console()
     for reference in references:
@@ -50,7 +50,7 @@ def diff(
     from rich.console import Console
 
     from mwork_eval.neurons.comparison import compare_pairs
-    from mwork_eval.reports.set_comparison import comparisons_as_json, print_comparisons
+    from mwork_eval.views.set_comparison import comparisons_as_json, print_comparisons
 
     found = compare_pairs(first, second, understanding_layers, generation_layers)
     if as_json:
@@ -89,7 +89,7 @@ def plot(references: tuple[str, ...], out: Path) -> None:
     """
     from mwork_eval.neurons.references import find_named_sets
     from mwork_eval.reports.plots import check_plot_file, plot_heat, save_figure
-    from mwork_eval.reports.set_counts import count_sets
+    from mwork_eval.results.set_counts import count_sets
 
     check_plot_file(out, "--out")
     click.echo(f"written: {save_figure(plot_heat(count_sets(find_named_sets(references))), out)}", err=True)

@@ -11,16 +11,16 @@ import click
 from mwork_eval.cli.matrix_progress import has_report, matrix_progress, tell
 from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
-from mwork_eval.reports.formats import DEFAULT_FORMATS, TERMINAL
+from mwork_eval.reports.formats.names import DEFAULT_FORMATS, TERMINAL
 
 if TYPE_CHECKING:
-    from mwork_eval.ablation.options import MatrixOptions
     from mwork_eval.detection.corpus.documents import DocumentRules
     from mwork_eval.detection.corpus.sources import Corpus
     from mwork_eval.detection.detect import Detection, DetectOptions, Groups
     from mwork_eval.detection.selection import Selection
     from mwork_eval.detection.workers import Workers
-    from mwork_eval.harness.model import MworkHF
+    from mwork_eval.lm.model import MworkHF
+    from mwork_eval.matrix.options import MatrixOptions
     from mwork_eval.models.loading import LoadedModel
     from mwork_eval.neurons.neuron_set import NeuronSet
 
@@ -31,7 +31,7 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    logging.getLogger("mwork_eval.harness.model").setLevel(logging.ERROR)
+    logging.getLogger("mwork_eval.lm.model").setLevel(logging.ERROR)
 
 
 def make_selection(
@@ -153,7 +153,7 @@ def _write_set_draws(found: "Detection", selection: "Selection", folder: Path, d
 
 
 def _warn_of_held_out_text(corpora: "Sequence[Corpus]", rules: "DocumentRules") -> None:
-    from mwork_eval.harness.data import DETECTION_DOCUMENTS
+    from mwork_eval.benchmarks.data import DETECTION_DOCUMENTS
 
     beyond = rules.max_documents is None or rules.max_documents > DETECTION_DOCUMENTS or rules.seed is not None
     if beyond and any(Path(corpus.source).parent.name == "corpus" for corpus in corpora):
@@ -171,7 +171,7 @@ def _report_stability(found: "Detection", selection: "Selection", folder: Path) 
     from rich.console import Console
 
     from mwork_eval.detection.stability import measure_stability
-    from mwork_eval.reports.stability import print_stability
+    from mwork_eval.views.stability import print_stability
 
     rows = measure_stability(found.parts, selection) if len(found.parts) == len(found.tables) else {}
     for number, table in enumerate(found.tables):
@@ -193,7 +193,7 @@ def print_estimate(
     from mwork_eval.detection.estimate import estimate_cost, measure_speed
     from mwork_eval.models.inspection import inspect_model
     from mwork_eval.models.loading import default_dtype, find_device, load_tokenizer
-    from mwork_eval.reports.estimate import print_cost
+    from mwork_eval.views.estimate import print_cost
 
     inspection, device = inspect_model(model, revision), find_device()
     tokenizer = load_tokenizer(model, revision)
@@ -207,8 +207,8 @@ def print_estimate(
 
 def make_matrix_options(presets: Sequence[str], languages: Sequence[str], **rest: Any) -> "MatrixOptions":
     """Turn the options of a matrix into one value; a preset must be named."""
-    from mwork_eval.ablation.options import MatrixOptions
-    from mwork_eval.ablation.presets import find_presets
+    from mwork_eval.matrix.options import MatrixOptions
+    from mwork_eval.matrix.presets import find_presets
 
     return MatrixOptions(find_presets(presets), languages=tuple(languages), **rest)
 
@@ -226,7 +226,7 @@ def with_set_draws(
 
 def check_task_data(options: "MatrixOptions") -> None:
     """Fail before a model loads if a task is unknown or its data is not there."""
-    from mwork_eval.harness.evaluate import find_tasks
+    from mwork_eval.evaluation.evaluate import find_tasks
 
     families = [family for preset in options.presets for family in options.families(preset)]
     find_tasks([family.task(language) for family in families for language in family.languages], options.data)
@@ -234,7 +234,7 @@ def check_task_data(options: "MatrixOptions") -> None:
 
 def load_for_matrix(model: str, device: str | None, dtype: str | None, batch_size: int, **extra: Any) -> "MworkHF":
     """Load the model once for the whole matrix, unmasked."""
-    from mwork_eval.harness.model import MworkHF
+    from mwork_eval.lm.model import MworkHF
     from mwork_eval.models.loading import find_device
 
     given = {key: value for key, value in extra.items() if value is not None}
@@ -258,10 +258,10 @@ def ablate_sets(
     Returns:
         Whether this process has a report to show; only the first of those that a launcher started has.
     """
-    from mwork_eval.ablation.identity import ModelFacts
-    from mwork_eval.ablation.manifest import record_matrix
-    from mwork_eval.ablation.matrix import plan_matrix
-    from mwork_eval.ablation.runner import run_matrix
+    from mwork_eval.matrix.identity import ModelFacts
+    from mwork_eval.matrix.manifest import record_matrix
+    from mwork_eval.matrix.planning import plan_matrix
+    from mwork_eval.matrix.runner import run_matrix
 
     facts, first = ModelFacts.of(model, model_name), model.rank == 0
     plan = plan_matrix(facts, sets, options)
@@ -286,9 +286,9 @@ def write_reports(
     from rich.console import Console
 
     from mwork_eval.reports.files import write_report_figures, write_report_files
+    from mwork_eval.reports.formats.terminal import print_results
     from mwork_eval.reports.plots import FORMATS
-    from mwork_eval.reports.results import read_results
-    from mwork_eval.reports.terminal import print_results
+    from mwork_eval.results.tables import read_results
 
     results = [read_results(folder) for folder in folders]
     written = write_report_files(results, formats, out or folders[0])

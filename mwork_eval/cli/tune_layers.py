@@ -54,13 +54,13 @@ def tune_layers(
     Writes OUT/neurons: the same sets, with the choice in them, for `mwork ablate --neurons OUT/neurons`. Finished
     scores are on disk; the same command goes on where the last one stopped.
     """
-    from mwork_eval.languages import ENGLISH, check_language
+    from mwork_eval.languages.table import ENGLISH, check_language
     from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
     from mwork_eval.neurons.references import SUFFIX, find_folder, find_language_sets
     from mwork_eval.neurons.stages import parse_positions
     from mwork_eval.neurons.tuned_stages import with_stages
     from mwork_eval.reports.plots import require_matplotlib
-    from mwork_eval.reports.tuning import plot_tuning, print_tuning, tuning_as_json
+    from mwork_eval.views.tuning import plot_tuning, print_tuning, tuning_as_json
 
     if plot:
         require_matplotlib("--plot")
@@ -73,16 +73,16 @@ def tune_layers(
         raise InputError("the tuned sets would overwrite the given ones", found=source, hint="choose another --out")
     sets = {path.name: load_neuron_set(path) for path in sorted(source.glob(f"*{SUFFIX}"))}
 
-    from mwork_eval.ablation.cell_plan import TaskSource
-    from mwork_eval.ablation.identity import ModelFacts
-    from mwork_eval.ablation.plan import TaskFamily
-    from mwork_eval.ablation.runner import run_matrix
-    from mwork_eval.ablation.store import CellStore
-    from mwork_eval.ablation.sweep import plan_sweep, prepare_tuning, sweep_scores
-    from mwork_eval.ablation.tuning import default_grid, judge_grid, plan_grid
     from mwork_eval.digests import write_text_atomically
-    from mwork_eval.harness.sampling import Sample
+    from mwork_eval.evaluation.sampling import Sample
+    from mwork_eval.matrix.cell_plan import TaskSource
+    from mwork_eval.matrix.identity import ModelFacts
+    from mwork_eval.matrix.plan import TaskFamily
+    from mwork_eval.matrix.runner import run_matrix
+    from mwork_eval.matrix.sweep import plan_sweep, prepare_tuning, sweep_scores
+    from mwork_eval.matrix.tuning import default_grid, judge_grid, plan_grid
     from mwork_eval.models.fit import check_fit
+    from mwork_eval.results.store import CellStore
 
     first, last = default_grid(own.shape.layers)
     grid = plan_grid(own, where, understanding or first, generation or last)

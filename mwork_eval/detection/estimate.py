@@ -15,7 +15,7 @@ _PRODUCTS = 14
 
 
 @dataclass(frozen=True)
-class Estimate:
+class DetectionCost:
     """The cost of scoring one corpus.
 
     Attributes:
@@ -37,7 +37,7 @@ class Estimate:
         return self.operations / speed
 
 
-def estimate_cost(layout: Layout, stream: DocumentStream, options: DetectOptions) -> Estimate:
+def estimate_cost(layout: Layout, stream: DocumentStream, options: DetectOptions) -> DetectionCost:
     """Read a corpus and count what scoring it takes.
 
     Raises:
@@ -51,7 +51,7 @@ def estimate_cost(layout: Layout, stream: DocumentStream, options: DetectOptions
         operations += 2 * layout.weights_per_token * padded
         pairs = sum(len(tokens) ** 2 for tokens in batch.token_ids) / 2
         operations += 2 * attention * pairs * (2 + _PRODUCTS)
-    return Estimate(stream.corpus.language, stream.kept, stream.tokens, batches, operations)
+    return DetectionCost(stream.corpus.language, stream.kept, stream.tokens, batches, operations)
 
 
 def measure_speed(device: torch.device, dtype: str) -> float:

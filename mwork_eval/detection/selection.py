@@ -9,7 +9,7 @@ import numpy as np
 
 from mwork_eval.detection.score_table import Array, ScoreTable
 from mwork_eval.errors import InputError
-from mwork_eval.languages import ENGLISH
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.neuron_set import NeuronSet, Place
 from mwork_eval.neurons.structures import DEFAULT_STRUCTURES
 

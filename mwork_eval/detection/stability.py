@@ -14,7 +14,7 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 
 
 @dataclass(frozen=True)
-class Overlap:
+class SelectionOverlap:
     """A row of the table of a language.
 
     Attributes:
@@ -44,7 +44,7 @@ def group_of(number: int) -> str:
     return f"{number.bit_length():02d}{'ab'[second ^ flipped]}"
 
 
-def measure_stability(parts: Mapping[str, PartialScores], selection: Selection) -> dict[str, list[Overlap]]:
+def measure_stability(parts: Mapping[str, PartialScores], selection: Selection) -> dict[str, list[SelectionOverlap]]:
     """Measure the overlaps for 1, 2, 4, 8, … documents of every language, the sets selected as for all documents.
 
     Args:
@@ -55,7 +55,7 @@ def measure_stability(parts: Mapping[str, PartialScores], selection: Selection) 
         Per language that has a set, the rows.
     """
     final = _sets(parts, selection, "")
-    rows: dict[str, list[Overlap]] = {language: [] for language in final}
+    rows: dict[str, list[SelectionOverlap]] = {language: [] for language in final}
     powers = sorted({name[:2] for part in parts.values() for name in part.groups})
     for power in powers:
         whole, first, second = (_sets(parts, selection, half, power) for half in ("", "a", "b"))
@@ -63,7 +63,7 @@ def measure_stability(parts: Mapping[str, PartialScores], selection: Selection) 
             if language in whole:
                 both = language in first and language in second
                 rows[language].append(
-                    Overlap(
+                    SelectionOverlap(
                         documents=_documents(parts[language], power),
                         neurons=len(whole[language]),
                         with_final=jaccard(whole[language], final[language]),

@@ -6,9 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.enhancement.delta import Delta, restore, save_delta
 from mwork_eval.enhancement.documents import TrainingText, interleaved, shuffled
-from mwork_eval.enhancement.parts import TrainedParts, parts_of
 from mwork_eval.enhancement.record import FILE, RANDOM, SPECIFIC, Record, Run, TrainedDelta
 from mwork_eval.enhancement.training import SelectedModel, TrainingOptions, mean_loss, train
 from mwork_eval.models.fingerprint import fingerprint_of
@@ -19,6 +17,8 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
 from mwork_eval.processes import is_first_process, wait_for_processes
 from mwork_eval.versions import software_versions
+from mwork_eval.weight_deltas.delta import WeightDelta, restore, save_delta
+from mwork_eval.weight_deltas.parts import TrainedParts, parts_of
 
 DELTAS = "deltas"
 _WORK = "work"
@@ -170,7 +170,7 @@ def _train_run(
                 "options": {**record.options, "seed": run.seed},
                 "corpora": [record.corpora[language] for language in run.languages],
             }
-            delta = Delta.of(layout, trained, about)
+            delta = WeightDelta.of(layout, trained, about)
             file = Path(DELTAS, f"{run.name}-{size}.safetensors")
             save_delta(delta, folder / file)
             finished = TrainedDelta(

@@ -14,12 +14,12 @@ from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from mwork_eval.enhancement.parts import TrainedParts
 from mwork_eval.errors import InputError
 from mwork_eval.models.head import OutputHead
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loss import next_token_losses
 from mwork_eval.processes import is_first_process, process_count, wait_for_processes
+from mwork_eval.weight_deltas.parts import TrainedParts
 
 Tensor = torch.Tensor
 Documents = Sequence[Sequence[int]]

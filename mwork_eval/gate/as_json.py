@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, fields
 from typing import Any
 
-from mwork_eval.gate.comparison import Change
+from mwork_eval.gate.comparison import TaskChange
 from mwork_eval.gate.control import LEVEL, Evidence
 from mwork_eval.gate.findings import Check
 
@@ -65,8 +65,8 @@ def as_json(check: Check) -> str:
     return json.dumps(content, indent=1) + "\n"
 
 
-def _change(change: Change) -> dict[str, Any]:
-    shared = {field.name: getattr(change, field.name) for field in fields(Change)}
+def _change(change: TaskChange) -> dict[str, Any]:
+    shared = {field.name: getattr(change, field.name) for field in fields(TaskChange)}
     return {**shared, "change": asdict(change.change), "relative": change.relative}
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from mwork_eval.digests import canonical_json, write_text_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.gate.snapshot import DocumentKey, Snapshot
-from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.recorded_sets import FOLDER
 from mwork_eval.neurons.references import SUFFIX
+from mwork_eval.results.task_score import TaskScore
 
 FILE = "baseline.json"
 _FORMAT = "mwork-baseline"

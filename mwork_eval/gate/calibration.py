@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.statistics import Array, sum_by_cluster
 from mwork_eval.errors import InputError
 from mwork_eval.gate.comparison import clusters_of, size_of_score
 from mwork_eval.gate.control import Control
@@ -18,7 +16,9 @@ from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.pairing import pair_documents, reordered
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import Scored, Snapshot, TaskName
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.results.scale import Scale
+from mwork_eval.results.task_score import TaskScore
+from mwork_eval.statistics.resampling import Array, sum_by_cluster
 
 _SURE = 0.8
 """Chance that no more documents change between two runs than is taken from those that did."""

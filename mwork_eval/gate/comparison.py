@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.statistics import RESAMPLES, Array, Estimate, bootstrap, sum_by_cluster
 from mwork_eval.gate.control import LEVEL
 from mwork_eval.gate.power import detectable_drop, detectable_loss
-from mwork_eval.gate.sign_flips import moved_needed, sign_flip_p
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.results.scale import Scale
+from mwork_eval.results.task_score import TaskScore
+from mwork_eval.statistics.resampling import RESAMPLES, Array, Estimate, bootstrap, sum_by_cluster
+from mwork_eval.statistics.sign_flips import moved_needed, sign_flip_p
 
 
 @dataclass(frozen=True)
-class Change:
+class TaskChange:
     """A number of two folders, from the same documents.
 
     Attributes:
@@ -41,7 +41,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class ScoreChange(Change):
+class ScoreChange(TaskChange):
     """How the score of a task changed.
 
     Attributes:
@@ -86,7 +86,7 @@ def compare_scores(old: TaskScore, new: TaskScore, *, resamples: int = RESAMPLES
     both = replace(old, documents=old.documents + new.documents)
     scale = Scale.of(both)
     clusters = clusters_of(old, new)
-    sample = PairedScores([old, new], clusters)
+    sample = PairedTask([old, new], clusters)
 
     def change(counts: Array) -> Array:
         scores = sample.resampled(counts)
@@ -125,7 +125,7 @@ def clusters_of(old: TaskScore, new: TaskScore, prefix: str = "") -> tuple[str, 
     return min(told, key=lambda keys: len(set(keys)), default=tuple(f"{prefix}{number}" for number in range(size)))
 
 
-class PairedScores:
+class PairedTask:
     """Scores of the same documents, to be resampled together, cluster by cluster.
 
     Attributes:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mwork_eval.ablation.statistics import holm
 from mwork_eval.reports.wording import p_value
+from mwork_eval.statistics.resampling import holm
 
 LEVEL = 0.05
 """Share of runs without a true change in which the gate may fail."""

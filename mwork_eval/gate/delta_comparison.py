@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from mwork_eval.ablation.deltas import Masked
-from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.statistics import Array, Estimate, bootstrap
 from mwork_eval.errors import InputError
-from mwork_eval.gate.comparison import Change, PairedScores, clusters_of
+from mwork_eval.gate.comparison import PairedTask, TaskChange, clusters_of
 from mwork_eval.gate.pairing import check_finite, pair_documents, reordered
 from mwork_eval.gate.snapshot import Scored, Snapshot
-from mwork_eval.harness.task_score import TaskScore
-from mwork_eval.languages import ENGLISH
-from mwork_eval.reports.results import masked_scores
+from mwork_eval.languages.table import ENGLISH
+from mwork_eval.results.deltas import Masked
+from mwork_eval.results.scale import Scale
+from mwork_eval.results.tables import masked_scores
+from mwork_eval.results.task_score import TaskScore
+from mwork_eval.statistics.resampling import Array, Estimate, bootstrap
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class RowChange:
     task: str
     setting: str
     languages: tuple[str, ...]
-    delta: Change
+    delta: TaskChange
     new: Estimate
     spread: float | None
     masked_clusters: int
@@ -100,7 +100,7 @@ class TableComparison:
 
         change, before, after = bootstrap(deltas, [len(group) for group in groups])
         documents = min(len(self._orders[language]) for language in languages)
-        found = Change(
+        found = TaskChange(
             before.value, after.value, scale.unit, change, documents, min(len(s.clusters) for s in samples.values())
         )
         spread = _spread(samples)
@@ -188,7 +188,7 @@ class _Sample:
         order = sorted(range(len(clusters)), key=clusters.__getitem__)
         together = [clusters[place] for place in order]
         self.clusters = tuple(dict.fromkeys(together))
-        self._scores = PairedScores([reordered(score, order) for score in (*old, *new)], together)
+        self._scores = PairedTask([reordered(score, order) for score in (*old, *new)], together)
         self._first_new = len(old)
 
     def changes(self, counts: Array) -> tuple[Array, Array]:

@@ -10,9 +10,9 @@ import jsonlines
 from mwork_eval.errors import InputError
 from mwork_eval.gate.document_clusters import read_clusters
 from mwork_eval.gate.snapshot import ClusterField, DocumentKey, Snapshot, TaskName, not_told
-from mwork_eval.harness.definition import definition_in_results
-from mwork_eval.harness.main_metric import find_main_metric, need_documents
-from mwork_eval.harness.task_score import TaskScore, lm_eval_digest
+from mwork_eval.results.definition import definition_in_results
+from mwork_eval.results.main_metric import find_main_metric, need_documents
+from mwork_eval.results.task_score import TaskScore, lm_eval_digest
 
 _PATTERN = "results_*.json"
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import jsonlines
 
-from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.gate.document_clusters import read_clusters
 from mwork_eval.gate.snapshot import ClusterField, DocumentKey, Snapshot, not_told
-from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons.recorded_sets import find_recorded_set
+from mwork_eval.results.store import CellStore, load_manifest
+from mwork_eval.results.task_score import TaskScore
 
 _HASHES = ("doc_hash", "prompt_hash", "target_hash")
 

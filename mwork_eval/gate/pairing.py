@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mwork_eval.errors import InputError
 from mwork_eval.gate.snapshot import DocumentKey, Scored
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.results.task_score import TaskScore
 
 Order = list[int]
 """For each document of the old score, its place in the new one."""

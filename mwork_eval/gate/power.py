@@ -5,8 +5,8 @@ from statistics import NormalDist
 
 from scipy import optimize, stats
 
-from mwork_eval.ablation.statistics import POWER
-from mwork_eval.gate.sign_flips import moved_needed
+from mwork_eval.statistics.resampling import POWER
+from mwork_eval.statistics.sign_flips import moved_needed
 
 _FARTHEST = 1000.0
 """Standard errors beyond which no drop is looked for."""

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from mwork_eval.ablation.store import MANIFEST
 from mwork_eval.errors import InputError
 from mwork_eval.gate.baseline import FILE, read_baseline
 from mwork_eval.gate.lm_eval_folder import holds_lm_eval_results, read_lm_eval_folder
 from mwork_eval.gate.matrix_folder import read_matrix_folder
 from mwork_eval.gate.snapshot import ClusterField, Snapshot, not_told
+from mwork_eval.results.store import MANIFEST
 
 
 def read_snapshot(folder: Path, cluster_field: ClusterField = not_told) -> Snapshot:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from mwork_eval.ablation.plan import TaskFamily
-from mwork_eval.harness.task_score import TaskScore
-from mwork_eval.languages import NAMES
+from mwork_eval.languages.table import NAMES
+from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.results.task_score import TaskScore
 
 _HASH_LENGTH = 16
 """Hexadecimal characters kept of a hash, 64 bits: enough to tell documents apart, little to commit."""

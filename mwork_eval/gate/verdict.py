@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mwork_eval.gate.comparison import Change
+from mwork_eval.gate.comparison import TaskChange
 from mwork_eval.gate.control import Evidence
 from mwork_eval.gate.delta_comparison import RowChange
 from mwork_eval.gate.limits import Limit
@@ -33,7 +33,7 @@ class Verdict:
     reason: str = ""
 
 
-def judge_change(change: Change, limit: Limit, evidence: Evidence, strict: bool) -> Verdict:
+def judge_change(change: TaskChange, limit: Limit, evidence: Evidence, strict: bool) -> Verdict:
     """Judge how a score changed.
 
     Args:
@@ -78,7 +78,7 @@ def judge_overlap(overlap: float, minimum: float | None) -> Verdict:
     return Verdict(Outcome.REGRESSION, f"the sets overlap by {overlap:.3f}, required: {minimum:g}")
 
 
-def _verdict(reason: str, evidence: Evidence, strict: bool, change: Change) -> Verdict:
+def _verdict(reason: str, evidence: Evidence, strict: bool, change: TaskChange) -> Verdict:
     if evidence.can_tell or strict:
         return Verdict(Outcome.REGRESSION, f"{reason}; {evidence}")
     count = f"{change.documents} document{'s' if change.documents > 1 else ''}"

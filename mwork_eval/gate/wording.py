@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from mwork_eval.ablation.statistics import LEVEL, POWER
 from mwork_eval.gate.control import LEVEL as ALPHA
 from mwork_eval.gate.control import Control, Evidence, comparisons_text
 from mwork_eval.gate.findings import Check, OverlapResult, RowResult, TaskResult, row_name
 from mwork_eval.gate.limits import Limit
 from mwork_eval.gate.verdict import Outcome
 from mwork_eval.reports.wording import difference, interval, number, p_value
+from mwork_eval.statistics.resampling import LEVEL, POWER
 
 OVERLAP_COLUMNS = ("neuron sets", "Jaccard", "required", "verdict")
 _NOTHING = "–"

@@ -25,7 +25,7 @@ class Segment:
         return Segment(self.layers, self.row[rows.to(self.row.device)])
 
 
-class _Layer(CacheLayerMixin):
+class _CachedLayer(CacheLayerMixin):
     """One layer: the shared segments, then the rows' own slots, which grow within a buffer."""
 
     is_sliding = False
@@ -95,7 +95,7 @@ class SharedCache(Cache):
             capacity: Slots a row can have beside the shared ones.
         """
         shared = [[(*segment.layers[index], segment.row) for segment in segments] for index in range(layers)]
-        self._own = [_Layer(parts, capacity) for parts in shared]
+        self._own = [_CachedLayer(parts, capacity) for parts in shared]
         super().__init__(layers=list(self._own))
 
     def as_segment(self, row: Tensor) -> Segment:

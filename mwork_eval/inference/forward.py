@@ -20,7 +20,7 @@ _TOLERANCE = 0.05
 
 
 @dataclass
-class Rows:
+class PaddedRows:
     """The state of a batch of rows between forward passes.
 
     Attributes:
@@ -138,7 +138,7 @@ class Forward:
         later: int = 0,
         keep: bool = False,
         pad_left: bool = False,
-    ) -> tuple[Rows, Tensor, Tensor]:
+    ) -> tuple[PaddedRows, Tensor, Tensor]:
         """Run the first tokens of a batch of rows.
 
         Args:
@@ -160,7 +160,7 @@ class Forward:
         ids[inside] = torch.tensor([token for sequence in sequences for token in sequence], device=self.device)
         before = torch.zeros_like(lengths) if beginning is None else beginning.length
         positions = before[:, None] + (inside.cumsum(1) - 1).clamp_min(0)
-        rows = Rows(None, inside, before + lengths)
+        rows = PaddedRows(None, inside, before + lengths)
         if beginning is not None:
             rows.attended = torch.cat([beginning.attended, inside], 1)
         if keep or beginning is not None:
@@ -181,7 +181,7 @@ class Forward:
         ]
         return rows, torch.cat(parts, 1)[inside], lengths.cumsum(0) - lengths
 
-    def step(self, rows: Rows, tokens: Tensor) -> Tensor:
+    def step(self, rows: PaddedRows, tokens: Tensor) -> Tensor:
         """Run one more token of each row `[rows]`; returns the hidden states `[rows, d_model]`."""
         rows.attended = torch.cat([rows.attended, torch.ones_like(rows.attended[:, :1])], 1)
         positions, rows.length = rows.length[:, None], rows.length + 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from mwork_eval.inference.budget import Budget, Job, batches
-from mwork_eval.inference.forward import Forward, Rows
+from mwork_eval.inference.forward import Forward, PaddedRows
 from mwork_eval.inference.prefixes import LEAST_PREFIX, Group, common_beginning, group_by_prefix
 
 Tokens = tuple[int, ...]
@@ -135,7 +135,7 @@ class _Row:
 
 def _continue(
     forward: Forward,
-    state: Rows,
+    state: PaddedRows,
     rows: Sequence[_Row],
     chosen: list[int],
     stop: Stop,

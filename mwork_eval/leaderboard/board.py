@@ -8,16 +8,16 @@ from functools import cached_property
 from typing import TypeVar
 
 from mwork_eval.digests import digest_of
-from mwork_eval.languages import ENGLISH
-from mwork_eval.leaderboard.entries import Change, Contender, FolderResults, Score
+from mwork_eval.languages.table import ENGLISH
+from mwork_eval.leaderboard.entries import Contender, FolderResults, MaskEffect, Score
 
 _SLUG_LENGTH = 60
 
-Entry = TypeVar("Entry", Score, Change)
+Entry = TypeVar("Entry", Score, MaskEffect)
 
 
 @dataclass(frozen=True)
-class Column:
+class BoardColumn:
     """Scores that can be compared: one task, metric, and the same documents, prompts and right answers.
 
     Attributes:
@@ -63,11 +63,11 @@ class ChangeGroup:
     documents: int
     unit: str
     label: str
-    changes: Mapping[Contender, Change]
+    changes: Mapping[Contender, MaskEffect]
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class BoardBenchmark:
     """What is known of a benchmark.
 
     Attributes:
@@ -78,8 +78,8 @@ class Benchmark:
     """
 
     name: str
-    columns: tuple[Column, ...]
-    scores: Mapping[Column, Mapping[Contender, Score]]
+    columns: tuple[BoardColumn, ...]
+    scores: Mapping[BoardColumn, Mapping[Contender, Score]]
     groups: tuple[ChangeGroup, ...]
 
     @cached_property
@@ -109,7 +109,7 @@ class Model:
 
     name: str
     scores: tuple[tuple[Score, bool], ...]
-    changes: tuple[tuple[Change, bool], ...]
+    changes: tuple[tuple[MaskEffect, bool], ...]
 
     @property
     def slug(self) -> str:
@@ -127,7 +127,7 @@ class Board:
         skipped: What could not be read, and why.
     """
 
-    benchmarks: tuple[Benchmark, ...]
+    benchmarks: tuple[BoardBenchmark, ...]
     models: tuple[Model, ...]
     skipped: tuple[str, ...] = ()
 
@@ -157,7 +157,7 @@ def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = ()) -
         for name in sorted(names)
     )
     scores_of: dict[str, list[tuple[Score, bool]]] = defaultdict(list)
-    changes_of: dict[str, list[tuple[Change, bool]]] = defaultdict(list)
+    changes_of: dict[str, list[tuple[MaskEffect, bool]]] = defaultdict(list)
     for score in scores:
         scores_of[score.contender.model].append((score, id(score) in shown))
     for change in changes:
@@ -169,7 +169,7 @@ def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = ()) -
     return Board(benchmarks, models, tuple(skipped))
 
 
-def _known_weights(entries: Sequence[Score | Change]) -> dict[Contender, Contender]:
+def _known_weights(entries: Sequence[Score | MaskEffect]) -> dict[Contender, Contender]:
     """Return, per contender of unknown weights, the one with the only weights known of its model."""
     fingerprints: dict[str, set[str]] = defaultdict(set)
     for entry in entries:
@@ -185,29 +185,31 @@ def _known_weights(entries: Sequence[Score | Change]) -> dict[Contender, Contend
 def _benchmark(
     name: str,
     scores: Sequence[Score],
-    changes: Sequence[Change],
+    changes: Sequence[MaskEffect],
     same: Mapping[Contender, Contender],
     shown: set[int],
-) -> Benchmark:
+) -> BoardBenchmark:
     found: dict[tuple[str, str, str, str], list[Score]] = defaultdict(list)
     for score in scores:
         # A metric of an unknown name can be a share in one model's documents and beyond it in another's.
         found[score.task, score.metric, score.compared_by, score.unit].append(score)
     ordered = sorted(found.items(), key=lambda item: (item[1][0].language != ENGLISH, item[0][0], -len(item[1])))
     labels = _distinct([(_column_name(of_key[0]), " ".join(key[1:])) for key, of_key in ordered])
-    by_column: dict[Column, Mapping[Contender, Score]] = {}
+    by_column: dict[BoardColumn, Mapping[Contender, Score]] = {}
     for (key, of_key), label in zip(ordered, labels, strict=True):
         first = of_key[0]
-        column = Column(
+        column = BoardColumn(
             first.task, first.language, first.metric, first.higher_is_better, first.unit, first.documents, key[2], label
         )
         by_column[column] = newest = _newest(of_key, same)
         shown |= {id(score) for score in newest.values()}
-    return Benchmark(name, tuple(by_column), by_column, _groups(changes, same, shown))
+    return BoardBenchmark(name, tuple(by_column), by_column, _groups(changes, same, shown))
 
 
-def _groups(changes: Sequence[Change], same: Mapping[Contender, Contender], shown: set[int]) -> tuple[ChangeGroup, ...]:
-    found: dict[tuple[str, str, str, str], list[Change]] = defaultdict(list)
+def _groups(
+    changes: Sequence[MaskEffect], same: Mapping[Contender, Contender], shown: set[int]
+) -> tuple[ChangeGroup, ...]:
+    found: dict[tuple[str, str, str, str], list[MaskEffect]] = defaultdict(list)
     for change in changes:
         found[change.preset, change.setting, " ".join(change.languages), change.compared_by].append(change)
     ordered = sorted(found.items(), key=lambda item: item[1][0].random)

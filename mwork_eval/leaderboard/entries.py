@@ -69,7 +69,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Change:
+class MaskEffect:
     """A row of a table of deltas.
 
     Attributes:
@@ -110,4 +110,4 @@ class FolderResults:
     """Everything of one results folder."""
 
     scores: Sequence[Score]
-    changes: Sequence[Change] = ()
+    changes: Sequence[MaskEffect] = ()

@@ -7,13 +7,13 @@ from typing import Any
 
 import jsonlines
 
+from mwork_eval.benchmarks.data import published_dataset, task_of
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.gate.snapshot import TaskName
-from mwork_eval.harness.data import published_dataset, task_of
-from mwork_eval.harness.definition import definition_in_results
-from mwork_eval.harness.main_metric import factor_and_unit, find_main_metric
 from mwork_eval.leaderboard.entries import Contender, FolderResults, Score
+from mwork_eval.results.definition import definition_in_results
+from mwork_eval.results.main_metric import factor_and_unit, find_main_metric
 
 _PROMPT = ("doc_to_text", "doc_to_target", "doc_to_choice", "description", "dataset_path", "dataset_name", "test_split")
 

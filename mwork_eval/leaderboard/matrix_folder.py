@@ -5,17 +5,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.ablation.plan import TaskFamily
-from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.store import CellStore, load_manifest
+from mwork_eval.benchmarks.data import published_dataset
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
-from mwork_eval.harness.data import published_dataset
-from mwork_eval.harness.task_score import lm_eval_digest
-from mwork_eval.languages import ENGLISH
-from mwork_eval.leaderboard.entries import Change, Contender, FolderResults, Score
-from mwork_eval.reports.as_json import as_json
-from mwork_eval.reports.results import read_results
+from mwork_eval.languages.table import ENGLISH
+from mwork_eval.leaderboard.entries import Contender, FolderResults, MaskEffect, Score
+from mwork_eval.matrix.plan import TaskFamily
+from mwork_eval.reports.formats.json import as_json
+from mwork_eval.results.scale import Scale
+from mwork_eval.results.store import CellStore, load_manifest
+from mwork_eval.results.tables import read_results
+from mwork_eval.results.task_score import lm_eval_digest
 
 REPORT = "report.json"
 
@@ -98,7 +98,7 @@ def _belongs(report: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
 
 def _changes(
     report: Mapping[str, Any], scores: Mapping[str, Score], contender: Contender, folder: Path, time: float
-) -> Iterator[Change]:
+) -> Iterator[MaskEffect]:
     for table in report["tables"]:
         family = TaskFamily(table["task"], ())
         languages = tuple(table["languages"])
@@ -106,7 +106,7 @@ def _changes(
         for row in table["rows"]:
             if row["delta"] is None:
                 continue
-            yield Change(
+            yield MaskEffect(
                 contender=contender,
                 preset=table["preset"],
                 setting=row["name"],

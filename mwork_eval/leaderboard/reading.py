@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.ablation.store import MANIFEST
 from mwork_eval.errors import InputError
 from mwork_eval.leaderboard.entries import FolderResults
 from mwork_eval.leaderboard.lm_eval_folder import read_results_file
 from mwork_eval.leaderboard.matrix_folder import read_matrix
+from mwork_eval.results.store import MANIFEST
 
 _INSIDE = ("cells", "neurons", "scores")
 """Folders of a results folder that hold no results of their own."""

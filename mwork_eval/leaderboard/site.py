@@ -8,8 +8,8 @@ from typing import Any
 from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.leaderboard import tables
-from mwork_eval.leaderboard.board import Benchmark, Board, Model, slug_of
-from mwork_eval.leaderboard.entries import Change, Contender, Score
+from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
+from mwork_eval.leaderboard.entries import Contender, MaskEffect, Score
 from mwork_eval.reports.html.environment import assets, page_environment
 
 _PACKAGE = "mwork_eval.leaderboard"
@@ -96,7 +96,7 @@ class _Site:
             models=_table("Models", ["model", "scores", "changes", "benchmarks", "languages"], rows, "scores.csv"),
         )
 
-    def write_benchmark(self, benchmark: Benchmark, models: dict[str, Model]) -> None:
+    def write_benchmark(self, benchmark: BoardBenchmark, models: dict[str, Model]) -> None:
         def link(contender: Contender) -> str:
             return f"../../models/{models[contender.model].slug}/index.html"
 
@@ -131,7 +131,7 @@ class _Site:
 
     def write_model(self, model: Model) -> None:
         folder = self._out / "models" / model.slug
-        entries: list[Score | Change] = [score for score, _ in model.scores]
+        entries: list[Score | MaskEffect] = [score for score, _ in model.scores]
         entries += [change for change, _ in model.changes]
         self._csv(folder, model.scores, model.changes)
         score_rows = [

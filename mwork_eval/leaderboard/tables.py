@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mwork_eval.leaderboard.board import Benchmark, ChangeGroup, Model
-from mwork_eval.leaderboard.entries import Change, Contender, Score
+from mwork_eval.leaderboard.board import BoardBenchmark, ChangeGroup, Model
+from mwork_eval.leaderboard.entries import Contender, MaskEffect, Score
 from mwork_eval.reports import wording
 
 SCORE_FIELDS = (
@@ -72,7 +72,7 @@ def score_record(score: Score, shown: bool) -> dict[str, Any]:
     return dict(zip(SCORE_FIELDS, values, strict=True))
 
 
-def change_record(change: Change, shown: bool) -> dict[str, Any]:
+def change_record(change: MaskEffect, shown: bool) -> dict[str, Any]:
     """Return a change by `CHANGE_FIELDS`."""
     values = (
         change.contender.name,
@@ -115,7 +115,7 @@ def score_text(score: Score) -> str:
     return wording.number(score.value, score.unit) + error
 
 
-def score_rows(benchmark: Benchmark) -> tuple[list[str], list[tuple[Contender, list[str]]]]:
+def score_rows(benchmark: BoardBenchmark) -> tuple[list[str], list[tuple[Contender, list[str]]]]:
     """Return the columns of a benchmark's table of scores, and its rows by contender."""
     own = [group for group in benchmark.groups if not group.random]
     columns = [column.label for column in benchmark.columns]
@@ -142,7 +142,7 @@ def change_rows(groups: Sequence[ChangeGroup]) -> list[tuple[Contender, list[str
     ]
 
 
-def change_texts(change: Change) -> list[str]:
+def change_texts(change: MaskEffect) -> list[str]:
     """Return a change as texts: all of `CHANGE_COLUMNS` but the row."""
     counts = set(change.neurons.values())
     low, high = change.values["delta"][1:]

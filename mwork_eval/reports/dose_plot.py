@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mwork_eval.ablation.dose import DosePoint
 from mwork_eval.reports.dose_wording import curve_name
-from mwork_eval.reports.doses import Dose
 from mwork_eval.reports.plots import new_figure
+from mwork_eval.results.dose import DosePoint
+from mwork_eval.results.doses import Dose
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,9 +1,9 @@
 """What every report format says of a dose curve: heading, rows and the sentences beside it."""
 
-from mwork_eval.ablation.dose import DosePoint
-from mwork_eval.ablation.statistics import LEVEL, Estimate
-from mwork_eval.reports.doses import Dose
 from mwork_eval.reports.wording import difference, estimate, spread_range
+from mwork_eval.results.dose import DosePoint
+from mwork_eval.results.doses import Dose
+from mwork_eval.statistics.resampling import LEVEL, Estimate
 
 COLUMNS = ("mask", "neurons", "own", "English", "∆", "own, random", "English, random", "∆, random")
 

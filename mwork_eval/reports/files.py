@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from mwork_eval.digests import write_text_atomically
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports import dose_wording, plots, square_wording, wording
-from mwork_eval.reports.as_csv import as_csv
-from mwork_eval.reports.as_json import as_json
-from mwork_eval.reports.as_lm_eval import write_lm_eval_folders
 from mwork_eval.reports.dose_plot import plot_dose
-from mwork_eval.reports.doses import read_doses
-from mwork_eval.reports.formats import LM_EVAL
+from mwork_eval.reports.formats.csv import as_csv
+from mwork_eval.reports.formats.json import as_json
+from mwork_eval.reports.formats.latex import as_latex
+from mwork_eval.reports.formats.lm_eval import write_lm_eval_folders
+from mwork_eval.reports.formats.markdown import as_markdown
+from mwork_eval.reports.formats.names import LM_EVAL
 from mwork_eval.reports.html.page import as_html
-from mwork_eval.reports.language_intervals import language_changes
-from mwork_eval.reports.latex import as_latex
-from mwork_eval.reports.markdown import as_markdown
-from mwork_eval.reports.results import Results
-from mwork_eval.reports.set_counts import count_recorded
 from mwork_eval.reports.square_plot import plot_square
-from mwork_eval.reports.squares import read_squares
+from mwork_eval.results.doses import read_doses
+from mwork_eval.results.language_intervals import language_changes
+from mwork_eval.results.set_counts import count_recorded
+from mwork_eval.results.squares import read_squares
+from mwork_eval.results.tables import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,8 +1,8 @@
 """What every report format says of the language scores: column heads and numbers."""
 
-from mwork_eval.ablation.language_scores import Answers, Change, LanguageScore
-from mwork_eval.reports.results import DeltaTable
 from mwork_eval.reports.wording import difference, number
+from mwork_eval.results.language_scores import AnswerCounts, LanguageChange, LanguageScore
+from mwork_eval.results.tables import DeltaTable
 
 COLUMNS = (
     *("setting", "mask", "baseline", "masked", "change", "% change"),
@@ -45,12 +45,12 @@ def answer_cells(score: LanguageScore) -> list[str]:
     return [f"{before} → {after}" for before, after in zip(*pairs, strict=True)]
 
 
-def _change_cells(change: Change, unit: str) -> list[str]:
+def _change_cells(change: LanguageChange, unit: str) -> list[str]:
     relative = "–" if change.relative is None else f"{change.relative:+.1f}"
     return [number(change.masked, unit), difference(change.difference, unit), relative]
 
 
-def _answer_cells(answers: Answers | None) -> list[str]:
+def _answer_cells(answers: AnswerCounts | None) -> list[str]:
     if answers is None:
         return ["–"] * len(ANSWER_COLUMNS)
     shares = (answers.wrong, answers.english)

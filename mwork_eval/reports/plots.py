@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mwork_eval.digests import write_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.stages import Stages
-from mwork_eval.reports.language_intervals import LanguageChange
-from mwork_eval.reports.set_counts import COMPONENTS, SetCounts
+from mwork_eval.results.language_intervals import LanguageChange
+from mwork_eval.results.set_counts import COMPONENTS, SetCounts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,8 +1,8 @@
 """What every report format says of the dependence of ∆ on the detection documents: heading, rows and notes."""
 
-from mwork_eval.ablation.statistics import LEVEL
-from mwork_eval.reports.set_draws import DrawnRow, SetDraws
 from mwork_eval.reports.wording import difference, interval, number, spread_range
+from mwork_eval.results.set_draws import DrawnRow, SetDraws
+from mwork_eval.statistics.resampling import LEVEL
 
 COLUMNS = ("setting", "∆", f"{LEVEL:.0%} of ∆", "SE over sets", "∆ of halves", "draws", "overlap")
 

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from mwork_eval.ablation.statistics import Estimate
 from mwork_eval.reports.plots import new_figure
 from mwork_eval.reports.square_wording import SPECIFICITY
-from mwork_eval.reports.squares import Square
 from mwork_eval.reports.wording import difference, estimate, spread_range
+from mwork_eval.results.squares import Square
+from mwork_eval.statistics.resampling import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mwork_eval.ablation.statistics import LEVEL, Estimate
-from mwork_eval.reports.squares import Square
 from mwork_eval.reports.wording import difference, estimate, spread_range
+from mwork_eval.results.squares import Square
+from mwork_eval.statistics.resampling import LEVEL, Estimate
 
 SPECIFICITY = "specificity"
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from mwork_eval.ablation.comparison import SIGNIFICANT
-from mwork_eval.ablation.deltas import Delta
-from mwork_eval.ablation.statistics import LEVEL, Estimate
-from mwork_eval.languages import NAMES
+from mwork_eval.languages.table import NAMES
 from mwork_eval.neurons.stages import POSITIONS
-from mwork_eval.reports.results import DeltaTable, SettingRow
 from mwork_eval.reports.wording import difference, interval, number, p_value
+from mwork_eval.results.comparison import SIGNIFICANT
+from mwork_eval.results.deltas import Delta
+from mwork_eval.results.tables import DeltaTable, SettingRow
+from mwork_eval.statistics.resampling import LEVEL, Estimate
 
 _PLACES = {
     POSITIONS: "all layers",

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mwork_eval.ablation.plan import TaskFamily
-from mwork_eval.ablation.spread import Spread
-from mwork_eval.ablation.statistics import LEVEL, POWER, Estimate
+from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.neurons.tuned_stages import tuning_documents
-from mwork_eval.reports.results import CellRow, DeltaTable, Results, SettingRow
+from mwork_eval.results.tables import CellRow, DeltaTable, Results, SettingRow
+from mwork_eval.statistics.resampling import LEVEL, POWER, Estimate
+from mwork_eval.statistics.spread import Spread
 
 DELTA_COLUMNS = (
     *("setting", *POSITIONS, "Eng", "n-Eng", "∆Eng", "∆n-Eng", "∆"),

@@ -7,9 +7,9 @@ import pytest
 import torch
 from matrix_runs import CELLS, Matrix, exit_code, fork, logging_to, mwork, started_cells
 
-from mwork_eval.ablation.matrix import MatrixPlan
 from mwork_eval.cli import steps
-from mwork_eval.harness.model import MworkHF
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.neurons.references import find_language_sets
 
 

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from mwork_eval.ablation.identity import ModelFacts
-from mwork_eval.ablation.manifest import record_matrix
-from mwork_eval.ablation.matrix import MatrixPlan, plan_matrix
-from mwork_eval.ablation.options import MatrixOptions
-from mwork_eval.ablation.presets import find_presets
-from mwork_eval.ablation.runner import run_matrix
-from mwork_eval.ablation.store import CellStore
 from mwork_eval.cli import steps
 from mwork_eval.cli.main import main
-from mwork_eval.harness.model import MworkHF
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.matrix.manifest import record_matrix
+from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.planning import MatrixPlan, plan_matrix
+from mwork_eval.matrix.presets import find_presets
+from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.results.store import CellStore
 
 OPTIONS = MatrixOptions(
     find_presets(["existence"]), ("xcsqa", "bpb"), ("en", "zh", "es"), limit=2, seeds=(1, 2), data="embedded"

@@ -13,7 +13,7 @@ from conftest import make_model, make_tokenizer
 from gate_folders import make_results
 from test_lm_eval import lm_eval
 
-from mwork_eval.harness.task_score import MAIN_METRICS
+from mwork_eval.results.task_score import MAIN_METRICS
 
 pytest_plugins = ["matrix_fixtures"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mwork_eval.ablation.presets import load_presets
 from mwork_eval.cli import steps
 from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
+from mwork_eval.matrix.presets import load_presets
 from mwork_eval.resources import embedded_folder
 
 
@@ -159,7 +159,7 @@ def test_a_corrected_answer_is_scored_again(tiny_llama, detected, tmp_path):
 
 
 def test_ctrl_c_keeps_what_is_finished(tiny_llama, detected, tmp_path, monkeypatch):
-    from mwork_eval.ablation import compute
+    from mwork_eval.matrix import compute
 
     evaluated = []
     evaluate_task = compute.evaluate_task
@@ -264,7 +264,7 @@ def test_a_full_disk_is_one_line(tiny_llama, detected, tmp_path, monkeypatch):
     def full(path, write):
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("mwork_eval.ablation.store.write_atomically", full)
+    monkeypatch.setattr("mwork_eval.results.store.write_atomically", full)
     output = ablate(tiny_llama, detected, tmp_path, code=2).output
     assert "Error: No space left on device" in output
     assert "what is finished is kept" in output

@@ -5,19 +5,19 @@ import importlib.util
 import pytest
 import torch
 
-from mwork_eval.ablation.deltas import DeltaCalculator
-from mwork_eval.ablation.plan import plan_masks
-from mwork_eval.ablation.presets import find_preset
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import score_languages
 from mwork_eval.detection.selection import DEFAULT_FRACTION, Selection, select_specific
-from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
-from mwork_eval.harness.model import MworkHF
-from mwork_eval.harness.sampling import Sample
+from mwork_eval.evaluation.evaluate import evaluate_task, prepare_tasks
+from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.matrix.plan import plan_masks
+from mwork_eval.matrix.presets import find_preset
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_neurons
 from mwork_eval.neurons.stages import Stages
+from mwork_eval.results.deltas import DeltaCalculator
 
 pytestmark = [
     pytest.mark.model,

@@ -10,7 +10,7 @@ import pytest
 from conftest import make_model
 from enhancement_models import write_inputs
 
-from mwork_eval.enhancement.delta import load_delta
+from mwork_eval.weight_deltas.delta import load_delta
 
 
 @pytest.fixture

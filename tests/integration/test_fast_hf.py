@@ -13,10 +13,10 @@ from tokenizers import AddedToken
 from tokenizers.processors import TemplateProcessing
 
 from mwork_eval.errors import InputError
-from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
-from mwork_eval.harness.known_answers import KnownAnswers, request_key
-from mwork_eval.harness.model import MworkHF
-from mwork_eval.harness.sampling import Sample
+from mwork_eval.evaluation.evaluate import evaluate_task, prepare_tasks
+from mwork_eval.evaluation.known_answers import KnownAnswers, request_key
+from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.lm.model import MworkHF
 
 TASKS = {"xcsqa_zh": "loglikelihood", "bpb_de": "loglikelihood_rolling", "xquad_zh": "generate_until"}
 

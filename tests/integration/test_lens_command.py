@@ -16,8 +16,8 @@ from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.reports.html.lens import lens_parts
-from mwork_eval.reports.lens import lens_file, read_lens, write_lens
 from mwork_eval.resources import embedded_folder
+from mwork_eval.views.lens import lens_file, read_lens, write_lens
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from lm_eval.api.registry import get_model
 from lm_eval.tasks import TaskManager
 
 from mwork_eval.errors import InputError
-from mwork_eval.harness.model import MworkHF
+from mwork_eval.lm.model import MworkHF
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import save_neuron_set

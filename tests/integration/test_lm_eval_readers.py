@@ -14,8 +14,8 @@ import pytest
 from lm_eval import utils
 from matrix_runs import mwork
 
-from mwork_eval.ablation.store import CellStore, load_manifest
-from mwork_eval.harness.task_score import MAIN_METRICS
+from mwork_eval.results.store import CellStore, load_manifest
+from mwork_eval.results.task_score import MAIN_METRICS
 
 pytest_plugins = ["matrix_fixtures"]
 

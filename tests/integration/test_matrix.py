@@ -25,14 +25,14 @@ from matrix_runs import (
     started_cells,
 )
 
-from mwork_eval.ablation.identity import ModelFacts
-from mwork_eval.ablation.matrix import plan_matrix
-from mwork_eval.ablation.runner import run_matrix
-from mwork_eval.ablation.store import CellStore
 from mwork_eval.errors import InputError
+from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.matrix.planning import plan_matrix
+from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.neurons.tuned_stages import TunedOn, with_stages
 from mwork_eval.resources import embedded_folder
+from mwork_eval.results.store import CellStore
 
 pytest_plugins = ["matrix_fixtures"]
 

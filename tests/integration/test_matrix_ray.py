@@ -6,10 +6,10 @@ import signal
 import pytest
 from matrix_runs import CELLS, ablate, assert_close
 
-from mwork_eval.ablation import ray_engine
-from mwork_eval.ablation.ray_engine import RayEngine, ray_cluster
-from mwork_eval.ablation.store import CellStore
 from mwork_eval.errors import InputError
+from mwork_eval.matrix import ray_engine
+from mwork_eval.matrix.ray_engine import RayEngine, ray_cluster
+from mwork_eval.results.store import CellStore
 
 pytest_plugins = ["matrix_fixtures"]
 
@@ -35,7 +35,7 @@ def worker_that_notes_itself(model, notes):
     def load():
         import os
 
-        from mwork_eval.harness.model import MworkHF
+        from mwork_eval.lm.model import MworkHF
 
         (notes / str(os.getpid())).touch()
         return MworkHF(str(model), device="cpu", dtype="float32", batch_size=8)
@@ -86,7 +86,7 @@ def test_a_cell_that_kills_its_workers_is_given_up(tiny_llama, plan, cluster, tm
     def load():
         import os
 
-        from mwork_eval.harness.model import MworkHF
+        from mwork_eval.lm.model import MworkHF
 
         model = MworkHF(str(tiny_llama), device="cpu", dtype="float32", batch_size=8)
         ask = model.loglikelihood

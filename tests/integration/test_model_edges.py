@@ -13,14 +13,14 @@ from lm_eval.caching import cache
 from lm_eval.tasks import TaskManager
 from matrix_runs import mwork
 
-from mwork_eval.ablation.answers import known_answers
-from mwork_eval.ablation.identity import identity_of
 from mwork_eval.errors import InputError
-from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
-from mwork_eval.harness.known_answers import request_key
-from mwork_eval.harness.model import MworkHF
-from mwork_eval.harness.sampling import Sample
+from mwork_eval.evaluation.evaluate import evaluate_task, prepare_tasks
+from mwork_eval.evaluation.known_answers import request_key
+from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.leaderboard.lm_eval_folder import read_results_file
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.matrix.identity import identity_of
+from mwork_eval.matrix.reuse import known_answers
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -120,7 +120,7 @@ def test_cut_prompts_are_counted_also_where_the_answer_is_known():
 def test_cells_of_whole_texts_are_named_anew_and_no_others(monkeypatch):
     tasks = prepare_tasks(["bpb_zh", "xcsqa_zh"], data="embedded", sample=Sample(2))
     seen = []
-    monkeypatch.setattr("mwork_eval.ablation.identity.digest_of", lambda what: seen.append(dict(what)) or "0" * 64)
+    monkeypatch.setattr("mwork_eval.matrix.identity.digest_of", lambda what: seen.append(dict(what)) or "0" * 64)
     for task in tasks.values():
         identity_of("model", None, task)
     assert [sources.get("beginning") for sources in seen] == ["one", "one", None, None]

@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 from test_neuron_set import SHAPE, STAGES, make, places
 
-from mwork_eval.ablation.options import MatrixOptions
-from mwork_eval.ablation.plan import TaskFamily, plan_cells, plan_masks
-from mwork_eval.ablation.presets import find_preset
-from mwork_eval.ablation.settings import Preset, Setting
-from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.errors import InputError
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.plan import TaskFamily, plan_cells, plan_masks
+from mwork_eval.matrix.presets import find_preset
+from mwork_eval.matrix.settings import Preset, Setting
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.stages import POSITIONS
+from mwork_eval.results.store import CellStore, load_manifest
+from mwork_eval.results.task_score import TaskScore
 
 ZH = make(q0=[1, 2], up1=[2, 5, 6], q3=[4], up3=[0, 1, 2, 3], v7=[1], up7=[3, 4])
 ES = make(q0=[3], up1=[7], q4=[4], up4=[0], up7=[5])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mwork_eval.harness.answer_language import AnswerLanguages, answer_language_metrics, judge_answers, judge_version
-from mwork_eval.identification import identifier
-from mwork_eval.identification.judgement import Judgement, can_judge, judge_text
+from mwork_eval.evaluation.answer_language import AnswerLanguages, answer_language_metrics, judge_answers, judge_version
+from mwork_eval.languages import identifier
+from mwork_eval.languages.judgement import Judgement, can_judge, judge_text
 
 ANSWERS = Path(__file__).parents[1] / "data" / "answer_languages.tsv"
 """Answers as models give them: the language asked for, the one it is in (`?`: nobody can tell), the text."""

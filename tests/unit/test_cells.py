@@ -11,24 +11,24 @@ from types import SimpleNamespace
 import pytest
 from test_neuron_set import SHAPE, STAGES, make
 
-from mwork_eval.ablation import cell_queue
-from mwork_eval.ablation.answers import known_answers
-from mwork_eval.ablation.cell_plan import TaskSource
-from mwork_eval.ablation.cell_queue import CellQueue, wait_for_cell
-from mwork_eval.ablation.compute import CellResult
-from mwork_eval.ablation.identity import ModelFacts, identity_of
-from mwork_eval.ablation.manifest import record_matrix
-from mwork_eval.ablation.matrix import MatrixPlan
-from mwork_eval.ablation.options import MatrixOptions
-from mwork_eval.ablation.plan import Cell, Mask, TaskFamily, plan_cells, plan_masks
-from mwork_eval.ablation.presets import find_preset
-from mwork_eval.ablation.revisions import outdated_cells
-from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.errors import InputError
-from mwork_eval.harness.evaluate import PreparedTask
-from mwork_eval.harness.known_answers import request_key
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.evaluation.evaluate import PreparedTask
+from mwork_eval.evaluation.known_answers import request_key
+from mwork_eval.matrix import cell_queue
+from mwork_eval.matrix.cell_plan import TaskSource
+from mwork_eval.matrix.cell_queue import CellQueue, wait_for_cell
+from mwork_eval.matrix.compute import CellResult
+from mwork_eval.matrix.identity import ModelFacts, identity_of
+from mwork_eval.matrix.manifest import record_matrix
+from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.plan import Cell, Mask, TaskFamily, plan_cells, plan_masks
+from mwork_eval.matrix.planning import MatrixPlan
+from mwork_eval.matrix.presets import find_preset
+from mwork_eval.matrix.reuse import known_answers
+from mwork_eval.matrix.revisions import outdated_cells
 from mwork_eval.neurons.recorded_sets import find_recorded_set
+from mwork_eval.results.store import CellStore, load_manifest
+from mwork_eval.results.task_score import TaskScore
 
 SCORE = TaskScore("acc,none", True, ((1.0, 1.0),), {"acc,none": 1.0})
 RESULT = CellResult(SCORE, [], {}, None)

@@ -8,7 +8,7 @@ from scipy import stats
 from simulated import World, draw, fixed_set, truth
 from trials import coverage, null_p, power
 
-from mwork_eval.ablation.deltas import DeltaCalculator
+from mwork_eval.results.deltas import DeltaCalculator
 
 MANY, FEW = (0.6, -0.8), (0.1, -0.06)
 

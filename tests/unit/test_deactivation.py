@@ -6,10 +6,10 @@ import pytest
 import torch
 from conftest import make_model
 
-from mwork_eval.deactivation.activations import ActivationMask
-from mwork_eval.deactivation.mask import deactivated, make_mask
-from mwork_eval.deactivation.weights import WeightMask
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.activations import ActivationMask
+from mwork_eval.interventions.mask import deactivated, make_mask
+from mwork_eval.interventions.weights import WeightMask
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import NeuronSet

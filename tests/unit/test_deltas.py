@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from mwork_eval.ablation.deltas import DeltaCalculator
-from mwork_eval.ablation.language_scores import Answers, Change, language_score
-from mwork_eval.ablation.scale import Scale
 from mwork_eval.errors import InputError
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.results.deltas import DeltaCalculator
+from mwork_eval.results.language_scores import AnswerCounts, LanguageChange, language_score
+from mwork_eval.results.scale import Scale
+from mwork_eval.results.task_score import TaskScore
 
 
 def accuracy(*correct: int) -> TaskScore:
@@ -32,8 +32,8 @@ def test_deltas_by_hand():
     assert delta.delta.value == pytest.approx(37.5)
     assert delta.eng == pytest.approx(75)
     assert delta.non_eng == pytest.approx(37.5)
-    assert delta.by_language["zh"].own == Change(50, 0, -50, -100)
-    assert delta.by_language["zh"].english == Change(75, 50, -25, pytest.approx(-100 / 3))
+    assert delta.by_language["zh"].own == LanguageChange(50, 0, -50, -100)
+    assert delta.by_language["zh"].english == LanguageChange(75, 50, -25, pytest.approx(-100 / 3))
     assert delta.documents == {"en": 4, "zh": 4, "es": 4}
     assert delta.delta.low <= 37.5 <= delta.delta.high
 
@@ -42,7 +42,7 @@ def test_bits_per_byte_turn_the_sign():
     calculator = DeltaCalculator({"en": bits((10, 10), (20, 20)), "zh": bits((30, 10), (10, 10))})
     delta = calculator.delta({"zh": [(bits((40, 10), (20, 10)), bits((10, 10), (20, 20)))]})
     assert calculator.baseline == {"en": 1.0, "zh": 2.0}
-    assert delta.by_language["zh"].own == Change(2.0, 3.0, -1.0, -50)
+    assert delta.by_language["zh"].own == LanguageChange(2.0, 3.0, -1.0, -50)
     assert delta.delta_non_eng.value == pytest.approx(-1.0)
     assert delta.delta_eng.value == 0
     assert delta.delta.value == pytest.approx(1.0)
@@ -94,15 +94,15 @@ def test_a_language_score_is_the_mean_over_seeds():
     runs = [(accuracy(1, 0, 0, 0), accuracy(1, 1, 1, 1)), (accuracy(1, 1, 0, 0), accuracy(1, 0, 1, 1))]
     baseline = accuracy(1, 1, 1, 0)
     found = language_score(baseline, accuracy(1, 1, 1, 1), runs, Scale.of(baseline))
-    assert found.own == Change(75, 37.5, -37.5, -50)
-    assert found.english == Change(100, 87.5, -12.5, -12.5)
+    assert found.own == LanguageChange(75, 37.5, -37.5, -50)
+    assert found.english == LanguageChange(100, 87.5, -12.5, -12.5)
     assert found.answers_before is found.answers is None
 
 
 def test_a_baseline_of_zero_has_no_relative_change():
     nothing = accuracy(0, 0)
     found = language_score(nothing, accuracy(1, 1), [(accuracy(0, 1), accuracy(1, 1))], Scale.of(nothing))
-    assert found.own == Change(0, 50, 50, None)
+    assert found.own == LanguageChange(0, 50, 50, None)
 
 
 def test_answers_of_all_seeds_are_pooled_by_how_many_were_judged():
@@ -113,5 +113,5 @@ def test_answers_of_all_seeds_are_pooled_by_how_many_were_judged():
     english = accuracy(1)
     runs = [(answered(0.5, 0.25, 4), english), (answered(1.0, 1.0, 1), english), (answered(0, 0, 0), english)]
     found = language_score(answered(0, 0, 3), english, runs, Scale.of(english))
-    assert found.answers_before == Answers(3, 0, 0)
-    assert found.answers == Answers(5, pytest.approx(60), pytest.approx(40))
+    assert found.answers_before == AnswerCounts(3, 0, 0)
+    assert found.answers == AnswerCounts(5, pytest.approx(60), pytest.approx(40))

@@ -10,11 +10,11 @@ from torch.nn import functional
 from transformers import TrainerCallback
 
 from mwork_eval.enhancement import training
-from mwork_eval.enhancement.delta import Delta
 from mwork_eval.enhancement.training import TrainingOptions, collate, mean_loss, train
 from mwork_eval.errors import InputError
 from mwork_eval.models.head import OutputHead
 from mwork_eval.models.loss import next_token_losses
+from mwork_eval.weight_deltas.delta import WeightDelta
 
 
 @pytest.mark.parametrize("family", CONFIGS)
@@ -66,7 +66,7 @@ def test_training_changes_the_set_and_nothing_else(family, tmp_path):
     first = mean_loss(chosen, documents, 2)
     train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None})
     assert mean_loss(chosen, documents, 2) < first
-    delta = Delta.of(chosen._frozen[1], chosen.trained, {})
+    delta = WeightDelta.of(chosen._frozen[1], chosen.trained, {})
     after = weights_of(model)
     allowed = {name: torch.zeros(tensor.shape, dtype=torch.bool) for name, tensor in before.items()}
     storages = {tensor.data_ptr(): name for name, tensor in model.state_dict().items()}
@@ -112,7 +112,7 @@ def test_gradients_and_optimiser_state_are_of_the_selection_alone(tmp_path):
         trainer.train()
     trainable = sum(parameter.numel() for parameter in chosen.parameters())
     assert counted["state"] == 2 * trainable
-    assert trainable == Delta.of(chosen._frozen[1], chosen.trained, {}).parameters
+    assert trainable == WeightDelta.of(chosen._frozen[1], chosen.trained, {}).parameters
     assert sum(parameter.numel() for parameter in model.parameters()) > 10 * trainable
 
 
@@ -123,7 +123,7 @@ def test_snapshots_are_taken_on_the_way_and_fewer_documents_are_the_beginning_of
         chosen = selected(model)
 
         def keep(size, chosen=chosen, sizes=sizes):
-            found[sizes, size] = Delta.of(chosen._frozen[1], chosen.trained, {}).digest
+            found[sizes, size] = WeightDelta.of(chosen._frozen[1], chosen.trained, {}).digest
 
         documents = documents_of(model)[: max(sizes)]
         snapshots = {size: (lambda size=size, keep=keep: keep(size)) for size in sizes}
@@ -140,7 +140,7 @@ def test_an_interrupted_training_goes_on_and_gives_the_same_values(tmp_path, mon
         chosen = selected(model)
         documents = documents_of(model, 40)
         train(chosen, documents, documents, OPTIONS, folder, {40: lambda: None})
-        return Delta.of(chosen._frozen[1], chosen.trained, {}).digest
+        return WeightDelta.of(chosen._frozen[1], chosen.trained, {}).digest
 
     whole = run(tmp_path / "whole")
 
@@ -246,7 +246,7 @@ def test_a_model_of_half_precision_is_trained_in_full(tmp_path):
     documents = documents_of(model)
     train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None})
     assert {value.dtype for value in chosen.parameters()} == {torch.float32}
-    delta = Delta.of(chosen._frozen[1], chosen.trained, {})
+    delta = WeightDelta.of(chosen._frozen[1], chosen.trained, {})
     assert {t.dtype for name, t in delta.tensors.items() if not name.endswith("neurons")} == {torch.bfloat16}
     changed = sum(int((tensor != before[name]).sum()) for name, tensor in model.state_dict().items())
     assert 0 < changed <= delta.parameters

@@ -10,7 +10,6 @@ from conftest import make_model, make_tokenizer
 from enhancement_models import plan_of, text_of, weights_of, write_inputs
 
 from mwork_eval.cli.main import main
-from mwork_eval.enhancement.delta import load_delta
 from mwork_eval.enhancement.documents import TrainingText, interleaved, shuffled
 from mwork_eval.enhancement.record import Record
 from mwork_eval.enhancement.run import enhance
@@ -18,6 +17,7 @@ from mwork_eval.enhancement.training import TrainingOptions
 from mwork_eval.errors import InputError
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import LoadedModel
+from mwork_eval.weight_deltas.delta import load_delta
 
 
 def test_a_folder_is_filled_once_and_random_controls_have_as_many_neurons(tmp_path):

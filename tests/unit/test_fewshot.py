@@ -4,8 +4,8 @@ import pytest
 from lm_eval.tasks import TaskManager
 
 from mwork_eval.errors import InputError
-from mwork_eval.harness.evaluate import prepare_tasks
-from mwork_eval.harness.fewshot import OtherDocuments
+from mwork_eval.evaluation.evaluate import prepare_tasks
+from mwork_eval.evaluation.fewshot import OtherDocuments
 from mwork_eval.resources import tasks_folder
 
 
@@ -62,9 +62,9 @@ def test_tasks_of_others_do_not_show_the_answer_in_the_matrix(how, split, extra,
     (tmp_path / "rows.jsonl").write_text(rows)
     text = FOREIGN.format(how=how, split=split, extra=extra, path=tmp_path / "rows.jsonl")
     (tmp_path / f"foreign_{how}.yaml").write_text(text)
-    monkeypatch.setattr("mwork_eval.harness.evaluate.tasks_folder", lambda: tmp_path)
+    monkeypatch.setattr("mwork_eval.evaluation.evaluate.tasks_folder", lambda: tmp_path)
     manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
-    monkeypatch.setattr("mwork_eval.harness.evaluate.find_tasks", lambda names, data: manager)
+    monkeypatch.setattr("mwork_eval.evaluation.evaluate.find_tasks", lambda names, data: manager)
     task = prepare_tasks([f"foreign_{how}"], data=None)[f"foreign_{how}"].task
     for instance in task.instances:
         assert instance.args[0].count(f"Q: {instance.doc['q']}") == 1

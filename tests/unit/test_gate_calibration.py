@@ -16,7 +16,7 @@ from mwork_eval.gate.control import Control
 from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.limits_file import read_limits
 from mwork_eval.gate.snapshot import TaskName
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.results.task_score import TaskScore
 
 BITS = ("bpb", "zh")
 

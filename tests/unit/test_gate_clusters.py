@@ -8,16 +8,16 @@ import pytest
 from gate_folders import EN, ES, ZH, answers, check, limits, make_lm_eval, make_results, problems
 from scipy import stats
 
-from mwork_eval.ablation.statistics import Estimate
 from mwork_eval.gate.baseline import write_baseline
-from mwork_eval.gate.comparison import Change
+from mwork_eval.gate.comparison import TaskChange
 from mwork_eval.gate.delta_comparison import RowChange, TableComparison
 from mwork_eval.gate.judging import delta_p
 from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.pairing import reordered
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import DocumentKey, Snapshot
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.results.task_score import TaskScore
+from mwork_eval.statistics.resampling import Estimate
 
 PARAGRAPHS = tuple(f"p{number // 13}" for number in range(130))
 LOST = [1.0] * 130, [0.0] * 13 + [1.0] * 117
@@ -169,7 +169,7 @@ def test_a_required_delta_that_is_met_fails_in_few_runs(rate):
         failed = 0
         for losses in generator.random((1000, clusters)) < rate:
             value, spread = 100 * float(losses.mean()), 100 * float(losses.std(ddof=1)) / clusters**0.5
-            change = Change(0.0, value, "points", Estimate(value, None, None, None), clusters, clusters)
+            change = TaskChange(0.0, value, "points", Estimate(value, None, None, None), clusters, clusters)
             row = RowChange("mine", "xquad", "LS all", ("zh",), change, change.change, spread, clusters)
             failed += value < 100 * rate and delta_p(row, 100 * rate) < 0.05
         assert failed <= stats.binom.ppf(0.999, 1000, 0.025)

@@ -9,7 +9,7 @@ from datasets.exceptions import DatasetNotFoundError
 from mwork_eval.detection.corpus.hub import presets
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.errors import InputError
-from mwork_eval.languages import NAMES
+from mwork_eval.languages.table import NAMES
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import datasets
 import pytest
 from test_task_data import summary
 
+from mwork_eval.benchmarks import data as task_data
+from mwork_eval.benchmarks.data import BENCHMARKS, load
 from mwork_eval.errors import InputError
-from mwork_eval.harness import data as task_data
-from mwork_eval.harness.data import BENCHMARKS, load
-from mwork_eval.languages import NAMES
+from mwork_eval.languages.table import NAMES
 
 
 @pytest.fixture(autouse=True)

@@ -14,26 +14,26 @@ from rich.console import Console
 from scipy.stats import t
 from test_deltas import accuracy, bits
 
-from mwork_eval.ablation.identity import ModelFacts
-from mwork_eval.ablation.plan import TaskFamily
-from mwork_eval.ablation.store import CellStore
 from mwork_eval.cli.main import main
 from mwork_eval.detection.corpus.sources import Corpus
-from mwork_eval.enhancement.delta import load_delta, save_delta
+from mwork_eval.enhancement.changes import change_tables
 from mwork_eval.enhancement.documents import document_digest
 from mwork_eval.enhancement.record import TrainedDelta
 from mwork_eval.enhancement.run import enhance
+from mwork_eval.enhancement.scores import compute_scores, count_left_out, plan_scores, stored_scores
 from mwork_eval.errors import InputError
-from mwork_eval.harness.evaluate import evaluate_task, prepare_tasks
-from mwork_eval.harness.model import MworkHF
-from mwork_eval.harness.sampling import Sample
-from mwork_eval.improvement.cells import compute_scores, count_left_out, plan_scores, stored_scores
-from mwork_eval.improvement.changes import change_tables
+from mwork_eval.evaluation.evaluate import evaluate_task, prepare_tasks
+from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import LoadedModel
 from mwork_eval.neurons.files import save_neuron_set
-from mwork_eval.reports.improvement import finding, improvement_as_json, improvement_as_markdown, print_improvement
-from mwork_eval.reports.improvement_plot import plot_improvement
+from mwork_eval.results.store import CellStore
+from mwork_eval.views.improvement import finding, improvement_as_json, improvement_as_markdown, print_improvement
+from mwork_eval.views.improvement_plot import plot_improvement
+from mwork_eval.weight_deltas.delta import load_delta, save_delta
 
 FAMILY = TaskFamily("xquad", ("zh", "en", "es", "de"), ("fr",))
 

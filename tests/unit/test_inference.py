@@ -7,12 +7,12 @@ import pytest
 import torch
 from conftest import FAMILIES, VARIANTS, make_model
 
-from mwork_eval.deactivation.mask import deactivated
 from mwork_eval.inference.budget import Budget, Job, batches
 from mwork_eval.inference.forward import Forward
 from mwork_eval.inference.generation import Stop, generate_greedily
 from mwork_eval.inference.loglikelihood import Continuation, score_continuations
 from mwork_eval.inference.prefixes import Group, common_beginning, group_by_prefix
+from mwork_eval.interventions.mask import deactivated
 from mwork_eval.models import head as head_module
 from mwork_eval.models.head import OutputHead
 from mwork_eval.models.layout import Layout
@@ -162,7 +162,7 @@ def test_masks_by_weights_and_by_activations_reach_the_fast_path(member):
     with deactivated(layout, neurons):
         by_weights = values()
         assert by_weights == pytest.approx([plain_score(model, one)[0] for one in asked], abs=2e-4)
-    from mwork_eval.deactivation.activations import ActivationMask
+    from mwork_eval.interventions.activations import ActivationMask
 
     mask = ActivationMask(layout, neurons)
     assert values() == pytest.approx(by_weights, abs=1e-4)

@@ -11,16 +11,16 @@ from click.testing import CliRunner
 from leaderboard_folders import make_results_file
 from report_folders import HOSTILE, make_folder
 
-from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.cli.main import main
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
-from mwork_eval.harness.task_score import TaskScore, lm_eval_digest
 from mwork_eval.leaderboard.board import build_board, slug_of
 from mwork_eval.leaderboard.lm_eval_folder import describe_mask
 from mwork_eval.leaderboard.reading import find_results, read_all
-from mwork_eval.reports.as_json import as_json
-from mwork_eval.reports.results import read_results
+from mwork_eval.reports.formats.json import as_json
+from mwork_eval.results.store import CellStore, load_manifest
+from mwork_eval.results.tables import read_results
+from mwork_eval.results.task_score import TaskScore, lm_eval_digest
 
 SAME = {f"xquad_{language}": f"xquad {language} 24" for language in ("en", "zh", "es")}
 """Digests of the documents of `make_folder`."""

@@ -14,10 +14,10 @@ from mwork_eval.analysis.token_language import CLASSES, SPAN, TokenClassifier, r
 from mwork_eval.analysis.tokens_lens import look_at_tokens
 from mwork_eval.analysis.word_list import PROMPTS, load_word_list
 from mwork_eval.analysis.words_lens import WordQuery, WordTokens, look_at_words
-from mwork_eval.deactivation.mask import deactivated
 from mwork_eval.errors import InputError
-from mwork_eval.harness.evaluate import prepare_tasks
-from mwork_eval.languages import ENGLISH, NAMES
+from mwork_eval.evaluation.evaluate import prepare_tasks
+from mwork_eval.interventions.mask import deactivated
+from mwork_eval.languages.table import ENGLISH, NAMES
 from mwork_eval.models import head as head_module
 from mwork_eval.models.head import OutputHead
 from mwork_eval.models.layout import Layout
@@ -263,7 +263,7 @@ def test_languages_that_share_a_script_need_the_identifier(monkeypatch):
     require_identifier(["zh", "th", "ko", "ru", "de"])
     with pytest.raises(InputError, match="cannot be told; found mt xx"):
         require_identifier(["zh", "mt", "xx"])
-    monkeypatch.setattr("mwork_eval.identification.identifier.find_spec", lambda name: None)
+    monkeypatch.setattr("mwork_eval.languages.identifier.find_spec", lambda name: None)
     require_identifier(["zh", "th", "ko"])
     for language in ("de", "ru", "ar"):
         with pytest.raises(InputError, match=f"{language} share a script .*langid"):

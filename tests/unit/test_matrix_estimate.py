@@ -8,12 +8,12 @@ from conftest import make_model, make_tokenizer
 from rich.console import Console
 from torch import nn
 
-from mwork_eval.ablation.estimate import estimate_matrix, measure_task
-from mwork_eval.ablation.plan import Cell, TaskFamily
-from mwork_eval.harness.evaluate import PreparedTask
+from mwork_eval.evaluation.evaluate import PreparedTask
+from mwork_eval.matrix.estimate import estimate_matrix, measure_task
+from mwork_eval.matrix.plan import Cell, TaskFamily
 from mwork_eval.models.inspection import Inspection
 from mwork_eval.models.layout import Layout
-from mwork_eval.reports.matrix_estimate import print_matrix_cost
+from mwork_eval.views.matrix_estimate import print_matrix_cost
 
 REQUESTS = [
     ("loglikelihood", ("The question of the day is whether", " yes")),

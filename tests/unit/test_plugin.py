@@ -9,7 +9,7 @@ from lm_eval.api import registry
 from lm_eval.loggers.evaluation_tracker import GeneralConfigTracker
 from lm_eval.tasks._index import TaskIndex
 
-from mwork_eval.harness import plugin
+from mwork_eval.plugin import registration as plugin
 from mwork_eval.resources import tasks_folder
 
 OWN = Path(lm_eval.tasks.__file__).parent

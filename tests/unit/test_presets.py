@@ -2,8 +2,8 @@
 
 import pytest
 
-from mwork_eval.ablation.presets import find_preset, find_presets, load_presets
 from mwork_eval.errors import InputError
+from mwork_eval.matrix.presets import find_preset, find_presets, load_presets
 
 GOOD = """\
 # mine

@@ -5,11 +5,11 @@ import math
 import pytest
 from report_folders import make_folder, sample
 
-from mwork_eval.ablation.store import CellStore, load_manifest, save_manifest
 from mwork_eval.errors import InputError
-from mwork_eval.reports.answers import read_answers
-from mwork_eval.reports.results import read_results
-from mwork_eval.reports.sample_text import answered, shorten
+from mwork_eval.results.answers import read_answers
+from mwork_eval.results.sample_text import answered, shorten
+from mwork_eval.results.store import CellStore, load_manifest, save_manifest
+from mwork_eval.results.tables import read_results
 
 pytest_plugins = ["report_fixtures"]
 

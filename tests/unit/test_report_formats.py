@@ -13,15 +13,15 @@ from click.testing import CliRunner
 from report_folders import HOSTILE, make_folder
 from test_reports import LS_ALL, R_ALL, save_matrix, two_documents
 
-from mwork_eval.ablation.store import CellStore, load_manifest
 from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
-from mwork_eval.reports import latex
-from mwork_eval.reports.as_csv import COLUMNS, as_csv
-from mwork_eval.reports.as_json import as_json
-from mwork_eval.reports.formats import parse_formats
-from mwork_eval.reports.latex import as_latex
-from mwork_eval.reports.results import read_results
+from mwork_eval.reports.formats import latex
+from mwork_eval.reports.formats.csv import COLUMNS, as_csv
+from mwork_eval.reports.formats.json import as_json
+from mwork_eval.reports.formats.latex import as_latex
+from mwork_eval.reports.formats.names import parse_formats
+from mwork_eval.results.store import CellStore, load_manifest
+from mwork_eval.results.tables import read_results
 
 pytest_plugins = ["report_fixtures"]
 

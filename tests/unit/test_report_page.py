@@ -10,7 +10,7 @@ from test_reports import LS_ALL, R_ALL, save_matrix, two_documents
 
 from mwork_eval.reports.html.environment import embedded_json
 from mwork_eval.reports.html.page import as_html
-from mwork_eval.reports.results import read_results
+from mwork_eval.results.tables import read_results
 
 pytest_plugins = ["report_fixtures"]
 

@@ -6,16 +6,16 @@ import pytest
 from report_folders import SHAPE, make_folder, make_set
 from test_reports import LS_ALL, R_ALL, save_matrix, two_documents
 
-from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons import recorded_sets
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.reports.html.figures import change_bars
 from mwork_eval.reports.html.page import as_html
 from mwork_eval.reports.html.svg import Axis
-from mwork_eval.reports.language_intervals import language_changes
-from mwork_eval.reports.results import read_results
-from mwork_eval.reports.set_counts import count_recorded
 from mwork_eval.reports.summary import finding
+from mwork_eval.results.language_intervals import language_changes
+from mwork_eval.results.set_counts import count_recorded
+from mwork_eval.results.tables import read_results
+from mwork_eval.results.task_score import TaskScore
 
 pytest_plugins = ["report_fixtures"]
 

@@ -10,17 +10,17 @@ from report_folders import make_folder
 from rich.console import Console
 from test_deltas import accuracy
 
-from mwork_eval.ablation.presets import load_presets
-from mwork_eval.ablation.settings import Setting
-from mwork_eval.ablation.store import CellStore, load_manifest, save_manifest
-from mwork_eval.harness.task_score import TaskScore
+from mwork_eval.matrix.presets import load_presets
+from mwork_eval.matrix.settings import Setting
 from mwork_eval.neurons.stages import POSITIONS
-from mwork_eval.reports.as_csv import as_csv
-from mwork_eval.reports.as_json import as_json
-from mwork_eval.reports.markdown import as_markdown
-from mwork_eval.reports.results import read_results
-from mwork_eval.reports.terminal import print_results
+from mwork_eval.reports.formats.csv import as_csv
+from mwork_eval.reports.formats.json import as_json
+from mwork_eval.reports.formats.markdown import as_markdown
+from mwork_eval.reports.formats.terminal import print_results
 from mwork_eval.reports.wording import summary
+from mwork_eval.results.store import CellStore, load_manifest, save_manifest
+from mwork_eval.results.tables import read_results
+from mwork_eval.results.task_score import TaskScore
 
 LS_ALL, R_ALL = Setting(False, POSITIONS), Setting(True, POSITIONS)
 

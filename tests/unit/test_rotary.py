@@ -10,9 +10,9 @@ from conftest import _COMMON, make_model, make_tokenizer
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
-from mwork_eval.harness.model import MworkHF
 from mwork_eval.inference.forward import Forward
 from mwork_eval.inference.rotary import Rotary, depends_on_batch
+from mwork_eval.lm.model import MworkHF
 from mwork_eval.models.head import OutputHead
 
 REACH = 16

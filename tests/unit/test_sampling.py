@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mwork_eval.errors import InputError
-from mwork_eval.harness.evaluate import prepare_tasks
-from mwork_eval.harness.sampling import Sample, document_order
+from mwork_eval.evaluation.evaluate import prepare_tasks
+from mwork_eval.evaluation.sampling import Sample, document_order
 from mwork_eval.neurons.tuned_stages import TunedOn
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mwork_eval.harness.scoring import mgsm, xlsum, xquad
+from mwork_eval.benchmarks.answers import mgsm, xlsum, xquad
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -13,26 +13,26 @@ from square_folders import LANGUAGES, LS, MASKS, damage_of, damage_of_draw, make
 from test_ablation import ES, ZH
 from test_neuron_set import SHAPE, STAGES, make
 
-from mwork_eval.ablation.cell_plan import TaskSource
-from mwork_eval.ablation.identity import ModelFacts
-from mwork_eval.ablation.manifest import record_matrix
-from mwork_eval.ablation.matrix import MatrixPlan
-from mwork_eval.ablation.options import MatrixOptions
-from mwork_eval.ablation.plan import TaskFamily, plan_cells, plan_masks
-from mwork_eval.ablation.presets import find_preset
-from mwork_eval.ablation.store import load_manifest
-from mwork_eval.ablation.whole import check_draws, draw_masks, plan_pairs
 from mwork_eval.errors import InputError
+from mwork_eval.matrix.cell_plan import TaskSource
+from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.matrix.manifest import record_matrix
+from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.plan import TaskFamily, plan_cells, plan_masks
+from mwork_eval.matrix.planning import MatrixPlan
+from mwork_eval.matrix.presets import find_preset
+from mwork_eval.matrix.whole import check_draws, draw_masks, plan_pairs
 from mwork_eval.neurons.drawn_sets import find_drawn_sets, save_drawn_sets
 from mwork_eval.neurons.files import save_neuron_set
-from mwork_eval.reports.as_csv import as_csv
-from mwork_eval.reports.as_json import as_json
+from mwork_eval.reports.formats.csv import as_csv
+from mwork_eval.reports.formats.json import as_json
+from mwork_eval.reports.formats.latex import as_latex
+from mwork_eval.reports.formats.markdown import as_markdown
+from mwork_eval.reports.formats.terminal import print_results
 from mwork_eval.reports.html.page import as_html
-from mwork_eval.reports.latex import as_latex
-from mwork_eval.reports.markdown import as_markdown
-from mwork_eval.reports.results import read_results
-from mwork_eval.reports.set_draws import read_set_draws
-from mwork_eval.reports.terminal import print_results
+from mwork_eval.results.set_draws import read_set_draws
+from mwork_eval.results.store import load_manifest
+from mwork_eval.results.tables import read_results
 
 SETS = {"zh": ZH, "es": ES}
 EXISTENCE, UNDERSTANDING = find_preset("existence"), find_preset("understanding")

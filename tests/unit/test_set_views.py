@@ -25,7 +25,7 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_named_sets
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.reports.plots import check_plot_file, plot_heat, save_figure
-from mwork_eval.reports.set_counts import count_sets
+from mwork_eval.results.set_counts import count_sets
 
 # gate, up and down of a layer are one neuron.
 ZH = make(q0=[1, 2], up1=[2, 5], gate1=[5, 6], v3=[1], down7=[4])

@@ -14,29 +14,29 @@ from square_folders import COUNTS, LANGUAGES, LS, MASKS, SEEDS, R, damage_of, ma
 from test_ablation import ES, ZH
 from test_neuron_set import SHAPE, STAGES
 
-from mwork_eval.ablation.cell_plan import TaskSource
-from mwork_eval.ablation.cross import cross_effects
-from mwork_eval.ablation.identity import ModelFacts
-from mwork_eval.ablation.manifest import record_matrix
-from mwork_eval.ablation.matrix import MatrixPlan
-from mwork_eval.ablation.options import MatrixOptions
-from mwork_eval.ablation.plan import TaskFamily, plan_cells, plan_masks
-from mwork_eval.ablation.presets import find_preset
-from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.store import PARTS, load_manifest
-from mwork_eval.ablation.whole import check_counts, dose_masks, plan_cross, plan_pairs
+from mwork_eval.benchmarks.data import BENCHMARKS, draws_of
 from mwork_eval.errors import InputError
-from mwork_eval.harness.data import BENCHMARKS, draws_of
+from mwork_eval.matrix.cell_plan import TaskSource
+from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.matrix.manifest import record_matrix
+from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.plan import TaskFamily, plan_cells, plan_masks
+from mwork_eval.matrix.planning import MatrixPlan
+from mwork_eval.matrix.presets import find_preset
+from mwork_eval.matrix.whole import check_counts, dose_masks, plan_cross, plan_pairs
 from mwork_eval.reports import square_wording
-from mwork_eval.reports.as_csv import as_csv
-from mwork_eval.reports.as_json import as_json
-from mwork_eval.reports.doses import read_doses
+from mwork_eval.reports.formats.csv import as_csv
+from mwork_eval.reports.formats.json import as_json
+from mwork_eval.reports.formats.latex import as_latex
+from mwork_eval.reports.formats.markdown import as_markdown
+from mwork_eval.reports.formats.terminal import print_results
 from mwork_eval.reports.html.page import as_html
-from mwork_eval.reports.latex import as_latex
-from mwork_eval.reports.markdown import as_markdown
-from mwork_eval.reports.results import read_results
-from mwork_eval.reports.squares import read_squares
-from mwork_eval.reports.terminal import print_results
+from mwork_eval.results.cross import cross_effects
+from mwork_eval.results.doses import read_doses
+from mwork_eval.results.scale import Scale
+from mwork_eval.results.squares import read_squares
+from mwork_eval.results.store import PARTS, load_manifest
+from mwork_eval.results.tables import read_results
 
 SETS = {"zh": ZH, "es": ES}
 EXISTENCE = find_preset("existence")

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
-from mwork_eval.ablation.comparison import compare_settings, find_control
-from mwork_eval.ablation.deltas import DeltaCalculator
-from mwork_eval.ablation.draws import DrawTest
-from mwork_eval.ablation.power import smallest_found
-from mwork_eval.ablation.scale import Scale
-from mwork_eval.ablation.statistics import bootstrap, holm, minimum_detectable, permutation_p, sum_by_cluster
-from mwork_eval.harness.task_score import TaskScore
 from mwork_eval.neurons.stages import POSITIONS
+from mwork_eval.results.comparison import compare_settings, find_control
+from mwork_eval.results.deltas import DeltaCalculator
+from mwork_eval.results.scale import Scale
+from mwork_eval.results.task_score import TaskScore
+from mwork_eval.statistics.draws import DrawTest
+from mwork_eval.statistics.power import smallest_found
+from mwork_eval.statistics.resampling import bootstrap, holm, minimum_detectable, permutation_p, sum_by_cluster
 
 POINTS = Scale(100.0, "points", True)
 

@@ -7,11 +7,11 @@ from typing import Any
 import datasets
 import pytest
 
+from mwork_eval.benchmarks import data as task_data
+from mwork_eval.benchmarks.clusters import cluster_keys
+from mwork_eval.benchmarks.data import BENCHMARKS, DETECTION_DOCUMENTS, languages_of, load, locate, task_of
+from mwork_eval.benchmarks.documents import ARTICLE_CHARACTERS, ARTICLE_CHARACTERS_ZH
 from mwork_eval.errors import InputError
-from mwork_eval.harness import data as task_data
-from mwork_eval.harness.clusters import cluster_keys
-from mwork_eval.harness.data import BENCHMARKS, DETECTION_DOCUMENTS, languages_of, load, locate, task_of
-from mwork_eval.harness.documents import ARTICLE_CHARACTERS, ARTICLE_CHARACTERS_ZH
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,10 @@ import unicodedata
 
 import pytest
 
+from mwork_eval.benchmarks.answers import text as scoring_text
+from mwork_eval.benchmarks.answers.text import contains, fold, normalise, summary_words, units, words
+from mwork_eval.benchmarks.excerpt import excerpt
 from mwork_eval.errors import InputError
-from mwork_eval.harness.excerpt import excerpt
-from mwork_eval.harness.scoring import text as scoring_text
-from mwork_eval.harness.scoring.text import contains, fold, normalise, summary_words, units, words
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from tokenizers.processors import TemplateProcessing
 
-from mwork_eval.ablation.estimate import measure_task
 from mwork_eval.errors import InputError
-from mwork_eval.harness.model import MworkHF
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.matrix.estimate import measure_task
 from mwork_eval.models.tokens import encode_text
 
 TEXTS = ["one two three four five", "一二三", "x", "</s>nine ten"]

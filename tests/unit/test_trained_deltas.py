@@ -6,15 +6,23 @@ from conftest import make_model, make_tokenizer
 from enhancement_models import OPTIONS, documents_of, neurons_of, selected, weights_of
 from transformers import AutoModelForCausalLM
 
-from mwork_eval.enhancement.delta import Delta, applied, apply_delta, check_base, load_delta, restore, save_delta
-from mwork_eval.enhancement.merge import merge, verify
-from mwork_eval.enhancement.parts import TrainedParts
 from mwork_eval.enhancement.training import train
 from mwork_eval.errors import InputError
-from mwork_eval.harness.model import MworkHF
+from mwork_eval.lm.model import MworkHF
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import LoadedModel
+from mwork_eval.weight_deltas.delta import (
+    WeightDelta,
+    applied,
+    apply_delta,
+    check_base,
+    load_delta,
+    restore,
+    save_delta,
+)
+from mwork_eval.weight_deltas.merge import merge, verify
+from mwork_eval.weight_deltas.parts import TrainedParts
 
 
 @pytest.fixture
@@ -26,7 +34,7 @@ def trained(tmp_path):
     before = [(part, part.read()) for part in chosen.trained.parts]
     documents = documents_of(model)
     train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None})
-    delta = Delta.of(chosen._frozen[1], chosen.trained, {"fingerprint": fingerprint, "neurons": "n"})
+    delta = WeightDelta.of(chosen._frozen[1], chosen.trained, {"fingerprint": fingerprint, "neurons": "n"})
     restore(before)
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, base[name])
@@ -70,7 +78,7 @@ def test_a_merged_checkpoint_is_base_and_delta_in_plain_transformers(family, tmp
     fingerprint = fingerprint_of(model)
     documents = documents_of(model)
     train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None})
-    delta = Delta.of(chosen._frozen[1], chosen.trained, {"fingerprint": fingerprint})
+    delta = WeightDelta.of(chosen._frozen[1], chosen.trained, {"fingerprint": fingerprint})
     ids = torch.tensor([documents[0]])
     with torch.no_grad():
         expected = model(ids).logits
@@ -87,7 +95,7 @@ def test_a_merged_checkpoint_is_base_and_delta_in_plain_transformers(family, tmp
     model.save_pretrained(tmp_path / "unchanged")
     with pytest.raises(InputError, match="is not the base with the delta"):
         verify(model, chosen._frozen[1], delta, tmp_path / "unchanged")
-    nothing = Delta.of(chosen._frozen[1], TrainedParts(chosen.trained.parts), {"fingerprint": fingerprint})
+    nothing = WeightDelta.of(chosen._frozen[1], TrainedParts(chosen.trained.parts), {"fingerprint": fingerprint})
     with pytest.raises(InputError, match="does not differ from the base"):
         merge(loaded, nothing, tmp_path / "nothing")
 

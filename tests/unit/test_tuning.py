@@ -11,11 +11,11 @@ from test_ablation import ZH
 from test_deltas import accuracy, bits
 from test_neuron_set import SHAPE, make
 
-from mwork_eval.ablation.tuning import default_grid, judge_grid, plan_grid
 from mwork_eval.errors import InputError
+from mwork_eval.matrix.tuning import default_grid, judge_grid, plan_grid
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports import plots
-from mwork_eval.reports import tuning as report
+from mwork_eval.views import tuning as report
 
 EDGES = ("under", "gen")
 

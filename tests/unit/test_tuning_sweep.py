@@ -7,23 +7,23 @@ import pytest
 from test_tuned_stages import TUNED_ON
 from test_tuning import EDGES
 
-from mwork_eval.ablation.cell_plan import TaskSource
-from mwork_eval.ablation.identity import ModelFacts
-from mwork_eval.ablation.matrix import plan_matrix
-from mwork_eval.ablation.options import MatrixOptions
-from mwork_eval.ablation.plan import TaskFamily
-from mwork_eval.ablation.runner import run_matrix
-from mwork_eval.ablation.settings import Preset, Setting
-from mwork_eval.ablation.store import CellStore
-from mwork_eval.ablation.sweep import plan_sweep, prepare_tuning, sweep_scores
-from mwork_eval.ablation.tuning import plan_grid
 from mwork_eval.errors import InputError
-from mwork_eval.harness.evaluate import evaluate_task
-from mwork_eval.harness.model import MworkHF
-from mwork_eval.harness.sampling import Sample
+from mwork_eval.evaluation.evaluate import evaluate_task
+from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.matrix.cell_plan import TaskSource
+from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.plan import TaskFamily
+from mwork_eval.matrix.planning import plan_matrix
+from mwork_eval.matrix.runner import run_matrix
+from mwork_eval.matrix.settings import Preset, Setting
+from mwork_eval.matrix.sweep import plan_sweep, prepare_tuning, sweep_scores
+from mwork_eval.matrix.tuning import plan_grid
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.neurons.tuned_stages import with_stages
+from mwork_eval.results.store import CellStore
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ _BUFFER = 10_000
 
 
 @dataclass(frozen=True)
-class Preset:
+class NamedCorpus:
     """A named corpus, a row of `hub.yaml`.
 
     Attributes:
@@ -145,7 +145,7 @@ class HubSource:
 
 
 @cache
-def presets() -> Mapping[str, Preset]:
+def presets() -> Mapping[str, NamedCorpus]:
     """Return the named corpora."""
     text = Path(__file__).with_name("hub.yaml").read_text(encoding="utf-8")
-    return {name: Preset(**row) for name, row in yaml.safe_load(text).items()}
+    return {name: NamedCorpus(**row) for name, row in yaml.safe_load(text).items()}

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 from mwork_eval.errors import InputError
-from mwork_eval.identification.judgement import Judgement, can_judge, judge_text
+from mwork_eval.languages.judgement import Judgement, can_judge, judge_text
 
 
 def require() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mwork_eval.detection.corpus.hub import PREFIX, HubSource
 from mwork_eval.errors import InputError
-from mwork_eval.languages import check_language
+from mwork_eval.languages.table import check_language
 from mwork_eval.resources import embedded_folder
 
 EMBEDDED = "embedded"

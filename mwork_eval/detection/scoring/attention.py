@@ -80,7 +80,7 @@ class Attention:
         """Number of query heads that share a key head."""
         return self.query.shape[0] // self.key.shape[0]
 
-    def blocks(self, memory: int) -> Iterator["Rows"]:
+    def blocks(self, memory: int) -> Iterator["RowBlock"]:
         """Yield the attention weights in blocks: for some groups of heads all blocks of rows, then the next groups.
 
         Args:
@@ -95,7 +95,7 @@ class Attention:
             for start in range(0, tokens, rows):
                 yield self._rows(slice(group, min(group + at_once, groups)), start, min(start + rows, tokens))
 
-    def _rows(self, groups: slice, start: int, stop: int) -> "Rows":
+    def _rows(self, groups: slice, start: int, stop: int) -> "RowBlock":
         # Keys that no row of the block may see are left out: later ones, and those behind a sliding window.
         keys = slice(0 if self.window is None else max(0, start - self.window + 1), stop)
         bias = self.bias(slice(start, stop), keys)
@@ -107,7 +107,7 @@ class Attention:
             bias = bias + self.key_bias.unflatten(0, (-1, self.per_group))[groups, :, None, keys].float()
         logits = self.capped(raw) + bias
         weights = torch.softmax(logits, -1)
-        return Rows(groups, slice(start, stop), keys, query, key, raw, bias.expand_as(raw), logits, weights)
+        return RowBlock(groups, slice(start, stop), keys, query, key, raw, bias.expand_as(raw), logits, weights)
 
     def bias(self, queries: slice, keys: slice) -> Tensor:
         """Return the additive mask of some tokens `[queries, keys]`: 0 where a key is seen, else the least number."""
@@ -122,7 +122,7 @@ class Attention:
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowBlock:
     """A block of attention weights (g key heads, p query heads for each, r rows, j keys).
 
     Attributes:

@@ -40,7 +40,7 @@ class Sink(Protocol):
 
 
 @dataclass
-class _Layer:
+class _CapturedLayer:
     """What the hooks of one layer have seen before its attention runs."""
 
     number: int
@@ -55,7 +55,7 @@ class _Capture:
     layout: Layout
     sink: Sink
     lengths: Sequence[int]
-    layers: dict[int, _Layer]
+    layers: dict[int, _CapturedLayer]
 
 
 _CAPTURE: ContextVar[_Capture | None] = ContextVar("mwork_capture", default=None)
@@ -108,7 +108,7 @@ def _instrumented(capture: _Capture) -> Iterator[None]:
 def _hooks_of(capture: _Capture, number: int) -> list[Any]:
     layout, sink = capture.layout, capture.sink
     module = layout.attention(number)
-    layer = capture.layers[id(module)] = _Layer(number, module)
+    layer = capture.layers[id(module)] = _CapturedLayer(number, module)
 
     def before_attention(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         layer.rotary = kwargs.get("position_embeddings")
@@ -152,7 +152,7 @@ def _show_up(capture: _Capture, number: int) -> Any:
     return hook
 
 
-def _keep_raw(layout: Layout, layer: _Layer, structure: str) -> Any:
+def _keep_raw(layout: Layout, layer: _CapturedLayer, structure: str) -> Any:
     block, heads = layout.blocks[layer.number, structure], layout.heads[layer.number]
 
     def hook(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> None:
@@ -194,7 +194,7 @@ def _attend(
     return heads.transpose(1, 2).contiguous(), None
 
 
-def _attend_outside(capture: _Capture, layer: _Layer) -> Any:
+def _attend_outside(capture: _Capture, layer: _CapturedLayer) -> Any:
     """Return a hook on the output projection that computes attention from what the module was given."""
 
     def hook(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -215,7 +215,7 @@ def _attend_outside(capture: _Capture, layer: _Layer) -> Any:
 
 def _show(
     capture: _Capture,
-    layer: _Layer,
+    layer: _CapturedLayer,
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -246,13 +246,13 @@ def _show(
     return heads
 
 
-def _rotation(capture: _Capture, layer: _Layer, query: Tensor, length: int, document: int) -> Rotation:
+def _rotation(capture: _Capture, layer: _CapturedLayer, query: Tensor, length: int, document: int) -> Rotation:
     assert layer.rotary is not None
     cos, sin = (part[document if len(part) > 1 else 0, :length].to(query.device) for part in layer.rotary)
     return Rotation.of(capture.layout.family.rotary, cos, sin, query.shape[-1])
 
 
-def _norm(layer: _Layer, structure: str, document: int, length: int) -> HeadNorm | None:
+def _norm(layer: _CapturedLayer, structure: str, document: int, length: int) -> HeadNorm | None:
     module = _norm_module(layer.module, structure)
     if module is None:
         return None

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import torch
 
-from mwork_eval.detection.scoring.attention import Attention, Rows
+from mwork_eval.detection.scoring.attention import Attention, RowBlock
 from mwork_eval.detection.scoring.expansion import KeyFactors, Response, RowSums, times
 
 Tensor = torch.Tensor
@@ -51,7 +51,7 @@ class ExactQueryKey:
         self.key = torch.zeros(len(seen.key), width, device=seen.query.device)
         self._spread = torch.zeros(heads, tokens, device=seen.query.device).unflatten(0, (-1, seen.per_group))
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: RowBlock) -> None:
         """Add a block of rows."""
         if self._factors is None or self._factors.groups != rows.groups:
             self._factors = KeyFactors.of(self._seen, self._keys, rows.groups)
@@ -71,7 +71,7 @@ class ExactQueryKey:
             query = query + (shrink.square() * others[..., None]).sum(1)
         return query.flatten(), self.key.flatten()
 
-    def _add_queries(self, rows: Rows, sums: RowSums) -> None:
+    def _add_queries(self, rows: RowBlock, sums: RowSums) -> None:
         swap, response = self._seen.rotation.swap, self._queries
         along, across = _rows_of(response.along, rows), _rows_of(response.across, rows)
         first, second, square, product = sums.p["key"], sums.p2["key"], sums.p3["key²"], sums.p3["key·pair"]
@@ -96,7 +96,7 @@ class ExactQueryKey:
         self._recompute(rows, sums, share, self.query[rows.groups, :, None], 2, delta)
         self.query[rows.groups] += share.sum(2)
 
-    def _add_keys(self, rows: Rows, sums: RowSums) -> None:
+    def _add_keys(self, rows: RowBlock, sums: RowSums) -> None:
         own, other = rows.query, self._seen.rotation.swap(rows.query)
         mean = torch.addcmul(own * sums.p["along"], other, sums.p["across"])
         linear = torch.addcmul(own * sums.p2["along"], other, sums.p2["across"])
@@ -120,7 +120,7 @@ class ExactQueryKey:
         if self._seen.key_norm is not None and self._seen.key_norm.spans_heads:
             self._add_other_heads(rows, sums)
 
-    def _add_other_heads(self, rows: Rows, sums: RowSums) -> None:
+    def _add_other_heads(self, rows: RowBlock, sums: RowSums) -> None:
         """Add what a key norm over all heads does to the heads of the other groups: δ_ij = shrink_jk S_ij."""
         assert self._keys.shrink is not None
         groups, width = self.key.shape
@@ -136,7 +136,7 @@ class ExactQueryKey:
         self.key.view(-1)[seen] += of_group.sum(0)
 
     def _recompute(
-        self, rows: Rows, sums: RowSums, share: Tensor, before: Tensor, over: int | tuple[int, int], delta: _Delta
+        self, rows: RowBlock, sums: RowSums, share: Tensor, before: Tensor, over: int | tuple[int, int], delta: _Delta
     ) -> None:
         """Replace, in place, the shares of rows for which the second order may not do.
 
@@ -174,7 +174,7 @@ class ExactQueryKey:
             share[g, p, i, k] = torch.softmax(without, -1).sub_(rows.weights[g, p, i]).square_().sum(-1)
 
 
-def _rows_of(of_queries: Tensor, rows: Rows) -> Tensor:
+def _rows_of(of_queries: Tensor, rows: RowBlock) -> Tensor:
     """Return the part of a tensor `[H, l, d]` that belongs to a block, `[g, p, r, d]`."""
     per_group = rows.query.shape[1]
     part: Tensor = of_queries.unflatten(0, (-1, per_group))[rows.groups, :, rows.queries]

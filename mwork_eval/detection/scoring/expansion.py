@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 
-from mwork_eval.detection.scoring.attention import Attention, HeadNorm, Rows
+from mwork_eval.detection.scoring.attention import Attention, HeadNorm, RowBlock
 
 Tensor = torch.Tensor
 
@@ -67,13 +67,13 @@ class KeyFactors:
         columns = torch.cat([*mixed, key, along, across, *squares, *last], -1)
         return cls(groups, columns, key.shape[-1], shrink is not None)
 
-    def named(self, first: str, last: str, rows: Rows) -> tuple[tuple[str, ...], Tensor]:
+    def named(self, first: str, last: str, rows: RowBlock) -> tuple[tuple[str, ...], Tensor]:
         """Return the names and columns from one name to another for the keys of a block."""
         names = self.NAMES if self.shrinks else self.NAMES[3:-1]
         start, stop = names.index(first), names.index(last) + 1
         return names[start:stop], self.columns[:, rows.keys, start * self.width : stop * self.width]
 
-    def transposed(self, name: str, rows: Rows) -> Tensor:
+    def transposed(self, name: str, rows: RowBlock) -> Tensor:
         """Return one factor for the keys of a block, `[g, d, j]`, contiguous for gathering."""
         return self.named(name, name, rows)[1].mT.contiguous()
 
@@ -100,7 +100,7 @@ class RowSums:
     p3ss_map: Tensor
 
     @classmethod
-    def of(cls, rows: Rows, factors: KeyFactors, seen: Attention) -> "RowSums":
+    def of(cls, rows: RowBlock, factors: KeyFactors, seen: Attention) -> "RowSums":
         """Compute the sums of a block."""
         p, raw = rows.weights, rows.raw
         p2 = p3 = p.square()

@@ -9,7 +9,7 @@ import math
 
 import torch
 
-from mwork_eval.detection.scoring.attention import Attention, Rows
+from mwork_eval.detection.scoring.attention import Attention, RowBlock
 
 Tensor = torch.Tensor
 
@@ -34,7 +34,7 @@ class PaperQueryKey:
         heads, _, width = seen.query.shape
         self.query = torch.zeros(heads, width, device=seen.query.device)
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: RowBlock) -> None:
         """Add a block of rows."""
         groups, per_group = rows.raw.shape[:2]
         raw, weights = self._scores(rows)
@@ -56,7 +56,7 @@ class PaperQueryKey:
     def _scale(self) -> float:
         return self._seen.scale
 
-    def _scores(self, rows: Rows) -> tuple[Tensor, Tensor]:
+    def _scores(self, rows: RowBlock) -> tuple[Tensor, Tensor]:
         return rows.raw, rows.weights
 
     def _attend(self, raw: Tensor, bias: Tensor) -> Tensor:

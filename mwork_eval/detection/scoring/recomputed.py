@@ -6,7 +6,7 @@ for any norm, because the model's own norm is called.
 
 import torch
 
-from mwork_eval.detection.scoring.attention import Attention, HeadNorm, Rows
+from mwork_eval.detection.scoring.attention import Attention, HeadNorm, RowBlock
 
 Tensor = torch.Tensor
 
@@ -21,7 +21,7 @@ class RecomputedQueryKey:
         self.query = torch.zeros(heads, width, device=seen.query.device)
         self.key = torch.zeros(len(seen.key), width, device=seen.query.device)
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: RowBlock) -> None:
         """Add a block of rows."""
         seen, width = self._seen, self.query.shape[-1]
         per_group, groups = seen.per_group, torch.arange(len(seen.key))[rows.groups].tolist()
@@ -47,7 +47,7 @@ class RecomputedQueryKey:
         raw[torch.arange(len(channels), device=raw.device), :, :, channels] = 0
         return self._seen.rotation.apply(norm.module(raw.transpose(1, 2)).transpose(1, 2).float())
 
-    def _change(self, rows: Rows, place: int, product: Tensor) -> Tensor:
+    def _change(self, rows: RowBlock, place: int, product: Tensor) -> Tensor:
         """Return ‖P' - P‖² per channel and head from unscaled scores `[n, p, r, j]`."""
         logits = self._seen.capped(self._seen.scale * product) + rows.bias[place]
         return (torch.softmax(logits, -1) - rows.weights[place]).square_().sum((-2, -1))

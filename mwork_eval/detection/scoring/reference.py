@@ -6,7 +6,7 @@ Of grouped queries it only knows groups of four; here every group's heads add up
 
 import torch
 
-from mwork_eval.detection.scoring.attention import Rows
+from mwork_eval.detection.scoring.attention import RowBlock
 from mwork_eval.detection.scoring.paper import PaperQueryKey
 
 Tensor = torch.Tensor
@@ -20,7 +20,7 @@ class ReferenceQueryKey(PaperQueryKey):
     def _scale(self) -> float:
         return 1.0
 
-    def _scores(self, rows: Rows) -> tuple[Tensor, Tensor]:
+    def _scores(self, rows: RowBlock) -> tuple[Tensor, Tensor]:
         raw = rows.raw / self._seen.scale
         return raw, self._attend(raw, rows.bias)
 

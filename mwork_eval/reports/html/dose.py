@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from mwork_eval.ablation.dose import DosePoint
-from mwork_eval.ablation.statistics import Estimate
 from mwork_eval.reports.dose_wording import curve_name
-from mwork_eval.reports.doses import Dose
 from mwork_eval.reports.html.svg import Axis, drawing, element, words
 from mwork_eval.reports.wording import estimate
+from mwork_eval.results.dose import DosePoint
+from mwork_eval.results.doses import Dose
+from mwork_eval.statistics.resampling import Estimate
 
 _WIDTH, _HEIGHT = 340, 210
 _LEFT, _BOTTOM = 46, 22

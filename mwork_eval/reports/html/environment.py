@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mwork_eval.reports.sample_text import shorten
+from mwork_eval.results.sample_text import shorten
 
 HERE = "mwork_eval.reports.html"
 _NAME_LENGTH = 120

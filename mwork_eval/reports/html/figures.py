@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from mwork_eval.ablation.statistics import Estimate
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports.html.svg import Axis, drawing, element, words
-from mwork_eval.reports.language_intervals import LanguageChange
-from mwork_eval.reports.set_counts import SetCounts
 from mwork_eval.reports.wording import difference, estimate
+from mwork_eval.results.language_intervals import LanguageChange
+from mwork_eval.results.set_counts import SetCounts
+from mwork_eval.statistics.resampling import Estimate
 
 _WIDTH = 340  # fits a phone without scrolling
 _BAR = 10

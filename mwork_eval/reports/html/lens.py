@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from mwork_eval.analysis.shares import Curves, crossings
 from mwork_eval.reports.html.svg import Axis, drawing, element, words
-from mwork_eval.reports.lens import METHODS, describe_crossings, lens_cells, lens_file, read_lens, title_of
+from mwork_eval.views.lens import METHODS, describe_crossings, lens_cells, lens_file, read_lens, title_of
 
 _WIDTH, _HEIGHT = 340, 190
 

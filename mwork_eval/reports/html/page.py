@@ -4,23 +4,23 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mwork_eval.ablation.store import PARTS
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
-from mwork_eval.reports.answers import MOST_ROWS, Answers, read_answers
-from mwork_eval.reports.doses import Dose, read_doses
 from mwork_eval.reports.html import figures
 from mwork_eval.reports.html.dose import dose_curves
 from mwork_eval.reports.html.environment import HERE, assets, page_environment
 from mwork_eval.reports.html.lens import lens_parts
 from mwork_eval.reports.html.square import square_map
-from mwork_eval.reports.language_intervals import language_changes
-from mwork_eval.reports.results import DeltaTable, Results
-from mwork_eval.reports.sample_text import ANSWER_LENGTH, PROMPT_LENGTH
-from mwork_eval.reports.set_counts import COMPONENTS, SetCounts, count_recorded
-from mwork_eval.reports.set_draws import SetDraws, read_set_draws
-from mwork_eval.reports.squares import Square, read_squares
 from mwork_eval.reports.summary import certainty_legend, finding
+from mwork_eval.results.answers import MOST_ROWS, SampleAnswers, read_answers
+from mwork_eval.results.doses import Dose, read_doses
+from mwork_eval.results.language_intervals import language_changes
+from mwork_eval.results.sample_text import ANSWER_LENGTH, PROMPT_LENGTH
+from mwork_eval.results.set_counts import COMPONENTS, SetCounts, count_recorded
+from mwork_eval.results.set_draws import SetDraws, read_set_draws
+from mwork_eval.results.squares import Square, read_squares
+from mwork_eval.results.store import PARTS
+from mwork_eval.results.tables import DeltaTable, Results
 
 
 def as_html(*results: Results) -> str:
@@ -152,7 +152,7 @@ def _layer_rows(counts: SetCounts, stages: Stages) -> list[list[str]]:
     return rows
 
 
-def _answers(answers: Answers) -> dict[str, Any]:
+def _answers(answers: SampleAnswers) -> dict[str, Any]:
     """Return the answers as the page's script reads them; `answers.js` names the fields of each list."""
     return {
         "shown": len(answers.rows),

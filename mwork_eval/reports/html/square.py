@@ -2,11 +2,11 @@
 
 from markupsafe import Markup
 
-from mwork_eval.ablation.spread import Spread
 from mwork_eval.reports.html.svg import drawing, element, words
 from mwork_eval.reports.square_wording import SPECIFICITY
-from mwork_eval.reports.squares import Square
 from mwork_eval.reports.wording import difference, estimate, spread_range
+from mwork_eval.results.squares import Square
+from mwork_eval.statistics.spread import Spread
 
 _LEFT, _TOP = 74, 40
 _WIDTH, _HEIGHT = 74, 38

@@ -1,1 +1,0 @@
-"""The ablation matrix: presets, plan, runner, stored cells, deltas."""

@@ -1,0 +1,1 @@
+"""The benchmarks: their data, documents and metrics."""

@@ -1,0 +1,1 @@
+"""Read answers, and compare them with the right ones."""

@@ -1,0 +1,300 @@
+"""Find and load a benchmark's data: a directory, the embedded texts, or the Hugging Face hub."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from mwork_eval.benchmarks.answers.text import check_word_splitter
+from mwork_eval.benchmarks.documents import DOCUMENTS, Fields, MalformedRecordError, UnusableRecordError
+from mwork_eval.benchmarks.excerpt import excerpt
+from mwork_eval.benchmarks.readers import READERS, Rows, number_paragraphs
+from mwork_eval.errors import InputError
+from mwork_eval.languages.table import ENGLISH, NAMES, check_language
+from mwork_eval.resources import embedded_folder
+
+if TYPE_CHECKING:
+    import datasets
+
+EMBEDDED = "embedded"
+"""The word that selects the embedded texts instead of a directory."""
+
+DETECTION_DOCUMENTS = 64
+"""Documents at the head of a corpus that bpb leaves to detection (which reads 24 unless asked for more): text the
+neurons were chosen on is no held-out text."""
+
+DRAWS = 3
+"""Random controls that are drawn for a benchmark or other task whose row does not say: enough to see their spread."""
+
+HUB_ARTICLES = 200
+"""Wikipedia articles that bpb reads from the hub, after those."""
+
+HUB_ARTICLE_CHARACTERS = 1000
+"""Longest beginning of such an article; the cut is at the end of a sentence or paragraph."""
+
+_HINT_SOURCE = "name a directory with --metadata data=DIR or MWORK_DATA=DIR, or use --metadata data=embedded"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One benchmark's row of ``hub.yaml``.
+
+    Attributes:
+        title: Name in messages.
+        languages: Codes of the languages there are.
+        files: Patterns of the published files below a data directory, in order of preference.
+        hub: Arguments of ``datasets.load_dataset``, with the same placeholders.
+        cluster: Field of a document that tells which documents belong together, such as questions about one paragraph.
+        parallel: Of which sources (`published`, `embedded`) equal clusters are the same thing in every language.
+        names: Upstream names of the languages where they are not the codes.
+        draws: How many random controls are drawn unless the user says.
+    """
+
+    title: str
+    languages: list[str]
+    files: list[str]
+    hub: dict[str, Any]
+    cluster: str
+    parallel: list[str]
+    names: dict[str, str] = field(default_factory=dict)
+    draws: int = DRAWS
+
+    def fill(self, pattern: str, language: str) -> str:
+        """Replace ``{language}`` and ``{name}`` in a pattern."""
+        return pattern.format(language=language, name=self.names.get(language, language))
+
+
+def _read_table() -> dict[str, Benchmark]:
+    text = Path(__file__).with_name("hub.yaml").read_text(encoding="utf-8")
+    return {key: Benchmark(**row) for key, row in yaml.safe_load(text).items()}
+
+
+BENCHMARKS: dict[str, Benchmark] = _read_table()
+"""The benchmarks by the first part of their tasks' names."""
+
+
+def languages_of(benchmark: str) -> list[str]:
+    """Return the codes of the languages a benchmark has.
+
+    Raises:
+        InputError: If there is no such benchmark.
+    """
+    return list(_benchmark(benchmark).languages)
+
+
+def draws_of(name: str) -> int:
+    """Return how many random controls are drawn for a benchmark, or a pattern with `{l}`, unless the user says."""
+    located = task_of(name.replace("{l}", ENGLISH))
+    benchmark = BENCHMARKS.get(located[0] if located else name)
+    return benchmark.draws if benchmark else DRAWS
+
+
+def task_of(name: str) -> tuple[str, str] | None:
+    """Split a task name such as ``xquad_zh`` into benchmark and language.
+
+    Returns:
+        The pair, also where the benchmark lacks the language (``xquad_fr``), so that ``locate`` can say so; None if
+        the name does not have this form.
+    """
+    benchmark, _, language = name.partition("_")
+    if benchmark in BENCHMARKS and language in NAMES:
+        return benchmark, language
+    return None
+
+
+def published_dataset(task: str, data: str | None, path: str | None = None) -> str | None:
+    """Return the data set on the hub that the documents of an lm-eval task are from.
+
+    Args:
+        task: The task.
+        data: Where our tasks' data come from, as `locate` takes it.
+        path: What another task's configuration calls `dataset_path`.
+
+    Returns:
+        Its id; None for the embedded texts, for texts of the user's, and for files that are on no hub.
+    """
+    if (located := task_of(task)) is None:
+        return path if path and path.count("/") == 1 and not path.startswith((".", "/", "~")) else None
+    if data == EMBEDDED or located[0] == "bpb":
+        return None
+    hub = BENCHMARKS[located[0]].hub
+    source = str(hub.get("data_files") or hub["path"])
+    return source.removeprefix("hf://datasets/").partition("@")[0]
+
+
+def source_of(data: str | Path | None) -> str:
+    """Return where data come from: a directory, `embedded`, or nothing for the hub."""
+    return str(data or os.environ.get("MWORK_DATA") or "")
+
+
+def check_data(tasks: Iterable[str], data: str | Path | None) -> None:
+    """Fail early if the data of a task of ours is not there; other tasks are left to lm-eval.
+
+    Args:
+        tasks: Names of tasks.
+        data: As `locate` takes it.
+
+    Raises:
+        InputError: As `locate` does.
+    """
+    for task in tasks:
+        if (located := task_of(task)) is not None:
+            locate(*located, data)
+
+
+def locate(benchmark: str, language: str, data: str | Path | None = None) -> Path | None:
+    """Check that a task can be had, before a model is loaded; reads no record and uses no network.
+
+    Args:
+        benchmark: One of ``BENCHMARKS``.
+        language: Language code.
+        data: A directory with the published files, or ``embedded``; if None, ``MWORK_DATA`` says which.
+
+    Returns:
+        The file, or None if neither names a source and the data come from the hub.
+
+    Raises:
+        InputError: If benchmark or language is unknown, the benchmark lacks the language, the directory or file is
+            missing, or the language's words cannot be split for want of an extra.
+    """
+    entry = _benchmark(benchmark)
+    check_language(language)
+    if language not in entry.languages:
+        raise InputError(f"{entry.title} has no {NAMES[language]}", hint=f"it has {' '.join(entry.languages)}")
+    if benchmark in ("xquad", "xlsum"):
+        check_word_splitter(language)
+    source = source_of(data)
+    if not source:
+        return None
+    folder = embedded_folder() if source == EMBEDDED else Path(source).expanduser()
+    if not folder.is_dir():
+        raise InputError(
+            "no such data directory", found=source, expected="a directory or the word embedded", hint=_HINT_SOURCE
+        )
+    if path := _existing(entry, folder, language):
+        return path
+    there = [code for code in entry.languages if _existing(entry, folder, code)]
+    raise InputError(
+        f"no file of {entry.title} in {NAMES[language]}",
+        found=f"in {folder} only {' '.join(there)}" if there else f"none in {folder}",
+        expected=" or ".join(entry.fill(pattern, language) for pattern in entry.files),
+        hint="add the file, or leave MWORK_DATA and data= out to use the hub",
+    )
+
+
+def load(
+    benchmark: str, language: str, data: str | Path | None = None, **ignored: object
+) -> "dict[str, datasets.Dataset]":
+    """Load a task's documents; lm-eval calls this as ``custom_dataset``.
+
+    Args:
+        benchmark: One of ``BENCHMARKS``.
+        language: Language code.
+        data: See ``locate``.
+        **ignored: What else stands in lm-eval's metadata, among it every model argument.
+
+    Returns:
+        One split, ``test``. Every document has ``id`` and ``language``, and the fields of its benchmark.
+
+    Raises:
+        InputError: As ``locate``; also if a file is malformed (names the record), if fewer than half of the records
+            can be used, or if the hub does not answer.
+    """
+    # Imported here: it takes a second, and a caller that only locates should not pay it.
+    import datasets
+
+    path = locate(benchmark, language, data)
+    if path is None:
+        source = f"{BENCHMARKS[benchmark].title} in {NAMES[language]} from the hub"
+        rows = _hub_rows(benchmark, language)
+    else:
+        source = str(path)
+        rows = READERS[benchmark](path)
+        if benchmark == "bpb" and path.parent.name == "corpus":
+            rows = islice(rows, DETECTION_DOCUMENTS, None)
+            source += f" without its first {DETECTION_DOCUMENTS} documents"
+    if benchmark == "xquad":
+        rows = number_paragraphs(rows)
+    return {"test": datasets.Dataset.from_list(_build_documents(benchmark, language, rows, source))}
+
+
+def _build_documents(benchmark: str, language: str, rows: Rows, source: str) -> list[Fields]:
+    """Return the documents of the usable records; report the others."""
+    build = DOCUMENTS[benchmark]
+    documents: list[Fields] = []
+    unusable: Counter[str] = Counter()
+    for place, row in rows:
+        try:
+            fields = build(row, language)
+        except MalformedRecordError as error:
+            raise InputError(
+                f"{source}, {place}: {error}", expected="the form it was published in", hint="download the file again"
+            ) from error
+        except UnusableRecordError as error:
+            unusable[str(error)] += 1
+            continue
+        documents.append({"id": place, "language": language, **fields})
+    left_out = sum(unusable.values())
+    reasons = ", ".join(f"{count} x {reason}" for reason, count in unusable.most_common())
+    if not documents or left_out > len(documents):
+        raise InputError(
+            f"{source}: too few usable records",
+            found=f"{len(documents)} of {len(documents) + left_out}" + (f" ({reasons})" if reasons else ""),
+            expected="at least half of them",
+            hint="check that this is the split with answers, and complete",
+        )
+    if left_out:
+        _log.warning("%s: left out %d of %d records: %s", source, left_out, left_out + len(documents), reasons)
+    return documents
+
+
+def _hub_rows(benchmark: str, language: str) -> Rows:
+    """Yield a benchmark's records from the hub."""
+    for number, row in enumerate(_fetch(benchmark, language), 1):
+        if benchmark == "bpb":
+            row = {"text": excerpt(str(row["text"]), HUB_ARTICLE_CHARACTERS)}
+        yield f"record {number}", dict(row)
+
+
+def _fetch(benchmark: str, language: str) -> Iterator[Mapping[str, Any]]:
+    import datasets
+
+    entry = BENCHMARKS[benchmark]
+    arguments = {
+        key: entry.fill(value, language) if isinstance(value, str) else value for key, value in entry.hub.items()
+    }
+    try:
+        rows = datasets.load_dataset(**arguments)
+        # A streamed set is read while iterating, so the network can fail there too.
+        yield from (
+            islice(rows, DETECTION_DOCUMENTS, DETECTION_DOCUMENTS + HUB_ARTICLES)
+            if arguments.get("streaming")
+            else rows
+        )
+    # The hub client, its HTTP library and the file readers raise without a common base class.
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise InputError(
+            f"cannot get {entry.title} in {NAMES[language]} from the Hugging Face hub",
+            found=f"{type(error).__name__}: {reason}",
+            hint=_HINT_SOURCE,
+        ) from error
+
+
+def _existing(entry: Benchmark, folder: Path, language: str) -> Path | None:
+    candidates = (folder / entry.fill(pattern, language) for pattern in entry.files)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _benchmark(name: str) -> Benchmark:
+    if name not in BENCHMARKS:
+        raise InputError("unknown benchmark", found=repr(name), expected="one of " + " ".join(BENCHMARKS))
+    return BENCHMARKS[name]

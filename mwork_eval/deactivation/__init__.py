@@ -1,1 +1,0 @@
-"""Deactivation: masks on weights."""

@@ -1,0 +1,99 @@
+"""The scores of an enhancement folder, read back without the model: what `improvement.json` says of its cells."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.enhancement.record import FILE, Record
+from mwork_eval.enhancement.scores import DeltaCell, Scores
+from mwork_eval.errors import InputError
+from mwork_eval.matrix.cell_plan import CellPlan
+from mwork_eval.matrix.plan import TaskFamily
+from mwork_eval.results.store import CellStore
+
+IMPROVEMENT = "improvement.json"
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """What was scored of an enhancement.
+
+    Attributes:
+        folder: The folder.
+        record: What was trained.
+        families: What was scored.
+        scores: The scores.
+    """
+
+    folder: Path
+    record: Record
+    families: tuple[TaskFamily, ...]
+    scores: Scores
+
+
+def is_enhancement(folder: Path) -> bool:
+    """Tell whether a folder was written by `mwork enhance`."""
+    return (folder / FILE).is_file()
+
+
+def describe_cells(plan: CellPlan, families: Sequence[TaskFamily]) -> dict[str, Any]:
+    """Return what `improvement.json` says of where scores are, as JSON values."""
+    cells = [
+        {"delta": None if cell.trained is None else cell.trained.file, "task": cell.task, "identity": identity}
+        for identity, cell in zip(plan.identities, plan.cells, strict=True)
+        if isinstance(cell, DeltaCell)
+    ]
+    of_families = [
+        {"name": family.name, "languages": list(family.languages), "missing": list(family.missing)}
+        for family in families
+    ]
+    return {"families": of_families, "cells": cells}
+
+
+def read_improvement(folder: Path) -> Improvement:
+    """Read the scores of the base and of every delta.
+
+    Raises:
+        InputError: If nothing was scored, a file is damaged, or it does not say where the scores are.
+    """
+    record, path = Record.load(folder), folder / IMPROVEMENT
+    if not path.is_file():
+        raise InputError(f"{folder} holds no scores", found=f"no {path.name}", hint="run `mwork enhance --evaluate`")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if "cells" not in content:
+            raise InputError(
+                f"{path} does not say where the scores are",
+                found="a file of an earlier version",
+                hint="look at its improvement.md, or train into another --out: controls are drawn otherwise now",
+            )
+        families = tuple(
+            TaskFamily(one["name"], tuple(one["languages"]), tuple(one["missing"])) for one in content["families"]
+        )
+        deltas, store = {delta.file: delta for delta in record.deltas}, CellStore(folder)
+        found = [
+            (None if cell["delta"] is None else deltas[cell["delta"]], cell["task"], store.load(cell["identity"]))
+            for cell in content["cells"]
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error
+    scores = {(delta, task): score for delta, task, score in found if score is not None}
+    return Improvement(folder, record, families, scores)
+
+
+def read_improvements(folders: Sequence[Path]) -> list[Improvement]:
+    """Read several folders, such as one per language.
+
+    Raises:
+        InputError: As `read_improvement`, or if they are of different models or train one language twice.
+    """
+    found = [read_improvement(folder) for folder in folders]
+    if len(models := {one.record.fingerprint: one.record.model for one in found}) > 1:
+        raise InputError("enhancements of different models", found=", ".join(models.values()), expected="one model")
+    groups = [group for one in found for group in dict.fromkeys(delta.languages for delta in one.record.deltas)]
+    if len(set(groups)) < len(groups):
+        twice = sorted({"+".join(group) for group in groups if groups.count(group) > 1})
+        raise InputError("folders that train the same language", found=" ".join(twice), expected="one each")
+    return found

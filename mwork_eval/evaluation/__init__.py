@@ -1,0 +1,1 @@
+"""Evaluate tasks with lm-eval: documents, examples, answers that are known."""

@@ -1,0 +1,227 @@
+"""Evaluate one task in its present state of mask, through lm-eval's `simple_evaluate`."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import lm_eval
+import lm_eval.evaluator
+from lm_eval.defaults import DEFAULT_OTHER_SEED
+from lm_eval.tasks import TaskManager
+
+from mwork_eval.benchmarks.clusters import cluster_keys, item_keys
+from mwork_eval.benchmarks.data import BENCHMARKS, check_data, task_of
+from mwork_eval.digests import digest_of
+from mwork_eval.errors import InputError
+from mwork_eval.evaluation.answer_language import answer_language_metrics
+from mwork_eval.evaluation.fewshot import never_show_the_answer
+from mwork_eval.evaluation.known_answers import KnownAnswers
+from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.resources import tasks_folder
+from mwork_eval.results.main_metric import find_main_metric, need_documents, numbers_of
+from mwork_eval.results.task_score import TRUNCATED, TaskScore
+
+_ANSWERED_IN_WORDS = ("xquad", "mgsm", "xlsum")
+"""Benchmarks whose answers are generated, so that they can be in the wrong language."""
+
+_ALL = Sample()
+
+
+@dataclass(frozen=True)
+class PreparedTask:
+    """A task whose documents are loaded and whose requests are known.
+
+    Attributes:
+        name: Name of the lm-eval task.
+        task: lm-eval's task object.
+        manager: The task manager it comes from.
+        documents: Indices of the documents used, or None for all.
+        digest: Digest of documents, prompts, generation arguments and clusters.
+        requests: Number of requests.
+        clusters: By index, the cluster of each of these documents, as `cluster_keys` gives it.
+        items: What each of them is, as `item_keys` gives it.
+    """
+
+    name: str
+    task: Any
+    manager: TaskManager
+    documents: Sequence[int] | None
+    digest: str
+    requests: int
+    clusters: Mapping[int, str] = field(default_factory=dict)
+    items: Sequence[str] = ()
+
+
+def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
+    """Return a task manager that knows some tasks; none is loaded.
+
+    Args:
+        names: Names of lm-eval tasks, ours or any other.
+        data: As in `prepare_tasks`.
+
+    Raises:
+        InputError: If a task is unknown, or the data of one of ours is not there.
+    """
+    ours = [name for name in names if task_of(name) is not None]
+    check_data(ours, data)
+    metadata: dict[str, Any] = {"data": data} if data else {}
+    # Indexing lm-eval's thousands of task files takes seconds; ours alone take none.
+    manager = TaskManager(include_path=str(tasks_folder()), include_defaults=len(ours) < len(names), metadata=metadata)
+    unknown = [name for name in names if name not in manager.all_subtasks]
+    if unknown:
+        raise InputError(
+            "unknown task",
+            found=" ".join(unknown),
+            expected=f"{' '.join(BENCHMARKS)}, or a pattern such as belebele_{{l}} whose tasks lm-eval has",
+        )
+    return manager
+
+
+def prepare_tasks(names: Sequence[str], *, data: str | None, sample: Sample = _ALL) -> dict[str, PreparedTask]:
+    """Load the tasks' documents and build their requests; no model is needed.
+
+    Args:
+        names: Names of lm-eval tasks, ours or any other.
+        data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
+        sample: Which documents of each; the same ones in every language of a parallel benchmark.
+
+    Raises:
+        InputError: If a task is unknown, its data cannot be had, or no document is left.
+    """
+    manager = find_tasks(names, data)
+    tasks = {name: _load(name, manager) for name in names}
+    chosen = _choose(tasks, data, sample)
+    prepared = {}
+    for name, task in tasks.items():
+        with _loading(name):
+            never_show_the_answer(task)  # also where the plug-in is turned off
+            task.build_all_requests(samples=chosen[name], rank=0, world_size=1)
+        clusters = _clusters(name, task, chosen[name], data)
+        # With the documents, because they hold the right answers, which the requests do not show.
+        requests = [(i.request_type, i.args, i.doc) for i in task.instances]
+        digest = digest_of([task.VERSION, requests, list(clusters.values())])
+        _keep_requests(task)
+        items = item_keys(name, task.eval_docs, data)
+        prepared[name] = PreparedTask(
+            name, task, manager, chosen[name], digest, len(task.instances), clusters, [items[i] for i in clusters]
+        )
+    return prepared
+
+
+@contextmanager
+def _loading(name: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # whatever a task file, a data set's script or the hub may raise
+        reason = (str(error).splitlines() or [""])[0]
+        raise InputError(f"the task {name} cannot be loaded", found=f"{type(error).__name__}: {reason}") from error
+
+
+def _load(name: str, manager: TaskManager) -> Any:
+    with _loading(name):
+        task = manager.load([name])["tasks"][name]
+        task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
+        task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
+        return task
+
+
+def _choose(tasks: Mapping[str, Any], data: str | None, sample: Sample) -> dict[str, list[int] | None]:
+    """Choose documents, benchmark by benchmark."""
+    groups: dict[str, list[str]] = {}
+    for name in tasks:
+        located = task_of(name)
+        groups.setdefault(located[0] if located else name, []).append(name)
+    chosen: dict[str, list[int] | None] = {}
+    for of_benchmark in groups.values():
+        documents = {name: tasks[name].eval_docs for name in of_benchmark}
+        chosen |= sample.choose(documents, {name: item_keys(name, own, data) for name, own in documents.items()})
+    return {name: chosen[name] for name in tasks}
+
+
+def _clusters(name: str, task: Any, documents: Sequence[int] | None, data: str | None) -> dict[int, str]:
+    indices = range(len(task.eval_docs)) if documents is None else documents
+    return dict(zip(indices, cluster_keys(name, [task.eval_docs[index] for index in indices], data), strict=True))
+
+
+def _keep_requests(task: Any) -> None:
+    """Let lm-eval build a task's requests once; it would do so again for every evaluation."""
+    build, built = task.build_all_requests, {(0, 1): task.instances}
+
+    def build_once(*, rank: int = 0, world_size: int = 1, **options: Any) -> None:
+        if (rank, world_size) not in built:
+            build(rank=rank, world_size=world_size, **options)
+            built[rank, world_size] = task.instances
+        for instance in built[rank, world_size]:
+            instance.resps, instance.filtered_resps = [], {}
+        task._instances = built[rank, world_size]
+
+    task.build_all_requests = build_once
+
+
+def evaluate_task(
+    model: MworkHF, prepared: PreparedTask, known: Mapping[str, Any] | None = None
+) -> tuple[TaskScore, list[dict[str, Any]], dict[str, Any]] | None:
+    """Score the model, masked as it is now, on a task.
+
+    Args:
+        model: The model.
+        prepared: The task.
+        known: Answers the model need not give again, by `request_key`; they must be of this model and mask.
+
+    Returns:
+        The scores, lm-eval's samples, and what lm-eval's results say of the task: `config`, `version`, `n_shot`; None
+        in all processes but the first of several.
+    """
+    model.forget_truncated()
+    with _quiet(model):
+        results = lm_eval.simple_evaluate(
+            model=KnownAnswers(model, known) if known else model,
+            tasks=[prepared.task],
+            task_manager=prepared.manager,
+            samples=None if prepared.documents is None else {prepared.name: list(prepared.documents)},
+            bootstrap_iters=0,
+            log_samples=True,
+        )
+    if results is None:
+        return None
+    located, name = task_of(prepared.name), prepared.name
+    all_samples, reported = results["samples"][name], results["results"][name]
+    scores = numbers_of(reported)
+    scores[TRUNCATED] = float(len(model.truncated.get(name, ())))
+    directions, declared = results["higher_is_better"].get(name), results["configs"].get(name)
+    main = find_main_metric(name, reported, declared=declared, directions=directions, samples=all_samples)
+    samples = need_documents(name, main, reported).samples
+    metric, documents = main.metric.partition(",")[0], main.documents
+    if not all(math.isfinite(value) for document in documents for value in document):
+        raise InputError(
+            f"the model gives no numbers on {prepared.name}",
+            found=f"nan or infinity under {metric}, in {model.model.dtype}",
+            hint="try --dtype float32 or bfloat16",
+        )
+    if located and located[0] in _ANSWERED_IN_WORDS:
+        scores |= answer_language_metrics([str(sample["resps"][0][0]) for sample in samples], located[1])
+    hashes = [[sample[f"{part}_hash"] for part in ("doc", "prompt", "target")] for sample in samples]
+    clusters = tuple(prepared.clusters[int(sample["doc_id"])] for sample in samples)
+    score = TaskScore(main.metric, main.higher_is_better, documents, scores, digest_of(hashes), clusters)
+    parts = {"config": "configs", "version": "versions", "n_shot": "n-shot"}
+    about = {name: results[part].get(prepared.name) for name, part in parts.items()}
+    return score, all_samples, about
+
+
+@contextmanager
+def _quiet(model: MworkHF) -> Iterator[None]:
+    """Leave the terminal to the caller's progress, and run no git and no pip for every cell (half a second each)."""
+    evaluator: Any = lm_eval.evaluator
+    ask_git, ask_machine = evaluator.get_git_commit_hash, evaluator.add_env_info
+    evaluator.get_git_commit_hash, evaluator.add_env_info = lambda: None, lambda storage: None
+    model.show_progress = False
+    try:
+        yield
+    finally:
+        evaluator.get_git_commit_hash, evaluator.add_env_info = ask_git, ask_machine
+        model.show_progress = True

@@ -1,1 +1,0 @@
-"""Everything that meets lm-eval: mwork-hf, registration, task data and metrics."""

@@ -1,1 +1,0 @@
-"""Metrics of the tasks, document by document."""

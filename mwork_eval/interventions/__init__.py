@@ -1,0 +1,1 @@
+"""Interventions on neurons: masks on weights and on activations."""

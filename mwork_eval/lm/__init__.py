@@ -1,0 +1,1 @@
+"""The lm-eval model mwork-hf, and how it computes fast."""

@@ -1,0 +1,313 @@
+"""`mwork-hf`: lm-eval's `hf` model with neurons deactivated at load."""
+
+import logging
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.digests import digest_of
+from mwork_eval.errors import InputError
+from mwork_eval.interventions.mask import Mask, make_mask
+from mwork_eval.lm.fast import FastHF
+from mwork_eval.lm.model_identity import digest_of_answers
+from mwork_eval.models import default_model
+from mwork_eval.models.fingerprint import fingerprint_of
+from mwork_eval.models.fit import check_fit
+from mwork_eval.models.layout import Layout
+from mwork_eval.models.loading import check_dtype, default_dtype, find_device, model_not_loadable, resolve_name
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.random_control import check_controls, draw_random_control
+from mwork_eval.neurons.references import SUFFIX, find_neurons
+from mwork_eval.neurons.stages import Stages, parse_positions
+from mwork_eval.neurons.tuned_stages import stages_for
+from mwork_eval.processes import join_processes
+from mwork_eval.sizes import parse_size
+from mwork_eval.weight_deltas.delta import WeightDelta, apply_delta, check_base, load_delta, restore
+
+log = logging.getLogger(__name__)
+
+_CACHE_KEY = "mwork-eval identity"
+_ANSWERS = "texts begin once, options have tokens"
+"""What is new in answers since caches without this word; see docs/decisions/0007-one-beginning.md."""
+
+
+class MworkHF(FastHF):
+    """lm-eval's `hf` with every argument it has, and a mask.
+
+    The weights (and biases) of the masked neurons are set to zero when the model is loaded and stay zero for
+    the life of the object, unless `unmask` is called. Where weights cannot be written (4-bit, 8-bit, offloaded)
+    the neurons' activations are zeroed instead. Without ``neurons`` the scores are those of `hf`, except where it
+    begins a text twice or cannot go on (docs/decisions/0007-one-beginning.md).
+
+    Attributes:
+        masked: What is masked now, as it goes into the results; None if nothing is.
+        delta: The delta in the weights, or None.
+    """
+
+    def __init__(
+        self,
+        pretrained: Any = default_model.NAME,
+        *,
+        neurons: str | None = None,
+        positions: str = "all",
+        understanding_layers: int | None = None,
+        generation_layers: int | None = None,
+        random_control: int | None = None,
+        controls: str = "any",
+        count: int | None = None,
+        force: bool = False,
+        fast: bool = True,
+        memory: int | str | None = None,
+        delta: str | None = None,
+        double_bos: bool = False,
+        device: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Load a model and deactivate neurons in it.
+
+        Args:
+            pretrained: `gemma3-270m`, a local folder, a hub id, or a loaded model.
+            neurons: The set to deactivate, as `find_neurons` reads it; nothing is deactivated without.
+            positions: Positions joined by `+` (`under+s-attn+s-ffn+gen`), or `all`.
+            understanding_layers: Number of first layers that understand; if not given, what the set stores, else a
+                quarter of all.
+            generation_layers: Number of last layers that generate; likewise, else an eighth of all.
+            random_control: A seed; deactivates as many random neurons of the same layers and structures instead.
+            controls: What these are drawn from: `any` neurons outside the set, or only those `foreign` to the language.
+            count: Deactivate only this many, those with the highest scores.
+            force: Accept a set whose fingerprint is of other weights of the same sizes.
+            fast: Whether to compute faster than `hf` where the scores stay the same.
+            memory: What a batch may then hold beside the weights, in bytes or as `512MiB`; by default 128 MiB on a
+                CPU, a quarter of the free memory of an accelerator.
+            delta: A delta of `mwork enhance` (a `.safetensors` file), put into the weights before anything is
+                deactivated; anything else is `hf`'s argument of this name.
+            double_bos: Score whole texts (bits per byte, perplexities) as `hf` does where the tokenizer begins texts
+                with BOS itself: after a second BOS that counts as text. Only to compare with numbers of `hf`.
+            device: As in `hf`; the first accelerator or the CPU if not given.
+            dtype: As in `hf`; float32 instead of `auto` on a CPU that only emulates bfloat16.
+            **kwargs: Every other argument of `hf`.
+
+        Raises:
+            InputError: If the model or the set cannot be loaded or do not fit each other.
+        """
+        if neurons is None and (positions != "all" or random_control is not None or count is not None):
+            raise InputError("positions, count and random_control choose from a set", found="no neurons= argument")
+        check_dtype(dtype if isinstance(dtype, str) else None)
+        self.model_name = pretrained if isinstance(pretrained, str) else getattr(pretrained, "name_or_path", "model")
+        check_controls(controls)
+        if controls != "any" and random_control is None:
+            raise InputError("controls is about random neurons", found=f"controls={controls}, no random_control= seed")
+        mask_options: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
+        wanted = find_neurons(neurons) if neurons is not None else None
+        parse_positions(positions)
+        own_delta = load_delta(Path(delta)) if delta is not None and delta.endswith(SUFFIX) else None
+        if delta is not None and own_delta is None:
+            kwargs["delta"] = delta
+        if isinstance(pretrained, str):
+            pretrained = resolve_name(pretrained)
+            device = str(find_device(device, fall_back=True))
+            if dtype is None:
+                dtype = default_dtype(device)
+                if dtype != "auto":
+                    log.warning("dtype is float32: this CPU only emulates bfloat16; set dtype to change it")
+            kwargs |= {"device": device, "dtype": dtype}
+            join_processes()
+        try:
+            super().__init__(pretrained, **kwargs)
+        except (OSError, ValueError) as error:
+            raise model_not_loadable(self.model_name, error) from error
+        accelerator = getattr(self, "accelerator", None)
+        if accelerator is not None:
+            # `hf` takes the number within the machine, and shares documents only where it sees several GPUs.
+            self._rank, self._world_size = accelerator.process_index, accelerator.num_processes
+        self.double_bos = double_bos
+        self.fast, self.memory = fast, parse_size(str(memory), "memory") if memory is not None else None
+        self._model: Any
+        self._mask: Mask | None = None
+        self.masked: dict[str, Any] | None = None
+        self._layout: Layout | None = None
+        self._fingerprint: str | None = None
+        self.delta: WeightDelta | None = None
+        self._before_delta: Any = []
+        if own_delta is not None:
+            self.put_delta(own_delta, force=force)
+        if wanted is not None:
+            stages = stages_for([wanted], self.layout.shape.layers, understanding_layers, generation_layers)
+            check_fit(wanted, self.layout.shape, self.fingerprint, self.model_name, force=force)
+            chosen = choose_neurons(wanted, stages, **mask_options, controls=controls)
+            self.mask(chosen, {"neurons": neurons, **mask_options, "stages": vars(stages)})
+
+    @property
+    def layout(self) -> Layout:
+        """The model's layers and structures; a PEFT adapter is merged first, so that a mask reaches it too.
+
+        Raises:
+            InputError: If the family is not supported.
+        """
+        if self._layout is None:
+            if hasattr(self._model, "merge_and_unload"):
+                log.warning("the PEFT adapter is merged into the weights so that masked neurons lose it too")
+                self._model = self._model.merge_and_unload()
+            self._layout = Layout.of(self.model)
+        return self._layout
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the unmasked weights, without a delta, so that the base's neuron sets fit.
+
+        Raises:
+            InputError: If weights are offloaded.
+        """
+        if self._fingerprint is None:
+            self._fingerprint = fingerprint_of(self.model)
+        return self._fingerprint
+
+    @property
+    def identity(self) -> str:
+        """Digest of what determines an answer besides the mask and the request: weights, dtype, tokenizer, options.
+
+        Raises:
+            InputError: If weights are offloaded.
+        """
+        base = self._base_identity
+        return base if self.delta is None else identity_with_delta(base, self.delta.digest)
+
+    @cached_property
+    def _base_identity(self) -> str:
+        return digest_of_answers(self, self.fingerprint, self._rotary())
+
+    def put_delta(self, delta: WeightDelta | None, *, force: bool = False) -> None:
+        """Put a delta into the weights, or take it out again, bit by bit; a mask is taken back first.
+
+        Args:
+            delta: The delta, or None for the base.
+            force: Accept a delta of other weights of the same sizes.
+
+        Raises:
+            InputError: If the delta does not belong to this model.
+        """
+        self.unmask()
+        restore(self._before_delta)
+        self._before_delta, self.delta = [], None
+        self.forget()
+        if delta is not None:
+            check_base(delta, self.fingerprint, self.model_name, force=force)
+            self._before_delta, self.delta = apply_delta(self.layout, delta), delta
+
+    def mask(self, neurons: NeuronSet, description: dict[str, Any] | None = None) -> None:
+        """Deactivate a set for the life of the object or until `unmask`; replaces an earlier mask.
+
+        Args:
+            neurons: The neurons.
+            description: How they were chosen; goes into the results.
+        """
+        self.unmask()
+        _ = self.fingerprint  # must be taken before the weights change
+        self._mask = make_mask(self.layout, neurons)
+        self.masked = {
+            **(description or {}),
+            "by": "weights" if self.layout.writable else "activations",
+            "digest": neurons.digest_unordered,
+            "total": len(neurons),
+            "of": neurons.shape.switches,
+            "by_structure": neurons.by_structure(),
+            "about": dict(neurons.about),
+        }
+        log.warning(
+            "deactivated %d of %d neurons of %s (%s), set %s",
+            len(neurons),
+            neurons.shape.switches,
+            self.model_name,
+            ", ".join(f"{structure} {n}" for structure, n in neurons.by_structure().items()) or "none",
+            neurons.digest_unordered[:12],
+        )
+
+    def unmask(self) -> None:
+        """Bring the weights back, bit-identical."""
+        if self._mask is not None:
+            self._mask.restore()
+        self._mask = self.masked = None
+
+    def get_model_info(self) -> dict[str, Any]:
+        """Return `hf`'s information with what was masked; lm-eval puts it into the results' config."""
+        info: dict[str, Any] = super().get_model_info()
+        info["mwork"] = {
+            "model": self.model_name,
+            "fingerprint": self._fingerprint_or_none(),
+            "masked": self.masked,
+            "truncated": {task: len(documents) for task, documents in sorted(self.truncated.items())},
+            "double_bos": self.double_bos,
+        }
+        if self.delta is not None:
+            info["mwork"]["delta"] = {"digest": self.delta.digest, **self.delta.about}
+        return info
+
+    def _fingerprint_or_none(self) -> str | None:
+        try:
+            return self.fingerprint
+        except Exception as error:  # whatever offloaded, packed or sharded weights may raise; scores need none
+            log.warning("the results carry no fingerprint of the weights: %s", error)
+            return None
+
+    def set_cache_hook(self, cache_hook: Any) -> None:
+        """Accept lm-eval's `--use_cache` only if it was made by this model under this mask.
+
+        lm-eval keys the cache by request alone, so a masked run would read the baseline's answers.
+
+        Raises:
+            InputError: If the cache holds answers of another model or mask.
+        """
+        identity = digest_of([self.identity, self.masked and self.masked["digest"], _ANSWERS])
+        store = cache_hook.dbdict
+        if store is not None:
+            if len(store) == 0:
+                store[_CACHE_KEY] = identity
+                store.commit()
+            elif store.get(_CACHE_KEY) != identity:
+                raise InputError(
+                    f"the cache {store.filename} holds answers of another model or mask",
+                    found=str(store.get(_CACHE_KEY, "no identity"))[:12],
+                    expected=identity[:12],
+                    hint="give another --use_cache path",
+                )
+        super().set_cache_hook(cache_hook)
+
+
+def identity_with_delta(identity: str, delta: str) -> str:
+    """Return the identity of a model with a delta in its weights.
+
+    Args:
+        identity: Identity of the base.
+        delta: Digest of the delta.
+    """
+    return digest_of([identity, delta])
+
+
+def choose_neurons(
+    neurons: NeuronSet,
+    stages: Stages,
+    *,
+    positions: str,
+    random_control: int | None,
+    count: int | None,
+    controls: str = "any",
+) -> NeuronSet:
+    """Return the neurons to deactivate: those at the positions, or a random control for them.
+
+    Raises:
+        InputError: If a position is unknown, no neuron is there, there are fewer than ``count``, or a control cannot
+            be drawn.
+    """
+    if count is not None and count < 1:
+        raise InputError("unusable count of neurons", found=count, expected="at least 1")
+    chosen = neurons.at(stages, parse_positions(positions))
+    if len(chosen) == 0:
+        raise InputError(
+            f"nothing to deactivate at {positions}", found=neurons.by_position(stages), expected="a neuron there"
+        )
+    if count is not None:
+        chosen = chosen.strongest(count)
+    if random_control is None:
+        return chosen
+    return draw_random_control(chosen, excluded=neurons, seed=random_control, controls=controls)

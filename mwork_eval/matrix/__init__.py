@@ -1,0 +1,1 @@
+"""The matrix of ablation settings: plan it and compute its cells."""

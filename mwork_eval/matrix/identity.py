@@ -1,0 +1,64 @@
+"""What a cell is named after: all that determines its answer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mwork_eval.digests import digest_of
+from mwork_eval.evaluation.answer_language import judge_version
+from mwork_eval.evaluation.evaluate import PreparedTask
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.versions import software_versions
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a plan has to know of a model; the weights may be in another process.
+
+    Attributes:
+        name: The name the user gave.
+        identity: Digest of what determines an answer besides mask and request.
+        fingerprint: Fingerprint of the unmasked weights.
+        dtype: Their dtype.
+        shape: Neuron counts.
+    """
+
+    name: str
+    identity: str
+    fingerprint: str
+    dtype: str
+    shape: ModelShape
+
+    @classmethod
+    def of(cls, model: MworkHF, name: str) -> "ModelFacts":
+        """Read the facts off a loaded model, unmasked.
+
+        Raises:
+            InputError: If weights are offloaded.
+        """
+        return cls(name, model.identity, model.fingerprint, str(model.model.dtype), model.layout.shape)
+
+
+def identity_of(model_identity: str, neurons: NeuronSet | None, task: PreparedTask) -> str:
+    """Return the identity of a cell: two parts joined by `-`.
+
+    The first part is the same for all document sets of one task under one mask, so that a cell finds those whose
+    answers it shares. The second part adds the documents and requests.
+
+    Args:
+        model_identity: `MworkHF.identity`.
+        neurons: What is deactivated, or None.
+        task: The task with its requests.
+    """
+    sources: dict[str, Any] = {
+        "model": model_identity,
+        "mask": neurons.digest_unordered if neurons else None,
+        "task": task.name,
+        "versions": software_versions(),
+    }
+    if any(instance.request_type == "loglikelihood_rolling" for instance in task.task.instances):
+        sources["beginning"] = "one"  # earlier answers to such requests are of texts with two
+    # Without the extra, answers are not judged for the wrong language; installed later, they are, from known answers.
+    whole = {**sources, "requests": task.digest, "judge": judge_version()}
+    return f"{digest_of(sources)[:16]}-{digest_of(whole)[:32]}"

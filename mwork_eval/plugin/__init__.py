@@ -1,0 +1,1 @@
+"""What lm-eval loads: the model, the tasks and the metrics."""

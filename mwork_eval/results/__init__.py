@@ -1,0 +1,1 @@
+"""Results: stored scores, and the tables made of them."""

@@ -1,0 +1,90 @@
+"""Dose curves read from a results folder: what each number of neurons does."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from mwork_eval.languages.table import ENGLISH
+from mwork_eval.results.dose import DosePoint, dose_points
+from mwork_eval.results.scale import Scale
+from mwork_eval.results.squares import baseline_scores, controls_of
+from mwork_eval.results.tables import Results, masked_scores
+
+
+@dataclass(frozen=True)
+class Dose:
+    """A language-specific row of a table with several numbers of neurons.
+
+    Attributes:
+        preset: Name of the preset.
+        task: The benchmark.
+        metric: Main metric.
+        unit: Unit of the changes.
+        setting: Name of the row.
+        control: Name of its random control; None if the table has none.
+        languages: Mask languages.
+        documents: Number of documents per language.
+        points: For each number, ascending, what it does on average over languages and in each.
+    """
+
+    preset: str
+    task: str
+    metric: str
+    unit: str
+    setting: str
+    control: str | None
+    languages: tuple[str, ...]
+    documents: Mapping[str, int]
+    points: tuple[DosePoint, ...]
+
+    def curve(self, language: str | None) -> list[DosePoint]:
+        """Return the points of a language, or of the mean over all."""
+        return [point for point in self.points if point.language == language]
+
+    @property
+    def curves(self) -> dict[str | None, list[DosePoint]]:
+        """The points of the mean over languages, if there are several, and of each language."""
+        return {language: self.curve(language) for language in dict.fromkeys(point.language for point in self.points)}
+
+
+def read_doses(results: Results) -> Iterator[Dose]:
+    """Yield the dose curves of a folder, with the numbers of neurons that are computed; none without `--counts`.
+
+    Args:
+        results: What was read of the folder.
+
+    Raises:
+        InputError: If a masked score has other documents than its baseline.
+    """
+    manifest, scores = results.manifest, results.scores
+    presets = {preset["name"]: preset for preset in manifest["presets"]}
+    tables = dict.fromkeys((entry["preset"], entry["task"]) for entry in manifest.get("dose", ()))
+    for name, task in tables:
+        ordinary, sized = (
+            [entry for entry in manifest[part] if (entry["preset"], entry["task"]) == (name, task)]
+            for part in ("cells", "dose")
+        )
+        baseline = baseline_scores(ordinary, scores)
+        if baseline is None:
+            continue
+        for setting, control in controls_of(presets[name]).items():
+            points: list[DosePoint] = []
+            for count in sorted({entry["count"] for entry in sized}):
+                masked, random = (
+                    masked_scores([e for e in sized if (e["setting"], e["count"]) == (row, count)], scores)
+                    for row in (setting, control)
+                )
+                if masked:
+                    points += dose_points(baseline, masked, random, count)
+            if points:
+                scale = Scale.of(baseline[ENGLISH])
+                yield Dose(
+                    preset=name,
+                    task=task,
+                    metric=baseline[ENGLISH].metric,
+                    unit=scale.unit,
+                    setting=setting,
+                    control=control,
+                    languages=tuple(dict.fromkeys(p.language for p in points if p.language is not None)),
+                    documents={language: len(score.documents) for language, score in baseline.items()},
+                    points=tuple(points),
+                )

@@ -1,0 +1,1 @@
+"""Statistics of numbers: intervals, p-values, and what they can tell."""

@@ -1,0 +1,153 @@
+"""What tuning the stage boundaries found: on a terminal, as JSON, as a plot."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from mwork_eval.matrix.tuning import GridPoint, Tuning
+from mwork_eval.reports.plots import FORMATS, save_figure
+from mwork_eval.reports.wording import difference, interval, number
+from mwork_eval.statistics.resampling import LEVEL
+
+FORMAT = "mwork-tuning"
+VERSION = 1
+_EMPTY = "no neurons"
+
+
+def print_tuning(tuning: Tuning, console: Console) -> None:
+    """Print the grid of ∆, and what it says about the choice."""
+    unit, where = tuning.scale.unit, "+".join(tuning.positions)
+    baseline = ", ".join(f"{language} {number(score, unit)}" for language, score in tuning.baseline.items())
+    console.print(
+        f"∆ in {unit} on {tuning.documents} documents of {tuning.task}: {tuning.language} and en, "
+        f"{tuning.count} {tuning.language} neurons deactivated at {where} in every cell; baseline: {baseline}.",
+        highlight=False,
+        markup=False,
+    )
+    columns = sorted({point.stages.generation for point in tuning.grid})
+    table = Table(title="understanding layers × generation layers", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("", justify="right")
+    for generation in columns:
+        table.add_column(str(generation), justify="right", no_wrap=True)
+    points = {point.boundaries: point for point in tuning.grid}
+    for understanding in sorted({point.stages.understanding for point in tuning.grid}):
+        cells = [_cell(tuning, points[understanding, generation]) for generation in columns]
+        table.add_row(str(understanding), *cells)
+    console.print(table)
+    console.print(verdict(tuning), highlight=False, markup=False)
+
+
+def verdict(tuning: Tuning) -> str:
+    """Return what was chosen, and how far the grid supports the choice."""
+    first, last = tuning.best
+    best, unit = tuning.deltas[tuning.best].delta, tuning.scale.unit
+    chosen = (
+        f"Chosen: {first} understanding and {last} generation layers, ∆ {difference(best.value, unit)} "
+        f"{interval(best, unit)} ({LEVEL:.0%} interval over documents)."
+    )
+    if tuning.others == 0:
+        return f"{chosen} It is the only pair with a ∆: nothing was compared."
+    if best.low is None:
+        return f"{chosen} Too few to tell the pairs apart: {best.reason}; more documents (--limit) may tell."
+    if tuning.within == tuning.others:
+        return f"{chosen} All {tuning.others} other pairs lie within this interval: the grid is flat on these " + (
+            "documents and the choice is arbitrary; more documents (--limit) may tell."
+        )
+    return f"{chosen} {tuning.within} of {tuning.others} other pairs lie within this interval" + (
+        ": between those and the best the choice is arbitrary." if tuning.within else "."
+    )
+
+
+def tuning_as_json(tuning: Tuning, model: str, fingerprint: str) -> str:
+    """Return all numbers of a tuning, unrounded.
+
+    Args:
+        tuning: What was found.
+        model: Name of the model.
+        fingerprint: Fingerprint of its weights.
+    """
+    report = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": model,
+        "fingerprint": fingerprint,
+        "layers": tuning.stages.layers,
+        "task": tuning.task,
+        "language": tuning.language,
+        "positions": list(tuning.positions),
+        "documents": tuning.documents,
+        "metric": tuning.metric,
+        "unit": tuning.scale.unit,
+        "neurons": tuning.count,
+        "baseline": tuning.baseline,
+        "grid": [
+            {
+                "understanding": point.stages.understanding,
+                "generation": point.stages.generation,
+                "masked_layers": point.layers,
+                "available": point.available,
+                "delta": asdict(tuning.deltas[point.boundaries]) if point.boundaries in tuning.deltas else None,
+            }
+            for point in tuning.grid
+        ],
+        "best": {"understanding": tuning.best[0], "generation": tuning.best[1]},
+        "others": tuning.others,
+        "others_within_interval": tuning.within,
+    }
+    return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+
+
+def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
+    """Draw the grid as a heat map of ∆, the best pair framed, to `tuning.svg` and `tuning.png`.
+
+    Args:
+        tuning: What was found.
+        folder: Where to write.
+
+    Returns:
+        The two files.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    rows = sorted({point.stages.understanding for point in tuning.grid})
+    columns = sorted({point.stages.generation for point in tuning.grid})
+    unit = tuning.scale.unit
+    figure = Figure(figsize=(2.5 + 1.1 * len(columns), 2 + 0.6 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    values = {boundaries: found.delta.value for boundaries, found in tuning.deltas.items()}
+    image = axes.imshow(
+        [[values.get((row, column), float("nan")) for column in columns] for row in rows],
+        aspect="auto",
+        origin="lower",
+        cmap="viridis",
+    )
+    middle = (min(values.values()) + max(values.values())) / 2
+    for y, row in enumerate(rows):
+        for x, column in enumerate(columns):
+            value = values.get((row, column))
+            text = _EMPTY if value is None else difference(value, unit)
+            # viridis is dark below the middle; a cell without a value is white.
+            color = "white" if value is not None and value <= middle else "black"
+            axes.text(x, y, text, ha="center", va="center", color=color)
+    x, y = columns.index(tuning.best[1]), rows.index(tuning.best[0])
+    axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=2))
+    axes.set_xticks(range(len(columns)), [str(column) for column in columns])
+    axes.set_yticks(range(len(rows)), [str(row) for row in rows])
+    axes.set_xlabel("generation layers")
+    axes.set_ylabel("understanding layers")
+    axes.set_title(f"{tuning.language} neurons at {'+'.join(tuning.positions)}, {tuning.task}", fontsize="medium")
+    figure.colorbar(image, label=f"∆ in {unit}")
+    return [save_figure(figure, folder / f"tuning.{kind}") for kind in FORMATS]
+
+
+def _cell(tuning: Tuning, point: GridPoint) -> str:
+    """Return the text of a cell; the best is starred."""
+    if point.boundaries not in tuning.deltas:
+        return _EMPTY
+    found, unit = tuning.deltas[point.boundaries].delta, tuning.scale.unit
+    return f"{'* ' if point.boundaries == tuning.best else ''}{difference(found.value, unit)} {interval(found, unit)}"

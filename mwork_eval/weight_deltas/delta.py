@@ -1,0 +1,175 @@
+"""A delta: the trained values of a neuron set, as a file, and put into the model they were made for."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from mwork_eval.digests import canonical_json, write_atomically
+from mwork_eval.errors import InputError
+from mwork_eval.models.layout import Layout
+from mwork_eval.neurons.files import read_mwork_metadata
+from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.weight_deltas.parts import Part, TrainedParts
+
+Tensor = torch.Tensor
+
+FORMAT = "mwork-delta"
+VERSION = 1
+_NAME = re.compile(r"layers\.(\d+)\.(\w+)\.(neurons|weight|bias)")
+
+
+@dataclass(frozen=True)
+class WeightDelta:
+    """New values of some neurons of a model.
+
+    Attributes:
+        shape: Neuron counts of the model.
+        tensors: By name: `layers.N.STRUCTURE.neurons` `[n]`, `.weight` `[n, features]`, `.bias` `[n]`, in the type of
+            the model's weights.
+        about: What it was made of: `fingerprint` of the base, `neurons` (digest of the set), the options.
+    """
+
+    shape: ModelShape
+    tensors: Mapping[str, Tensor]
+    about: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, layout: Layout, trained: TrainedParts, about: Mapping[str, Any]) -> "WeightDelta":
+        """Take the trained values, rounded to the type of the model's weights."""
+        tensors: dict[str, Tensor] = {}
+        for part in trained.parts:
+            tensors[f"{part.name}.neurons"] = part.indices.to("cpu", torch.int32)
+            for name, value in trained.of(part).items():
+                assert part.block.weight is not None
+                tensors[f"{part.name}.{name}"] = value.detach().to("cpu", part.block.weight.dtype).contiguous()
+        return cls(layout.shape, tensors, dict(about))
+
+    @property
+    def digest(self) -> str:
+        """Digest of the values, without the description."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.tensors.items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained parameters."""
+        return sum(tensor.numel() for name, tensor in self.tensors.items() if not name.endswith(".neurons"))
+
+    def parts(self, layout: Layout) -> list[tuple[Part, dict[str, Tensor]]]:
+        """Return the parts of a model with the values they get.
+
+        Raises:
+            InputError: If the delta is of a model of other sizes, or weights are packed or offloaded.
+        """
+        if self.shape != layout.shape:
+            raise InputError("the delta is of another model", found=str(self.shape), expected=str(layout.shape))
+        found = []
+        for name, indices in self.tensors.items():
+            layer, structure, kind = _split(name)
+            if kind != "neurons":
+                continue
+            block = layout.blocks[layer, structure]
+            if not block.writable or block.weight is None:
+                raise InputError("a delta needs plain weights in memory", found="packed or offloaded weights")
+            part = Part((layer, structure), block, indices.long().to(block.weight.device))
+            stem = name.removesuffix(".neurons")
+            names = [name for name in ("weight", "bias") if f"{stem}.{name}" in self.tensors]
+            values = {name: self.tensors[f"{stem}.{name}"] for name in names}
+            found.append((part, values))
+        return found
+
+
+def _split(name: str) -> tuple[int, str, str]:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise InputError("a delta has an unknown tensor", found=name, expected="layers.N.STRUCTURE.weight and the like")
+    return int(match[1]), match[2], match[3]
+
+
+def save_delta(delta: WeightDelta, path: Path) -> None:
+    """Write a delta; equal deltas with equal descriptions give equal bytes."""
+    metadata = {
+        "format": FORMAT,
+        "version": VERSION,
+        "digest": delta.digest,
+        "shape": delta.shape.to_json(),
+        "about": dict(delta.about),
+    }
+    text = canonical_json(metadata)
+    write_atomically(path, lambda temporary: save_file(dict(delta.tensors), temporary, {"mwork": text}))
+
+
+def load_delta(path: Path) -> WeightDelta:
+    """Read a delta and check format, version and digest.
+
+    Raises:
+        InputError: If the file is missing, damaged, of another format or of a newer version.
+    """
+    metadata = read_mwork_metadata(path, FORMAT, VERSION, {"shape", "digest", "about"})
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for name in tensors:
+        _split(name)
+    delta = WeightDelta(ModelShape.from_json(metadata["shape"]), tensors, metadata["about"])
+    if delta.digest != metadata["digest"]:
+        raise InputError(f"{path} is damaged", found=f"digest {delta.digest[:12]}", expected=metadata["digest"][:12])
+    return delta
+
+
+def check_base(delta: WeightDelta, fingerprint: str, model_name: str, *, force: bool = False) -> None:
+    """Raise unless a delta was made for these weights.
+
+    Raises:
+        InputError: If the fingerprints differ; names both.
+    """
+    made_for = delta.about.get("fingerprint")
+    if made_for != fingerprint and not force:
+        raise InputError(
+            f"the delta was made for other weights than {model_name} has",
+            found=f"fingerprint {made_for}",
+            expected=fingerprint,
+            hint="take the model it was trained from, or accept it with force",
+        )
+
+
+def apply_delta(layout: Layout, delta: WeightDelta) -> list[tuple[Part, dict[str, Tensor]]]:
+    """Put the values of a delta into a model, in place.
+
+    Returns:
+        The values that were there, which `restore` puts back.
+
+    Raises:
+        InputError: If the delta does not fit.
+    """
+    before = []
+    for part, values in delta.parts(layout):
+        before.append((part, part.read()))
+        part.write(values)
+    return before
+
+
+def restore(before: list[tuple[Part, dict[str, Tensor]]]) -> None:
+    """Put values back, bit by bit."""
+    for part, values in before:
+        part.write(values)
+
+
+@contextmanager
+def applied(layout: Layout, delta: WeightDelta | None) -> Iterator[None]:
+    """Have a delta in a model for the duration of a block; the model is as before also after an exception."""
+    before = apply_delta(layout, delta) if delta is not None else []
+    try:
+        yield
+    finally:
+        restore(before)
