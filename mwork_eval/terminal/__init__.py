@@ -1,0 +1,1 @@
+"""What a terminal shows: tables and progress bars; the one room besides `cli/` that knows rich and click."""
