@@ -117,7 +117,7 @@ def _show(found: "Check", folder: Path) -> None:
 
     from mwork_eval.gate.files import append_step_summary, write_check_files
     from mwork_eval.gate.github import annotations
-    from mwork_eval.gate.terminal import print_check
+    from mwork_eval.terminal.gate import print_check
 
     print_check(found, Console())
     _tell_written(write_check_files(found, folder))

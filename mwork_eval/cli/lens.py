@@ -90,13 +90,15 @@ def lens(
 
     from rich.console import Console
 
+    from mwork_eval.analysis.lens_file import LensReport, write_lens
     from mwork_eval.analysis.masks import choose_masks
     from mwork_eval.analysis.queries import prompts_of_tasks, texts_of
     from mwork_eval.analysis.token_language import require_identifier
     from mwork_eval.models.layout import Layout
     from mwork_eval.models.loading import load_model
     from mwork_eval.reports.plots import FORMATS, require_matplotlib, write_figures
-    from mwork_eval.views.lens import LensReport, plot_lens, print_lens, write_lens
+    from mwork_eval.terminal.lens import print_lens
+    from mwork_eval.views.lens import plot_lens
 
     if plot:
         require_matplotlib("--plot")

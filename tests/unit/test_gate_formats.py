@@ -18,7 +18,7 @@ from mwork_eval.gate.github import annotations
 from mwork_eval.gate.junit import as_junit
 from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.markdown import as_markdown
-from mwork_eval.gate.terminal import print_check
+from mwork_eval.terminal.gate import print_check
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parents[1] / "junit.xsd"))
 HOSTILE = (
