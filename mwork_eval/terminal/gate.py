@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mwork_eval.gate import wording
-from mwork_eval.gate.findings import Check
+from mwork_eval.gate.check import Check
 from mwork_eval.gate.verdict import Outcome
 from mwork_eval.terminal.console import print_whole
 
