@@ -51,8 +51,8 @@ READINGS: dict[str, Callable[[str, str], Any]] = {
     "judge_text": lambda answer, language: judge_text(answer, language).value,
     "can_judge": lambda _, language: (can_judge(language), decided_by_script(language)),
 }
-"""Every function that reads an answer in a language. Thai words are left to `test_text.py`, since a dictionary of another
-version splits otherwise; languages that share a script are judged without the identifier."""
+"""Every function that reads an answer in a language. Thai words are left to `test_text.py`, since another dictionary
+splits otherwise; languages that share a script are judged without the identifier."""
 
 
 def record(reading: str, language: str, answers: list[str]) -> str:
