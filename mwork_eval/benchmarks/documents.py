@@ -1,6 +1,6 @@
 """Turn an upstream record into the document that a task shows and scores."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mwork_eval.benchmarks.answers.numbers import parse_number
@@ -108,16 +108,6 @@ def bpb_document(row: Mapping[str, Any], language: str) -> Fields:
         UnusableRecordError: If the text is empty.
     """
     return {"text": _filled(_text(row, "text").strip(), "text")}
-
-
-DOCUMENTS: dict[str, Callable[[Mapping[str, Any], str], Fields]] = {
-    "xquad": xquad_document,
-    "mgsm": mgsm_document,
-    "xcsqa": xcsqa_document,
-    "xlsum": xlsum_document,
-    "bpb": bpb_document,
-}
-"""The function of each benchmark that turns one upstream record into a document."""
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:

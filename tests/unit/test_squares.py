@@ -14,7 +14,7 @@ from square_folders import COUNTS, LANGUAGES, LS, MASKS, SEEDS, R, damage_of, ma
 from test_ablation import ES, ZH
 from test_neuron_set import SHAPE, STAGES
 
-from mwork_eval.benchmarks.data import BENCHMARKS, draws_of
+from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts

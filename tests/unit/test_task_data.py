@@ -9,8 +9,9 @@ import pytest
 
 from mwork_eval.benchmarks import data as task_data
 from mwork_eval.benchmarks.clusters import cluster_keys
-from mwork_eval.benchmarks.data import BENCHMARKS, DETECTION_DOCUMENTS, languages_of, load, locate, task_of
+from mwork_eval.benchmarks.data import DETECTION_DOCUMENTS, load, locate
 from mwork_eval.benchmarks.documents import ARTICLE_CHARACTERS, ARTICLE_CHARACTERS_ZH
+from mwork_eval.benchmarks.rows import BENCHMARKS, languages_of, task_of
 from mwork_eval.errors import InputError
 
 
