@@ -114,7 +114,7 @@ def languages() -> dict[str, Language]:
         for scripts, codes in table["languages"].items()
         for code in codes.split()
     }
-    return rows() | others
+    return others | rows()
 
 
 @cache

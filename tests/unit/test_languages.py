@@ -5,12 +5,14 @@ import sys
 
 import pytest
 import regex
+import yaml
 
 from mwork_eval.benchmarks.answers import numbers
 from mwork_eval.benchmarks.answers.spelling import SPELLING_RULES, fold
 from mwork_eval.benchmarks.answers.text import normalise, words
 from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.errors import InputError
+from mwork_eval.languages import table
 from mwork_eval.languages.scripts import has_capitals, languages_of, letters_per_sign, same_as
 from mwork_eval.languages.table import (
     ENGLISH,
@@ -45,11 +47,11 @@ def test_numbers_are_read_in_every_language_of_mgsm():
 
 
 def test_no_language_is_in_both_tables():
-    table = read_yaml("scripts.yaml")
-    others = [code for codes in table["languages"].values() for code in codes.split()]
+    raw = read_yaml("scripts.yaml")
+    others = [code for codes in raw["languages"].values() for code in codes.split()]
     assert len(others) == len(set(others))
     assert not set(others) & set(NAMES)
-    assert set(table["alphabets"]) <= set(others)
+    assert set(raw["alphabets"]) <= set(others)
     assert len(languages()) == len(others) + len(NAMES)
 
 
@@ -104,3 +106,33 @@ def test_codes_are_checked_with_those_there_are():
 def test_rows_are_read_only_when_asked_for():
     code = "import mwork_eval.languages.table, sys; print('yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+@pytest.fixture
+def with_dutch(monkeypatch):
+    row = """
+    name: Dutch
+    scripts: Latin
+    articles: {words: de het een}
+    spellings: {ĳ: ij}
+    numbers: {answer: ["Het antwoord is"], behind: {duizend: 1000}}
+    """
+    caches = (table.rows, table.languages, table.find_language)
+    read = table.read_yaml
+    extended = {"languages.yaml": read("languages.yaml") | {"nl": yaml.safe_load(row)}}
+    monkeypatch.setattr(table, "read_yaml", lambda name: extended.get(name) or read(name))
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+def test_a_row_is_all_that_a_new_language_needs(with_dutch):
+    assert check_language("nl") == "nl"
+    assert NAMES["nl"] == "Dutch"
+    assert normalise("De kat, het ĳs", "nl") == "kat ijs"
+    assert numbers.last_number("Samen 3 duizend.", "nl") == "3000"
+    assert numbers.stated_number("Het antwoord is 12, niet 13.", "nl") == "12"
+    assert find_language("nl").scripts == ("Latin",)
+    assert languages()["nl"].name == "Dutch"
