@@ -17,6 +17,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 $(VENV)/.installed: pyproject.toml constraints.txt mwork_eval_autoload.pth
 	$(PYTHON) -m venv $(VENV)
@@ -25,4 +26,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt mwork_eval_autoload.pth
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist mwork-run .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist mwork-run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -16,9 +16,10 @@ import yaml
 
 from mwork_eval.benchmarks.answers import spelling, text
 from mwork_eval.benchmarks.answers.numbers import last_number, parse_number, stated_number
-from mwork_eval.languages import identifier, scripts
+from mwork_eval.languages import identifier
 from mwork_eval.languages.judgement import can_judge, decided_by_script, judge_text
-from mwork_eval.languages.table import NAMES
+from mwork_eval.languages.scripts import same_as
+from mwork_eval.languages.table import NAMES, languages
 
 DATA = Path(__file__).parents[1] / "data"
 RECORD = DATA / "answer_readings.json"
@@ -65,15 +66,14 @@ def record(reading: str, language: str, answers: list[str]) -> str:
 
 def scripts_of_everything() -> dict[str, str]:
     """Return the scripts of all languages of ISO 639-1, and with whom each is one."""
-    table = scripts.script_table()
-    return {code: " ".join([*of, *sorted(table.same_as(code))]) for code, of in sorted(table.scripts.items())}
+    return {code: " ".join([*row.scripts, *sorted(same_as(code))]) for code, row in sorted(languages().items())}
 
 
 def recorded_now() -> dict[str, Any]:
     answers = sorted(set(examples()))
     languages = [*NAMES, *OTHERS]
     readings = {name: {language: record(name, language, answers) for language in languages} for name in READINGS}
-    return {"answers": len(answers), "names": NAMES, "scripts": scripts_of_everything(), "readings": readings}
+    return {"answers": len(answers), "names": dict(NAMES), "scripts": scripts_of_everything(), "readings": readings}
 
 
 @pytest.fixture(scope="module")

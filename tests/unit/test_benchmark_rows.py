@@ -3,6 +3,7 @@
 import inspect
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -11,11 +12,14 @@ import lm_eval.api.metrics  # noqa: F401 (registers the aggregations that our me
 import pytest
 import yaml
 
+from mwork_eval.benchmarks.clusters import cluster_keys
+from mwork_eval.benchmarks.data import load, published_dataset
 from mwork_eval.benchmarks.rows import BENCHMARKS, Benchmark, draws_of, find_benchmark
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import NAMES
 from mwork_eval.matrix.presets import load_presets
 from mwork_eval.resources import embedded_folder, tasks_folder
+from mwork_eval.results.main_metric import find_main_metric
 
 ROOT = Path(__file__).parents[2]
 TASK_FILES = sorted(path for path in tasks_folder().glob("*/*") if path.is_file())
@@ -98,3 +102,34 @@ def test_draws_are_the_rows_or_those_of_any_task() -> None:
 def test_an_unknown_benchmark_is_named_with_those_there_are() -> None:
     with pytest.raises(InputError, match="unknown benchmark; found 'squad'; expected one of xquad mgsm"):
         find_benchmark("squad")
+
+
+def quiz_document(row: Mapping[str, Any], language: str) -> dict[str, Any]:
+    return {"question": row["text"].upper()}
+
+
+def test_a_row_is_all_that_the_package_needs_of_a_new_benchmark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Benchmark(
+        title="Quiz",
+        languages=["en"],
+        files=["quiz_{language}.txt"],
+        reader="mwork_eval.benchmarks.readers.read_lines",
+        document=f"{__name__}.quiz_document",
+        hub={"path": "someone/quiz"},
+        metric="f1,none",
+        cluster="id",
+        parallel=[],
+        draws=7,
+    )
+    monkeypatch.setitem(BENCHMARKS, "quiz", row)
+    (tmp_path / "quiz_en.txt").write_text("who?\nwhat?\n", encoding="utf-8")
+    documents = load("quiz", "en", tmp_path)["test"]
+    assert list(documents["question"]) == ["WHO?", "WHAT?"]
+    assert cluster_keys("quiz_en", list(documents), tmp_path) == ("quiz_en line 1", "quiz_en line 2")
+    assert find_main_metric("quiz_en", {"acc,none": 0.5, "f1,none": 0.25}).metric == "f1,none"
+    assert published_dataset("quiz_en", None) == "someone/quiz"
+    assert draws_of("quiz") == 7
+    with pytest.raises(InputError, match="Quiz has no Chinese; it has en"):
+        load("quiz", "zh", tmp_path)
