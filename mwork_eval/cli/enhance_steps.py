@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mwork_eval.cli import steps
 from mwork_eval.cli.matrix_progress import matrix_progress, tell
 from mwork_eval.errors import InputError
 from mwork_eval.terminal.progress import TerminalProgress
@@ -52,13 +51,14 @@ def train_deltas(
         force: Accept sets made for other weights of the same sizes.
         **training: The other fields of `TrainingOptions`.
     """
+    from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.detection.workers import Workers
     from mwork_eval.enhancement.documents import read_training_text
     from mwork_eval.enhancement.run import Enhancement, documents_left, enhance
     from mwork_eval.enhancement.training import TrainingOptions, steps_of
     from mwork_eval.models.loading import load_model, load_tokenizer
 
-    corpora = steps.make_corpora([_with_language(text, neurons) for text in texts], None)
+    corpora = parse_corpora([_with_language(text, neurons) for text in texts], None)
     codes = [corpus.language for corpus in corpora]
     if not documents or documents[0] < 1:
         raise InputError("unusable --documents", found=documents, expected="numbers from 1 such as 100,400")

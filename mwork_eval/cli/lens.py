@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from mwork_eval.cli import lens_steps, steps
+from mwork_eval.cli import lens_steps
 from mwork_eval.cli.options import languages_option, model_options, parse_names, sample_option
 from mwork_eval.errors import InputError
 
@@ -73,11 +73,12 @@ def lens(
     Every layer's hidden states go through the final norm and the output head, as if the layer were the last one. The
     table says which share of what comes out is English, which is the query's language, and which is neither.
     """
+    from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.languages.table import ENGLISH
     from mwork_eval.neurons.references import find_language_sets
     from mwork_eval.neurons.stages import parse_positions
 
-    corpora = steps.make_corpora(texts, None) if texts else []
+    corpora = parse_corpora(texts, None) if texts else []
     if texts and (languages or method == "words"):
         raise InputError("--text brings its own language, and words come from the word list", found="both")
     if (plot and out is None) or (random_control and neurons is None):
