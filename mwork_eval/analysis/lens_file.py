@@ -37,12 +37,13 @@ def lens_file(folder: Path, method: str) -> Path:
 def write_lens(report: LensReport, folder: Path) -> Path:
     """Write a first line that says how it was made, then a line per language, mask, layer and class."""
     path = lens_file(folder, report.about["method"])
-    rows = [dict(report.about), *(row for curves in report.curves for row in _rows(curves))]
+    rows = [dict(report.about), *(row for curves in report.curves for row in lens_rows(curves))]
     write_text_atomically(path, "".join(canonical_json(row) + "\n" for row in rows))
     return path
 
 
-def _rows(curves: Curves) -> list[dict[str, Any]]:
+def lens_rows(curves: Curves) -> list[dict[str, Any]]:
+    """Return a row per layer and class: its share with the interval, and what it is a share of."""
     return [
         {
             "language": curves.language,

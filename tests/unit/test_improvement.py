@@ -19,7 +19,7 @@ from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.enhancement.changes import change_tables
 from mwork_eval.enhancement.documents import document_digest
 from mwork_eval.enhancement.record import TrainedDelta
-from mwork_eval.enhancement.run import enhance
+from mwork_eval.enhancement.run import train_deltas
 from mwork_eval.enhancement.scores import compute_scores, count_left_out, plan_scores, stored_scores
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import evaluate_task, prepare_tasks
@@ -164,7 +164,7 @@ def trained(tmp_path):
     model = make_model("llama")
     loaded = LoadedModel("tiny", model, make_tokenizer())
     plan = plan_of(model, Layout.of(model), sizes=(8,), controls=1)
-    return loaded, tmp_path, enhance(loaded, plan, tmp_path)
+    return loaded, tmp_path, train_deltas(loaded, plan, tmp_path)
 
 
 def test_every_delta_is_scored_once_as_mwork_hf_scores_it(trained):
