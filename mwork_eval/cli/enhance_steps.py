@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from mwork_eval.cli import steps
 from mwork_eval.cli.matrix_progress import matrix_progress, tell
-from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
+from mwork_eval.terminal.progress import TerminalProgress
 
 if TYPE_CHECKING:
     from mwork_eval.enhancement.record import Record
@@ -75,7 +75,7 @@ def train_deltas(
     loaded = load_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
     say = tell if workers.is_main else lambda line: None
     say(f"{len(plan.runs)} trainings of up to {documents[-1]} documents, in {folder}")
-    with progress("train", documents_left(plan, folder), show=workers.is_main) as advance:
+    with TerminalProgress().bar("train", documents_left(plan, folder), show=workers.is_main) as advance:
         return loaded, enhance(loaded, plan, folder, tell=say, advance=advance)
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
+from mwork_eval.terminal.progress import TerminalProgress
 
 if TYPE_CHECKING:
     from mwork_eval.analysis.shares import Curves
@@ -113,7 +113,7 @@ def _look(
     from mwork_eval.analysis.lens import look_with_masks
 
     total = sum(len(own) * (1 + len(masks.get(language, {}))) for language, own in queries.items())
-    with progress("lens", total) as advance:
+    with TerminalProgress().bar("lens", total) as advance:
 
         def looked(language: str, own: Sequence[Q], masked: str | None) -> "Curves":
             return look(

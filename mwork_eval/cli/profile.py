@@ -7,8 +7,8 @@ import click
 
 from mwork_eval.cli import steps
 from mwork_eval.cli.options import model_options, rule_options, stage_options, together
-from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
+from mwork_eval.terminal.progress import TerminalProgress
 
 if TYPE_CHECKING:
     from mwork_eval.analysis.activity import Activity
@@ -157,7 +157,7 @@ def _observe(
     for neurons in sets.values():
         check_fit(neurons, layout.shape, fingerprint, model, force=force)
     queries = {language: distinct_queries(loaded.tokenizer, own, max_tokens) for language, own in read.items()}
-    with progress("profile", sum(map(len, queries.values()))) as advance:
+    with TerminalProgress().bar("profile", sum(map(len, queries.values()))) as advance:
         return observe(Scorer(layout), sets, queries, advance=lambda language, n: advance(f"{language} (queries)", n))
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mwork_eval.cli.matrix_progress import has_report, matrix_progress, tell
-from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
 from mwork_eval.reports.formats.names import DEFAULT_FORMATS, TERMINAL
+from mwork_eval.terminal.progress import TerminalProgress
 
 if TYPE_CHECKING:
     from mwork_eval.detection.corpus.documents import DocumentRules
@@ -96,7 +96,7 @@ def detect_sets(
     streams = [DocumentStream(corpus, loaded.tokenizer, rules) for corpus in corpora]
     layout = Layout.of(loaded.model)
     total = None if rules.max_documents is None else rules.max_documents * len(corpora)
-    with progress("detect", total, show=workers.is_main) as advance:
+    with TerminalProgress().bar("detect", total, show=workers.is_main) as advance:
         found = score_languages(
             layout,
             loaded.name,
