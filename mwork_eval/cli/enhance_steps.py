@@ -197,8 +197,9 @@ def score_deltas(
     from mwork_eval.processes import is_first_process
     from mwork_eval.reports.plots import FORMATS, write_figures
     from mwork_eval.results.store import CellStore
-    from mwork_eval.views import improvement as report
-    from mwork_eval.views.improvement_plot import plot_improvement
+    from mwork_eval.terminal.enhancement import print_enhancement
+    from mwork_eval.views.enhancement import enhancement_as_json, enhancement_as_markdown
+    from mwork_eval.views.enhancement_plot import plot_enhancement
 
     # lm-eval shares a task only among processes that loaded the model by itself.
     if not is_first_process():
@@ -225,10 +226,10 @@ def score_deltas(
         "left_out": left_out,
         **describe_cells(plan, families),
     }
-    write_text_atomically(folder / "improvement.json", report.improvement_as_json(tables, about))
-    write_text_atomically(folder / "improvement.md", report.improvement_as_markdown(tables))
+    write_text_atomically(folder / "improvement.json", enhancement_as_json(tables, about))
+    write_text_atomically(folder / "improvement.md", enhancement_as_markdown(tables))
     written = [folder / "improvement.json", folder / "improvement.md"]
     if plot:
-        written += write_figures({"improvement": lambda: plot_improvement(tables)}, folder, FORMATS)
-    report.print_improvement(tables, Console(soft_wrap=False))
+        written += write_figures({"improvement": lambda: plot_enhancement(tables)}, folder, FORMATS)
+    print_enhancement(tables, Console(soft_wrap=False))
     tell("written: " + ", ".join(map(str, written)))

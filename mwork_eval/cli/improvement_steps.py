@@ -26,8 +26,9 @@ def write_improvements(folders: Sequence[Path], *, formats: Sequence[str], out: 
     from mwork_eval.enhancement.folder import read_improvements
     from mwork_eval.reports.formats.names import TERMINAL
     from mwork_eval.reports.plots import FORMATS, write_figures
-    from mwork_eval.views import improvement as report
-    from mwork_eval.views.improvement_plot import plot_languages
+    from mwork_eval.terminal.enhancement import print_enhancement
+    from mwork_eval.views.enhancement import enhancement_as_json, enhancement_as_markdown
+    from mwork_eval.views.enhancement_plot import plot_languages
 
     if not {"md", "json", TERMINAL} & set(formats):
         raise InputError("no such report of fine-tuning", found=",".join(formats), expected="terminal, md or json")
@@ -35,8 +36,8 @@ def write_improvements(folders: Sequence[Path], *, formats: Sequence[str], out: 
     tables = [table for one in found for table in mean_tables(one.record.deltas, one.families, one.scores)]
     about = {"model": found[0].record.model, "fingerprint": found[0].record.fingerprint, "folders": len(found)}
     texts = {
-        "json": lambda: report.improvement_as_json(tables, about),
-        "md": lambda: report.improvement_as_markdown(tables),
+        "json": lambda: enhancement_as_json(tables, about),
+        "md": lambda: enhancement_as_markdown(tables),
     }
     written = []
     for ending in (name for name in formats if name in texts):
@@ -45,6 +46,6 @@ def write_improvements(folders: Sequence[Path], *, formats: Sequence[str], out: 
     if figures:
         written += write_figures({NAME: lambda: plot_languages(tables)}, out, FORMATS)
     if TERMINAL in formats:
-        report.print_improvement(tables, Console(soft_wrap=False))
+        print_enhancement(tables, Console(soft_wrap=False))
     if written:
         click.echo("written: " + ", ".join(map(str, written)), err=True)

@@ -112,7 +112,8 @@ def profile(
 
     sets, stages = _read(references, understanding_layers, generation_layers, plot)
     if corpora:
-        from mwork_eval.views.activity import activity_as_json, plot_activity, print_activity
+        from mwork_eval.terminal.activity import print_activity
+        from mwork_eval.views.activity import activity_as_json, plot_activity
 
         found = _observe(sets, corpora, **observation)
         if as_json:
@@ -123,7 +124,8 @@ def profile(
         return
     from mwork_eval.reports.plots import plot_layers
     from mwork_eval.results.set_counts import count_sets
-    from mwork_eval.views.set_tables import print_profile, profile_as_json
+    from mwork_eval.terminal.set_tables import print_profile
+    from mwork_eval.views.set_tables import profile_as_json
 
     counts = count_sets(sets)
     if as_json:
@@ -190,7 +192,8 @@ def overlap(
 
     from mwork_eval.neurons.comparison import overlaps_by
     from mwork_eval.reports.plots import plot_overlap
-    from mwork_eval.views.set_tables import overlaps_as_json, print_overlaps
+    from mwork_eval.terminal.set_tables import print_overlaps
+    from mwork_eval.views.set_tables import overlaps_as_json
 
     if with_english:
         sets, stages = _read_whole(references, rule, understanding_layers, generation_layers, plot)

@@ -25,7 +25,7 @@ def show(references: tuple[str, ...], understanding_layers: int | None, generati
 
     from mwork_eval.neurons.references import find_neurons
     from mwork_eval.neurons.tuned_stages import stages_for
-    from mwork_eval.views.neuron_sets import print_neuron_set
+    from mwork_eval.terminal.neuron_sets import print_neuron_set
 
     console = Console()
     for reference in references:
@@ -50,7 +50,8 @@ def diff(
     from rich.console import Console
 
     from mwork_eval.neurons.comparison import compare_pairs
-    from mwork_eval.views.set_comparison import comparisons_as_json, print_comparisons
+    from mwork_eval.terminal.set_comparison import print_comparisons
+    from mwork_eval.views.set_comparison import comparisons_as_json
 
     found = compare_pairs(first, second, understanding_layers, generation_layers)
     if as_json:

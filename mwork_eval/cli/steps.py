@@ -171,7 +171,7 @@ def _report_stability(found: "Detection", selection: "Selection", folder: Path) 
     from rich.console import Console
 
     from mwork_eval.detection.stability import measure_stability
-    from mwork_eval.views.stability import print_stability
+    from mwork_eval.terminal.stability import print_stability
 
     rows = measure_stability(found.parts, selection) if len(found.parts) == len(found.tables) else {}
     for number, table in enumerate(found.tables):
@@ -193,7 +193,7 @@ def print_estimate(
     from mwork_eval.detection.estimate import estimate_cost, measure_speed
     from mwork_eval.models.inspection import inspect_model
     from mwork_eval.models.loading import default_dtype, find_device, load_tokenizer
-    from mwork_eval.views.estimate import print_cost
+    from mwork_eval.terminal.estimates import print_cost
 
     inspection, device = inspect_model(model, revision), find_device()
     tokenizer = load_tokenizer(model, revision)
@@ -286,9 +286,9 @@ def write_reports(
     from rich.console import Console
 
     from mwork_eval.reports.files import write_report_figures, write_report_files
-    from mwork_eval.reports.formats.terminal import print_results
     from mwork_eval.reports.plots import FORMATS
     from mwork_eval.results.tables import read_results
+    from mwork_eval.terminal.matrix import print_results
 
     results = [read_results(folder) for folder in folders]
     written = write_report_files(results, formats, out or folders[0])

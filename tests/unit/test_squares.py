@@ -29,7 +29,6 @@ from mwork_eval.reports.formats.csv import as_csv
 from mwork_eval.reports.formats.json import as_json
 from mwork_eval.reports.formats.latex import as_latex
 from mwork_eval.reports.formats.markdown import as_markdown
-from mwork_eval.reports.formats.terminal import print_results
 from mwork_eval.reports.html.page import as_html
 from mwork_eval.results.cross import cross_effects
 from mwork_eval.results.doses import read_doses
@@ -37,6 +36,7 @@ from mwork_eval.results.scale import Scale
 from mwork_eval.results.squares import read_squares
 from mwork_eval.results.store import PARTS, load_manifest
 from mwork_eval.results.tables import read_results
+from mwork_eval.terminal.matrix import print_results
 
 SETS = {"zh": ZH, "es": ES}
 EXISTENCE = find_preset("existence")

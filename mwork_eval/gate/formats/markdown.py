@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mwork_eval.gate import wording
-from mwork_eval.gate.findings import Check
+from mwork_eval.gate.check import Check
 from mwork_eval.gate.verdict import Outcome
 
 _SPECIAL = set("&<>\"'`|*[]\\~#!")

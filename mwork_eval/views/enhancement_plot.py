@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plot_improvement(tables: Sequence[ChangeTable]) -> "Figure":
+def plot_enhancement(tables: Sequence[ChangeTable]) -> "Figure":
     """Draw, per trained language and benchmark, the change by number of documents (Figure 4 of the paper).
 
     Languages' own neurons with their 95 % intervals; random neurons with the range of their seeds.

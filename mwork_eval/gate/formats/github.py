@@ -1,7 +1,7 @@
 """The check as GitHub's workflow commands, which become annotations."""
 
 from mwork_eval.gate import wording
-from mwork_eval.gate.findings import Check
+from mwork_eval.gate.check import Check
 from mwork_eval.gate.verdict import Outcome
 
 

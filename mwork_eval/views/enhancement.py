@@ -1,4 +1,4 @@
-"""What fine-tuned neurons changed, in tables and words: on a terminal, as Markdown, as JSON."""
+"""What fine-tuned neurons changed, in tables and words: as Markdown, as JSON."""
 
 import json
 from collections import defaultdict
@@ -6,14 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from mwork_eval.enhancement.changes import ChangeColumn, ChangeTable, Effect, Gain
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.reports.console import print_whole
 from mwork_eval.reports.wording import difference, estimate, number, p_value
 from mwork_eval.results.comparison import SIGNIFICANT
 from mwork_eval.statistics.resampling import LEVEL
@@ -152,26 +146,7 @@ def _verdict(effect: Effect) -> str:
     return "the language's neurons gain more" + (", also than every single control" if outside else "")
 
 
-def print_improvement(tables: Sequence[ChangeTable], console: Console) -> None:
-    """Print a table per trained language and benchmark, and what it says."""
-    for table in tables:
-        drawn = Table(
-            title=title(table), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
-        )
-        columns, rows = narrow_cells(table)
-        for name in columns:
-            drawn.add_column(name, justify="right" if name else "left", no_wrap=True)
-        for row in rows:
-            drawn.add_row(*map(escape, row))
-        console.print()
-        print_whole(drawn, console)
-        console.print(notes(table), style="dim", highlight=False, markup=False)
-        console.print(finding(table), highlight=False, markup=False)
-    console.print()
-    console.print(LEGEND, style="dim", highlight=False, markup=False)
-
-
-def improvement_as_markdown(tables: Sequence[ChangeTable]) -> str:
+def enhancement_as_markdown(tables: Sequence[ChangeTable]) -> str:
     """Return everything as Markdown, with what each seed changed."""
     parts = ["# What fine-tuned neurons changed"]
     for table in tables:
@@ -182,7 +157,7 @@ def improvement_as_markdown(tables: Sequence[ChangeTable]) -> str:
     return "\n\n".join([*parts, LEGEND]) + "\n"
 
 
-def improvement_as_json(tables: Sequence[ChangeTable], about: Mapping[str, Any]) -> str:
+def enhancement_as_json(tables: Sequence[ChangeTable], about: Mapping[str, Any]) -> str:
     """Return all numbers, unrounded.
 
     Args:

@@ -1,13 +1,13 @@
-"""The files of a check."""
+"""All files of a check, and the summary of a step in GitHub."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mwork_eval.digests import write_text_atomically
-from mwork_eval.gate.as_json import as_json
-from mwork_eval.gate.findings import Check
-from mwork_eval.gate.junit import as_junit
-from mwork_eval.gate.markdown import as_markdown
+from mwork_eval.gate.check import Check
+from mwork_eval.gate.formats.json import as_json
+from mwork_eval.gate.formats.junit import as_junit
+from mwork_eval.gate.formats.markdown import as_markdown
 
 _WRITERS: Mapping[str, Callable[[Check], str]] = {
     "check.md": as_markdown,

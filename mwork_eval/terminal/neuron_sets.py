@@ -1,4 +1,4 @@
-"""A neuron set on a terminal."""
+"""A neuron set."""
 
 from rich.console import Console
 from rich.table import Table

@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict, fields
 from typing import Any
 
+from mwork_eval.gate.check import Check
 from mwork_eval.gate.comparison import TaskChange
 from mwork_eval.gate.control import LEVEL, Evidence
-from mwork_eval.gate.findings import Check
 
 _RESULTS = ("pass", "regression", "not compared")
 

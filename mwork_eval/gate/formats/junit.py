@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from mwork_eval.gate import wording
-from mwork_eval.gate.findings import Check
+from mwork_eval.gate.check import Check
 from mwork_eval.gate.verdict import Outcome
 
 _SUITE = "mwork check"

@@ -1,4 +1,4 @@
-"""How many documents are enough, on a terminal."""
+"""How many documents are enough."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The check on a terminal."""
+"""What a check found."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -6,9 +6,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from mwork_eval.gate import wording
-from mwork_eval.gate.findings import Check
+from mwork_eval.gate.check import Check
 from mwork_eval.gate.verdict import Outcome
-from mwork_eval.reports.console import print_whole
+from mwork_eval.terminal.console import print_whole
 
 _WIDTH = 132
 _STYLES = {Outcome.PASS: "green", Outcome.UNSURE: "yellow", Outcome.REGRESSION: "red"}

@@ -1,4 +1,4 @@
-"""An inspected model on a terminal."""
+"""An inspected model."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The report on a terminal."""
+"""The report of a matrix."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,11 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
-from mwork_eval.reports.console import print_whole
 from mwork_eval.results.doses import read_doses
 from mwork_eval.results.set_draws import read_set_draws
 from mwork_eval.results.squares import Square, read_squares
 from mwork_eval.results.tables import DeltaTable, Results
+from mwork_eval.terminal.console import print_whole
 
 _TABLE_WIDTH = 120
 _OWN = "◆ "
