@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mwork_eval.cli import steps
-from mwork_eval.cli.matrix_progress import matrix_progress, tell
 from mwork_eval.errors import InputError
 from mwork_eval.terminal.progress import TerminalProgress
 
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from mwork_eval.matrix.plan import TaskFamily
     from mwork_eval.models.loading import LoadedModel
     from mwork_eval.neurons.neuron_set import NeuronSet
+
+tell = TerminalProgress().tell
 
 
 def train_deltas(
@@ -188,6 +189,7 @@ def score_deltas(
     """
     from rich.console import Console
 
+    from mwork_eval.application.matrix_progress import matrix_progress
     from mwork_eval.digests import write_text_atomically
     from mwork_eval.enhancement.changes import change_tables
     from mwork_eval.enhancement.folder import describe_cells
@@ -212,7 +214,7 @@ def score_deltas(
     for family in families:
         if lacking := [code for code in family.missing if code in record.seen]:
             tell(f"{family.name} has no {', '.join(lacking)}, which was trained: no table of it")
-    with matrix_progress(plan, folder, what="evaluate") as advance:
+    with matrix_progress(TerminalProgress(), plan, folder, what="evaluate") as advance:
         compute_scores(model, plan, folder, force=force, advance=advance, tell=tell)
     tables = change_tables(record.deltas, families, stored_scores(plan, CellStore(folder)))
     about = {

@@ -18,9 +18,9 @@ from mwork_eval.cli.run import run
 from mwork_eval.cli.scores import scores
 from mwork_eval.cli.select import select
 from mwork_eval.cli.sets import sets
-from mwork_eval.cli.steps import quiet_libraries
 from mwork_eval.cli.tune_layers import tune_layers
 from mwork_eval.errors import InputError
+from mwork_eval.terminal.libraries import quiet_libraries
 
 
 class _BadInput(click.ClickException):
