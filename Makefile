@@ -17,6 +17,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
@@ -28,4 +29,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt mwork_eval_autoload.pth
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist site mwork-run .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist site mwork-run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -9,11 +9,9 @@ from typing import Any
 from report_folders import make_set
 
 from mwork_eval.digests import digest_of
-from mwork_eval.gate.check import check_folders
+from mwork_eval.gate.check import Check, check_folders
 from mwork_eval.gate.control import Control
-from mwork_eval.gate.findings import Check
-from mwork_eval.gate.limits import Limits
-from mwork_eval.gate.limits_file import read_limits
+from mwork_eval.gate.limits import Limits, read_limits
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.results.store import CellStore, save_manifest
 from mwork_eval.results.task_score import TaskScore

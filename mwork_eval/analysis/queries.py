@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mwork_eval.detection.corpus.sources import Corpus
+from mwork_eval.detection.corpus.sources import AnyCorpus
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
 from mwork_eval.evaluation.sampling import EVEN, Order, Sample
@@ -44,7 +44,7 @@ def prompts_of_tasks(
     }
 
 
-def texts_of(corpora: Sequence[Corpus], limit: int) -> dict[str, list[str]]:
+def texts_of(corpora: Sequence[AnyCorpus], limit: int) -> dict[str, list[str]]:
     """Return, per language, the first texts of files.
 
     Raises:

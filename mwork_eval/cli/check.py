@@ -9,8 +9,8 @@ import click
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
+    from mwork_eval.gate.check import Check
     from mwork_eval.gate.control import Control
-    from mwork_eval.gate.findings import Check
     from mwork_eval.gate.limits import Limits
 
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -72,8 +72,7 @@ def check(
 
 
 def _limits(limits_file: Path | None) -> "Limits":
-    from mwork_eval.gate.limits import Limits
-    from mwork_eval.gate.limits_file import read_limits
+    from mwork_eval.gate.limits import Limits, read_limits
 
     return Limits() if limits_file is None else read_limits(limits_file)
 
@@ -93,8 +92,7 @@ def _write(folder: Path, limits_file: Path | None, out: Path) -> None:
 
 def _calibrate(runs: tuple[Path, ...], limits_file: Path | None, per_task: bool, out: Path | None) -> None:
     from mwork_eval.digests import write_text_atomically
-    from mwork_eval.gate.calibrated_limits import as_limits_file
-    from mwork_eval.gate.calibration import calibrate
+    from mwork_eval.gate.calibration import as_limits_file, calibrate
 
     text = as_limits_file(calibrate(runs, _limits(limits_file), _control(per_task)))
     click.echo(text, nl=False)
@@ -115,9 +113,9 @@ def _show(found: "Check", folder: Path) -> None:
     """Show a check on the terminal, as files and, in a GitHub workflow, as summary and annotations."""
     from rich.console import Console
 
-    from mwork_eval.gate.files import append_step_summary, write_check_files
-    from mwork_eval.gate.github import annotations
-    from mwork_eval.gate.terminal import print_check
+    from mwork_eval.gate.formats.files import append_step_summary, write_check_files
+    from mwork_eval.gate.formats.github import annotations
+    from mwork_eval.terminal.gate import print_check
 
     print_check(found, Console())
     _tell_written(write_check_files(found, folder))

@@ -14,6 +14,6 @@ def inspect(model: str, revision: str | None) -> None:
     from rich.console import Console
 
     from mwork_eval.models.inspection import inspect_model
-    from mwork_eval.views.inspection import print_inspection
+    from mwork_eval.terminal.inspection import print_inspection
 
     print_inspection(inspect_model(model, revision), Console())

@@ -29,18 +29,18 @@ def leaderboard(
     FOLDER is a results folder of `mwork ablate` or `mwork run`, one of lm_eval with any model, or a folder of such
     folders. Scores share a column only if they are of the same documents, prompts and right answers.
     """
-    from mwork_eval.cli.progress import progress
     from mwork_eval.leaderboard.board import build_board
     from mwork_eval.leaderboard.reading import find_results, read_all
     from mwork_eval.leaderboard.site import write_site
+    from mwork_eval.terminal.progress import TerminalProgress
 
     places = find_results(folders)
-    with progress("read", len(places)) as advance:
+    with TerminalProgress().bar("read", len(places)) as advance:
         results, skipped = read_all(places, skip_damaged=skip_damaged, advance=advance)
     for reason in skipped:
         click.echo(f"skipped: {reason}", err=True)
     board = build_board(results, skipped)
-    with progress("write", len(board.benchmarks) + len(board.models) + 1) as advance:
+    with TerminalProgress().bar("write", len(board.benchmarks) + len(board.models) + 1) as advance:
         index = write_site(board, out, advance)
     click.echo(f"written: {index}, {len(board.models)} models, {len(board.benchmarks)} benchmarks", err=True)
     if exports:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mwork_eval.cli.progress import Advance, progress
+from mwork_eval.application.progress import Advance
+from mwork_eval.terminal.progress import TerminalProgress
 
 if TYPE_CHECKING:
     from mwork_eval.matrix.cell_plan import CellPlan
@@ -30,7 +31,7 @@ def matrix_progress(
     if show:
         part = "" if shard[1] == 1 else f" in part {shard[0] + 1} of {shard[1]}"
         click.echo(f"{len(plan.distinct)} cells, {todo} to compute{part}, in {folder}", err=True)
-    with progress(what, todo, show=show) as advance:
+    with TerminalProgress().bar(what, todo, show=show) as advance:
         yield advance
 
 

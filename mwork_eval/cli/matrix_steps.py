@@ -74,7 +74,7 @@ def print_matrix_estimate(
     from mwork_eval.matrix.estimate import estimate_matrix, plan_without_weights
     from mwork_eval.models.inspection import inspect_model
     from mwork_eval.models.loading import check_dtype, default_dtype, find_device, load_tokenizer
-    from mwork_eval.views.matrix_estimate import print_matrix_cost
+    from mwork_eval.terminal.estimates import print_matrix_cost
 
     inspection, device = inspect_model(model, revision), find_device(asked["device"])
     dtype = check_dtype(asked["dtype"]) or str(default_dtype(device)).removeprefix("torch.")

@@ -19,6 +19,7 @@ from mwork_eval.cli.options import (
     set_draws_option,
 )
 from mwork_eval.errors import InputError
+from mwork_eval.terminal.progress import TerminalProgress
 
 if TYPE_CHECKING:
     from mwork_eval.detection.corpus.sources import Corpus
@@ -112,34 +113,44 @@ def run(
     Without options: the default model, the embedded texts and tasks, en zh es de, preset understanding on bpb with 4
     documents and three random controls per row and language. Four questions of xquad would tell nothing.
     """
-    rule = steps.make_selection(fraction, top_k, threshold, specific, structures)
+    from mwork_eval.detection.corpus.documents import DocumentRules
+    from mwork_eval.detection.corpus.sources import parse_corpora
+    from mwork_eval.detection.selection import Selection
+
+    rule = Selection.of(fraction, top_k, threshold, specific, structures)
     if not presets:
         # The quick look: what fits into four minutes on two cores.
         presets, tasks, limit, seeds = ("understanding",), tasks or ("bpb",), limit or 4, seeds or (1, 2, 3)
-    sources = steps.make_corpora(corpora, languages)
+    sources = parse_corpora(corpora, languages)
     if corpora:
         languages = _languages_of(sources, languages)
     options = steps.make_matrix_options(presets, languages, tasks=tasks, limit=limit, seeds=seeds, **matrix)
-    rules = steps.make_rules(max_docs, check_language, max_tokens=max_tokens, min_tokens=min_tokens, seed=seed)
-    from mwork_eval.detection.detect import DetectOptions
+    rules = DocumentRules(max_docs, max_tokens, min_tokens, seed, check_language)
+    from mwork_eval.application.detect import detect_corpora
+    from mwork_eval.application.detection import save_sets
+    from mwork_eval.detection.detect import DetectOptions, groups_for
     from mwork_eval.languages.table import ENGLISH
     from mwork_eval.models.loading import LoadedModel
 
     steps.check_task_data(options)
     loaded = steps.load_for_matrix(model, device, dtype, batch_size, device_map=device_map, revision=revision)
-    found = steps.detect_sets(
+    neurons, progress = out / "neurons", TerminalProgress()
+    how = DetectOptions(
+        method=method,  # type: ignore[arg-type]
+        memory=memory,
+        groups=groups_for(stability=False, set_draws=set_draws),
+    )
+    scored = detect_corpora(
         LoadedModel(model, loaded.model, loaded.tokenizer),
         sources,
         rules,
-        rule,
-        out / "neurons",
-        DetectOptions(
-            method=method,  # type: ignore[arg-type]
-            memory=memory,
-            groups=steps.groups_for(stability=False, set_draws=set_draws),
-        ),
+        how,
+        neurons,
         set_draws=set_draws,
+        progress=progress,
     )
+    assert scored is not None  # one process does all
+    found = save_sets(scored, rule, neurons, progress.tell)
     sets = {code: found[code] for code in languages if code != ENGLISH}
     options = steps.with_set_draws(options, str(out / "neurons"), sets, set_draws)
     steps.ablate_sets(loaded, model, sets, options, out)

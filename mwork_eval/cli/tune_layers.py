@@ -60,7 +60,8 @@ def tune_layers(
     from mwork_eval.neurons.stages import parse_positions
     from mwork_eval.neurons.tuned_stages import with_stages
     from mwork_eval.reports.plots import require_matplotlib
-    from mwork_eval.views.tuning import plot_tuning, print_tuning, tuning_as_json
+    from mwork_eval.terminal.tuning import print_tuning
+    from mwork_eval.views.tuning import plot_tuning, tuning_as_json
 
     if plot:
         require_matplotlib("--plot")

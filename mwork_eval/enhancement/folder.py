@@ -13,11 +13,12 @@ from mwork_eval.matrix.cell_plan import CellPlan
 from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.results.store import CellStore
 
-IMPROVEMENT = "improvement.json"
+SCORES = "improvement"
+"""Name of the files of scores, without their endings."""
 
 
 @dataclass(frozen=True)
-class Improvement:
+class ScoredEnhancement:
     """What was scored of an enhancement.
 
     Attributes:
@@ -52,13 +53,13 @@ def describe_cells(plan: CellPlan, families: Sequence[TaskFamily]) -> dict[str, 
     return {"families": of_families, "cells": cells}
 
 
-def read_improvement(folder: Path) -> Improvement:
+def read_enhancement(folder: Path) -> ScoredEnhancement:
     """Read the scores of the base and of every delta.
 
     Raises:
         InputError: If nothing was scored, a file is damaged, or it does not say where the scores are.
     """
-    record, path = Record.load(folder), folder / IMPROVEMENT
+    record, path = Record.load(folder), folder / f"{SCORES}.json"
     if not path.is_file():
         raise InputError(f"{folder} holds no scores", found=f"no {path.name}", hint="run `mwork enhance --evaluate`")
     try:
@@ -80,16 +81,16 @@ def read_improvement(folder: Path) -> Improvement:
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error
     scores = {(delta, task): score for delta, task, score in found if score is not None}
-    return Improvement(folder, record, families, scores)
+    return ScoredEnhancement(folder, record, families, scores)
 
 
-def read_improvements(folders: Sequence[Path]) -> list[Improvement]:
+def read_enhancements(folders: Sequence[Path]) -> list[ScoredEnhancement]:
     """Read several folders, such as one per language.
 
     Raises:
-        InputError: As `read_improvement`, or if they are of different models or train one language twice.
+        InputError: As `read_enhancement`, or if they are of different models or train one language twice.
     """
-    found = [read_improvement(folder) for folder in folders]
+    found = [read_enhancement(folder) for folder in folders]
     if len(models := {one.record.fingerprint: one.record.model for one in found}) > 1:
         raise InputError("enhancements of different models", found=", ".join(models.values()), expected="one model")
     groups = [group for one in found for group in dict.fromkeys(delta.languages for delta in one.record.deltas)]

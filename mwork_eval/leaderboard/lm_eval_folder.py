@@ -7,7 +7,8 @@ from typing import Any
 
 import jsonlines
 
-from mwork_eval.benchmarks.data import published_dataset, task_of
+from mwork_eval.benchmarks.data import published_dataset
+from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.gate.snapshot import TaskName

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mwork_eval.benchmarks.data import BENCHMARKS, draws_of, languages_of
+from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of, languages_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.languages.table import ENGLISH

@@ -77,7 +77,8 @@ def projection_block(module: nn.Module, matrix: Matrix, heads: Heads, *, column:
     inputs, outputs = features_of(module)
     weight: Tensor | None = getattr(module, "weight", None)
     if weight is not None:
-        weight = weight.T if isinstance(module, Conv1D) else weight
+        # An adapter of peft shows the weights of what it wraps.
+        weight = weight.T if isinstance(getattr(module, "base_layer", module), Conv1D) else weight
         if not weight.is_floating_point() or weight.shape != (outputs, inputs):
             weight = None
     if column:

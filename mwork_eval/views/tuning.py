@@ -1,44 +1,17 @@
-"""What tuning the stage boundaries found: on a terminal, as JSON, as a plot."""
+"""What tuning the stage boundaries found: in words, as JSON, as a plot."""
 
 import json
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
-from mwork_eval.matrix.tuning import GridPoint, Tuning
+from mwork_eval.matrix.tuning import Tuning
 from mwork_eval.reports.plots import FORMATS, save_figure
-from mwork_eval.reports.wording import difference, interval, number
+from mwork_eval.reports.wording import difference, interval
 from mwork_eval.statistics.resampling import LEVEL
 
 FORMAT = "mwork-tuning"
 VERSION = 1
-_EMPTY = "no neurons"
-
-
-def print_tuning(tuning: Tuning, console: Console) -> None:
-    """Print the grid of ∆, and what it says about the choice."""
-    unit, where = tuning.scale.unit, "+".join(tuning.positions)
-    baseline = ", ".join(f"{language} {number(score, unit)}" for language, score in tuning.baseline.items())
-    console.print(
-        f"∆ in {unit} on {tuning.documents} documents of {tuning.task}: {tuning.language} and en, "
-        f"{tuning.count} {tuning.language} neurons deactivated at {where} in every cell; baseline: {baseline}.",
-        highlight=False,
-        markup=False,
-    )
-    columns = sorted({point.stages.generation for point in tuning.grid})
-    table = Table(title="understanding layers × generation layers", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("", justify="right")
-    for generation in columns:
-        table.add_column(str(generation), justify="right", no_wrap=True)
-    points = {point.boundaries: point for point in tuning.grid}
-    for understanding in sorted({point.stages.understanding for point in tuning.grid}):
-        cells = [_cell(tuning, points[understanding, generation]) for generation in columns]
-        table.add_row(str(understanding), *cells)
-    console.print(table)
-    console.print(verdict(tuning), highlight=False, markup=False)
+NO_NEURONS = "no neurons"
 
 
 def verdict(tuning: Tuning) -> str:
@@ -130,7 +103,7 @@ def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
     for y, row in enumerate(rows):
         for x, column in enumerate(columns):
             value = values.get((row, column))
-            text = _EMPTY if value is None else difference(value, unit)
+            text = NO_NEURONS if value is None else difference(value, unit)
             # viridis is dark below the middle; a cell without a value is white.
             color = "white" if value is not None and value <= middle else "black"
             axes.text(x, y, text, ha="center", va="center", color=color)
@@ -143,11 +116,3 @@ def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
     axes.set_title(f"{tuning.language} neurons at {'+'.join(tuning.positions)}, {tuning.task}", fontsize="medium")
     figure.colorbar(image, label=f"∆ in {unit}")
     return [save_figure(figure, folder / f"tuning.{kind}") for kind in FORMATS]
-
-
-def _cell(tuning: Tuning, point: GridPoint) -> str:
-    """Return the text of a cell; the best is starred."""
-    if point.boundaries not in tuning.deltas:
-        return _EMPTY
-    found, unit = tuning.deltas[point.boundaries].delta, tuning.scale.unit
-    return f"{'* ' if point.boundaries == tuning.best else ''}{difference(found.value, unit)} {interval(found, unit)}"

@@ -9,6 +9,7 @@ import transformers
 from report_folders import make_folder
 from test_cli import mwork
 
+from mwork_eval.analysis.lens_file import lens_file, read_lens, write_lens
 from mwork_eval.cli import steps
 from mwork_eval.errors import InputError
 from mwork_eval.models.fingerprint import fingerprint_of
@@ -17,7 +18,6 @@ from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.reports.html.lens import lens_parts
 from mwork_eval.resources import embedded_folder
-from mwork_eval.views.lens import lens_file, read_lens, write_lens
 
 
 @pytest.fixture(scope="module")

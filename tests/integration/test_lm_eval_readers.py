@@ -14,8 +14,8 @@ import pytest
 from lm_eval import utils
 from matrix_runs import mwork
 
+from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.results.store import CellStore, load_manifest
-from mwork_eval.results.task_score import MAIN_METRICS
 
 pytest_plugins = ["matrix_fixtures"]
 
@@ -33,7 +33,7 @@ def inside(request, masks):
 
 
 def main_of(task):
-    return MAIN_METRICS[task.rpartition("_")[0]].partition(",")[0]
+    return BENCHMARKS[task.rpartition("_")[0]].metric.partition(",")[0]
 
 
 def read_results(inside):

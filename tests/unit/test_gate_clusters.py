@@ -11,11 +11,11 @@ from scipy import stats
 from mwork_eval.gate.baseline import write_baseline
 from mwork_eval.gate.comparison import TaskChange
 from mwork_eval.gate.delta_comparison import RowChange, TableComparison
-from mwork_eval.gate.judging import delta_p
 from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.pairing import reordered
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import DocumentKey, Snapshot
+from mwork_eval.gate.verdict import delta_p
 from mwork_eval.results.task_score import TaskScore
 from mwork_eval.statistics.resampling import Estimate
 

@@ -13,7 +13,7 @@ from mwork_eval.matrix.estimate import estimate_matrix, measure_task
 from mwork_eval.matrix.plan import Cell, TaskFamily
 from mwork_eval.models.inspection import Inspection
 from mwork_eval.models.layout import Layout
-from mwork_eval.views.matrix_estimate import print_matrix_cost
+from mwork_eval.terminal.estimates import print_matrix_cost
 
 REQUESTS = [
     ("loglikelihood", ("The question of the day is whether", " yes")),

@@ -16,11 +16,11 @@ from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.reports.formats.csv import as_csv
 from mwork_eval.reports.formats.json import as_json
 from mwork_eval.reports.formats.markdown import as_markdown
-from mwork_eval.reports.formats.terminal import print_results
 from mwork_eval.reports.wording import summary
 from mwork_eval.results.store import CellStore, load_manifest, save_manifest
 from mwork_eval.results.tables import read_results
 from mwork_eval.results.task_score import TaskScore
+from mwork_eval.terminal.matrix import print_results
 
 LS_ALL, R_ALL = Setting(False, POSITIONS), Setting(True, POSITIONS)
 

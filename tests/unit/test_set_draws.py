@@ -28,11 +28,11 @@ from mwork_eval.reports.formats.csv import as_csv
 from mwork_eval.reports.formats.json import as_json
 from mwork_eval.reports.formats.latex import as_latex
 from mwork_eval.reports.formats.markdown import as_markdown
-from mwork_eval.reports.formats.terminal import print_results
 from mwork_eval.reports.html.page import as_html
 from mwork_eval.results.set_draws import read_set_draws
 from mwork_eval.results.store import load_manifest
 from mwork_eval.results.tables import read_results
+from mwork_eval.terminal.matrix import print_results
 
 SETS = {"zh": ZH, "es": ES}
 EXISTENCE, UNDERSTANDING = find_preset("existence"), find_preset("understanding")

@@ -14,7 +14,7 @@ from square_folders import COUNTS, LANGUAGES, LS, MASKS, SEEDS, R, damage_of, ma
 from test_ablation import ES, ZH
 from test_neuron_set import SHAPE, STAGES
 
-from mwork_eval.benchmarks.data import BENCHMARKS, draws_of
+from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
@@ -29,7 +29,6 @@ from mwork_eval.reports.formats.csv import as_csv
 from mwork_eval.reports.formats.json import as_json
 from mwork_eval.reports.formats.latex import as_latex
 from mwork_eval.reports.formats.markdown import as_markdown
-from mwork_eval.reports.formats.terminal import print_results
 from mwork_eval.reports.html.page import as_html
 from mwork_eval.results.cross import cross_effects
 from mwork_eval.results.doses import read_doses
@@ -37,6 +36,7 @@ from mwork_eval.results.scale import Scale
 from mwork_eval.results.squares import read_squares
 from mwork_eval.results.store import PARTS, load_manifest
 from mwork_eval.results.tables import read_results
+from mwork_eval.terminal.matrix import print_results
 
 SETS = {"zh": ZH, "es": ES}
 EXISTENCE = find_preset("existence")
