@@ -7,14 +7,14 @@ What is public is in `__all__`. Each name is read from its module when it is fir
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mwork_eval.versions import __version__
+
 if TYPE_CHECKING:
     from mwork_eval.application.detect import detect
     from mwork_eval.application.load_model import load_model
     from mwork_eval.application.read_neurons import read_neurons
     from mwork_eval.errors import InputError
     from mwork_eval.neurons.neuron_set import NeuronSet
-
-__version__ = "0.1.0"
 
 __all__ = ["InputError", "NeuronSet", "__version__", "detect", "load_model", "read_neurons"]
 

@@ -71,8 +71,8 @@ def detect(
     from mwork_eval.detection.detect import DetectOptions, groups_for
     from mwork_eval.detection.workers import Workers
     from mwork_eval.models.loading import load_model
-    from mwork_eval.views.estimate import print_cost
-    from mwork_eval.views.stability import print_stability
+    from mwork_eval.terminal.estimates import print_cost
+    from mwork_eval.terminal.stability import print_stability
 
     options = DetectOptions(
         method=method,  # type: ignore[arg-type]

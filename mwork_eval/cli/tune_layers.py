@@ -4,8 +4,6 @@ from pathlib import Path
 
 import click
 
-from mwork_eval.cli import steps
-from mwork_eval.cli.matrix_progress import matrix_progress, tell
 from mwork_eval.cli.options import model_options, out_option, parse_numbers, sample_option
 from mwork_eval.errors import InputError
 
@@ -74,30 +72,33 @@ def tune_layers(
         raise InputError("the tuned sets would overwrite the given ones", found=source, hint="choose another --out")
     sets = {path.name: load_neuron_set(path) for path in sorted(source.glob(f"*{SUFFIX}"))}
 
+    from mwork_eval.application.matrix_progress import matrix_progress
     from mwork_eval.digests import write_text_atomically
     from mwork_eval.evaluation.sampling import Sample
     from mwork_eval.matrix.cell_plan import TaskSource
     from mwork_eval.matrix.identity import ModelFacts
+    from mwork_eval.matrix.loading import load_for_matrix
     from mwork_eval.matrix.plan import TaskFamily
     from mwork_eval.matrix.runner import run_matrix
     from mwork_eval.matrix.sweep import plan_sweep, prepare_tuning, sweep_scores
     from mwork_eval.matrix.tuning import default_grid, judge_grid, plan_grid
     from mwork_eval.models.fit import check_fit
     from mwork_eval.results.store import CellStore
+    from mwork_eval.terminal.progress import TerminalProgress
 
     first, last = default_grid(own.shape.layers)
     grid = plan_grid(own, where, understanding or first, generation or last)
     family = TaskFamily(task, (ENGLISH, language))
     tasks_from = TaskSource(tuple(family.task(code) for code in family.languages), data, Sample(limit, order))
     tasks = prepare_tuning(tasks_from)
-    loaded = steps.load_for_matrix(model, device, dtype, batch_size, device_map=device_map, revision=revision)
+    loaded = load_for_matrix(model, device, dtype, batch_size, device_map=device_map, revision=revision)
     facts = ModelFacts.of(loaded, model)
     for found in sets.values():
         check_fit(found, facts.shape, facts.fingerprint, facts.name, force=force)
     plan = plan_sweep(facts, grid, family, where, tasks_from, tasks)
     is_first = loaded.rank == 0
-    with matrix_progress(plan, out, (0, 1), show=is_first) as advance:
-        run_matrix(loaded, plan, out, advance=advance, tell=tell)
+    with matrix_progress(TerminalProgress(), plan, out, show=is_first) as advance:
+        run_matrix(loaded, plan, out, advance=advance, tell=TerminalProgress().tell)
     if not is_first:
         return
     items = {item for prepared in tasks.values() for item in prepared.items}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import mwork_eval
 from mwork_eval.detection.corpus.batches import Batch, make_batches
 from mwork_eval.detection.corpus.documents import DocumentStream
 from mwork_eval.detection.partial import PartialScores, difference
@@ -19,6 +18,7 @@ from mwork_eval.detection.workers import Workers
 from mwork_eval.errors import InputError
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
+from mwork_eval.versions import __version__
 
 Groups = Literal["all", "stability", "draws"]
 _GROUP_OF: dict[Groups, Callable[[int], str]] = {
@@ -262,7 +262,7 @@ def _about_model(layout: Layout, model_name: str, method: Method) -> dict[str, A
         "fingerprint": fingerprint_of(layout.model),
         "dtype": str(layout.weight(0, "q").dtype).removeprefix("torch."),
         "method": method,
-        "mwork_eval": mwork_eval.__version__,
+        "mwork_eval": __version__,
     }
 
 

@@ -30,8 +30,13 @@ def as_csv(*results: Results) -> str:
     lines = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     lines.writeheader()
     for one in results:
-        lines.writerows(row for row in _rows(one) if row["value"] is not None)
+        lines.writerows(tidy_rows(one))
     return text.getvalue()
+
+
+def tidy_rows(results: Results) -> Iterator[Row]:
+    """Yield a row per number of a results folder, by some of `COLUMNS`; numbers that are not there have none."""
+    yield from (row for row in _rows(results) if row["value"] is not None)
 
 
 def _rows(results: Results) -> Iterator[Row]:
