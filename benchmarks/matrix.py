@@ -21,7 +21,7 @@ import torch
 from common import print_figures
 from lm_eval.models.huggingface import HFLM
 
-from mwork_eval.interventions.mask import deactivated
+from mwork_eval.interventions.zero import zero_neurons
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
@@ -48,7 +48,7 @@ def hf_seconds(
             continue
         prepared = plan.tasks[cell.task]
         neurons = cell.neurons or NeuronSet(model.layout.shape, {})
-        with deactivated(model.layout, neurons):
+        with zero_neurons(model.layout, neurons):
             start = time.perf_counter()
             found = lm_eval.simple_evaluate(
                 model=hf,

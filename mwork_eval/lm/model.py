@@ -7,7 +7,7 @@ from typing import Any
 
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
-from mwork_eval.interventions.mask import Mask, make_mask
+from mwork_eval.interventions.zero import ways_of, zero_neurons
 from mwork_eval.lm.fast import FastHF
 from mwork_eval.lm.model_identity import digest_of_answers
 from mwork_eval.models import default_model
@@ -15,6 +15,7 @@ from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import check_dtype, default_dtype, find_device, model_not_loadable, resolve_name
+from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import check_controls, draw_random_control
 from mwork_eval.neurons.references import SUFFIX, find_neurons
@@ -22,7 +23,7 @@ from mwork_eval.neurons.stages import Stages, parse_positions
 from mwork_eval.neurons.tuned_stages import stages_for
 from mwork_eval.processes import join_processes
 from mwork_eval.sizes import parse_size
-from mwork_eval.weight_deltas.delta import WeightDelta, apply_delta, check_base, load_delta, restore
+from mwork_eval.weight_deltas.delta import WeightDelta, apply_delta, check_base, load_delta
 
 log = logging.getLogger(__name__)
 
@@ -124,12 +125,12 @@ class MworkHF(FastHF):
         self.double_bos = double_bos
         self.fast, self.memory = fast, parse_size(str(memory), "memory") if memory is not None else None
         self._model: Any
-        self._mask: Mask | None = None
+        self._undo_mask = SliceEditor()
         self.masked: dict[str, Any] | None = None
         self._layout: Layout | None = None
         self._fingerprint: str | None = None
         self.delta: WeightDelta | None = None
-        self._before_delta: Any = []
+        self._before_delta = SliceEditor()
         if own_delta is not None:
             self.put_delta(own_delta, force=force)
         if wanted is not None:
@@ -188,8 +189,8 @@ class MworkHF(FastHF):
             InputError: If the delta does not belong to this model.
         """
         self.unmask()
-        restore(self._before_delta)
-        self._before_delta, self.delta = [], None
+        self._before_delta.close()
+        self.delta = None
         self.forget()
         if delta is not None:
             check_base(delta, self.fingerprint, self.model_name, force=force)
@@ -204,10 +205,10 @@ class MworkHF(FastHF):
         """
         self.unmask()
         _ = self.fingerprint  # must be taken before the weights change
-        self._mask = make_mask(self.layout, neurons)
+        self._undo_mask = zero_neurons(self.layout, neurons)
         self.masked = {
             **(description or {}),
-            "by": "weights" if self.layout.writable else "activations",
+            "by": ways_of(self.layout),
             "digest": neurons.digest_unordered,
             "total": len(neurons),
             "of": neurons.shape.switches,
@@ -225,9 +226,8 @@ class MworkHF(FastHF):
 
     def unmask(self) -> None:
         """Bring the weights back, bit-identical."""
-        if self._mask is not None:
-            self._mask.restore()
-        self._mask = self.masked = None
+        self._undo_mask.close()
+        self.masked = None
 
     def get_model_info(self) -> dict[str, Any]:
         """Return `hf`'s information with what was masked; lm-eval puts it into the results' config."""
