@@ -7,11 +7,11 @@ from typing import Any
 
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.running import fingerprint_without
 from mwork_eval.interventions.zero import ways_of, zero_neurons
 from mwork_eval.lm.fast import FastHF
 from mwork_eval.lm.model_identity import digest_of_answers
 from mwork_eval.models import default_model
-from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import check_dtype, default_dtype, find_device, model_not_loadable, resolve_name
@@ -43,6 +43,7 @@ class MworkHF(FastHF):
     Attributes:
         masked: What is masked now, as it goes into the results; None if nothing is.
         delta: The delta in the weights, or None.
+        in_memory: Whether the model was given as an object, which keeps its adapters.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class MworkHF(FastHF):
         check_controls(controls)
         if controls != "any" and random_control is None:
             raise InputError("controls is about random neurons", found=f"controls={controls}, no random_control= seed")
+        in_memory = not isinstance(pretrained, str)
         mask_options: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
         wanted = find_neurons(neurons) if neurons is not None else None
         parse_positions(positions)
@@ -123,6 +125,7 @@ class MworkHF(FastHF):
             # `hf` takes the number within the machine, and shares documents only where it sees several GPUs.
             self._rank, self._world_size = accelerator.process_index, accelerator.num_processes
         self.double_bos = double_bos
+        self.in_memory = in_memory
         self.fast, self.memory = fast, parse_size(str(memory), "memory") if memory is not None else None
         self._model: Any
         self._undo_mask = SliceEditor()
@@ -141,13 +144,16 @@ class MworkHF(FastHF):
 
     @property
     def layout(self) -> Layout:
-        """The model's layers and structures; a PEFT adapter is merged first, so that a mask reaches it too.
+        """The model's layers and structures.
+
+        An adapter that `peft=` names is merged first, so that a mask reaches it too. One on a model that was in memory
+        already stays as it is: there the neurons beneath it are masked in their activations.
 
         Raises:
             InputError: If the family is not supported.
         """
         if self._layout is None:
-            if hasattr(self._model, "merge_and_unload"):
+            if not self.in_memory and hasattr(self._model, "merge_and_unload"):
                 log.warning("the PEFT adapter is merged into the weights so that masked neurons lose it too")
                 self._model = self._model.merge_and_unload()
             self._layout = Layout.of(self.model)
@@ -161,7 +167,7 @@ class MworkHF(FastHF):
             InputError: If weights are offloaded.
         """
         if self._fingerprint is None:
-            self._fingerprint = fingerprint_of(self.model)
+            self._fingerprint = fingerprint_without(self.model)
         return self._fingerprint
 
     @property

@@ -17,7 +17,7 @@ class SliceEditor(ExitStack[bool | None]):
     what is remembered to a new editor, so that the edits outlive the block. What else has to be undone in turn (hooks)
     can be registered with ``callback``. A second ``close`` does nothing.
 
-    It holds copies of the slices and views of the parameters, so a parameter must not be moved or replaced until then.
+    A parameter may be moved or change its dtype in the meantime, as `nn.Module.to` does it; it must not be replaced.
     """
 
     def save(self, parameter: Tensor, at: Positions) -> None:
@@ -27,7 +27,9 @@ class SliceEditor(ExitStack[bool | None]):
             parameter: A parameter or a view of one.
             at: Which of its entries.
         """
-        self.callback(write_slice, parameter, at, parameter.detach()[at].clone())
+        base = parameter if parameter._base is None else parameter._base
+        offset = int(parameter.storage_offset() - base.storage_offset())
+        self.callback(_put_back, base, parameter, offset, at, parameter.detach()[at].clone())
 
     def write(self, parameter: Tensor, at: Positions, values: Tensor | float) -> None:
         """Remember a slice and write to it.
@@ -52,3 +54,11 @@ def write_slice(parameter: Tensor, at: Positions, values: Tensor | float) -> Non
     """
     with torch.no_grad():
         parameter[at] = values.to(parameter) if isinstance(values, Tensor) else values
+
+
+def _put_back(base: Tensor, parameter: Tensor, offset: int, at: Positions, values: Tensor) -> None:
+    """Write to a slice of a parameter, which may have moved since: then a view of it still shows the old place."""
+    if base.untyped_storage().data_ptr() != parameter.untyped_storage().data_ptr():
+        start = base.storage_offset() + offset
+        parameter = base.detach().as_strided(parameter.size(), parameter.stride(), start)
+    write_slice(parameter, tuple(axis.to(parameter.device) for axis in at), values)

@@ -32,6 +32,18 @@ def test_overlapping_slices_come_back_bit_by_bit(dtype):
     assert (parameter.data_ptr(), parameter.grad_fn, parameter.requires_grad) == (place, None, True)
 
 
+@pytest.mark.parametrize("family", ["llama", "phi3", "gpt2", "mixtral"])
+def test_a_model_that_changes_its_type_meanwhile_gets_its_values_all_the_same(family):
+    model = make_model(family)
+    layout = Layout.of(model)
+    expected = weights_of(make_model(family).bfloat16())
+    with SliceEditor() as editor:
+        for block in layout.blocks.values():
+            editor.write(block.weight, block.positions(torch.tensor([0, block.size - 1])), 0)
+        model.bfloat16()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in model.state_dict().items())
+
+
 def test_what_is_handed_on_outlives_the_block():
     parameter = torch.arange(4.0)
     with SliceEditor() as editor:
