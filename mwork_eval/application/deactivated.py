@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.interventions.running import fingerprint_without, running
 from mwork_eval.interventions.zero import ways_of
 from mwork_eval.models.fit import check_fit
@@ -53,13 +54,14 @@ def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterato
     fingerprint = _fingerprint(model, needed=stored and not force)
     name = getattr(model, "name_or_path", "") or "the model"
     check_fit(neurons, layout.shape, fingerprint or "", name, force=force or not stored)
+    intervention = Intervention(neurons)
     if "activations" in ways_of(layout) and _is_compiled(model):
         raise InputError(
             "a compiled model does not see the hooks that switch its neurons off",
             found="weights that are packed, offloaded or beneath an adapter",
             hint="take the model without torch.compile, or merge the adapter",
         )
-    with running(layout, neurons, fingerprint):
+    with running(layout, intervention, fingerprint):
         yield model
 
 

@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mwork_eval.interventions.zero import zero_neurons
+from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
-from mwork_eval.neurons.neuron_set import NeuronSet
 
 
 @dataclass
@@ -30,24 +29,24 @@ _RUNNING: dict[int, _Running] = {}
 
 
 @contextmanager
-def running(layout: Layout, neurons: NeuronSet, fingerprint: str | None) -> Iterator[None]:
-    """Deactivate neurons during a block, and remember it until the model is as it was before.
+def running(layout: Layout, intervention: Intervention, fingerprint: str | None) -> Iterator[None]:
+    """Intervene in a model during a block, and remember it until the model is as it was before.
 
     Blocks on one model may be one inside another. Where they end in another order than they began, each comes undone
     when those that began after it have ended, because they saved what it wrote.
 
     Args:
         layout: The model.
-        neurons: The neurons.
+        intervention: What is done to it.
         fingerprint: That of the model's weights without interventions, as `fingerprint_without` gives it.
 
     Raises:
-        InputError: If the neurons cannot be deactivated.
+        InputError: If the neurons cannot be changed.
     """
     key = id(layout.model)
     blocks = _RUNNING.setdefault(key, _Running(fingerprint)).blocks
     try:
-        block = _Block(neurons.digest_unordered, zero_neurons(layout, neurons))
+        block = _Block(intervention.digest, intervention.apply(layout))
         blocks.append(block)
         try:
             yield

@@ -7,19 +7,22 @@ from typing import Any
 
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.intervention import Intervention
+from mwork_eval.interventions.kinds import ZERO
 from mwork_eval.interventions.running import fingerprint_without
-from mwork_eval.interventions.zero import ways_of, zero_neurons
 from mwork_eval.lm.fast import FastHF
-from mwork_eval.lm.model_identity import digest_of_answers
+from mwork_eval.lm.model_identity import digest_of_answers, identity_with_delta
 from mwork_eval.models import default_model
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import check_dtype, default_dtype, find_device, model_not_loadable, resolve_name
 from mwork_eval.models.slice_editor import SliceEditor
+from mwork_eval.neurons.choice import choose_neurons
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.random_control import check_controls, draw_random_control
+from mwork_eval.neurons.random_control import check_controls
 from mwork_eval.neurons.references import SUFFIX, find_neurons
-from mwork_eval.neurons.stages import Stages, parse_positions
+from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.neurons.stages import parse_positions
 from mwork_eval.neurons.tuned_stages import stages_for
 from mwork_eval.processes import join_processes
 from mwork_eval.sizes import parse_size
@@ -160,6 +163,20 @@ class MworkHF(FastHF):
         return self._layout
 
     @property
+    def shape(self) -> ModelShape:
+        """Neuron counts.
+
+        Raises:
+            InputError: If the family is not supported.
+        """
+        return self.layout.shape
+
+    @property
+    def dtype(self) -> str:
+        """Type of the weights, as torch writes it."""
+        return str(self.model.dtype)
+
+    @property
     def fingerprint(self) -> str:
         """Fingerprint of the unmasked weights, without a delta, so that the base's neuron sets fit.
 
@@ -202,32 +219,27 @@ class MworkHF(FastHF):
             check_base(delta, self.fingerprint, self.model_name, force=force)
             self._before_delta, self.delta = apply_delta(self.layout, delta), delta
 
-    def mask(self, neurons: NeuronSet, description: dict[str, Any] | None = None) -> None:
-        """Deactivate a set for the life of the object or until `unmask`; replaces an earlier mask.
+    def mask(self, what: Intervention | NeuronSet, description: dict[str, Any] | None = None) -> None:
+        """Intervene for the life of the object or until `unmask`; replaces an earlier mask.
 
         Args:
-            neurons: The neurons.
-            description: How they were chosen; goes into the results.
+            what: The intervention; of a set of neurons, to switch them off.
+            description: How the neurons were chosen; goes into the results.
         """
+        intervention = what if isinstance(what, Intervention) else Intervention(what)
+        neurons = intervention.neurons
         self.unmask()
         _ = self.fingerprint  # must be taken before the weights change
-        self._undo_mask = zero_neurons(self.layout, neurons)
-        self.masked = {
-            **(description or {}),
-            "by": ways_of(self.layout),
-            "digest": neurons.digest_unordered,
-            "total": len(neurons),
-            "of": neurons.shape.switches,
-            "by_structure": neurons.by_structure(),
-            "about": dict(neurons.about),
-        }
+        self._undo_mask = intervention.apply(self.layout)
+        self.masked = {**(description or {}), **intervention.describe(self.layout)}
         log.warning(
-            "deactivated %d of %d neurons of %s (%s), set %s",
+            "%s %d of %d neurons of %s (%s), set %s",
+            "deactivated" if intervention.kind == ZERO else f"{intervention.kind}:",
             len(neurons),
             neurons.shape.switches,
             self.model_name,
             ", ".join(f"{structure} {n}" for structure, n in neurons.by_structure().items()) or "none",
-            neurons.digest_unordered[:12],
+            intervention.digest[:12],
         )
 
     def unmask(self) -> None:
@@ -278,42 +290,3 @@ class MworkHF(FastHF):
                     hint="give another --use_cache path",
                 )
         super().set_cache_hook(cache_hook)
-
-
-def identity_with_delta(identity: str, delta: str) -> str:
-    """Return the identity of a model with a delta in its weights.
-
-    Args:
-        identity: Identity of the base.
-        delta: Digest of the delta.
-    """
-    return digest_of([identity, delta])
-
-
-def choose_neurons(
-    neurons: NeuronSet,
-    stages: Stages,
-    *,
-    positions: str,
-    random_control: int | None,
-    count: int | None,
-    controls: str = "any",
-) -> NeuronSet:
-    """Return the neurons to deactivate: those at the positions, or a random control for them.
-
-    Raises:
-        InputError: If a position is unknown, no neuron is there, there are fewer than ``count``, or a control cannot
-            be drawn.
-    """
-    if count is not None and count < 1:
-        raise InputError("unusable count of neurons", found=count, expected="at least 1")
-    chosen = neurons.at(stages, parse_positions(positions))
-    if len(chosen) == 0:
-        raise InputError(
-            f"nothing to deactivate at {positions}", found=neurons.by_position(stages), expected="a neuron there"
-        )
-    if count is not None:
-        chosen = chosen.strongest(count)
-    if random_control is None:
-        return chosen
-    return draw_random_control(chosen, excluded=neurons, seed=random_control, controls=controls)

@@ -45,6 +45,16 @@ def digest_of_answers(lm: Any, fingerprint: str, rotary: Rotary) -> str:
     )
 
 
+def identity_with_delta(identity: str, delta: str) -> str:
+    """Return the identity of a model with a delta in its weights.
+
+    Args:
+        identity: Identity of the base.
+        delta: Digest of the delta.
+    """
+    return digest_of([identity, delta])
+
+
 def _adapters(model: Any) -> list[Any]:
     """Return what peft's layers do besides their weights: which adapters are on, and how strong they are."""
     return [
