@@ -10,9 +10,9 @@ from mwork_eval.cli.progress import progress
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
+    from mwork_eval.benchmarks.task_family import TaskFamily
     from mwork_eval.enhancement.record import Record
     from mwork_eval.evaluation.sampling import Order
-    from mwork_eval.matrix.plan import TaskFamily
     from mwork_eval.models.loading import LoadedModel
     from mwork_eval.neurons.neuron_set import NeuronSet
 

@@ -33,12 +33,12 @@ def languages_with_data(tasks: Sequence[str], languages: Sequence[str], data: st
         InputError: If no language is left.
     """
     from mwork_eval.benchmarks.data import check_data
-    from mwork_eval.matrix.plan import TaskFamily
+    from mwork_eval.benchmarks.task_family import task_name
 
     found = []
     for language in languages:
         try:
-            check_data([TaskFamily(task, ()).task(language) for task in tasks], data)
+            check_data([task_name(task, language) for task in tasks], data)
         except InputError as error:
             if len(languages) == 1:
                 raise

@@ -73,11 +73,11 @@ def tune_layers(
         raise InputError("the tuned sets would overwrite the given ones", found=source, hint="choose another --out")
     sets = {path.name: load_neuron_set(path) for path in sorted(source.glob(f"*{SUFFIX}"))}
 
+    from mwork_eval.benchmarks.task_family import TaskFamily
     from mwork_eval.digests import write_text_atomically
     from mwork_eval.evaluation.sampling import Sample
     from mwork_eval.matrix.cell_plan import TaskSource
     from mwork_eval.matrix.identity import ModelFacts
-    from mwork_eval.matrix.plan import TaskFamily
     from mwork_eval.matrix.runner import run_matrix
     from mwork_eval.matrix.sweep import plan_sweep, prepare_tuning, sweep_scores
     from mwork_eval.matrix.tuning import default_grid, judge_grid, plan_grid

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.enhancement.record import FILE, Record
 from mwork_eval.enhancement.scores import DeltaCell, Scores
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.cell_plan import CellPlan
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.results.store import CellStore
 
 IMPROVEMENT = "improvement.json"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mwork_eval.digests import write_text_atomically
-from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports import dose_wording, plots, square_wording, wording
 from mwork_eval.reports.dose_plot import plot_dose
 from mwork_eval.reports.formats.csv import as_csv
@@ -85,7 +84,7 @@ def write_report_figures(results: Results, kinds: Sequence[str], folder: Path) -
     for dose in read_doses(results):
         name = f"dose-{dose.preset}-{dose.task}-{dose.setting}".replace("/", "-").replace(" ", "-")
         figures[name] = partial(plot_dose, dose, dose_wording.title(dose))
-    counts, stages = count_recorded(results), Stages(**results.manifest["stages"])
+    counts, stages = count_recorded(results), results.manifest.stages
     if counts.languages:
         figures["neurons"] = partial(plots.plot_heat, counts)
         figures["layers"] = partial(plots.plot_layers, counts, stages)

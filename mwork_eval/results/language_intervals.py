@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.deltas import DeltaCalculator
-from mwork_eval.results.tables import DeltaTable, Results, masked_scores
+from mwork_eval.results.table_cells import masked_scores
+from mwork_eval.results.tables import DeltaTable, Results
 from mwork_eval.statistics.resampling import Estimate
 
 
@@ -32,15 +33,15 @@ def language_changes(results: Results, table: DeltaTable) -> dict[str, list[Lang
         results: The results.
         table: One of their tables.
     """
-    entries = results.cells_of(table)
+    cells = results.cells_of(table)
     baseline = {
-        entry["language"]: score
-        for entry in entries
-        if entry["setting"] is None and (score := results.scores[entry["identity"]]) is not None
+        cell.language: score
+        for cell in cells
+        if cell.setting is None and (score := results.scores[cell.identity]) is not None
     }
     found = {}
     for row in table.rows:
-        masked = masked_scores([entry for entry in entries if entry["setting"] == row.name], results.scores)
+        masked = masked_scores([cell for cell in cells if cell.setting == row.name], results.scores)
         changes = []
         for language, runs in masked.items():
             calculator = DeltaCalculator({code: baseline[code] for code in (ENGLISH, language)})
