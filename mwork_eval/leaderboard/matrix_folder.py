@@ -8,7 +8,7 @@ from mwork_eval.benchmarks.task_family import benchmark_name, task_name
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.leaderboard.entries import Contender, FolderResults, MaskEffect, Score
+from mwork_eval.leaderboard.entries import Contender, FolderResults, RowEffect, Score
 from mwork_eval.leaderboard.report_file import ReportTable, tables_of
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.scale import Scale
@@ -57,14 +57,14 @@ def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator
 
 def _changes(
     table: ReportTable, scores: Mapping[str, Score], contender: Contender, folder: Path, time: float
-) -> Iterator[MaskEffect]:
+) -> Iterator[RowEffect]:
     tasks = [task_name(table.task, language) for language in (ENGLISH, *table.languages)]
     if missing := [task for task in tasks if task not in scores]:
         raise InputError(f"the report of {folder} is not of its cells", found=f"no score of {' '.join(missing)}")
     for row in table.rows:
         if row.delta is None:
             continue
-        yield MaskEffect(
+        yield RowEffect(
             contender=contender,
             preset=table.preset,
             setting=row.name,

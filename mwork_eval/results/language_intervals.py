@@ -10,7 +10,7 @@ from mwork_eval.statistics.resampling import Estimate
 
 
 @dataclass(frozen=True)
-class LanguageChange:
+class LanguageEffect:
     """What the mask of one language does, with intervals; negative means damage.
 
     Attributes:
@@ -24,7 +24,7 @@ class LanguageChange:
     english: Estimate
 
 
-def language_changes(results: Results, table: DeltaTable) -> dict[str, list[LanguageChange]]:
+def language_changes(results: Results, table: DeltaTable) -> dict[str, list[LanguageEffect]]:
     """Return, per setting that is computed, the change of each language.
 
     The intervals are those of the table, of one mask language at a time: over clusters of documents.
@@ -46,7 +46,7 @@ def language_changes(results: Results, table: DeltaTable) -> dict[str, list[Lang
         for language, runs in masked.items():
             calculator = DeltaCalculator({code: baseline[code] for code in (ENGLISH, language)})
             delta = calculator.delta({language: runs})
-            changes.append(LanguageChange(language, delta.delta_non_eng, delta.delta_eng))
+            changes.append(LanguageEffect(language, delta.delta_non_eng, delta.delta_eng))
         if changes:
             found[row.name] = changes
     return found

@@ -174,7 +174,7 @@ def masked(count: int) -> dict:
 @pytest.mark.parametrize(
     ("make_it", "read"),
     [
-        (lambda folder: make_folder(folder, documents=5), read_by_reports),
+        (lambda folder: make_folder(folder, documents=3), read_by_reports),
         (lambda folder: make_square_folder(folder, draws=2), read_squares_and_the_like),
         (lambda folder: make_folder(folder, documents=5), read_matrix),
         (
