@@ -75,7 +75,7 @@ def detect(
     from mwork_eval.views.stability import print_stability
 
     options = DetectOptions(
-        method=method,  # type: ignore[arg-type]
+        method=method,
         memory=memory,
         shard=shard,
         resume=resume,

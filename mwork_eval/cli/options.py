@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mwork_eval.detection.detector import DETECTORS
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import parse_languages
 from mwork_eval.sizes import parse_size
@@ -166,7 +167,7 @@ corpus_options = together(
 )
 
 scoring_options = together(
-    click.option("--method", type=click.Choice(["exact", "paper", "reference"]), default="exact", help="Of scoring."),
+    click.option("--method", type=click.Choice(list(DETECTORS)), default="exact", help="Of scoring."),
     click.option("--max-memory", "memory", callback=_memory, default="1GiB", help="For scoring, beside the weights."),
 )
 

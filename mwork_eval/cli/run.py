@@ -136,7 +136,7 @@ def run(
     loaded = steps.load_for_matrix(model, device, dtype, batch_size, device_map=device_map, revision=revision)
     neurons, progress = out / "neurons", TerminalProgress()
     how = DetectOptions(
-        method=method,  # type: ignore[arg-type]
+        method=method,
         memory=memory,
         groups=groups_for(stability=False, set_draws=set_draws),
     )
