@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.settings import Preset, Setting
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -79,9 +80,9 @@ class Cell:
         return self.family.task(self.language)
 
     @property
-    def neurons(self) -> NeuronSet | None:
-        """What is deactivated; None if nothing is, so that an empty mask counts as the baseline."""
-        return self.mask.neurons if self.mask is not None and len(self.mask.neurons) else None
+    def intervention(self) -> Intervention | None:
+        """What is done to the model; None if nothing is, so that an empty mask counts as the baseline."""
+        return Intervention(self.mask.neurons) if self.mask is not None and len(self.mask.neurons) else None
 
     @property
     def part(self) -> str:

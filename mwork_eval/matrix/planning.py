@@ -91,7 +91,7 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
     distinct = {family.name: family for of_preset in families.values() for family in of_preset}
     return MatrixPlan(
         cells=cells,
-        identities=[identity_of(facts.identity, cell.neurons, tasks[cell.task]) for cell in cells],
+        identities=[identity_of(facts.identity, cell.intervention, tasks[cell.task]) for cell in cells],
         source=source,
         tasks=tasks,
         stages=stages,

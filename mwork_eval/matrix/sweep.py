@@ -76,7 +76,7 @@ def plan_sweep(
             cells += [GridCell(mask, family, language, point.boundaries) for language in family.languages]
     return CellPlan(
         cells=cells,
-        identities=[identity_of(facts.identity, cell.neurons, tasks[cell.task]) for cell in cells],
+        identities=[identity_of(facts.identity, cell.intervention, tasks[cell.task]) for cell in cells],
         source=source,
         tasks=tasks,
     )
