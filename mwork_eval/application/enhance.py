@@ -72,7 +72,7 @@ def enhance(
 
     Args:
         model: `gemma3-270m`, a local folder, a hub id, or a model in memory.
-        tokenizer: The tokenizer of a model in memory.
+        tokenizer: Its tokenizer; that of its name if not given.
         neurons: A set, or sets by language; or what `read_neurons` reads, or several of these.
         texts: By language, the documents, as `detect` takes them; those of a single set need no language.
         documents: Numbers of documents to train on, drawn at random.

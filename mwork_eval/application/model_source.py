@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mwork_eval.errors import InputError
@@ -98,9 +99,9 @@ def find_model(
     if batch_size < 1:
         raise InputError("unusable batch_size", found=batch_size, expected="at least 1")
     loading = {"device": device, "dtype": dtype, "device_map": device_map, "revision": revision}
-    if isinstance(model, str):
+    if isinstance(model, str | Path):
         loading["tokenizer"] = tokenizer
-        return NamedModel(model, {**loading, "batch_size": batch_size, **options})
+        return NamedModel(str(model), {**loading, "batch_size": batch_size, **options})
     if given := {key: value for key, value in loading.items() if value is not None}:
         raise InputError(
             "a model in memory stays as it is", found=" ".join(given), expected="these for a model given by its name"

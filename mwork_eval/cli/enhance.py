@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mwork_eval.cli import steps
 from mwork_eval.cli.options import (
     languages_option,
     model_options,
@@ -105,6 +104,7 @@ def enhance(
     from rich.console import Console
 
     from mwork_eval.application.enhance import enhance as enhance_neurons
+    from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.enhancement.folder import SCORES
     from mwork_eval.enhancement.training import TrainingOptions
     from mwork_eval.reports.plots import FORMATS, require_matplotlib, write_figures
@@ -115,7 +115,7 @@ def enhance(
         require_matplotlib("--plot")
         if not evaluate:
             raise InputError("--plot draws what changed", found="no --evaluate")
-    corpora = steps.make_corpora([_with_language(text, neurons) for text in texts], None)
+    corpora = parse_corpora([_with_language(text, neurons) for text in texts], None)
     made = enhance_neurons(
         model,
         neurons=neurons,

@@ -86,17 +86,18 @@ def _base_of(model: Any) -> Any:
             "no model in memory", found=type(model).__name__, expected="a model of transformers, or the name of one"
         )
     if hasattr(model, "get_base_model"):
-        if getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False):
+        adapter: Any = getattr(model, "active_peft_config", None)
+        if getattr(adapter, "is_prompt_learning", False):
             raise InputError(
                 "an adapter that is a prompt cannot be evaluated",
-                found=str(model.active_peft_config.peft_type),
+                found=str(adapter.peft_type),
                 expected="an adapter in the layers, such as LoRA",
             )
         if _changed_by_hand([model]):
             raise InputError(
                 "the PEFT wrapper has hooks, which would not be called", hint="put them on model.get_base_model()"
             )
-        model = model.get_base_model()
+        model = model.get_base_model()  # type: ignore[operator]
     if not hasattr(model, "get_output_embeddings") or not hasattr(model, "config"):
         raise InputError("no causal language model", found=type(model).__name__, expected="one of transformers")
     return model
