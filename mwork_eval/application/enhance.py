@@ -12,12 +12,13 @@ from mwork_eval.application.matrix_progress import matrix_progress
 from mwork_eval.application.progress import Progress, Silent, shown
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.detection.workers import Workers
-from mwork_eval.enhancement.changes import ChangeTable, change_tables
+from mwork_eval.enhancement.changes import change_tables
 from mwork_eval.enhancement.documents import read_training_text
 from mwork_eval.enhancement.folder import SCORES, describe_cells
 from mwork_eval.enhancement.record import SPECIFIC, Record
 from mwork_eval.enhancement.run import Enhancement, documents_left, train_deltas
 from mwork_eval.enhancement.scores import compute_scores, count_left_out, plan_scores, stored_scores
+from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.enhancement.training import TrainingOptions, steps_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
