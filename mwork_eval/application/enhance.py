@@ -105,7 +105,8 @@ def enhance(
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
         >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)
         >>> zh = found.select(fraction=0.4)["zh"]
-        >>> made = mw.enhance(model, tokenizer, zh, "embedded", documents=(4,), controls=1)
+        >>> texts = [f"今天是第{n}天，天气很好，我们一起去学校上课。" for n in range(36)]
+        >>> made = mw.enhance(model, tokenizer, zh, texts, documents=(4,), controls=1)
         >>> [(one.kind, one.documents) for one in made.trained]
         [('specific', 4), ('random', 4)]
     """
