@@ -76,19 +76,18 @@ def lens(
     Every layer's hidden states go through the final norm and the output head, as if the layer were the last one. The
     table says which share of what comes out is English, which is the query's language, and which is neither.
     """
-    from mwork_eval.detection.corpus.sources import parse_corpora
-
-    corpora = parse_corpora(texts, None) if texts else []
     if (plot and out is None) or (random_control and neurons is None):
         raise InputError("an option is missing", expected="--plot with --out, --random-control with --neurons")
 
     from rich.console import Console
 
     from mwork_eval.application.lens import lens as look
+    from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.reports.plots import FORMATS, require_matplotlib, write_figures
     from mwork_eval.terminal.lens import print_lens
     from mwork_eval.terminal.progress import TerminalProgress
 
+    corpora = parse_corpora(texts, None) if texts else []
     if plot:
         require_matplotlib("--plot")
     found = look(
