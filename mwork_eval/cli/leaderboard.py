@@ -29,22 +29,14 @@ def leaderboard(
     FOLDER is a results folder of `mwork ablate` or `mwork run`, one of lm_eval with any model, or a folder of such
     folders. Scores share a column only if they are of the same documents, prompts and right answers.
     """
-    from mwork_eval.leaderboard.board import build_board
-    from mwork_eval.leaderboard.reading import find_results, read_all
-    from mwork_eval.leaderboard.site import write_site
+    from mwork_eval.application.leaderboard import leaderboard as compare
     from mwork_eval.terminal.progress import TerminalProgress
 
-    places = find_results(folders)
-    with TerminalProgress().bar("read", len(places)) as advance:
-        results, skipped = read_all(places, skip_damaged=skip_damaged, advance=advance)
-    for reason in skipped:
-        click.echo(f"skipped: {reason}", err=True)
-    board = build_board(results, skipped)
-    with TerminalProgress().bar("write", len(board.benchmarks) + len(board.models) + 1) as advance:
-        index = write_site(board, out, advance)
-    click.echo(f"written: {index}, {len(board.models)} models, {len(board.benchmarks)} benchmarks", err=True)
-    if exports:
-        from mwork_eval.leaderboard.exports import write_export
-
-        files = [path for name in exports for path in write_export(name, board, out / "export" / name, with_masked)]
-        click.echo(f"exported: {len(files)} files in {out / 'export'}", err=True)
+    compare(
+        folders,
+        out=out,
+        exports=exports,
+        with_masked=with_masked,
+        skip_damaged=skip_damaged,
+        progress=TerminalProgress(),
+    )

@@ -20,7 +20,7 @@ from mwork_eval.evaluation.answer_language import answer_language_metrics
 from mwork_eval.evaluation.fewshot import never_show_the_answer
 from mwork_eval.evaluation.known_answers import KnownAnswers
 from mwork_eval.evaluation.sampling import Sample
-from mwork_eval.lm.model import MworkHF
+from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.resources import tasks_folder
 from mwork_eval.results.main_metric import find_main_metric, need_documents, numbers_of
 from mwork_eval.results.task_score import TRUNCATED, TaskScore
@@ -162,7 +162,7 @@ def _keep_requests(task: Any) -> None:
 
 
 def evaluate_task(
-    model: MworkHF, prepared: PreparedTask, known: Mapping[str, Any] | None = None
+    model: MaskableLM, prepared: PreparedTask, known: Mapping[str, Any] | None = None
 ) -> tuple[TaskScore, list[dict[str, Any]], dict[str, Any]] | None:
     """Score the model, masked as it is now, on a task.
 
@@ -198,7 +198,7 @@ def evaluate_task(
     if not all(math.isfinite(value) for document in documents for value in document):
         raise InputError(
             f"the model gives no numbers on {prepared.name}",
-            found=f"nan or infinity under {metric}, in {model.model.dtype}",
+            found=f"nan or infinity under {metric}, in {model.dtype}",
             hint="try --dtype float32 or bfloat16",
         )
     if located and BENCHMARKS[located[0]].generated:
@@ -212,7 +212,7 @@ def evaluate_task(
 
 
 @contextmanager
-def _quiet(model: MworkHF) -> Iterator[None]:
+def _quiet(model: MaskableLM) -> Iterator[None]:
     """Leave the terminal to the caller's progress, and run no git and no pip for every cell (half a second each)."""
     evaluator: Any = lm_eval.evaluator
     ask_git, ask_machine = evaluator.get_git_commit_hash, evaluator.add_env_info

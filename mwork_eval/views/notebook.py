@@ -15,6 +15,12 @@ def html_table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str
     return f"{table}<p>{escape(note)}</p>" if note else table
 
 
+def html_list(heading: str, lines: Iterable[str]) -> str:
+    """Return a heading and lines below it as HTML, every text escaped."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<p><b>{escape(heading)}</b></p>" + (f"<ul>{items}</ul>" if items else "")
+
+
 def data_frame(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Return rows as a `pandas.DataFrame`.
 
