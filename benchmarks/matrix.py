@@ -21,7 +21,7 @@ import torch
 from common import print_figures
 from lm_eval.models.huggingface import HFLM
 
-from mwork_eval.interventions.mask import deactivated
+from mwork_eval.interventions.zero import zero_neurons
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
@@ -30,7 +30,6 @@ from mwork_eval.matrix.presets import find_preset
 from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.models import default_model
 from mwork_eval.models.loading import load_model
-from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_language_sets
 from mwork_eval.results.store import CellStore
 
@@ -47,8 +46,7 @@ def hf_seconds(
         if cell.mask is None or cell.mask.language != language:
             continue
         prepared = plan.tasks[cell.task]
-        neurons = cell.neurons or NeuronSet(model.layout.shape, {})
-        with deactivated(model.layout, neurons):
+        with zero_neurons(model.layout, cell.mask.neurons):
             start = time.perf_counter()
             found = lm_eval.simple_evaluate(
                 model=hf,

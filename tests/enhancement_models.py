@@ -9,6 +9,7 @@ from mwork_eval.enhancement.run import Enhancement
 from mwork_eval.enhancement.training import SelectedModel, TrainingOptions
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
+from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.weight_deltas.parts import TrainedParts, parts_of
@@ -28,6 +29,14 @@ def documents_of(model, count=8, length=12, seed=0):
 def selected(model):
     layout = Layout.of(model)
     return SelectedModel(model, layout, TrainedParts(parts_of(layout, neurons_of(layout))))
+
+
+def saved(chosen):
+    """Return an editor that puts the weights back that a model to be trained has now."""
+    editor = SliceEditor()
+    for part in chosen.trained.parts:
+        part.save(editor)
+    return editor
 
 
 def weights_of(model):

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from mwork_eval.lm.model import choose_neurons
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
+from mwork_eval.neurons.choice import choose_neurons
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.tuned_stages import stages_for
 

@@ -10,6 +10,7 @@ from mwork_eval.application.enhancement_results import ChangeTables, Enhancement
 from mwork_eval.application.given_model import GivenModel
 from mwork_eval.application.matrix_progress import matrix_progress
 from mwork_eval.application.progress import Progress, Silent, shown
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.detection.workers import Workers
 from mwork_eval.enhancement.changes import change_tables
@@ -28,7 +29,6 @@ from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.lm.borrowed import borrowed
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import find_family
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.models.loading import LoadedModel
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_named_sets

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mwork_eval.application.matrix_progress import matrix_progress
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.progress import Progress, shown
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.quiet import quiet_lm_eval
@@ -17,7 +18,6 @@ from mwork_eval.evaluation.sampling import EVEN, Order, Sample
 from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.matrix.sweep import plan_sweep, prepare_tuning, sweep_scores
 from mwork_eval.matrix.tuning import Tuning, default_grid, judge_grid, plan_grid

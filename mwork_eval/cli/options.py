@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mwork_eval.application.engines import ENGINES
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import parse_languages
 from mwork_eval.sizes import parse_size
@@ -214,7 +215,7 @@ whole_options = together(
 
 machine_options = together(
     click.option("--shard", callback=_shard, metavar="I/N", help="Compute the I-th of N parts, as in a job array."),
-    click.option("--engine", type=click.Choice(["serial", "ray"]), default="serial", help="ray needs the extra ray."),
+    click.option("--engine", type=click.Choice(list(ENGINES)), default="serial", help="ray needs the extra ray."),
     click.option("--workers", type=click.IntRange(1), help="Of ray; one per GPU, or two without, if not given."),
     click.option("--dry-run", is_flag=True, help="Print cells, requests, tokens, time and memory; load no weights."),
 )

@@ -11,7 +11,7 @@ from mwork_eval.detection.score_table import Array, ScoreTable
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.neuron_set import NeuronSet, Place
-from mwork_eval.neurons.structures import DEFAULT_STRUCTURES
+from mwork_eval.neurons.structures import DEFAULT_STRUCTURES, parse_structures
 
 SPECIFIC = ("english", "common", "none")
 """What is taken away from a language's neurons: English's (default), those all languages share, or nothing.
@@ -56,6 +56,31 @@ class Selection:
             raise InputError("a threshold per structure is needed", found=f"none for {missing}")
         if self.specific not in SPECIFIC:
             raise InputError("unknown --specific", found=self.specific, expected=" or ".join(SPECIFIC))
+
+    @classmethod
+    def of(
+        cls,
+        fraction: float | None = None,
+        top_k: int | None = None,
+        threshold: Mapping[str, float] | None = None,
+        specific: str = "english",
+        structures: str = "q,k,v,up",
+    ) -> "Selection":
+        """Make a rule from what a user gave: the default fraction if no rule is.
+
+        Args:
+            fraction: As the attribute; so are the next ones.
+            top_k: At most one of these three.
+            threshold: By structure.
+            specific: What is taken away.
+            structures: Names joined by commas.
+
+        Raises:
+            InputError: If they make no rule.
+        """
+        if fraction is None and top_k is None and threshold is None:
+            fraction = DEFAULT_FRACTION
+        return cls(fraction, top_k, threshold, specific, parse_structures(structures))
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule as a JSON value, without what is not set; `by` says which statistic it looks at."""

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.enhancement.record import RANDOM, SPECIFIC, TrainedDelta
 from mwork_eval.enhancement.scores import Scores
 from mwork_eval.enhancement.tables import ChangeColumn, ChangeTable, Effect, Gain
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.results.paired_scores import PairedScores
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.task_score import TaskScore

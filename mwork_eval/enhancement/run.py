@@ -15,11 +15,12 @@ from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import LoadedModel
 from mwork_eval.models.modes import evaluation_mode
+from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
 from mwork_eval.processes import is_first_process, wait_for_processes
 from mwork_eval.versions import software_versions
-from mwork_eval.weight_deltas.delta import WeightDelta, restore, save_delta
+from mwork_eval.weight_deltas.delta import WeightDelta, save_delta
 from mwork_eval.weight_deltas.parts import TrainedParts, parts_of
 
 DELTAS = "deltas"
@@ -165,9 +166,10 @@ def _train_run(
 ) -> Record:
     neurons, text = plan.neurons_of(run), plan.text_of(run)
     parts = parts_of(layout, neurons)
-    before = [(part, part.read()) for part in parts]
     options = replace(plan.training, seed=run.seed)
-    try:
+    with SliceEditor() as before:
+        for part in parts:
+            part.save(before)
         trained = TrainedParts(parts)
         model = SelectedModel(loaded.model, layout, trained)
         loss_before = mean_loss(model, text.held_out, options.batch_size)
@@ -206,5 +208,3 @@ def _train_run(
         snapshots = {size: partial(keep, size) for size in sizes}
         train(model, text.training[: max(sizes)], text.held_out, options, work, snapshots, advance=advance)
         return records[0]
-    finally:
-        restore(before)

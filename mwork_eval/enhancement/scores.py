@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.enhancement.documents import document_digest
 from mwork_eval.enhancement.record import Record, TrainedDelta
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import EVEN, Order, Sample
-from mwork_eval.lm.model import MworkHF, identity_with_delta
+from mwork_eval.lm.maskable import DeltaLM
+from mwork_eval.lm.model_identity import identity_with_delta
 from mwork_eval.matrix.cell_plan import CellPlan, TaskSource
 from mwork_eval.matrix.identity import ModelFacts, identity_of
-from mwork_eval.matrix.plan import Cell, TaskFamily
+from mwork_eval.matrix.plan import Cell
 from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.results.store import CellStore
 from mwork_eval.results.task_score import TaskScore
@@ -92,7 +94,7 @@ def count_left_out(plan: CellPlan) -> dict[str, int]:
 
 
 def compute_scores(
-    model: MworkHF,
+    model: DeltaLM,
     plan: CellPlan,
     folder: Path,
     *,

@@ -12,20 +12,18 @@ from lm_eval.defaults import DEFAULT_OTHER_SEED
 from lm_eval.tasks import TaskManager
 
 from mwork_eval.benchmarks.clusters import cluster_keys, item_keys
-from mwork_eval.benchmarks.data import BENCHMARKS, check_data, task_of
+from mwork_eval.benchmarks.data import check_data
+from mwork_eval.benchmarks.rows import BENCHMARKS, task_of
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.answer_language import answer_language_metrics
 from mwork_eval.evaluation.fewshot import never_show_the_answer
 from mwork_eval.evaluation.known_answers import KnownAnswers
 from mwork_eval.evaluation.sampling import Sample
-from mwork_eval.lm.model import MworkHF
+from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.resources import tasks_folder
 from mwork_eval.results.main_metric import find_main_metric, need_documents, numbers_of
 from mwork_eval.results.task_score import TRUNCATED, TaskScore
-
-_ANSWERED_IN_WORDS = ("xquad", "mgsm", "xlsum")
-"""Benchmarks whose answers are generated, so that they can be in the wrong language."""
 
 _ALL = Sample()
 
@@ -164,7 +162,7 @@ def _keep_requests(task: Any) -> None:
 
 
 def evaluate_task(
-    model: MworkHF, prepared: PreparedTask, known: Mapping[str, Any] | None = None
+    model: MaskableLM, prepared: PreparedTask, known: Mapping[str, Any] | None = None
 ) -> tuple[TaskScore, list[dict[str, Any]], dict[str, Any]] | None:
     """Score the model, masked as it is now, on a task.
 
@@ -200,10 +198,10 @@ def evaluate_task(
     if not all(math.isfinite(value) for document in documents for value in document):
         raise InputError(
             f"the model gives no numbers on {prepared.name}",
-            found=f"nan or infinity under {metric}, in {model.model.dtype}",
+            found=f"nan or infinity under {metric}, in {model.dtype}",
             hint="try --dtype float32 or bfloat16",
         )
-    if located and located[0] in _ANSWERED_IN_WORDS:
+    if located and BENCHMARKS[located[0]].generated:
         scores |= answer_language_metrics([str(sample["resps"][0][0]) for sample in samples], located[1])
     hashes = [[sample[f"{part}_hash"] for part in ("doc", "prompt", "target")] for sample in samples]
     clusters = tuple(prepared.clusters[int(sample["doc_id"])] for sample in samples)
@@ -214,7 +212,7 @@ def evaluate_task(
 
 
 @contextmanager
-def _quiet(model: MworkHF) -> Iterator[None]:
+def _quiet(model: MaskableLM) -> Iterator[None]:
     """Leave the terminal to the caller's progress, and run no git and no pip for every cell (half a second each)."""
     evaluator: Any = lm_eval.evaluator
     ask_git, ask_machine = evaluator.get_git_commit_hash, evaluator.add_env_info

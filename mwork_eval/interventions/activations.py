@@ -1,48 +1,49 @@
-"""Deactivate neurons by zeroing their activations, for weights that cannot be written (4-bit, 8-bit, offloaded).
+"""Deactivate neurons by zeroing their activations, where zero weights do not do it.
 
-Where both ways work they give the same logits: a zero row gives a zero output channel, and a zero column ignores its
-input channel.
+Those are weights that cannot be written (4-bit, 8-bit, offloaded), and those beneath an adapter, whose own part of the
+output a zero row leaves as it is. Where both ways work they give the same logits: a zero row gives a zero output
+channel, and a zero column ignores its input channel.
 """
 
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import nn
 
-from mwork_eval.interventions.experts import ExpertsMask
+from mwork_eval.interventions.experts import mask_experts
 from mwork_eval.models.layout import Layout
-from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.neuron_set import Indices, Place
 from mwork_eval.neurons.structures import COLUMN_STRUCTURES
 
 
-class ActivationMask:
-    """Hooks on a model's projections that zero channels until `restore`; the weights stay as they are."""
+def zero_activations(layout: Layout, indices: Mapping[Place, Indices], undo: ExitStack[bool | None]) -> None:
+    """Zero channels of a model's projections by hooks until a stack is closed; the weights stay as they are.
 
-    def __init__(self, layout: Layout, neurons: NeuronSet) -> None:
-        outputs: dict[nn.Module, list[torch.Tensor]] = {}
-        inputs: dict[nn.Module, list[torch.Tensor]] = {}
-        experts: dict[nn.Module, dict[str, torch.Tensor]] = {}
-        for place, indices in neurons.indices.items():
-            block, structure = layout.blocks[place], place[1]
-            chosen = torch.from_numpy(indices.astype("int64"))
-            if block.channels is None:
-                experts.setdefault(block.module, {})[structure] = chosen
-            else:
-                of_module = inputs if structure in COLUMN_STRUCTURES else outputs
-                of_module.setdefault(block.module, []).append(block.channels[chosen])
-        self._hooks = [
-            *(module.register_forward_hook(_zero_output(torch.cat(parts))) for module, parts in outputs.items()),
-            *(module.register_forward_pre_hook(_zero_input(torch.cat(parts))) for module, parts in inputs.items()),
-        ]
-        self._experts = ExpertsMask(layout, experts) if experts else None
-
-    def restore(self) -> None:
-        """Take the hooks off; a second call does nothing."""
-        while self._hooks:
-            self._hooks.pop().remove()
-        if self._experts is not None:
-            self._experts.restore()
-            self._experts = None
+    Args:
+        layout: The model.
+        indices: Per layer and structure, the neurons.
+        undo: Takes the hooks off.
+    """
+    outputs: dict[nn.Module, list[torch.Tensor]] = {}
+    inputs: dict[nn.Module, list[torch.Tensor]] = {}
+    experts: dict[nn.Module, dict[str, torch.Tensor]] = {}
+    for place, members in indices.items():
+        block, structure = layout.blocks[place], place[1]
+        chosen = torch.from_numpy(members.astype("int64"))
+        if block.channels is None:
+            experts.setdefault(block.module, {})[structure] = chosen
+        else:
+            of_module = inputs if structure in COLUMN_STRUCTURES else outputs
+            of_module.setdefault(block.module, []).append(block.channels[chosen])
+    for module, parts in outputs.items():
+        # Before the hooks that are there, which see the output of zero weights then, too.
+        undo.callback(module.register_forward_hook(_zero_output(torch.cat(parts)), prepend=True).remove)
+    for module, parts in inputs.items():
+        undo.callback(module.register_forward_pre_hook(_zero_input(torch.cat(parts))).remove)
+    if experts:
+        mask_experts(layout, experts, undo)
 
 
 def _zero_output(channels: torch.Tensor) -> Any:

@@ -1,6 +1,7 @@
 """Zero activations inside mixture-of-experts layers, whose experts are tensors without modules to hook."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -13,31 +14,29 @@ _NAME = "mwork_masked"
 _ATTRIBUTE = "mwork_masked_channels"
 
 
-class ExpertsMask:
-    """Runs masked experts one by one through transformers' experts interface until `restore`."""
+def mask_experts(
+    layout: Layout, masked: Mapping[nn.Module, Mapping[str, torch.Tensor]], undo: ExitStack[bool | None]
+) -> None:
+    """Run masked experts one by one through transformers' experts interface until a stack is closed.
 
-    def __init__(self, layout: Layout, masked: Mapping[nn.Module, Mapping[str, torch.Tensor]]) -> None:
-        """Mask neurons of experts.
-
-        Args:
-            layout: The model.
-            masked: Per experts module and structure, neuron indices; gate, up and down are one switch.
-        """
-        ALL_EXPERTS_FUNCTIONS.register(_NAME, _run_experts)
-        config: Any = layout.decoder.config
-        self._config = config
-        self._before = self._config._experts_implementation
-        self._modules = list(masked)
-        for module, by_structure in masked.items():
-            setattr(module, _ATTRIBUTE, torch.cat(list(by_structure.values())).unique())
-        self._config._experts_implementation = _NAME
-
-    def restore(self) -> None:
-        """Put the model's own implementation back."""
-        self._config._experts_implementation = self._before
-        for module in self._modules:
-            delattr(module, _ATTRIBUTE)
-        self._modules = []
+    Args:
+        layout: The model.
+        masked: Per experts module and structure, neuron indices; gate, up and down are one switch. They come to
+            those that are masked already.
+        undo: Puts the model's own implementation back.
+    """
+    ALL_EXPERTS_FUNCTIONS.register(_NAME, _run_experts)
+    for module, by_structure in masked.items():
+        earlier = getattr(module, _ATTRIBUTE, None)
+        channels = [*by_structure.values()] if earlier is None else [earlier, *by_structure.values()]
+        setattr(module, _ATTRIBUTE, torch.cat(channels).unique())
+        if earlier is None:
+            undo.callback(delattr, module, _ATTRIBUTE)
+        else:
+            undo.callback(setattr, module, _ATTRIBUTE, earlier)
+    config: Any = layout.decoder.config
+    undo.callback(setattr, config, "_experts_implementation", config._experts_implementation)
+    config._experts_implementation = _NAME
 
 
 def _run_experts(

@@ -1,46 +1,38 @@
-"""Deactivate neurons by setting their weights to zero, and bring the weights back bit by bit."""
+"""Deactivate neurons by setting their weights to zero."""
+
+from collections.abc import Mapping
 
 import torch
 
 from mwork_eval.errors import InputError
 from mwork_eval.models.layout import Layout
-from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.models.slice_editor import SliceEditor
+from mwork_eval.neurons.neuron_set import Indices, Place
 
 
-class WeightMask:
-    """Zeroed neurons of a model, with what is needed to undo it.
+def zero_weights(layout: Layout, indices: Mapping[Place, Indices], undo: SliceEditor) -> None:
+    """Zero neurons in the weights until an editor is closed, which brings the weights back bit by bit.
 
     This changes the model's weights in place: rows (and bias entries) of q, k, v, gate, up and columns of o,
     down, also where a family fuses several structures into one matrix. Memory is that of the zeroed values.
+
+    Args:
+        layout: The model.
+        indices: Per layer and structure, the neurons.
+        undo: Remembers the weights; if this raises, some may be zero until it is closed.
+
+    Raises:
+        InputError: If weights are packed, offloaded or beneath an adapter.
     """
-
-    def __init__(self, layout: Layout, neurons: NeuronSet) -> None:
-        self._saved: list[tuple[torch.Tensor, tuple[torch.Tensor, ...], torch.Tensor]] = []
-        try:
-            for place, indices in neurons.indices.items():
-                block = layout.blocks[place]
-                if block.weight is None or not block.writable:
-                    raise InputError(
-                        f"the weights of layers.{place[0]}.{place[1]} cannot be written",
-                        found="packed or offloaded weights",
-                        expected="plain weights in memory",
-                    )
-                at = block.positions(torch.from_numpy(indices.astype("int64")).to(block.weight.device))
-                self._zero(block.weight, at)
-                if block.bias is not None:
-                    self._zero(block.bias, at)
-        except BaseException:
-            self.restore()
-            raise
-
-    def _zero(self, parameter: torch.Tensor, at: tuple[torch.Tensor, ...]) -> None:
-        with torch.no_grad():
-            self._saved.append((parameter, at, parameter.detach()[at].clone()))
-            parameter[at] = 0
-
-    def restore(self) -> None:
-        """Put the weights back, bit-identical; a second call does nothing."""
-        with torch.no_grad():
-            while self._saved:
-                parameter, at, values = self._saved.pop()
-                parameter[at] = values
+    for place, members in indices.items():
+        block = layout.blocks[place]
+        if block.weight is None or not block.writable:
+            raise InputError(
+                f"the weights of layers.{place[0]}.{place[1]} cannot be written",
+                found=block.obstacle,
+                expected="plain weights in memory",
+            )
+        at = block.positions(torch.from_numpy(members.astype("int64")).to(block.weight.device))
+        undo.write(block.weight, at, 0)
+        if block.bias is not None:
+            undo.write(block.bias, at, 0)

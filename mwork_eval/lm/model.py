@@ -7,22 +7,26 @@ from typing import Any
 
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
-from mwork_eval.interventions.mask import Mask, make_mask
+from mwork_eval.interventions.intervention import Intervention
+from mwork_eval.interventions.kinds import ZERO
+from mwork_eval.interventions.running import fingerprint_without
 from mwork_eval.lm.fast import FastHF
-from mwork_eval.lm.model_identity import digest_of_answers
+from mwork_eval.lm.model_identity import digest_of_answers, identity_with_delta
 from mwork_eval.models import default_model
-from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import check_dtype, default_dtype, find_device, model_not_loadable, resolve_name
+from mwork_eval.models.slice_editor import SliceEditor
+from mwork_eval.neurons.choice import choose_neurons
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.random_control import check_controls, draw_random_control
+from mwork_eval.neurons.random_control import check_controls
 from mwork_eval.neurons.references import SUFFIX, find_neurons
-from mwork_eval.neurons.stages import Stages, parse_positions
+from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.neurons.stages import parse_positions
 from mwork_eval.neurons.tuned_stages import stages_for
 from mwork_eval.processes import join_processes
 from mwork_eval.sizes import parse_size
-from mwork_eval.weight_deltas.delta import WeightDelta, apply_delta, check_base, load_delta, restore
+from mwork_eval.weight_deltas.delta import WeightDelta, apply_delta, check_base, load_delta
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,7 @@ class MworkHF(FastHF):
     Attributes:
         masked: What is masked now, as it goes into the results; None if nothing is.
         delta: The delta in the weights, or None.
+        in_memory: Whether the model was given as an object, which keeps its adapters.
     """
 
     def __init__(
@@ -98,6 +103,7 @@ class MworkHF(FastHF):
         check_controls(controls)
         if controls != "any" and random_control is None:
             raise InputError("controls is about random neurons", found=f"controls={controls}, no random_control= seed")
+        in_memory = not isinstance(pretrained, str)
         mask_options: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
         wanted = find_neurons(neurons) if neurons is not None else None
         parse_positions(positions)
@@ -122,14 +128,15 @@ class MworkHF(FastHF):
             # `hf` takes the number within the machine, and shares documents only where it sees several GPUs.
             self._rank, self._world_size = accelerator.process_index, accelerator.num_processes
         self.double_bos = double_bos
+        self.in_memory = in_memory
         self.fast, self.memory = fast, parse_size(str(memory), "memory") if memory is not None else None
         self._model: Any
-        self._mask: Mask | None = None
+        self._undo_mask = SliceEditor()
         self.masked: dict[str, Any] | None = None
         self._layout: Layout | None = None
         self._fingerprint: str | None = None
         self.delta: WeightDelta | None = None
-        self._before_delta: Any = []
+        self._before_delta = SliceEditor()
         if own_delta is not None:
             self.put_delta(own_delta, force=force)
         if wanted is not None:
@@ -140,17 +147,34 @@ class MworkHF(FastHF):
 
     @property
     def layout(self) -> Layout:
-        """The model's layers and structures; a PEFT adapter is merged first, so that a mask reaches it too.
+        """The model's layers and structures.
+
+        An adapter that `peft=` names is merged first, so that a mask reaches it too. One on a model that was in memory
+        already stays as it is: there the neurons beneath it are masked in their activations.
 
         Raises:
             InputError: If the family is not supported.
         """
         if self._layout is None:
-            if hasattr(self._model, "merge_and_unload"):
+            if not self.in_memory and hasattr(self._model, "merge_and_unload"):
                 log.warning("the PEFT adapter is merged into the weights so that masked neurons lose it too")
                 self._model = self._model.merge_and_unload()
             self._layout = Layout.of(self.model)
         return self._layout
+
+    @property
+    def shape(self) -> ModelShape:
+        """Neuron counts.
+
+        Raises:
+            InputError: If the family is not supported.
+        """
+        return self.layout.shape
+
+    @property
+    def dtype(self) -> str:
+        """Type of the weights, as torch writes it."""
+        return str(self.model.dtype)
 
     @property
     def fingerprint(self) -> str:
@@ -160,7 +184,7 @@ class MworkHF(FastHF):
             InputError: If weights are offloaded.
         """
         if self._fingerprint is None:
-            self._fingerprint = fingerprint_of(self.model)
+            self._fingerprint = fingerprint_without(self.model)
         return self._fingerprint
 
     @property
@@ -188,46 +212,40 @@ class MworkHF(FastHF):
             InputError: If the delta does not belong to this model.
         """
         self.unmask()
-        restore(self._before_delta)
-        self._before_delta, self.delta = [], None
+        self._before_delta.close()
+        self.delta = None
         self.forget()
         if delta is not None:
             check_base(delta, self.fingerprint, self.model_name, force=force)
             self._before_delta, self.delta = apply_delta(self.layout, delta), delta
 
-    def mask(self, neurons: NeuronSet, description: dict[str, Any] | None = None) -> None:
-        """Deactivate a set for the life of the object or until `unmask`; replaces an earlier mask.
+    def mask(self, what: Intervention | NeuronSet, description: dict[str, Any] | None = None) -> None:
+        """Intervene for the life of the object or until `unmask`; replaces an earlier mask.
 
         Args:
-            neurons: The neurons.
-            description: How they were chosen; goes into the results.
+            what: The intervention; of a set of neurons, to switch them off.
+            description: How the neurons were chosen; goes into the results.
         """
+        intervention = what if isinstance(what, Intervention) else Intervention(what)
+        neurons = intervention.neurons
         self.unmask()
         _ = self.fingerprint  # must be taken before the weights change
-        self._mask = make_mask(self.layout, neurons)
-        self.masked = {
-            **(description or {}),
-            "by": "weights" if self.layout.writable else "activations",
-            "digest": neurons.digest_unordered,
-            "total": len(neurons),
-            "of": neurons.shape.switches,
-            "by_structure": neurons.by_structure(),
-            "about": dict(neurons.about),
-        }
+        self._undo_mask = intervention.apply(self.layout)
+        self.masked = {**(description or {}), **intervention.describe(self.layout)}
         log.warning(
-            "deactivated %d of %d neurons of %s (%s), set %s",
+            "%s %d of %d neurons of %s (%s), set %s",
+            "deactivated" if intervention.kind == ZERO else f"{intervention.kind}:",
             len(neurons),
             neurons.shape.switches,
             self.model_name,
             ", ".join(f"{structure} {n}" for structure, n in neurons.by_structure().items()) or "none",
-            neurons.digest_unordered[:12],
+            intervention.digest[:12],
         )
 
     def unmask(self) -> None:
         """Bring the weights back, bit-identical."""
-        if self._mask is not None:
-            self._mask.restore()
-        self._mask = self.masked = None
+        self._undo_mask.close()
+        self.masked = None
 
     def get_model_info(self) -> dict[str, Any]:
         """Return `hf`'s information with what was masked; lm-eval puts it into the results' config."""
@@ -272,42 +290,3 @@ class MworkHF(FastHF):
                     hint="give another --use_cache path",
                 )
         super().set_cache_hook(cache_hook)
-
-
-def identity_with_delta(identity: str, delta: str) -> str:
-    """Return the identity of a model with a delta in its weights.
-
-    Args:
-        identity: Identity of the base.
-        delta: Digest of the delta.
-    """
-    return digest_of([identity, delta])
-
-
-def choose_neurons(
-    neurons: NeuronSet,
-    stages: Stages,
-    *,
-    positions: str,
-    random_control: int | None,
-    count: int | None,
-    controls: str = "any",
-) -> NeuronSet:
-    """Return the neurons to deactivate: those at the positions, or a random control for them.
-
-    Raises:
-        InputError: If a position is unknown, no neuron is there, there are fewer than ``count``, or a control cannot
-            be drawn.
-    """
-    if count is not None and count < 1:
-        raise InputError("unusable count of neurons", found=count, expected="at least 1")
-    chosen = neurons.at(stages, parse_positions(positions))
-    if len(chosen) == 0:
-        raise InputError(
-            f"nothing to deactivate at {positions}", found=neurons.by_position(stages), expected="a neuron there"
-        )
-    if count is not None:
-        chosen = chosen.strongest(count)
-    if random_control is None:
-        return chosen
-    return draw_random_control(chosen, excluded=neurons, seed=random_control, controls=controls)

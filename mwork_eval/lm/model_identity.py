@@ -5,6 +5,8 @@ from typing import Any
 
 from mwork_eval.digests import digest_of
 from mwork_eval.inference.rotary import Rotary
+from mwork_eval.interventions.running import running_on
+from mwork_eval.models.blocks import without_adapters
 
 _ORIGINS = ("name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures", "quantization_config")
 _OPTIONS = ("add_bos_token", "max_length", "prefix_token_id", "eot_token_id", "max_gen_toks", "truncation")
@@ -37,8 +39,35 @@ def digest_of_answers(lm: Any, fingerprint: str, rotary: Rotary) -> str:
             *(["two beginnings"] if lm.double_bos else []),
             *(["long rows alone"] if rotary.reach is not None else []),
             *(["texts go on"] if lm.adds[1] and lm.add_bos_token is not False else []),
+            *(["adapters", adapters] if lm.in_memory and (adapters := _adapters(lm.model)) else []),
+            *(["interventions", digests] if (digests := running_on(lm.model)) else []),
         ]
     )
+
+
+def identity_with_delta(identity: str, delta: str) -> str:
+    """Return the identity of a model with a delta in its weights.
+
+    Args:
+        identity: Identity of the base.
+        delta: Digest of the delta.
+    """
+    return digest_of([identity, delta])
+
+
+def _adapters(model: Any) -> list[Any]:
+    """Return what peft's layers do besides their weights: which adapters are on, and how strong they are."""
+    return [
+        [
+            path,
+            type(module).__name__,
+            list(module.active_adapters),
+            bool(module.disable_adapters),
+            dict(getattr(module, "scaling", {})),
+        ]
+        for path, module in model.named_modules()
+        if without_adapters(module) is not module and hasattr(module, "active_adapters")
+    ]
 
 
 def _settings(config: Any) -> dict[str, Any]:

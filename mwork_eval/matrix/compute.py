@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mwork_eval.evaluation.evaluate import PreparedTask, evaluate_task
-from mwork_eval.lm.model import MworkHF
-from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.interventions.intervention import Intervention
+from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.results.task_score import TaskScore
 
 
@@ -28,24 +28,24 @@ class CellResult:
 
 
 def compute_cell(
-    model: MworkHF, neurons: NeuronSet | None, task: PreparedTask, known: Mapping[str, Any] | None = None
+    model: MaskableLM, intervention: Intervention | None, task: PreparedTask, known: Mapping[str, Any] | None = None
 ) -> CellResult | None:
-    """Score a model on a task with neurons deactivated.
+    """Score a model on a task under an intervention.
 
     The model keeps the mask, because the next cell often has the same; the caller unmasks it in the end.
 
     Args:
         model: The model.
-        neurons: What is deactivated, or None.
+        intervention: What is done to its neurons, or None.
         task: The task.
         known: Answers that need not be computed.
 
     Returns:
         The result; None in all processes but the first of several that share the cell.
     """
-    if not neurons:
+    if intervention is None:
         model.unmask()
-    elif model.masked is None or model.masked["digest"] != neurons.digest_unordered:
-        model.mask(neurons)
+    elif model.masked is None or model.masked["digest"] != intervention.digest:
+        model.mask(intervention)
     scored = evaluate_task(model, task, known=known)
     return None if scored is None else CellResult(*scored, model.masked)

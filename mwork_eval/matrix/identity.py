@@ -6,8 +6,8 @@ from typing import Any
 from mwork_eval.digests import digest_of
 from mwork_eval.evaluation.answer_language import judge_version
 from mwork_eval.evaluation.evaluate import PreparedTask
-from mwork_eval.lm.model import MworkHF
-from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.interventions.intervention import Intervention
+from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.versions import software_versions
 
@@ -31,29 +31,29 @@ class ModelFacts:
     shape: ModelShape
 
     @classmethod
-    def of(cls, model: MworkHF, name: str) -> "ModelFacts":
+    def of(cls, model: MaskableLM, name: str) -> "ModelFacts":
         """Read the facts off a loaded model, unmasked.
 
         Raises:
             InputError: If weights are offloaded.
         """
-        return cls(name, model.identity, model.fingerprint, str(model.model.dtype), model.layout.shape)
+        return cls(name, model.identity, model.fingerprint, model.dtype, model.shape)
 
 
-def identity_of(model_identity: str, neurons: NeuronSet | None, task: PreparedTask) -> str:
+def identity_of(model_identity: str, intervention: Intervention | None, task: PreparedTask) -> str:
     """Return the identity of a cell: two parts joined by `-`.
 
     The first part is the same for all document sets of one task under one mask, so that a cell finds those whose
     answers it shares. The second part adds the documents and requests.
 
     Args:
-        model_identity: `MworkHF.identity`.
-        neurons: What is deactivated, or None.
+        model_identity: `MaskableLM.identity`.
+        intervention: What is done to its neurons, or None; one of no neurons is none.
         task: The task with its requests.
     """
     sources: dict[str, Any] = {
         "model": model_identity,
-        "mask": neurons.digest_unordered if neurons else None,
+        "mask": intervention.digest if intervention is not None and intervention.neurons else None,
         "task": task.name,
         "versions": software_versions(),
     }

@@ -6,22 +6,33 @@ from typing import Any
 
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import PreparedTask
-from mwork_eval.lm.model import MworkHF
+from mwork_eval.interventions.intervention import Intervention
+from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.compute import CellResult, compute_cell
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.neurons.neuron_set import NeuronSet
 
 
-def pack_neurons(neurons: NeuronSet | None) -> tuple[Any, ...] | None:
-    """Return what `CellWorker.compute` makes the set of; a set itself cannot be pickled."""
-    return None if neurons is None else (neurons.shape, dict(neurons.indices), dict(neurons.about))
+def pack(intervention: Intervention | None) -> tuple[Any, ...] | None:
+    """Return what `CellWorker.compute` makes the intervention of; a set of neurons itself cannot be pickled."""
+    if intervention is None:
+        return None
+    neurons = intervention.neurons
+    return (neurons.shape, dict(neurons.indices), dict(neurons.about)), intervention.kind, intervention.value
+
+
+def _unpack(packed: tuple[Any, ...] | None) -> Intervention | None:
+    if packed is None:
+        return None
+    neurons, kind, value = packed
+    return Intervention(NeuronSet(*neurons), kind, value)
 
 
 class CellWorker:
     """A model in another process."""
 
-    def __init__(self, load: Callable[[], MworkHF], name: str) -> None:
+    def __init__(self, load: Callable[[], MaskableLM], name: str) -> None:
         """Make a worker; nothing is loaded yet.
 
         Args:
@@ -32,7 +43,7 @@ class CellWorker:
         self._tasks: Mapping[str, PreparedTask] = {}
 
     @cached_property
-    def _model(self) -> MworkHF:
+    def _model(self) -> MaskableLM:
         return self._load()
 
     def facts(self) -> ModelFacts:
@@ -68,12 +79,12 @@ class CellWorker:
                     hint="give all machines the same data and versions",
                 )
 
-    def compute(self, neurons: tuple[Any, ...] | None, task: str, known: Mapping[str, Any]) -> CellResult | None:
+    def compute(self, intervention: tuple[Any, ...] | None, task: str, known: Mapping[str, Any]) -> CellResult | None:
         """Compute a cell.
 
         Args:
-            neurons: What is deactivated, as `pack_neurons` gives it.
+            intervention: What is done to the model, as `pack` gives it.
             task: Name of the task.
             known: Answers that need not be computed.
         """
-        return compute_cell(self._model, NeuronSet(*neurons) if neurons else None, self._tasks[task], known)
+        return compute_cell(self._model, _unpack(intervention), self._tasks[task], known)

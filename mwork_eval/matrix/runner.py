@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from mwork_eval.errors import InputError
-from mwork_eval.lm.model import MworkHF
+from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.matrix.cell_plan import CellPlan
 from mwork_eval.matrix.cell_queue import CellQueue, wait_for_cell
 from mwork_eval.matrix.compute import compute_cell
@@ -18,7 +18,7 @@ from mwork_eval.results.store import CellStore
 
 
 def run_matrix(
-    model: MworkHF,
+    model: MaskableLM,
     plan: CellPlan,
     folder: Path,
     *,
@@ -62,7 +62,7 @@ def run_matrix(
             while (shared := _agree(model, None)) is not None:
                 cell = plan.distinct[shared]
                 prepare(cell)
-                compute_cell(model, cell.neurons, plan.tasks[cell.task])
+                compute_cell(model, cell.intervention, plan.tasks[cell.task])
             return 0
         store = CellStore(folder)
         store.discard_left_behind()
@@ -73,7 +73,7 @@ def run_matrix(
                 # With several processes each must ask the model equally often, known answers or not.
                 known = known_answers(store, identity, plan.tasks[cell.task]) if model.world_size == 1 else None
                 prepare(cell)
-                result = compute_cell(model, cell.neurons, plan.tasks[cell.task], known)
+                result = compute_cell(model, cell.intervention, plan.tasks[cell.task], known)
                 if result is None:
                     raise InputError(
                         "lm-eval takes this process for a helper of another one, and none of them shares its documents",
@@ -87,7 +87,7 @@ def run_matrix(
         model.unmask()
 
 
-def _agree(model: MworkHF, identity: str | None) -> str | None:
+def _agree(model: MaskableLM, identity: str | None) -> str | None:
     """Return the first process's answer in every process that shares the model's cells."""
     answers = [identity]
     if model.world_size > 1:

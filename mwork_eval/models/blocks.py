@@ -26,6 +26,8 @@ class Block:
         bias: View of the bias `[*axes]`, or None.
         channels: Per neuron, its channel in the module's output, or input for o and down; None for experts.
         experts: Number of experts, or 0.
+        adapted: Whether something adds to the weights or makes them anew in each call (an adapter that is not merged, a
+            parametrisation), so that a neuron is not off where its weights are zero.
     """
 
     module: nn.Module
@@ -34,11 +36,22 @@ class Block:
     bias: Tensor | None
     channels: Tensor | None
     experts: int = 0
+    adapted: bool = False
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the weights are in memory as plain numbers."""
+        return self.weight is not None and not self.weight.is_meta
 
     @property
     def writable(self) -> bool:
-        """Whether the weights are in memory as plain numbers, so that a neuron can be zeroed in them."""
-        return self.weight is not None and not self.weight.is_meta
+        """Whether writing to the weights changes the neurons: they are in memory, and the module uses them alone."""
+        return self.in_memory and not self.adapted
+
+    @property
+    def obstacle(self) -> str:
+        """Why weights that are not writable are not."""
+        return "weights beneath an adapter" if self.in_memory else "packed or offloaded weights"
 
     def neurons(self) -> Tensor:
         """Return the weights as `[neurons, features]`; a copy where a view cannot have this shape.
@@ -74,17 +87,19 @@ def features_of(module: Any) -> tuple[int, int]:
 
 def projection_block(module: nn.Module, matrix: Matrix, heads: Heads, *, column: bool) -> Block:
     """Return the block of a structure that is a part of a linear projection."""
-    inputs, outputs = features_of(module)
-    weight: Tensor | None = getattr(module, "weight", None)
+    inner = without_adapters(module)
+    inputs, outputs = features_of(inner)
+    weight: Tensor | None = getattr(inner, "weight", None)
+    adapted = inner is not module or not _is_own(inner, weight)
     if weight is not None:
-        weight = weight.T if isinstance(module, Conv1D) else weight
+        weight = weight.T if isinstance(inner, Conv1D) else weight
         if not weight.is_floating_point() or weight.shape != (outputs, inputs):
             weight = None
     if column:
         channels = torch.arange(inputs)
-        return Block(module, inputs, None if weight is None else weight.T, None, channels)
+        return Block(module, inputs, None if weight is None else weight.T, None, channels, adapted=adapted)
     part: Slice = matrix.part
-    bias: Tensor | None = getattr(module, "bias", None)
+    bias: Tensor | None = getattr(inner, "bias", None)
     channels = part(torch.arange(outputs), heads).flatten()
     return Block(
         module,
@@ -92,11 +107,29 @@ def projection_block(module: nn.Module, matrix: Matrix, heads: Heads, *, column:
         None if weight is None else part(weight, heads),
         None if bias is None else part(bias, heads),
         channels,
+        adapted=adapted,
     )
 
 
-def experts_block(module: nn.Module, parameter: Tensor, matrix: Matrix, heads: Heads) -> Block:
+def without_adapters(module: Any) -> Any:
+    """Return the module that peft's layers are wrapped around, or the module itself if it is none of them.
+
+    `base_layer` is that of tuners (LoRA, IA3, ...), `original_module` that of copies trained whole (`modules_to_save`).
+    """
+    for name in ("base_layer", "original_module"):
+        if isinstance(inner := getattr(module, name, None), nn.Module):
+            return without_adapters(inner)
+    return module
+
+
+def _is_own(module: nn.Module, weight: Tensor | None) -> bool:
+    """Say whether a weight is what the module computes with, and not made from other parameters in each call."""
+    return weight is None or any(weight is own for own in (*module._parameters.values(), *module._buffers.values()))
+
+
+def experts_block(module: nn.Module, parameter: Tensor, matrix: Matrix, heads: Heads, *, adapted: bool) -> Block:
     """Return the block of a structure of all experts of a layer."""
     view = matrix.part(parameter, heads)  # [experts, d_inter, features]
     count, width = view.shape[:2]
-    return Block(module, count * width, view if view.is_floating_point() else None, None, None, experts=count)
+    weight = view if view.is_floating_point() else None
+    return Block(module, count * width, weight, None, None, experts=count, adapted=adapted)

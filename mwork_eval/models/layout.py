@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from mwork_eval.errors import InputError
-from mwork_eval.models.blocks import Block, experts_block, features_of, projection_block
+from mwork_eval.models.blocks import Block, experts_block, features_of, projection_block, without_adapters
 from mwork_eval.models.families import FAMILIES, Family, Matrices, Matrix, find_family
 from mwork_eval.models.placement import computing_device
 from mwork_eval.models.slices import Heads
@@ -85,9 +85,9 @@ class Layout:
         return self.layers[layer].get_submodule(self.family.attention)
 
     @cached_property
-    def writable(self) -> bool:
-        """Whether neurons can be zeroed in the weights: they are neither packed nor offloaded."""
-        return all(block.writable for block in self.blocks.values())
+    def in_memory(self) -> bool:
+        """Whether all weights are in memory as plain numbers: neither packed nor offloaded."""
+        return all(block.in_memory for block in self.blocks.values())
 
     @property
     def weights_per_token(self) -> int:
@@ -116,8 +116,8 @@ def _feed_forward(family: Family, layer: nn.Module, index: int) -> Matrices:
 
 def _heads(layer: nn.Module, matrices: Matrices, query_heads: int, index: int) -> Heads:
     """Read the head counts off the projections; only the number of query heads is taken from the configuration."""
-    width = features_of(_module(layer, matrices["o"].path, index))[0] // query_heads
-    rows = features_of(_module(layer, matrices["k"].path, index))[1] // width
+    width = features_of(without_adapters(_module(layer, matrices["o"].path, index)))[0] // query_heads
+    rows = features_of(without_adapters(_module(layer, matrices["k"].path, index)))[1] // width
     fused = matrices["q"].path == matrices["k"].path
     return Heads(query_heads, (rows - query_heads) // 2 if fused else rows, width)
 
@@ -126,7 +126,8 @@ def _block(layer: nn.Module, matrix: Matrix, structure: str, heads: Heads, index
     if matrix.experts:
         path, _, name = matrix.path.rpartition(".")
         module = _module(layer, path, index)
-        return experts_block(module, getattr(module, name), matrix, heads)
+        inner = without_adapters(module)
+        return experts_block(inner, getattr(inner, name), matrix, heads, adapted=inner is not module)
     return projection_block(_module(layer, matrix.path, index), matrix, heads, column=structure in COLUMN_STRUCTURES)
 
 
@@ -140,7 +141,7 @@ def _module(layer: nn.Module, path: str, index: int) -> nn.Module:
 def _find(layer: nn.Module, path: str) -> object:
     found: object = layer
     for name in path.split("."):
-        found = getattr(found, name, None)
+        found = getattr(found if hasattr(found, name) else without_adapters(found), name, None)
     return found
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from mwork_eval.digests import canonical_json, write_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.models.layout import Layout
+from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.files import read_mwork_metadata
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.weight_deltas.parts import Part, TrainedParts
@@ -81,7 +82,7 @@ class WeightDelta:
                 continue
             block = layout.blocks[layer, structure]
             if not block.writable or block.weight is None:
-                raise InputError("a delta needs plain weights in memory", found="packed or offloaded weights")
+                raise InputError("a delta needs plain weights in memory", found=block.obstacle)
             part = Part((layer, structure), block, indices.long().to(block.weight.device))
             stem = name.removesuffix(".neurons")
             names = [name for name in ("weight", "bias") if f"{stem}.{name}" in self.tensors]
@@ -143,33 +144,24 @@ def check_base(delta: WeightDelta, fingerprint: str, model_name: str, *, force: 
         )
 
 
-def apply_delta(layout: Layout, delta: WeightDelta) -> list[tuple[Part, dict[str, Tensor]]]:
-    """Put the values of a delta into a model, in place.
+def apply_delta(layout: Layout, delta: WeightDelta) -> SliceEditor:
+    """Put the values of a delta into a model, in place; all of them, or none where one cannot be written.
 
     Returns:
-        The values that were there, which `restore` puts back.
+        What puts the values back that were there, bit by bit, when it is closed.
 
     Raises:
         InputError: If the delta does not fit.
     """
-    before = []
-    for part, values in delta.parts(layout):
-        before.append((part, part.read()))
-        part.write(values)
-    return before
-
-
-def restore(before: list[tuple[Part, dict[str, Tensor]]]) -> None:
-    """Put values back, bit by bit."""
-    for part, values in before:
-        part.write(values)
+    with SliceEditor() as editor:
+        for part, values in delta.parts(layout):
+            part.save(editor)
+            part.write(values)
+        return editor.pop_all()
 
 
 @contextmanager
 def applied(layout: Layout, delta: WeightDelta | None) -> Iterator[None]:
     """Have a delta in a model for the duration of a block; the model is as before also after an exception."""
-    before = apply_delta(layout, delta) if delta is not None else []
-    try:
+    with apply_delta(layout, delta) if delta is not None else nullcontext():
         yield
-    finally:
-        restore(before)

@@ -15,6 +15,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.models.blocks import Block
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.linear import linear
+from mwork_eval.models.slice_editor import Positions, SliceEditor, write_slice
 from mwork_eval.neurons.neuron_set import NeuronSet, Place
 from mwork_eval.processes import process_count
 
@@ -43,24 +44,29 @@ class Part:
         return f"layers.{self.place[0]}.{self.place[1]}"
 
     @property
-    def at(self) -> tuple[Tensor, ...]:
+    def at(self) -> Positions:
         """What indexes the block's weight and bias."""
         return self.block.positions(self.indices)
 
     def read(self) -> dict[str, Tensor]:
         """Return copies of the parameters: `weight` `[n, features]`, and `bias` `[n]` if there is one."""
-        assert self.block.weight is not None
-        found = {"weight": self.block.weight.detach()[self.at].clone()}
-        if self.block.bias is not None:
-            found["bias"] = self.block.bias.detach()[self.at].clone()
-        return found
+        return {name: parameter.detach()[self.at].clone() for name, parameter in self._parameters().items()}
+
+    def save(self, editor: SliceEditor) -> None:
+        """Let an editor remember the parameters, so that it puts them back."""
+        for parameter in self._parameters().values():
+            editor.save(parameter, self.at)
 
     def write(self, values: Mapping[str, Tensor]) -> None:
         """Put parameters in place, as `read` returns them."""
-        with torch.no_grad():
-            for name, block in (("weight", self.block.weight), ("bias", self.block.bias)):
-                if block is not None and name in values:
-                    block[self.at] = values[name].to(block)
+        for name, parameter in self._parameters().items():
+            if name in values:
+                write_slice(parameter, self.at, values[name])
+
+    def _parameters(self) -> dict[str, Tensor]:
+        assert self.block.weight is not None
+        found = {"weight": self.block.weight}
+        return found if self.block.bias is None else {**found, "bias": self.block.bias}
 
 
 def parts_of(layout: Layout, neurons: NeuronSet) -> list[Part]:
@@ -82,9 +88,11 @@ def parts_of(layout: Layout, neurons: NeuronSet) -> list[Part]:
         if block.weight is None or not block.writable:
             raise InputError(
                 f"the weights of layers.{place[0]}.{place[1]} cannot be trained",
-                found="packed or offloaded weights",
+                found=block.obstacle,
                 expected="plain weights in memory",
-                hint="load the model without quantisation and offloading",
+                hint="merge the adapter first"
+                if block.adapted
+                else "load the model without quantisation and offloading",
             )
         parts.append(Part(place, block, torch.tensor(members, device=block.weight.device)))
     return parts

@@ -11,21 +11,25 @@ from types import SimpleNamespace
 import pytest
 from test_neuron_set import SHAPE, STAGES, make
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import PreparedTask
 from mwork_eval.evaluation.known_answers import request_key
+from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.matrix import cell_queue
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.cell_queue import CellQueue, wait_for_cell
 from mwork_eval.matrix.compute import CellResult
-from mwork_eval.matrix.identity import ModelFacts, identity_of
+from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.matrix.identity import identity_of as cell_identity
 from mwork_eval.matrix.manifest import record_matrix
 from mwork_eval.matrix.options import MatrixOptions
-from mwork_eval.matrix.plan import Cell, Mask, TaskFamily, plan_cells, plan_masks
+from mwork_eval.matrix.plan import Cell, Mask, plan_cells, plan_masks
 from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.matrix.presets import find_preset
 from mwork_eval.matrix.reuse import known_answers
 from mwork_eval.matrix.revisions import outdated_cells
+from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import find_recorded_set
 from mwork_eval.results.store import CellStore, load_manifest
 from mwork_eval.results.task_score import TaskScore
@@ -169,6 +173,10 @@ def prepared(name: str, digest: str, *requests: tuple[str, tuple]) -> PreparedTa
     return PreparedTask(name, SimpleNamespace(instances=instances), None, None, digest, len(requests))
 
 
+def identity_of(model: str, neurons: NeuronSet | None, task: PreparedTask) -> str:
+    return cell_identity(model, None if neurons is None else Intervention(neurons), task)
+
+
 def test_identities_separate_all_that_determines_an_answer():
     task = prepared("xquad_zh", "d1")
     identity = identity_of("m", ZH, task)
@@ -187,7 +195,7 @@ def test_identities_separate_all_that_determines_an_answer():
 
 def test_an_empty_mask_is_the_baseline():
     empty = Cell(Mask(find_preset("existence").settings[1], "zh", None, make()), FAMILY, "en")
-    assert empty.neurons is None
+    assert empty.intervention is None
     assert identity_of("m", make(), prepared("t", "d")) == identity_of("m", None, prepared("t", "d"))
 
 
@@ -221,7 +229,7 @@ def plan() -> MatrixPlan:
     masks = plan_masks(preset, {"zh": ZH}, STAGES, seeds=(1, 2))
     cells = list(plan_cells(masks, [FAMILY])) * 2
     tasks = {name: prepared(name, name) for name in ("xquad_en", "xquad_zh")}
-    identities = [identity_of("m", cell.neurons, tasks[cell.task]) for cell in cells]
+    identities = [cell_identity("m", cell.intervention, tasks[cell.task]) for cell in cells]
     source = TaskSource(("xquad_en", "xquad_zh"), None)
     return MatrixPlan(
         cells=cells,
@@ -279,14 +287,16 @@ def test_a_manifest_keeps_tables_of_other_commands(plan, tmp_path):
         return load_manifest(tmp_path)
 
     first = record(facts, existence, FAMILY)
-    assert first["requests"] == {name: {"digest": name, "count": 0} for name in ("xquad_en", "xquad_zh")}
+    assert {name: (task.digest, task.count) for name, task in first.requests.items()} == {
+        name: (name, 0) for name in ("xquad_en", "xquad_zh")
+    }
     both = record(facts, own, TaskFamily("bpb", ("en", "zh")))
-    assert [preset["name"] for preset in both["presets"]] == ["existence", "mine"]
-    assert [family["name"] for family in both["tasks"]] == ["bpb", "xquad"]
-    assert [cell for cell in both["cells"] if cell["preset"] == "existence"] == first["cells"]
+    assert [preset.name for preset in both.presets] == ["existence", "mine"]
+    assert [task.name for task in both.tasks] == ["bpb", "xquad"]
+    assert tuple(cell for cell in both.cells if cell.preset == "existence") == first.cells
     first_two = {"cells": plan.cells[:2], "identities": plan.identities[:2], "presets": ["existence"] * 2}
     again = record(facts, existence, FAMILY, **first_two)
-    assert [cell["preset"] for cell in again["cells"]] == ["mine"] * len(plan.cells) + ["existence"] * 2
+    assert [cell.preset for cell in again.cells] == ["mine"] * len(plan.cells) + ["existence"] * 2
     with pytest.raises(InputError, match=r"holds results of another model; found m f; expected m g; choose another"):
         record(replace(facts, fingerprint="g"), own, FAMILY)
     assert find_recorded_set(tmp_path, "zh", ZH.digest) == ZH

@@ -1,5 +1,7 @@
 """Masks on weights and on activations: equal logits, and undone bit by bit."""
 
+from contextlib import ExitStack
+
 import accelerate
 import numpy as np
 import pytest
@@ -7,11 +9,12 @@ import torch
 from conftest import make_model
 
 from mwork_eval.errors import InputError
-from mwork_eval.interventions.activations import ActivationMask
-from mwork_eval.interventions.mask import deactivated, make_mask
-from mwork_eval.interventions.weights import WeightMask
+from mwork_eval.interventions.activations import zero_activations
+from mwork_eval.interventions.weights import zero_weights
+from mwork_eval.interventions.zero import zero_neurons
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
+from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.structures import STRUCTURES
 
@@ -46,11 +49,11 @@ def test_zeroed_weights_equal_zeroed_activations(layout, structure):
     if not neurons.indices:
         pytest.skip(f"{layout.family.name} has no {structure}")
     untouched = logits(layout)
-    mask = ActivationMask(layout, neurons)
-    by_activation = logits(layout)
-    mask.restore()
+    with ExitStack() as undo:
+        zero_activations(layout, neurons.indices, undo)
+        by_activation = logits(layout)
     assert torch.equal(logits(layout), untouched)
-    with deactivated(layout, neurons):
+    with zero_neurons(layout, neurons):
         torch.testing.assert_close(logits(layout), by_activation, rtol=1e-5, atol=1e-5)
     assert not torch.allclose(untouched, by_activation)
 
@@ -93,10 +96,10 @@ def test_a_quantised_projection_is_masked_by_activation():
             replaced = getattr(parent, name)
             twin.weight.data.copy_(replaced.weight.float() * replaced.scale)
     packed = Layout.of(packed.model)
-    assert not packed.writable
+    assert not packed.in_memory
     assert packed.shape == plain.shape
     neurons = some_neurons(plain)
-    with deactivated(packed, neurons), deactivated(plain, neurons):
+    with zero_neurons(packed, neurons), zero_neurons(plain, neurons):
         torch.testing.assert_close(logits(packed), logits(plain), rtol=1e-5, atol=1e-5)
     assert not torch.allclose(logits(packed), logits(Layout.of(make_model("llama"))))
     with pytest.raises(InputError, match=r"found packed weights.*without quantisation"):
@@ -108,31 +111,31 @@ def test_offloaded_weights_are_masked_by_activation(family):
     plain = Layout.of(make_model(family))
     neurons = some_neurons(plain)
     offloaded = Layout.of(accelerate.cpu_offload(make_model(family), execution_device=torch.device("cpu")))
-    assert not offloaded.writable
+    assert not offloaded.in_memory
     assert fingerprint_of(offloaded.model) == fingerprint_of(plain.model)
     before = logits(offloaded)
-    with deactivated(plain, neurons), deactivated(offloaded, neurons):
+    with zero_neurons(plain, neurons), zero_neurons(offloaded, neurons):
         torch.testing.assert_close(logits(offloaded), logits(plain), rtol=1e-5, atol=1e-5)
     assert torch.equal(logits(offloaded), before)
 
 
 def test_weights_come_back_bit_identical(layout):
     before = state(layout)
-    with deactivated(layout, some_neurons(layout)):
+    with zero_neurons(layout, some_neurons(layout)):
         assert state(layout) != before
     assert state(layout) == before
 
 
 def test_weights_come_back_after_an_exception(layout):
     before = state(layout)
-    with pytest.raises(RuntimeError, match="inside"), deactivated(layout, some_neurons(layout)):
+    with pytest.raises(RuntimeError, match="inside"), zero_neurons(layout, some_neurons(layout)):
         raise RuntimeError("inside")
     assert state(layout) == before
 
 
 def test_an_empty_set_changes_nothing(layout):
     before = state(layout)
-    with deactivated(layout, NeuronSet(layout.shape, {})):
+    with zero_neurons(layout, NeuronSet(layout.shape, {})):
         assert state(layout) == before
     assert state(layout) == before
 
@@ -140,7 +143,7 @@ def test_an_empty_set_changes_nothing(layout):
 def test_biases_are_zeroed_too():
     layout = Layout.of(make_model("qwen2"))
     neurons = some_neurons(layout, ("q",), 2)
-    with deactivated(layout, neurons):
+    with zero_neurons(layout, neurons):
         for (layer, _), indices in neurons.indices.items():
             assert not layout.blocks[layer, "q"].bias[np.array(indices)].any()
     assert layout.blocks[0, "q"].bias.all()
@@ -150,7 +153,7 @@ def test_gate_up_and_down_are_one_switch():
     layout = Layout.of(make_model("llama"))
     outputs = []
     for structure in ("gate", "up", "down"):
-        with deactivated(layout, NeuronSet(layout.shape, {(1, structure): np.array([4, 7])})):
+        with zero_neurons(layout, NeuronSet(layout.shape, {(1, structure): np.array([4, 7])})):
             outputs.append(logits(layout))
     torch.testing.assert_close(outputs[0], outputs[1])
     torch.testing.assert_close(outputs[0], outputs[2])
@@ -162,12 +165,12 @@ def test_a_failing_mask_leaves_the_weights_alone():
     layout = Layout.of(layout.model)
     neurons = some_neurons(layout, ("q", "up"))
     before = layout.weight(0, "q").clone()
-    with pytest.raises(InputError, match=r"layers\.3\.up cannot be written"):
-        WeightMask(layout, neurons)
+    with pytest.raises(InputError, match=r"layers\.3\.up cannot be written"), SliceEditor() as undo:
+        zero_weights(layout, neurons.indices, undo)
     assert torch.equal(layout.weight(0, "q"), before)
 
 
 def test_a_set_of_another_shape_is_refused():
     llama, qwen = Layout.of(make_model("llama")), Layout.of(make_model("qwen3"))
     with pytest.raises(InputError, match="another model"):
-        make_mask(qwen, some_neurons(llama))
+        zero_neurons(qwen, some_neurons(llama))

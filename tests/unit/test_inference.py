@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -12,7 +13,8 @@ from mwork_eval.inference.forward import Forward
 from mwork_eval.inference.generation import Stop, generate_greedily
 from mwork_eval.inference.loglikelihood import Continuation, score_continuations
 from mwork_eval.inference.prefixes import Group, common_beginning, group_by_prefix
-from mwork_eval.interventions.mask import deactivated
+from mwork_eval.interventions.activations import zero_activations
+from mwork_eval.interventions.zero import zero_neurons
 from mwork_eval.models import head as head_module
 from mwork_eval.models.head import OutputHead
 from mwork_eval.models.layout import Layout
@@ -159,14 +161,12 @@ def test_masks_by_weights_and_by_activations_reach_the_fast_path(member):
         return [value for _, value, _ in sorted(score_continuations(forward, asked, WIDE, 512))]
 
     before = values()
-    with deactivated(layout, neurons):
+    with zero_neurons(layout, neurons):
         by_weights = values()
         assert by_weights == pytest.approx([plain_score(model, one)[0] for one in asked], abs=2e-4)
-    from mwork_eval.interventions.activations import ActivationMask
-
-    mask = ActivationMask(layout, neurons)
-    assert values() == pytest.approx(by_weights, abs=1e-4)
-    mask.restore()
+    with ExitStack() as undo:
+        zero_activations(layout, neurons.indices, undo)
+        assert values() == pytest.approx(by_weights, abs=1e-4)
     assert values() == before
     assert max(abs(a - b) for a, b in zip(before, by_weights, strict=True)) > 1e-2
 

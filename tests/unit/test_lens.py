@@ -16,7 +16,7 @@ from mwork_eval.analysis.word_list import PROMPTS, load_word_list
 from mwork_eval.analysis.words_lens import WordQuery, WordTokens, look_at_words
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
-from mwork_eval.interventions.mask import deactivated
+from mwork_eval.interventions.zero import zero_neurons
 from mwork_eval.languages.table import ENGLISH, NAMES
 from mwork_eval.models import head as head_module
 from mwork_eval.models.head import OutputHead
@@ -154,7 +154,7 @@ def test_a_mask_changes_the_curve_and_leaves_no_trace():
     assert (whole.masked, masked.masked) == (None, "under")
     assert not np.allclose(whole.amounts, masked.amounts)
     np.testing.assert_array_equal(whole.amounts, again.amounts)
-    with deactivated(layout, neurons):
+    with zero_neurons(layout, neurons):
         np.testing.assert_array_equal(looked("zh", queries["zh"], "under").amounts, masked.amounts)
 
 

@@ -58,7 +58,7 @@ def test_a_model_without_weights_has_a_layout(family):
         empty = transformers.AutoModelForCausalLM.from_config(CONFIGS[family]())
     layout = Layout.of(empty)
     assert layout.shape == Layout.of(make_model(family)).shape
-    assert not layout.writable
+    assert not layout.in_memory
 
 
 def test_inspection_tells_what_a_model_is(tmp_path, family, capsys):

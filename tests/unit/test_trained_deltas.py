@@ -3,7 +3,7 @@
 import pytest
 import torch
 from conftest import make_model, make_tokenizer
-from enhancement_models import OPTIONS, documents_of, neurons_of, selected, weights_of
+from enhancement_models import OPTIONS, documents_of, neurons_of, saved, selected, weights_of
 from transformers import AutoModelForCausalLM
 
 from mwork_eval.enhancement.training import train
@@ -18,7 +18,6 @@ from mwork_eval.weight_deltas.delta import (
     apply_delta,
     check_base,
     load_delta,
-    restore,
     save_delta,
 )
 from mwork_eval.weight_deltas.merge import merge, verify
@@ -31,11 +30,11 @@ def trained(tmp_path):
     chosen = selected(model)
     base = weights_of(model)
     fingerprint = fingerprint_of(model)
-    before = [(part, part.read()) for part in chosen.trained.parts]
+    before = saved(chosen)
     documents = documents_of(model)
     train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None})
     delta = WeightDelta.of(chosen._frozen[1], chosen.trained, {"fingerprint": fingerprint, "neurons": "n"})
-    restore(before)
+    before.close()
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, base[name])
     return model, delta
@@ -74,7 +73,7 @@ def test_a_delta_belongs_to_its_base(trained):
 def test_a_merged_checkpoint_is_base_and_delta_in_plain_transformers(family, tmp_path):
     model = make_model(family)
     chosen = selected(model)
-    before = [(part, part.read()) for part in chosen.trained.parts]
+    before = saved(chosen)
     fingerprint = fingerprint_of(model)
     documents = documents_of(model)
     train(chosen, documents, documents, OPTIONS, tmp_path / "work", {8: lambda: None})
@@ -82,7 +81,7 @@ def test_a_merged_checkpoint_is_base_and_delta_in_plain_transformers(family, tmp
     ids = torch.tensor([documents[0]])
     with torch.no_grad():
         expected = model(ids).logits
-    restore(before)
+    before.close()
     loaded = LoadedModel("tiny", model, make_tokenizer())
     changed = merge(loaded, delta, tmp_path / "merged")
     assert 0 < changed <= delta.parameters

@@ -1,0 +1,79 @@
+"""Switch neurons off in a model in memory, for the duration of a block."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from mwork_eval.errors import InputError
+from mwork_eval.interventions.intervention import Intervention
+from mwork_eval.interventions.running import fingerprint_without, running
+from mwork_eval.interventions.zero import ways_of
+from mwork_eval.models.fit import check_fit
+from mwork_eval.models.layout import Layout
+from mwork_eval.neurons.neuron_set import NeuronSet
+
+M = TypeVar("M")
+
+
+@contextmanager
+def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterator[M]:
+    """Switch neurons off in a model during a block.
+
+    The model is neither copied nor loaded again: it keeps its device, dtype, hooks, adapters, training mode and
+    `requires_grad`. The weights of the neurons (and their biases) are zero inside the block and come back bit by bit
+    at its end, also after an exception. Where weights are packed or offloaded, and in layers beneath a peft adapter
+    (which adds to the output whatever the weights are), hooks zero the neurons' activations instead; the adapter is
+    neither merged nor changed.
+
+    Blocks may be one inside another: then the neurons of all of them are off. A set that stores the fingerprint of its
+    weights is compared with those the model has without the blocks around it, so an inner set is no set of another
+    model because an outer one changed the weights. Outside of any block the fingerprint is that of the model as given,
+    adapters included; a set detected without the adapter needs ``force``.
+
+    The model may be moved or change its dtype inside the block. What is written to these neurons there, as by training,
+    is overwritten at its end.
+
+    Args:
+        model: A causal language model of transformers, also wrapped by peft.
+        neurons: What to switch off.
+        force: Accept a set that was made for other weights of the same sizes.
+
+    Yields:
+        The model.
+
+    Raises:
+        InputError: If the family is not supported, the set does not fit the model, or neurons cannot be switched off;
+            then the model is as it was.
+
+    Example:
+        >>> with deactivated(model, neurons):  # doctest: +SKIP
+        ...     model.generate(**inputs)
+    """
+    layout = Layout.of(model)
+    stored = neurons.about.get("fingerprint") is not None
+    fingerprint = _fingerprint(model, needed=stored and not force)
+    name = getattr(model, "name_or_path", "") or "the model"
+    check_fit(neurons, layout.shape, fingerprint or "", name, force=force or not stored)
+    intervention = Intervention(neurons)
+    if "activations" in ways_of(layout) and _is_compiled(model):
+        raise InputError(
+            "a compiled model does not see the hooks that switch its neurons off",
+            found="weights that are packed, offloaded or beneath an adapter",
+            hint="take the model without torch.compile, or merge the adapter",
+        )
+    with running(layout, intervention, fingerprint):
+        yield model
+
+
+def _fingerprint(model: Any, *, needed: bool) -> str | None:
+    # Also for a set that stores none: one that does may follow inside the block.
+    try:
+        return fingerprint_without(model)
+    except InputError:
+        if needed:
+            raise
+        return None
+
+
+def _is_compiled(model: Any) -> bool:
+    return any(hasattr(m, "_orig_mod") or m._compiled_call_impl is not None for m in (model, *model.modules()))
