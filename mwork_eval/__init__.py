@@ -10,20 +10,39 @@ from typing import TYPE_CHECKING, Any
 from mwork_eval.versions import __version__
 
 if TYPE_CHECKING:
+    from mwork_eval.application.ablate import ablate
     from mwork_eval.application.detect import detect
+    from mwork_eval.application.evaluate import evaluate
     from mwork_eval.application.load_model import load_model
+    from mwork_eval.application.matrix_results import MatrixResults
     from mwork_eval.application.read_neurons import read_neurons
+    from mwork_eval.application.read_results import read_results
     from mwork_eval.errors import InputError
     from mwork_eval.neurons.neuron_set import NeuronSet
 
-__all__ = ["InputError", "NeuronSet", "__version__", "detect", "load_model", "read_neurons"]
+__all__ = [
+    "InputError",
+    "MatrixResults",
+    "NeuronSet",
+    "__version__",
+    "ablate",
+    "detect",
+    "evaluate",
+    "load_model",
+    "read_neurons",
+    "read_results",
+]
 
 _MODULES = {
     "InputError": "errors",
+    "MatrixResults": "application.matrix_results",
     "NeuronSet": "neurons.neuron_set",
+    "ablate": "application.ablate",
     "detect": "application.detect",
+    "evaluate": "application.evaluate",
     "load_model": "application.load_model",
     "read_neurons": "application.read_neurons",
+    "read_results": "application.read_results",
 }
 """Where each public name comes from."""
 

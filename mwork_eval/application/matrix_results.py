@@ -59,7 +59,7 @@ class ShownTable(DeltaTable):
 
 
 class MatrixResults:
-    """The results of a matrix, read from their folder when they are first looked at.
+    """The results of a matrix: tables, numbers and figures.
 
     Attributes:
         folder: The results folder. It is a temporary one, which goes when this object does, if the matrix was computed
@@ -88,6 +88,12 @@ class MatrixResults:
             InputError: If the folder holds no finished cell, or a file is damaged.
         """
         return read_results(self.folder)
+
+    def as_it_is(self) -> "MatrixResults":
+        """Read the folder now if it has tables, so that what it gets later changes nothing; returns this object."""
+        if self.has_tables:
+            _ = self.results
+        return self
 
     @property
     def tables(self) -> tuple[ShownTable, ...]:
