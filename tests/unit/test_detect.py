@@ -195,9 +195,11 @@ def test_without_english_a_folder_gets_scores_alone_and_says_so(tokenizer, tmp_p
 
 
 def test_it_shows_itself(tokenizer):
-    found = mw.detect(make_model("llama"), tokenizer, {"en": lines("en"), "zh": lines("zh")}, set_draws=2, **QUIET)
+    texts = {"en": lines("en"), "zh": ["short", *lines("zh")[:1], *lines("zh")]}
+    found = mw.detect(make_model("llama"), tokenizer, texts, set_draws=2, **QUIET)
     assert repr(found) == "<Detection: en 4 documents, 96 tokens; zh 4 documents, 96 tokens>"
-    assert "<td>zh</td><td>4</td><td>96</td>" in found._repr_html_()
+    assert "<td>en</td><td>4</td><td>96</td><td>none</td>" in found._repr_html_()
+    assert "<td>zh</td><td>4</td><td>96</td><td>1 short, 1 duplicates</td>" in found._repr_html_()
     with pytest.raises(mw.InputError, match="too few documents of en"):
         found.select_draws()
 
