@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint clean
+.PHONY: run test check lint docs clean
 
 run: $(VENV)/.installed
 	$(BIN)/mwork run
@@ -11,18 +11,22 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -m ""
 
-check: lint test
+check: lint test docs
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 $(VENV)/.installed: pyproject.toml constraints.txt mwork_eval_autoload.pth
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[demo,thai,langid,plot,ray,dev]"
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[demo,thai,langid,plot,ray,docs,dev]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist mwork-run .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist site mwork-run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,3 +1,57 @@
-"""Find, deactivate and evaluate the language-specific neurons of a large language model."""
+"""Find, deactivate and evaluate the language-specific neurons of a large language model.
 
-__version__ = "0.1.0"
+What is public is in `__all__`. Each name is read from its module when it is first asked for, so that
+`import mwork_eval` loads neither torch nor transformers nor lm-eval.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mwork_eval.versions import __version__
+
+if TYPE_CHECKING:
+    from mwork_eval.application.ablate import ablate
+    from mwork_eval.application.detect import detect
+    from mwork_eval.application.evaluate import evaluate
+    from mwork_eval.application.load_model import load_model
+    from mwork_eval.application.matrix_results import MatrixResults
+    from mwork_eval.application.read_neurons import read_neurons
+    from mwork_eval.application.read_results import read_results
+    from mwork_eval.errors import InputError
+    from mwork_eval.neurons.neuron_set import NeuronSet
+
+__all__ = [
+    "InputError",
+    "MatrixResults",
+    "NeuronSet",
+    "__version__",
+    "ablate",
+    "detect",
+    "evaluate",
+    "load_model",
+    "read_neurons",
+    "read_results",
+]
+
+_MODULES = {
+    "InputError": "errors",
+    "MatrixResults": "application.matrix_results",
+    "NeuronSet": "neurons.neuron_set",
+    "ablate": "application.ablate",
+    "detect": "application.detect",
+    "evaluate": "application.evaluate",
+    "load_model": "application.load_model",
+    "read_neurons": "application.read_neurons",
+    "read_results": "application.read_results",
+}
+"""Where each public name comes from."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mwork_eval.detection.corpus.sources import Corpus
+from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.detection.corpus.sources import AnyCorpus
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
 from mwork_eval.evaluation.sampling import EVEN, Order, Sample
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.models.tokens import encode_text
 
 
@@ -44,7 +44,7 @@ def prompts_of_tasks(
     }
 
 
-def texts_of(corpora: Sequence[Corpus], limit: int) -> dict[str, list[str]]:
+def texts_of(corpora: Sequence[AnyCorpus], limit: int) -> dict[str, list[str]]:
     """Return, per language, the first texts of files.
 
     Raises:

@@ -11,8 +11,8 @@ from mwork_eval.errors import InputError
 from mwork_eval.languages.han import chinese_or_japanese
 from mwork_eval.languages.identifier import identify, known_languages
 from mwork_eval.languages.judgement import can_judge, decided_by_script
-from mwork_eval.languages.scripts import CJK, LATIN, count_letters, script_table
-from mwork_eval.languages.table import ENGLISH
+from mwork_eval.languages.scripts import CJK, LATIN, count_letters
+from mwork_eval.languages.table import ENGLISH, find_language
 
 CLASSES = ("english", "query", "other", "undecided")
 """What a token can be; `query` is the language of the text that the model reads."""
@@ -79,7 +79,7 @@ class TokenClassifier:
         require_identifier([language])
         self._tokenizer, self._language = tokenizer, language
         self._tokens: dict[int, str | None] = {}
-        own = script_table().scripts[language]
+        own = find_language(language).scripts
         self._own = {*own, *(CJK if CJK.intersection(own) else ())}
         self._shared = CJK & self._own if decided_by_script(language) else self._own
 

@@ -56,3 +56,8 @@ class Bars(Silent):
                 bar.update(amount)
 
             yield advance
+
+
+def shown(progress: Progress | None) -> Progress:
+    """Return where an application function's progress goes: bars that fit notebooks and terminals if not given."""
+    return Bars() if progress is None else progress

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.benchmarks.data import BENCHMARKS, EMBEDDED, source_of, task_of
+from mwork_eval.benchmarks.data import EMBEDDED, source_of
+from mwork_eval.benchmarks.rows import BENCHMARKS, task_of
 from mwork_eval.errors import InputError
 
 

@@ -4,19 +4,17 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from mwork_eval.benchmarks.answers.text import check_word_splitter
-from mwork_eval.benchmarks.documents import DOCUMENTS, Fields, MalformedRecordError, UnusableRecordError
+from mwork_eval.benchmarks.documents import Fields, MalformedRecordError, UnusableRecordError
 from mwork_eval.benchmarks.excerpt import excerpt
-from mwork_eval.benchmarks.readers import READERS, Rows, number_paragraphs
+from mwork_eval.benchmarks.readers import Rows
+from mwork_eval.benchmarks.rows import BENCHMARKS, Benchmark, find_benchmark, task_of
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import ENGLISH, NAMES, check_language
+from mwork_eval.languages.table import NAMES, check_language
 from mwork_eval.resources import embedded_folder
 
 if TYPE_CHECKING:
@@ -26,14 +24,11 @@ EMBEDDED = "embedded"
 """The word that selects the embedded texts instead of a directory."""
 
 DETECTION_DOCUMENTS = 64
-"""Documents at the head of a corpus that bpb leaves to detection (which reads 24 unless asked for more): text the
-neurons were chosen on is no held-out text."""
-
-DRAWS = 3
-"""Random controls that are drawn for a benchmark or other task whose row does not say: enough to see their spread."""
+"""Documents at the head of a corpus that a benchmark of free text leaves to detection (which reads 24 unless asked for
+more): text the neurons were chosen on is no held-out text."""
 
 HUB_ARTICLES = 200
-"""Wikipedia articles that bpb reads from the hub, after those."""
+"""Articles that such a benchmark reads from the hub, after those."""
 
 HUB_ARTICLE_CHARACTERS = 1000
 """Longest beginning of such an article; the cut is at the end of a sentence or paragraph."""
@@ -41,73 +36,6 @@ HUB_ARTICLE_CHARACTERS = 1000
 _HINT_SOURCE = "name a directory with --metadata data=DIR or MWORK_DATA=DIR, or use --metadata data=embedded"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """One benchmark's row of ``hub.yaml``.
-
-    Attributes:
-        title: Name in messages.
-        languages: Codes of the languages there are.
-        files: Patterns of the published files below a data directory, in order of preference.
-        hub: Arguments of ``datasets.load_dataset``, with the same placeholders.
-        cluster: Field of a document that tells which documents belong together, such as questions about one paragraph.
-        parallel: Of which sources (`published`, `embedded`) equal clusters are the same thing in every language.
-        names: Upstream names of the languages where they are not the codes.
-        draws: How many random controls are drawn unless the user says.
-    """
-
-    title: str
-    languages: list[str]
-    files: list[str]
-    hub: dict[str, Any]
-    cluster: str
-    parallel: list[str]
-    names: dict[str, str] = field(default_factory=dict)
-    draws: int = DRAWS
-
-    def fill(self, pattern: str, language: str) -> str:
-        """Replace ``{language}`` and ``{name}`` in a pattern."""
-        return pattern.format(language=language, name=self.names.get(language, language))
-
-
-def _read_table() -> dict[str, Benchmark]:
-    text = Path(__file__).with_name("hub.yaml").read_text(encoding="utf-8")
-    return {key: Benchmark(**row) for key, row in yaml.safe_load(text).items()}
-
-
-BENCHMARKS: dict[str, Benchmark] = _read_table()
-"""The benchmarks by the first part of their tasks' names."""
-
-
-def languages_of(benchmark: str) -> list[str]:
-    """Return the codes of the languages a benchmark has.
-
-    Raises:
-        InputError: If there is no such benchmark.
-    """
-    return list(_benchmark(benchmark).languages)
-
-
-def draws_of(name: str) -> int:
-    """Return how many random controls are drawn for a benchmark, or a pattern with `{l}`, unless the user says."""
-    located = task_of(name.replace("{l}", ENGLISH))
-    benchmark = BENCHMARKS.get(located[0] if located else name)
-    return benchmark.draws if benchmark else DRAWS
-
-
-def task_of(name: str) -> tuple[str, str] | None:
-    """Split a task name such as ``xquad_zh`` into benchmark and language.
-
-    Returns:
-        The pair, also where the benchmark lacks the language (``xquad_fr``), so that ``locate`` can say so; None if
-        the name does not have this form.
-    """
-    benchmark, _, language = name.partition("_")
-    if benchmark in BENCHMARKS and language in NAMES:
-        return benchmark, language
-    return None
 
 
 def published_dataset(task: str, data: str | None, path: str | None = None) -> str | None:
@@ -123,10 +51,10 @@ def published_dataset(task: str, data: str | None, path: str | None = None) -> s
     """
     if (located := task_of(task)) is None:
         return path if path and path.count("/") == 1 and not path.startswith((".", "/", "~")) else None
-    if data == EMBEDDED or located[0] == "bpb":
+    entry = BENCHMARKS[located[0]]
+    if data == EMBEDDED or entry.free_text:
         return None
-    hub = BENCHMARKS[located[0]].hub
-    source = str(hub.get("data_files") or hub["path"])
+    source = str(entry.hub.get("data_files") or entry.hub["path"])
     return source.removeprefix("hf://datasets/").partition("@")[0]
 
 
@@ -165,11 +93,11 @@ def locate(benchmark: str, language: str, data: str | Path | None = None) -> Pat
         InputError: If benchmark or language is unknown, the benchmark lacks the language, the directory or file is
             missing, or the language's words cannot be split for want of an extra.
     """
-    entry = _benchmark(benchmark)
+    entry = find_benchmark(benchmark)
     check_language(language)
     if language not in entry.languages:
         raise InputError(f"{entry.title} has no {NAMES[language]}", hint=f"it has {' '.join(entry.languages)}")
-    if benchmark in ("xquad", "xlsum"):
+    if entry.word_scores:
         check_word_splitter(language)
     source = source_of(data)
     if not source:
@@ -212,28 +140,26 @@ def load(
     import datasets
 
     path = locate(benchmark, language, data)
+    entry = BENCHMARKS[benchmark]
     if path is None:
-        source = f"{BENCHMARKS[benchmark].title} in {NAMES[language]} from the hub"
-        rows = _hub_rows(benchmark, language)
+        source = f"{entry.title} in {NAMES[language]} from the hub"
+        rows = _hub_rows(entry, language)
     else:
         source = str(path)
-        rows = READERS[benchmark](path)
-        if benchmark == "bpb" and path.parent.name == "corpus":
+        rows = entry.read(path)
+        if entry.free_text and path.parent.name == "corpus":
             rows = islice(rows, DETECTION_DOCUMENTS, None)
             source += f" without its first {DETECTION_DOCUMENTS} documents"
-    if benchmark == "xquad":
-        rows = number_paragraphs(rows)
-    return {"test": datasets.Dataset.from_list(_build_documents(benchmark, language, rows, source))}
+    return {"test": datasets.Dataset.from_list(_build_documents(entry, language, entry.prepared(rows), source))}
 
 
-def _build_documents(benchmark: str, language: str, rows: Rows, source: str) -> list[Fields]:
+def _build_documents(entry: Benchmark, language: str, rows: Rows, source: str) -> list[Fields]:
     """Return the documents of the usable records; report the others."""
-    build = DOCUMENTS[benchmark]
     documents: list[Fields] = []
     unusable: Counter[str] = Counter()
     for place, row in rows:
         try:
-            fields = build(row, language)
+            fields = entry.build(row, language)
         except MalformedRecordError as error:
             raise InputError(
                 f"{source}, {place}: {error}", expected="the form it was published in", hint="download the file again"
@@ -256,29 +182,24 @@ def _build_documents(benchmark: str, language: str, rows: Rows, source: str) -> 
     return documents
 
 
-def _hub_rows(benchmark: str, language: str) -> Rows:
+def _hub_rows(entry: Benchmark, language: str) -> Rows:
     """Yield a benchmark's records from the hub."""
-    for number, row in enumerate(_fetch(benchmark, language), 1):
-        if benchmark == "bpb":
+    for number, row in enumerate(_fetch(entry, language), 1):
+        if entry.free_text:
             row = {"text": excerpt(str(row["text"]), HUB_ARTICLE_CHARACTERS)}
         yield f"record {number}", dict(row)
 
 
-def _fetch(benchmark: str, language: str) -> Iterator[Mapping[str, Any]]:
+def _fetch(entry: Benchmark, language: str) -> Iterator[Mapping[str, Any]]:
     import datasets
 
-    entry = BENCHMARKS[benchmark]
     arguments = {
         key: entry.fill(value, language) if isinstance(value, str) else value for key, value in entry.hub.items()
     }
     try:
         rows = datasets.load_dataset(**arguments)
         # A streamed set is read while iterating, so the network can fail there too.
-        yield from (
-            islice(rows, DETECTION_DOCUMENTS, DETECTION_DOCUMENTS + HUB_ARTICLES)
-            if arguments.get("streaming")
-            else rows
-        )
+        yield from (islice(rows, DETECTION_DOCUMENTS, DETECTION_DOCUMENTS + HUB_ARTICLES) if entry.free_text else rows)
     # The hub client, its HTTP library and the file readers raise without a common base class.
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0]
@@ -292,9 +213,3 @@ def _fetch(benchmark: str, language: str) -> Iterator[Mapping[str, Any]]:
 def _existing(entry: Benchmark, folder: Path, language: str) -> Path | None:
     candidates = (folder / entry.fill(pattern, language) for pattern in entry.files)
     return next((path for path in candidates if path.is_file()), None)
-
-
-def _benchmark(name: str) -> Benchmark:
-    if name not in BENCHMARKS:
-        raise InputError("unknown benchmark", found=repr(name), expected="one of " + " ".join(BENCHMARKS))
-    return BENCHMARKS[name]

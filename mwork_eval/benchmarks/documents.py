@@ -1,16 +1,16 @@
 """Turn an upstream record into the document that a task shows and scores."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mwork_eval.benchmarks.answers.numbers import parse_number
 from mwork_eval.benchmarks.excerpt import excerpt
+from mwork_eval.languages.scripts import letters_per_sign
+from mwork_eval.languages.table import ENGLISH, find_language
 
-ARTICLE_CHARACTERS = 1500
-"""Longest article put before the model; XL-Sum's summaries draw on the lead, and a prompt must stay affordable."""
-
-ARTICLE_CHARACTERS_ZH = 500
-"""The same for Chinese, whose characters each carry about as much as three letters."""
+ARTICLE_LETTERS = 1500
+"""Longest article put before the model, where a sign that says as much as several letters counts as many: 500 Chinese
+characters. XL-Sum's summaries draw on the lead, and a prompt must stay affordable."""
 
 Fields = dict[str, Any]
 
@@ -54,7 +54,7 @@ def mgsm_document(row: Mapping[str, Any], language: str) -> Fields:
     if len(fields) != 2:
         raise MalformedRecordError(f"{len(fields)} tab-separated fields instead of question and answer")
     # The answers are written the English way ("2,125") in every language's file.
-    answer = parse_number(fields[1].strip(), "en")
+    answer = parse_number(fields[1].strip(), ENGLISH)
     if answer is None:
         raise MalformedRecordError(f"the answer {fields[1]!r} is no number")
     return {"question": _filled(fields[0].strip(), "question"), "answer": answer}
@@ -86,13 +86,13 @@ def xcsqa_document(row: Mapping[str, Any], language: str) -> Fields:
 
 
 def xlsum_document(row: Mapping[str, Any], language: str) -> Fields:
-    """Return ``id``, ``text`` (the beginning of the article, see ``ARTICLE_CHARACTERS``) and ``summary``.
+    """Return ``id``, ``text`` (the beginning of the article, see ``ARTICLE_LETTERS``) and ``summary``.
 
     Raises:
         MalformedRecordError: If a field is missing.
         UnusableRecordError: If the article or the summary is empty.
     """
-    limit = ARTICLE_CHARACTERS_ZH if language == "zh" else ARTICLE_CHARACTERS
+    limit = ARTICLE_LETTERS // letters_per_sign(find_language(language).scripts[0])
     return {
         "id": _text(row, "id"),
         "text": _filled(excerpt(_text(row, "text"), limit), "article"),
@@ -108,16 +108,6 @@ def bpb_document(row: Mapping[str, Any], language: str) -> Fields:
         UnusableRecordError: If the text is empty.
     """
     return {"text": _filled(_text(row, "text").strip(), "text")}
-
-
-DOCUMENTS: dict[str, Callable[[Mapping[str, Any], str], Fields]] = {
-    "xquad": xquad_document,
-    "mgsm": mgsm_document,
-    "xcsqa": xcsqa_document,
-    "xlsum": xlsum_document,
-    "bpb": bpb_document,
-}
-"""The function of each benchmark that turns one upstream record into a document."""
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:

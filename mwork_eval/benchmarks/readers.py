@@ -1,7 +1,7 @@
 """Read the benchmark files as they are published, one record at a time."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +63,6 @@ def number_paragraphs(rows: Rows) -> Rows:
         if row.get("context") != context or number == 0:
             context, number = row.get("context"), number + 1
         yield place, {**row, "paragraph": number}
-
-
-READERS: dict[str, Callable[[Path], Rows]] = {
-    "xquad": read_squad,
-    "mgsm": read_lines,
-    "xcsqa": read_jsonl,
-    "xlsum": read_jsonl,
-    "bpb": read_lines,
-}
-"""The reader of each benchmark's files."""
 
 
 def _read_text(path: Path) -> str:

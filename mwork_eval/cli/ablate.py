@@ -1,12 +1,9 @@
 """`mwork ablate`."""
 
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 
-from mwork_eval.cli import matrix_steps, steps
 from mwork_eval.cli.options import (
     languages_option,
     machine_options,
@@ -29,22 +26,7 @@ from mwork_eval.cli.options import (
 @machine_options
 @out_option(None)
 def ablate(
-    model: str,
-    neurons: str,
-    languages: list[str],
-    presets: tuple[str, ...],
-    shard: tuple[int, int],
-    engine: str,
-    workers: int | None,
-    dry_run: bool,
-    set_draws: int | None,
-    out: Path,
-    device: str | None,
-    dtype: str | None,
-    device_map: str | None,
-    revision: str | None,
-    batch_size: int,
-    **matrix: Any,
+    dry_run: bool, presets: tuple[str, ...], device_map: str | None, shard: tuple[int, int], **given: Any
 ) -> None:
     """Run a matrix of settings x languages x tasks and report ∆Eng, ∆n-Eng and ∆.
 
@@ -52,24 +34,21 @@ def ablate(
     reuses whatever is valid. Several processes, also on several machines, can work on one folder: each computes
     other cells. Under `accelerate launch` or torchrun the processes share the documents of each cell.
     """
-    options = steps.make_matrix_options(presets, languages, **matrix)
-    matrix_steps.check_engine(engine, workers)
-    from mwork_eval.languages.table import ENGLISH
-    from mwork_eval.matrix.whole import check_counts, check_draws
-    from mwork_eval.neurons.references import find_language_sets
-
-    sets = find_language_sets(neurons, [language for language in languages if language != ENGLISH])
-    steps.check_task_data(options)
-    options = steps.with_set_draws(options, neurons, sets, set_draws)
-    check_counts(sets, options)
-    check_draws(sets, options)
     if dry_run:
-        matrix_steps.print_matrix_estimate(model, revision, sets, options, out, device=device, dtype=dtype)
+        from rich.console import Console
+
+        from mwork_eval.application.matrix_estimate import estimate
+        from mwork_eval.terminal.estimates import print_matrix_cost
+
+        del given["batch_size"]
+        found = estimate(preset=presets, **given)
+        print_matrix_cost(found.cost, found.speed, found.weights, found.batch, Console())
         return
-    load = partial(steps.load_for_matrix, model, device, dtype, batch_size, device_map=device_map, revision=revision)
-    if engine == "ray":
-        shown = matrix_steps.ablate_sets_with_ray(load, model, sets, options, out, shard, workers)
-    else:
-        shown = steps.ablate_sets(load(), model, sets, options, out, shard)
-    if shown:
-        steps.write_reports(out)
+    from mwork_eval.application.ablate import ablate as compute
+    from mwork_eval.application.report import write_reports
+    from mwork_eval.terminal.progress import TerminalProgress
+    from mwork_eval.terminal.report import show_report
+
+    results = compute(preset=presets, device_map=device_map, shard=shard, progress=TerminalProgress(), **given)
+    if results.has_tables:
+        show_report(write_reports(results))

@@ -9,17 +9,25 @@ import click
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
-    from mwork_eval.gate.control import Control
-    from mwork_eval.gate.findings import Check
-    from mwork_eval.gate.limits import Limits
+    from mwork_eval.application.check import CheckResults
 
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
 @click.command()
 @click.argument("folders", type=_FOLDER, nargs=-1, required=True, metavar="NEW")
-@click.option("--baseline", type=_FOLDER, metavar="OLD", help="Results folder, or written baseline, to compare with.")
-@click.option("--limits", "limits_file", type=click.Path(path_type=Path), help="YAML file of limits; see docs/ci.md.")
+@click.option(
+    "--baseline",
+    type=_FOLDER,
+    metavar="OLD",
+    help="Results folder, or written baseline, to compare with.  [default: none; see --write-baseline]",
+)
+@click.option(
+    "--limits",
+    "limits_file",
+    type=click.Path(path_type=Path),
+    help="YAML file of limits; see docs/ci.md.  [default: 1 point; 0.02 bits per byte]",
+)
 @click.option("--strict", is_flag=True, help="Fail on every drop over its limit, and on tasks that only NEW has.")
 @click.option("--per-task", is_flag=True, help="5 % false alarms in each comparison, rather than in the whole run.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="For the files; NEW/check if not given.")
@@ -27,7 +35,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
     "--write-baseline",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="OLD",
-    help="Do not compare: write what a later --baseline needs of NEW, to be committed.",
+    help="Do not compare: write what a later --baseline needs of NEW, to be committed.  [default: compare]",
 )
 @click.option(
     "--calibrate",
@@ -59,68 +67,38 @@ def check(
     chosen = [name for name, value in asked.items() if value]
     if len(chosen) != 1:
         raise InputError(f"one of {', '.join(asked)} is needed", found=" and ".join(chosen) or "none")
+    from mwork_eval.application import check as gate
+
     if calibrate:
-        _calibrate(folders, limits_file, per_task, out)
+        from mwork_eval.gate.calibration import as_limits_file
+
+        limits_out = None if out is None else out / "limits.yaml"
+        measured = gate.calibrate(folders, limits=limits_file, per_task=per_task, out=limits_out)
+        click.echo(as_limits_file(measured), nl=False)
+        if limits_out is not None:
+            _tell_written([limits_out])
         return
     if len(folders) > 1:
         raise InputError("one NEW is compared", found=" ".join(map(str, folders)), hint="several are for --calibrate")
     (new,) = folders
     if baseline is not None:
-        ctx.exit(_compare(baseline, new, limits_file, strict, per_task, out or new / "check"))
+        found = gate.check(new, baseline, limits=limits_file, strict=strict, per_task=per_task)
+        _show(found, out or new / "check")
+        ctx.exit(found.exit_code)
     elif write_baseline is not None:
-        _write(new, limits_file, write_baseline)
+        _tell_written(gate.write_baseline(new, write_baseline, limits=limits_file))
 
 
-def _limits(limits_file: Path | None) -> "Limits":
-    from mwork_eval.gate.limits import Limits
-    from mwork_eval.gate.limits_file import read_limits
-
-    return Limits() if limits_file is None else read_limits(limits_file)
-
-
-def _control(per_task: bool) -> "Control":
-    from mwork_eval.gate.control import Control
-
-    return Control.PER_TASK if per_task else Control.FAMILY_WISE
-
-
-def _write(folder: Path, limits_file: Path | None, out: Path) -> None:
-    from mwork_eval.gate.baseline import write_baseline
-    from mwork_eval.gate.reading import read_snapshot
-
-    _tell_written(write_baseline(read_snapshot(folder, _limits(limits_file).cluster_of), out))
-
-
-def _calibrate(runs: tuple[Path, ...], limits_file: Path | None, per_task: bool, out: Path | None) -> None:
-    from mwork_eval.digests import write_text_atomically
-    from mwork_eval.gate.calibrated_limits import as_limits_file
-    from mwork_eval.gate.calibration import calibrate
-
-    text = as_limits_file(calibrate(runs, _limits(limits_file), _control(per_task)))
-    click.echo(text, nl=False)
-    if out is not None:
-        write_text_atomically(out / "limits.yaml", text)
-        _tell_written([out / "limits.yaml"])
-
-
-def _compare(old: Path, new: Path, limits_file: Path | None, strict: bool, per_task: bool, out: Path) -> int:
-    from mwork_eval.gate.check import check_folders
-
-    found = check_folders(old, new, _limits(limits_file), strict, _control(per_task))
-    _show(found, out)
-    return found.exit_code
-
-
-def _show(found: "Check", folder: Path) -> None:
+def _show(found: "CheckResults", folder: Path) -> None:
     """Show a check on the terminal, as files and, in a GitHub workflow, as summary and annotations."""
     from rich.console import Console
 
-    from mwork_eval.gate.files import append_step_summary, write_check_files
-    from mwork_eval.gate.github import annotations
-    from mwork_eval.gate.terminal import print_check
+    from mwork_eval.gate.formats.files import append_step_summary
+    from mwork_eval.gate.formats.github import annotations
+    from mwork_eval.terminal.gate import print_check
 
     print_check(found, Console())
-    _tell_written(write_check_files(found, folder))
+    _tell_written(found.write(folder))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         append_step_summary(found, Path(summary))
     if os.environ.get("GITHUB_ACTIONS") == "true":

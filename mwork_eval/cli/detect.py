@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from mwork_eval.cli import steps
 from mwork_eval.cli.options import (
     corpus_options,
     languages_option,
@@ -15,12 +14,13 @@ from mwork_eval.cli.options import (
     scoring_options,
     selection_options,
 )
+from mwork_eval.terminal.progress import TerminalProgress
 
 
 @click.command()
 @model_options
 @corpus_options
-@languages_option(None, "Use the embedded texts of these languages instead of --corpus.")
+@languages_option(None, "Use the embedded texts of these languages.  [default: none, but --corpus]")
 @scoring_options
 @selection_options
 @long_options
@@ -55,26 +55,46 @@ def detect(
     already and comes from the same model and documents is not scored again. Under `accelerate launch` or torchrun
     the processes share the documents.
     """
-    rule = steps.make_selection(**selection)
-    sources = steps.make_corpora(corpora, languages)
-    rules = steps.make_rules(max_docs, check_language, max_tokens=max_tokens, min_tokens=min_tokens, seed=seed)
-    from mwork_eval.detection.detect import DetectOptions
+    from mwork_eval.detection.corpus.documents import DocumentRules
+    from mwork_eval.detection.corpus.sources import parse_corpora
+    from mwork_eval.detection.selection import Selection
+
+    rule = Selection.of(**selection)
+    sources = parse_corpora(corpora, languages)
+    rules = DocumentRules(max_docs, max_tokens, min_tokens, seed, check_language)
+
+    from rich.console import Console
+
+    from mwork_eval.application.detect import detect_corpora
+    from mwork_eval.application.detection import add_stability, save_sets, stability_of
+    from mwork_eval.application.detection_estimate import estimate_detection
+    from mwork_eval.detection.detect import DetectOptions, groups_for
     from mwork_eval.detection.workers import Workers
+    from mwork_eval.models.loading import load_model
+    from mwork_eval.terminal.estimates import print_cost
+    from mwork_eval.terminal.stability import print_stability
 
     options = DetectOptions(
-        method=method,  # type: ignore[arg-type]
+        method=method,
         memory=memory,
         shard=shard,
         resume=resume,
         checkpoint_documents=checkpoint_docs,
-        groups=steps.groups_for(stability, set_draws, shard[1]),
+        groups=groups_for(stability, set_draws, shard[1]),
     )
     if dry_run:
-        steps.print_estimate(model, revision, sources, rules, options)
+        cost = estimate_detection(model, revision, sources, rules, options)
+        print_cost(cost.costs, cost.summaries, cost.speed, cost.weights, cost.memory, Console())
         return
-    from mwork_eval.models.loading import load_model
-
-    workers = Workers.join()
+    workers, progress = Workers.join(), TerminalProgress()
     device = device or workers.model_device
     loaded = load_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
-    steps.detect_sets(loaded, sources, rules, rule, out, options, workers, set_draws=set_draws)
+    found = detect_corpora(
+        loaded, sources, rules, options, out, workers=workers, set_draws=set_draws, progress=progress
+    )
+    if found is None:
+        return
+    if stability:
+        found = add_stability(found, rule, out)
+        print_stability(stability_of(found), Console())
+    save_sets(found, rule, out, progress.tell)

@@ -1,11 +1,10 @@
 """`mwork enhance`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mwork_eval.cli import enhance_steps
 from mwork_eval.cli.options import (
     languages_option,
     model_options,
@@ -16,6 +15,9 @@ from mwork_eval.cli.options import (
     sample_option,
 )
 from mwork_eval.errors import InputError
+
+if TYPE_CHECKING:
+    from mwork_eval.evaluation.sampling import Order
 
 
 @click.command()
@@ -55,12 +57,15 @@ from mwork_eval.errors import InputError
 @click.option("--gradient-checkpointing", is_flag=True, help="Less memory for more time.")
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
 @click.option(
-    "--merge", "merged", type=click.Path(path_type=Path, file_okay=False), help="Write a whole checkpoint, too."
+    "--merge",
+    "merged",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a whole checkpoint, too.  [default: none]",
 )
 @click.option(
     "--evaluate",
     callback=parse_names,
-    help="Score base and deltas on benchmarks such as bpb,xquad, or a pattern with {l}.",
+    help="Score base and deltas on benchmarks such as bpb,xquad, or a pattern with {l}.  [default: none]",
 )
 @languages_option("en,zh,es,de", "Languages to score, besides English and those of the corpora.")
 @click.option("--limit", type=click.IntRange(1), help="Documents per task to score.  [default: all]")
@@ -78,15 +83,20 @@ def enhance(
     revision: str | None,
     neurons: tuple[str, ...],
     texts: tuple[str, ...],
+    documents: tuple[int, ...],
+    seeds: tuple[int, ...],
+    controls: int,
+    together: bool,
+    force: bool,
     merged: Path | None,
     evaluate: tuple[str, ...],
     languages: list[str],
     limit: int | None,
-    order: str | int,
+    order: "Order",
     data: str | None,
     plot: bool,
     out: Path,
-    **options: Any,
+    **training: Any,
 ) -> None:
     """Fine-tune the neurons of a set, and nothing else, on a few hundred documents.
 
@@ -94,29 +104,58 @@ def enhance(
     where the last one stopped. Random controls are as many random neurons of the same layers and structures,
     trained alike.
     """
-    if merged is not None and merged.exists() and any(merged.iterdir()):
-        raise InputError(f"{merged} is not empty", expected="a new folder for the checkpoint")
-    if plot:
-        from mwork_eval.reports.plots import require_matplotlib
+    from rich.console import Console
 
+    from mwork_eval.application.enhance import enhance as enhance_neurons
+    from mwork_eval.detection.corpus.sources import parse_corpora
+    from mwork_eval.enhancement.folder import SCORES
+    from mwork_eval.enhancement.training import TrainingOptions
+    from mwork_eval.reports.plots import FORMATS, require_matplotlib, write_figures
+    from mwork_eval.terminal.enhancement import print_enhancement
+    from mwork_eval.terminal.progress import TerminalProgress
+
+    if plot:
         require_matplotlib("--plot")
         if not evaluate:
             raise InputError("--plot draws what changed", found="no --evaluate")
-    families = enhance_steps.find_families(evaluate, languages, texts, neurons, data) if evaluate else []
-    base, record = enhance_steps.train_deltas(
-        neurons,
-        texts,
-        out,
-        model=model,
+    corpora = parse_corpora([_with_language(text, neurons) for text in texts], None)
+    made = enhance_neurons(
+        model,
+        neurons=neurons,
+        texts={corpus.language: corpus.source for corpus in corpora},
+        documents=documents,
+        seeds=seeds,
+        controls=controls,
+        together=together,
+        training=TrainingOptions(**training),
+        evaluate=evaluate,
+        languages=languages,
+        limit=limit,
+        order=order,
+        data=data,
+        merge=merged,
+        out=out,
+        force=force,
         device=device,
         dtype=dtype,
         device_map=device_map,
         revision=revision,
-        **options,
+        progress=TerminalProgress(),
     )
-    if merged is not None:
-        enhance_steps.merge_last(base, record, out, merged, force=options["force"])
-    if evaluate:
-        enhance_steps.score_deltas(
-            base, record, families, out, data=data, limit=limit, order=order, force=options["force"], plot=plot
-        )
+    if not made.files:
+        return
+    written = list(made.files)
+    if plot:
+        written += write_figures({SCORES: made.figure}, out, FORMATS)
+    print_enhancement(made.tables, Console(soft_wrap=False))
+    click.echo("written: " + ", ".join(map(str, written)), err=True)
+
+
+def _with_language(text: str, references: tuple[str, ...]) -> str:
+    """Give a corpus that names no language that of the only set."""
+    from mwork_eval.neurons.references import find_named_sets
+
+    if "=" in text:
+        return text
+    languages = {str(neurons.about.get("language")) for neurons in find_named_sets(references).values()}
+    return f"{languages.pop()}={text}" if len(languages) == 1 else text

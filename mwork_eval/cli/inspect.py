@@ -5,7 +5,7 @@ import click
 
 @click.command()
 @click.argument("model")
-@click.option("--revision", help="Branch, tag or commit of a hub model.")
+@click.option("--revision", help="Branch, tag or commit of a hub model.  [default: its main branch]")
 def inspect(model: str, revision: str | None) -> None:
     """Print a model's layers, structures and neuron counts, and whether it is supported, without loading weights.
 
@@ -14,6 +14,6 @@ def inspect(model: str, revision: str | None) -> None:
     from rich.console import Console
 
     from mwork_eval.models.inspection import inspect_model
-    from mwork_eval.views.inspection import print_inspection
+    from mwork_eval.terminal.inspection import print_inspection
 
     print_inspection(inspect_model(model, revision), Console())

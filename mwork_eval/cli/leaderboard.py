@@ -15,7 +15,8 @@ EXPORTS = ("model-index", "eval-results", "dataset")
     "exports",
     multiple=True,
     type=click.Choice(EXPORTS),
-    help="Also write OUT/export/NAME: metadata for model cards, .eval_results files, or a data set of all numbers.",
+    help="Also write OUT/export/NAME: metadata for model cards, .eval_results files, or a data set of all numbers.  "
+    "[default: none]",
 )
 @click.option(
     "--with-masked", is_flag=True, help="Export masked scores too, under names that say what was deactivated."
@@ -29,22 +30,14 @@ def leaderboard(
     FOLDER is a results folder of `mwork ablate` or `mwork run`, one of lm_eval with any model, or a folder of such
     folders. Scores share a column only if they are of the same documents, prompts and right answers.
     """
-    from mwork_eval.cli.progress import progress
-    from mwork_eval.leaderboard.board import build_board
-    from mwork_eval.leaderboard.reading import find_results, read_all
-    from mwork_eval.leaderboard.site import write_site
+    from mwork_eval.application.leaderboard import leaderboard as compare
+    from mwork_eval.terminal.progress import TerminalProgress
 
-    places = find_results(folders)
-    with progress("read", len(places)) as advance:
-        results, skipped = read_all(places, skip_damaged=skip_damaged, advance=advance)
-    for reason in skipped:
-        click.echo(f"skipped: {reason}", err=True)
-    board = build_board(results, skipped)
-    with progress("write", len(board.benchmarks) + len(board.models) + 1) as advance:
-        index = write_site(board, out, advance)
-    click.echo(f"written: {index}, {len(board.models)} models, {len(board.benchmarks)} benchmarks", err=True)
-    if exports:
-        from mwork_eval.leaderboard.exports import write_export
-
-        files = [path for name in exports for path in write_export(name, board, out / "export" / name, with_masked)]
-        click.echo(f"exported: {len(files)} files in {out / 'export'}", err=True)
+    compare(
+        folders,
+        out=out,
+        exports=exports,
+        with_masked=with_masked,
+        skip_damaged=skip_damaged,
+        progress=TerminalProgress(),
+    )

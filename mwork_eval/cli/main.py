@@ -1,5 +1,7 @@
 """The command `mwork`: its subcommands, and what happens on bad input and Ctrl-C."""
 
+import logging
+import os
 from typing import Any
 
 import click
@@ -18,7 +20,6 @@ from mwork_eval.cli.run import run
 from mwork_eval.cli.scores import scores
 from mwork_eval.cli.select import select
 from mwork_eval.cli.sets import sets
-from mwork_eval.cli.steps import quiet_libraries
 from mwork_eval.cli.tune_layers import tune_layers
 from mwork_eval.errors import InputError
 
@@ -46,29 +47,46 @@ class _Command(click.Group):
             )
             ctx.exit(130)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by what they are for."""
+        limit = formatter.width - 6 - max(map(len, self.commands))
+        for purpose, commands in _PURPOSES.items():
+            with formatter.section(purpose):
+                formatter.write_dl([(str(one.name), one.get_short_help_str(limit)) for one in commands])
 
-@click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+
+def _quiet_libraries() -> None:
+    """Leave the terminal to our own progress: must run before transformers or lm-eval is imported."""
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    logging.getLogger("mwork_eval.lm.model").setLevel(logging.ERROR)
+
+
+_PURPOSES: dict[str, tuple[click.Command, ...]] = {
+    "The main job": (run, detect, ablate, report),
+    "Neuron sets": (select, sets, scores, overlap, profile),
+    "Models": (inspect, lens, tune_layers, enhance),
+    "Checkpoints and leaderboards": (check, leaderboard),
+}
+_COMPLETION = """\b
+Completion of commands and options, in bash (zsh: zsh_source):
+  eval "$(_MWORK_COMPLETE=bash_source mwork)"
+"""
+
+
+@click.group(
+    cls=_Command,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    epilog=_COMPLETION,
+)
 @click.version_option(mwork_eval.__version__, prog_name="mwork")
 def main() -> None:
     """Find the neurons that carry a language in an LLM, deactivate them, and measure what breaks."""
-    quiet_libraries()
+    _quiet_libraries()
 
 
-for command in (
-    run,
-    inspect,
-    detect,
-    scores,
-    select,
-    sets,
-    profile,
-    overlap,
-    tune_layers,
-    ablate,
-    report,
-    check,
-    leaderboard,
-    lens,
-    enhance,
-):
-    main.add_command(command)
+for _commands in _PURPOSES.values():
+    for _command in _commands:
+        main.add_command(_command)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
-from mwork_eval.cli import steps
-from mwork_eval.cli.improvement_steps import write_improvements
 from mwork_eval.errors import InputError
-from mwork_eval.reports.formats.names import DEFAULT_FORMATS, FORMATS, parse_formats
+from mwork_eval.reports.formats.names import DEFAULT_FORMATS, FORMATS, TERMINAL, parse_formats
+
+_ENHANCEMENTS = "improvements"
+"""Name of the files of a report on enhancements, without their endings."""
 
 
 @click.command()
@@ -31,22 +32,31 @@ def report(folders: tuple[Path, ...], formats: tuple[str, ...], out: Path | None
     Folders of `mwork enhance --evaluate`, such as one per language, give the mean over tasks of each language (the
     paper's Table 6) and, with --figures, the gain by documents over languages (Figure 4), as improvements.FORMAT.
     """
-    from mwork_eval.enhancement.folder import is_enhancement
+    from mwork_eval.application.report import check_folders, write_reports
+    from mwork_eval.terminal.report import show_report
 
     distinct = tuple(dict.fromkeys(folders))
-    enhanced = [folder for folder in distinct if is_enhancement(folder)]
-    if enhanced and len(enhanced) < len(distinct):
-        others = [str(folder) for folder in distinct if folder not in enhanced]
-        raise InputError("results of `mwork enhance` and others in one report", found=" ".join(others))
-    if out is None and len(distinct) > 1:
-        raise InputError("several results folders need --out", found=f"{len(distinct)} folders without --out")
-    if figures:
-        from mwork_eval.reports.plots import require_matplotlib
-
-        require_matplotlib("--figures")
-        if len(distinct) > 1 and not enhanced:
-            raise InputError("--figures draws one results folder", found=f"{len(distinct)} folders")
-    if enhanced:
-        write_improvements(distinct, formats=formats, out=out or distinct[0], figures=figures)
+    if check_folders(distinct, out, figures):
+        _report_enhancements(distinct, formats, out or distinct[0], figures)
         return
-    steps.write_reports(*distinct, formats=formats, out=out, figures=figures)
+    show_report(write_reports(*distinct, formats=formats, out=out, figures=figures), formats)
+
+
+def _report_enhancements(folders: tuple[Path, ...], formats: tuple[str, ...], out: Path, figures: bool) -> None:
+    """Show what training changed, the mean over tasks per language (Table 6), and write it as `improvements.*`."""
+    from rich.console import Console
+
+    from mwork_eval.application.enhancement_results import mean_changes
+    from mwork_eval.reports.plots import FORMATS, write_figures
+    from mwork_eval.terminal.enhancement import print_enhancement
+
+    if not {"md", "json", TERMINAL} & set(formats):
+        raise InputError("no such report of fine-tuning", found=",".join(formats), expected="terminal, md or json")
+    found = mean_changes(folders)
+    written = found.write(out, _ENHANCEMENTS, [name for name in formats if name in ("json", "md")])
+    if figures:
+        written += write_figures({_ENHANCEMENTS: found.figure}, out, FORMATS)
+    if TERMINAL in formats:
+        print_enhancement(found.tables, Console(soft_wrap=False))
+    if written:
+        click.echo("written: " + ", ".join(map(str, written)), err=True)

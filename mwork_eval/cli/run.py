@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from mwork_eval.cli import steps
 from mwork_eval.cli.options import (
     corpus_options,
     languages_option,
@@ -95,16 +94,16 @@ def run(
     tasks: tuple[str, ...],
     seeds: tuple[int, ...] | None,
     out: Path,
-    device: str | None,
-    dtype: str | None,
-    device_map: str | None,
-    revision: str | None,
     fraction: float | None,
     top_k: int | None,
     threshold: dict[str, float] | None,
     specific: str,
     structures: str,
     batch_size: int,
+    device: str | None,
+    dtype: str | None,
+    device_map: str | None,
+    revision: str | None,
     **matrix: Any,
 ) -> None:
     """Detect, ablate and report in one go.
@@ -112,35 +111,39 @@ def run(
     Without options: the default model, the embedded texts and tasks, en zh es de, preset understanding on bpb with 4
     documents and three random controls per row and language. Four questions of xquad would tell nothing.
     """
-    rule = steps.make_selection(fraction, top_k, threshold, specific, structures)
+    from mwork_eval.detection.corpus.documents import DocumentRules
+    from mwork_eval.detection.corpus.sources import parse_corpora
+    from mwork_eval.detection.selection import Selection
+
+    rule = Selection.of(fraction, top_k, threshold, specific, structures)
     if not presets:
         # The quick look: what fits into four minutes on two cores.
         presets, tasks, limit, seeds = ("understanding",), tasks or ("bpb",), limit or 4, seeds or (1, 2, 3)
-    sources = steps.make_corpora(corpora, languages)
+    sources = parse_corpora(corpora, languages)
     if corpora:
         languages = _languages_of(sources, languages)
-    options = steps.make_matrix_options(presets, languages, tasks=tasks, limit=limit, seeds=seeds, **matrix)
-    rules = steps.make_rules(max_docs, check_language, max_tokens=max_tokens, min_tokens=min_tokens, seed=seed)
-    from mwork_eval.detection.detect import DetectOptions
-    from mwork_eval.languages.table import ENGLISH
-    from mwork_eval.models.loading import LoadedModel
+    rules = DocumentRules(max_docs, max_tokens, min_tokens, seed, check_language)
+    from mwork_eval.application.matrix_arguments import make_matrix_options
+    from mwork_eval.application.model_source import find_model
+    from mwork_eval.application.report import write_reports
+    from mwork_eval.application.run import run as detect_and_ablate
+    from mwork_eval.detection.detect import DetectOptions, groups_for
+    from mwork_eval.terminal.progress import TerminalProgress
+    from mwork_eval.terminal.report import show_report
 
-    steps.check_task_data(options)
-    loaded = steps.load_for_matrix(model, device, dtype, batch_size, device_map=device_map, revision=revision)
-    found = steps.detect_sets(
-        LoadedModel(model, loaded.model, loaded.tokenizer),
+    results = detect_and_ablate(
+        find_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision, batch_size=batch_size),
         sources,
         rules,
         rule,
-        out / "neurons",
         DetectOptions(
-            method=method,  # type: ignore[arg-type]
+            method=method,
             memory=memory,
-            groups=steps.groups_for(stability=False, set_draws=set_draws),
+            groups=groups_for(stability=False, set_draws=set_draws),
         ),
+        make_matrix_options(presets, languages=languages, tasks=tasks, limit=limit, seeds=seeds, **matrix),
+        out,
         set_draws=set_draws,
+        progress=TerminalProgress(),
     )
-    sets = {code: found[code] for code in languages if code != ENGLISH}
-    options = steps.with_set_draws(options, str(out / "neurons"), sets, set_draws)
-    steps.ablate_sets(loaded, model, sets, options, out)
-    steps.write_reports(out)
+    show_report(write_reports(results))

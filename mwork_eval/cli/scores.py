@@ -21,17 +21,6 @@ def merge(files: tuple[Path, ...], out: Path) -> None:
     Shards of several languages may be given together. They must come from one model, method and corpus, and be
     complete. `mwork select OUT` then makes the neuron sets.
     """
-    from mwork_eval.detection.partial import PartialScores, merge_shards
+    from mwork_eval.application.scores import merge_scores
 
-    by_language: dict[str, list[tuple[Path, PartialScores]]] = {}
-    for file in files:
-        part = PartialScores.load(file)
-        by_language.setdefault(part.run["about"]["language"], []).append((file, part))
-    merged = {
-        language: merge_shards([part for _, part in shards], [str(file) for file, _ in shards])
-        for language, shards in by_language.items()
-    }
-    for language, part in merged.items():
-        path = out / "scores" / f"{language}.safetensors"
-        part.table().save(path)
-        click.echo(f"{path}: {part.documents} documents of {len(by_language[language])} shards")
+    merge_scores(files, out, click.echo)

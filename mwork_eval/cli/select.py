@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from mwork_eval.cli import steps
 from mwork_eval.cli.options import out_option, selection_options
 
 
@@ -15,12 +14,8 @@ from mwork_eval.cli.options import out_option, selection_options
 @out_option(None)
 def select(folder: Path, out: Path, **selection: Any) -> None:
     """Select neuron sets anew from the scores in FOLDER/scores, without the model."""
-    from mwork_eval.detection.score_table import load_score_tables
-    from mwork_eval.detection.selection import select_specific
-    from mwork_eval.neurons.files import save_neuron_set
+    from mwork_eval.application.detection import Detection, save_sets
+    from mwork_eval.detection.selection import Selection
 
-    rule = steps.make_selection(**selection)
-    for language, neurons in select_specific(load_score_tables(folder), rule).items():
-        path = out / f"{language}.safetensors"
-        save_neuron_set(neurons, path)
-        click.echo(f"{path}: {len(neurons)} neurons ({100 * len(neurons) / neurons.shape.switches:.2f} %)")
+    rule = Selection.of(**selection)
+    save_sets(Detection.load(folder), rule, out, click.echo)

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from mwork_eval.cli.options import stage_options
-from mwork_eval.errors import InputError
 
 
 @click.group()
@@ -23,15 +22,12 @@ def show(references: tuple[str, ...], understanding_layers: int | None, generati
     """
     from rich.console import Console
 
-    from mwork_eval.neurons.references import find_neurons
-    from mwork_eval.neurons.tuned_stages import stages_for
-    from mwork_eval.views.neuron_sets import print_neuron_set
+    from mwork_eval.application.sets import find_sets
+    from mwork_eval.terminal.neuron_sets import print_neuron_set
 
     console = Console()
-    for reference in references:
-        neurons = find_neurons(reference)
-        stages = stages_for([neurons], neurons.shape.layers, understanding_layers, generation_layers)
-        print_neuron_set(reference, neurons, stages, console)
+    for one in find_sets(references, understanding_layers, generation_layers):
+        print_neuron_set(one.name, one.neurons, one.stages, console)
 
 
 @sets.command()
@@ -50,7 +46,8 @@ def diff(
     from rich.console import Console
 
     from mwork_eval.neurons.comparison import compare_pairs
-    from mwork_eval.views.set_comparison import comparisons_as_json, print_comparisons
+    from mwork_eval.terminal.set_comparison import print_comparisons
+    from mwork_eval.views.set_comparison import comparisons_as_json
 
     found = compare_pairs(first, second, understanding_layers, generation_layers)
     if as_json:
@@ -68,15 +65,9 @@ def algebra(expression: str, out: Path) -> None:
     EXPRESSION is sets joined by - (without), & (and) and | (or) with blanks around each, read from left to right:
     'gemma3-270m/zh - gemma3-270m/es | runs/zh'. The result keeps the description of the first set.
     """
-    from mwork_eval.neurons.expressions import evaluate
-    from mwork_eval.neurons.files import save_neuron_set
-    from mwork_eval.neurons.references import SUFFIX
+    from mwork_eval.application.sets import combine_sets, share_of
 
-    if out.suffix != SUFFIX:
-        raise InputError("--out is no file of a neuron set", found=out, expected=f"a name that ends in {SUFFIX}")
-    neurons = evaluate(expression)
-    save_neuron_set(neurons, out)
-    click.echo(f"{out}: {len(neurons)} neurons ({100 * len(neurons) / neurons.shape.switches:.2f} %)")
+    click.echo(f"{out}: {share_of(combine_sets(expression, out))}")
 
 
 @sets.command()

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import mwork_eval
 from mwork_eval.detection.corpus.batches import Batch, make_batches
 from mwork_eval.detection.corpus.documents import DocumentStream
+from mwork_eval.detection.detector import Observer, find_detector
 from mwork_eval.detection.partial import PartialScores, difference
 from mwork_eval.detection.score_table import ScoreTable
-from mwork_eval.detection.scoring.scorer import DEFAULT_MEMORY, Method, Scorer
 from mwork_eval.detection.set_draws import group_of_draw
 from mwork_eval.detection.stability import group_of
 from mwork_eval.detection.workers import Workers
 from mwork_eval.errors import InputError
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
+from mwork_eval.versions import __version__
 
 Groups = Literal["all", "stability", "draws"]
 _GROUP_OF: dict[Groups, Callable[[int], str]] = {
@@ -35,7 +35,7 @@ class DetectOptions:
     """How documents are scored.
 
     Attributes:
-        method: `exact`, `paper` or `reference`.
+        method: One of `DETECTORS`.
         memory: Bytes that scoring may take apart from the model's weights.
         shard: The share of the batches that this job does, from 0, and the number of jobs.
         resume: Whether to go on from a checkpoint; without it an unfinished language starts anew.
@@ -44,8 +44,8 @@ class DetectOptions:
         groups: Which documents' scores are kept apart: `stability` to measure it, `draws` to draw halves of them.
     """
 
-    method: Method = "exact"
-    memory: int = 2 * DEFAULT_MEMORY
+    method: str = "exact"
+    memory: int = 2**30
     shard: tuple[int, int] = (0, 1)
     resume: bool = False
     checkpoint_seconds: float = 60.0
@@ -53,9 +53,22 @@ class DetectOptions:
     groups: Groups = "all"
 
 
+def groups_for(stability: bool, set_draws: int | None, shards: int = 1) -> Groups:
+    """Return which documents' scores a detection keeps apart.
+
+    Raises:
+        InputError: If two ways to keep them apart are asked for, or halves of documents that no single job sees.
+    """
+    if set_draws is not None and shards > 1:
+        raise InputError("--set-draws needs the scores of all documents in one job", found=f"--shard of {shards}")
+    if stability and set_draws is not None:
+        raise InputError("--stability and --set-draws keep other documents apart", hint="give one of them at a time")
+    return "stability" if stability else "all" if set_draws is None else "draws"
+
+
 @dataclass
-class Detection:
-    """What a detection found.
+class ScoredLanguages:
+    """What scoring the corpora gave.
 
     Attributes:
         tables: Finished scores, one per language; complete in the main process only.
@@ -72,12 +85,12 @@ def score_languages(
     layout: Layout,
     model_name: str,
     streams: Sequence[DocumentStream],
-    folder: Path,
+    folder: Path | None,
     options: DetectOptions | None = None,
     *,
     workers: Workers | None = None,
     advance: Callable[[str, int], Any] = lambda language, documents: None,
-) -> Detection:
+) -> ScoredLanguages:
     """Score several languages and write `FOLDER/scores/LANGUAGE.safetensors` as soon as each is done.
 
     A score file that says it comes from the same model, corpus and method is taken as it is.
@@ -86,7 +99,7 @@ def score_languages(
         layout: The model.
         model_name: Its name, for the files.
         streams: The documents of each language.
-        folder: Where to write.
+        folder: Where to write; None writes nothing, neither scores nor checkpoints, and there can be no shards.
         options: How to score.
         workers: The processes that share the work; each gets the same result.
         advance: Called after each batch with the language and the number of documents.
@@ -95,31 +108,35 @@ def score_languages(
         InputError: If a corpus is unusable, a checkpoint does not fit, or a score is not finite.
     """
     options, workers = options or DetectOptions(), workers or Workers()
-    scorer = Scorer(layout, options.method, options.memory // 2)
-    detection = Detection()
+    if folder is None and options.shard[1] > 1:
+        raise ValueError("a shard is a file and needs a folder")
+    observer = find_detector(options.method).observer(layout, options.method, options.memory // 2)
+    scored = ScoredLanguages()
     about = _about_model(layout, model_name, options.method)
     for stream in streams:
         language = stream.corpus.language
-        path = folder / "scores" / f"{language}.safetensors"
+        path = None if folder is None else folder / "scores" / f"{language}.safetensors"
         run = _describe_run(layout, about, stream, options)
         table = _finished(path, run["about"], stream, options) if workers.is_main else None
         if workers.agree(table is not None):
             if table is not None:
                 advance(language, table.about["documents"])
-                detection.tables.append(table)
+                scored.tables.append(table)
             continue
-        part = _score_stream(scorer, stream, run, path, options, workers, advance)
-        if options.shard[1] > 1:
-            detection.unfinished.append(part_path(path, options.shard))
+        part = _score_stream(layout, observer, stream, run, path, options, workers, advance)
+        if path is not None and options.shard[1] > 1:
+            scored.unfinished.append(part_path(path, options.shard))
             continue
         part = workers.merge(part)
-        detection.parts[language] = part
-        detection.tables.append(part.table())
+        scored.parts[language] = part
+        scored.tables.append(part.table())
+        if path is None:
+            continue
         if workers.is_main:
-            detection.tables[-1].save(path)
+            scored.tables[-1].save(path)
         workers.wait()
         part_path(path, _share(options, workers)).unlink(missing_ok=True)
-    return detection
+    return scored
 
 
 def part_path(path: Path, shard: tuple[int, int]) -> Path:
@@ -136,21 +153,22 @@ def _share(options: DetectOptions, workers: Workers) -> tuple[int, int]:
 
 
 def _score_stream(
-    scorer: Scorer,
+    layout: Layout,
+    observer: Observer,
     stream: DocumentStream,
     run: Mapping[str, Any],
-    path: Path,
+    path: Path | None,
     options: DetectOptions,
     workers: Workers,
     advance: Callable[[str, int], Any],
 ) -> PartialScores:
     share = _share(options, workers)
-    checkpoint = part_path(path, share)
-    part = _resumed(checkpoint, run) if options.resume else None
-    if checkpoint.is_file() and not options.resume:
+    checkpoint = None if path is None else part_path(path, share)
+    part = _resumed(checkpoint, run) if checkpoint is not None and options.resume else None
+    if checkpoint is not None and checkpoint.is_file() and not options.resume:
         log.warning("%s is left from an interrupted run; --resume would have gone on from it", checkpoint)
     if part is None:
-        part = PartialScores(scorer.layout.shape, run, share)
+        part = PartialScores(layout.shape, run, share)
     saved_at, saved_documents, language = time.monotonic(), part.documents, stream.corpus.language
     if part.complete:
         advance(language, part.documents)
@@ -159,7 +177,7 @@ def _score_stream(
     for number, batch in enumerate(make_batches(stream, run["batch_tokens"]), 1):
         own = (number - 1) % share[1] == share[0]
         if number > done and own:
-            _add(part, scorer, batch, language, _GROUP_OF[options.groups])
+            _add(part, observer, batch, language, _GROUP_OF[options.groups])
         if number >= done:
             if number == done and part.corpus["digest"] != stream.digest:
                 raise InputError(
@@ -172,20 +190,20 @@ def _score_stream(
         if own:
             advance(language, len(batch.token_ids))
         enough = options.checkpoint_documents
-        if number > done and (
+        if (checkpoint is not None and number > done) and (
             time.monotonic() - saved_at > options.checkpoint_seconds
             or (enough is not None and part.documents - saved_documents >= enough)
         ):
             part.save(checkpoint)
             saved_at, saved_documents = time.monotonic(), part.documents
     part.corpus, part.complete = _read_so_far(stream), True
-    if share[1] > 1:
+    if checkpoint is not None and share[1] > 1:
         part.save(checkpoint)
     return part
 
 
-def _add(part: PartialScores, scorer: Scorer, batch: Batch, language: str, group: Callable[[int], str]) -> None:
-    for number, found in zip(batch.numbers, scorer.score(batch.token_ids), strict=True):
+def _add(part: PartialScores, observer: Observer, batch: Batch, language: str, group: Callable[[int], str]) -> None:
+    for number, found in zip(batch.numbers, observer.observe(batch.token_ids), strict=True):
         try:
             part.group(group(number)).add(found)
         except ValueError as error:
@@ -217,13 +235,13 @@ def _read_so_far(stream: DocumentStream) -> dict[str, Any]:
 
 
 def _finished(
-    path: Path, about: Mapping[str, Any], stream: DocumentStream, options: DetectOptions
+    path: Path | None, about: Mapping[str, Any], stream: DocumentStream, options: DetectOptions
 ) -> ScoreTable | None:
     """Return a finished table of the same run; the corpus is read to compare, but nothing is scored.
 
     None if the scores of groups of documents are wanted that a table does not keep.
     """
-    if options.shard[1] > 1 or not path.is_file():
+    if path is None or options.shard[1] > 1 or not path.is_file():
         return None
     try:
         table = ScoreTable.load(path)
@@ -239,13 +257,13 @@ def _finished(
     return table if _read_so_far(stream)["digest"] == table.about["corpus"]["digest"] else None
 
 
-def _about_model(layout: Layout, model_name: str, method: Method) -> dict[str, Any]:
+def _about_model(layout: Layout, model_name: str, method: str) -> dict[str, Any]:
     return {
         "model": model_name,
         "fingerprint": fingerprint_of(layout.model),
         "dtype": str(layout.weight(0, "q").dtype).removeprefix("torch."),
         "method": method,
-        "mwork_eval": mwork_eval.__version__,
+        "mwork_eval": __version__,
     }
 
 

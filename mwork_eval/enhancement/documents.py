@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mwork_eval.detection.corpus.sources import Corpus
+from mwork_eval.detection.corpus.sources import AnyCorpus
 from mwork_eval.errors import InputError
 from mwork_eval.models.tokens import encode_text
 
@@ -34,7 +34,7 @@ class TrainingText:
     name: str
 
 
-def read_training_text(corpus: Corpus, tokenizer: Any, *, count: int, max_tokens: int) -> TrainingText:
+def read_training_text(corpus: AnyCorpus, tokenizer: Any, *, count: int, max_tokens: int) -> TrainingText:
     """Draw documents at random: the held-out ones, then those to train on; the same ones every time.
 
     Corpora are often sorted by source: the first documents would be of another kind than the rest. Short documents

@@ -1,23 +1,26 @@
 """The scores of an enhancement folder, read back without the model: what `improvement.json` says of its cells."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.enhancement.record import FILE, Record
+from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.enhancement.record import FILE, Record, TrainedDelta
 from mwork_eval.enhancement.scores import DeltaCell, Scores
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.cell_plan import CellPlan
-from mwork_eval.matrix.plan import TaskFamily
+from mwork_eval.results.file_value import FileValue, parse_json
+from mwork_eval.results.manifest import TaskEntry
 from mwork_eval.results.store import CellStore
+from mwork_eval.results.task_score import TaskScore
 
-IMPROVEMENT = "improvement.json"
+SCORES = "improvement"
+"""Name of the files of scores, without their endings."""
 
 
 @dataclass(frozen=True)
-class Improvement:
+class ScoredEnhancement:
     """What was scored of an enhancement.
 
     Attributes:
@@ -38,58 +41,66 @@ def is_enhancement(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
+class ImprovementCell(FileValue):
+    """A score of an enhancement: the delta's file (None for the base), the lm-eval task, and the cell's name."""
+
+    delta: str | None
+    task: str
+    identity: str
+
+
+class ImprovementCells(FileValue):
+    """What `improvement.json` says of where scores are; None in files of earlier versions."""
+
+    families: tuple[TaskEntry, ...] | None = None
+    cells: tuple[ImprovementCell, ...] | None = None
+
+
 def describe_cells(plan: CellPlan, families: Sequence[TaskFamily]) -> dict[str, Any]:
     """Return what `improvement.json` says of where scores are, as JSON values."""
-    cells = [
-        {"delta": None if cell.trained is None else cell.trained.file, "task": cell.task, "identity": identity}
+    cells = (
+        ImprovementCell(delta=None if cell.trained is None else cell.trained.file, task=cell.task, identity=identity)
         for identity, cell in zip(plan.identities, plan.cells, strict=True)
         if isinstance(cell, DeltaCell)
-    ]
-    of_families = [
-        {"name": family.name, "languages": list(family.languages), "missing": list(family.missing)}
-        for family in families
-    ]
-    return {"families": of_families, "cells": cells}
+    )
+    tasks = (TaskEntry(name=f.name, languages=f.languages, missing=f.missing) for f in families)
+    return ImprovementCells(families=tuple(tasks), cells=tuple(cells)).model_dump(mode="json")
 
 
-def read_improvement(folder: Path) -> Improvement:
+def read_enhancement(folder: Path) -> ScoredEnhancement:
     """Read the scores of the base and of every delta.
 
     Raises:
         InputError: If nothing was scored, a file is damaged, or it does not say where the scores are.
     """
-    record, path = Record.load(folder), folder / IMPROVEMENT
+    record, path = Record.load(folder), folder / f"{SCORES}.json"
     if not path.is_file():
         raise InputError(f"{folder} holds no scores", found=f"no {path.name}", hint="run `mwork enhance --evaluate`")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if "cells" not in content:
-            raise InputError(
-                f"{path} does not say where the scores are",
-                found="a file of an earlier version",
-                hint="look at its improvement.md, or train into another --out: controls are drawn otherwise now",
-            )
-        families = tuple(
-            TaskFamily(one["name"], tuple(one["languages"]), tuple(one["missing"])) for one in content["families"]
+    content = parse_json(ImprovementCells, path.read_bytes(), path)
+    if content.cells is None or content.families is None:
+        raise InputError(
+            f"{path} does not say where the scores are",
+            found="a file of an earlier version",
+            hint="look at its improvement.md, or train into another --out: controls are drawn otherwise now",
         )
-        deltas, store = {delta.file: delta for delta in record.deltas}, CellStore(folder)
-        found = [
-            (None if cell["delta"] is None else deltas[cell["delta"]], cell["task"], store.load(cell["identity"]))
-            for cell in content["cells"]
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error
-    scores = {(delta, task): score for delta, task, score in found if score is not None}
-    return Improvement(folder, record, families, scores)
+    deltas, store = {delta.file: delta for delta in record.deltas}, CellStore(folder)
+    scores: dict[tuple[TrainedDelta | None, str], TaskScore] = {}
+    for cell in content.cells:
+        if cell.delta is not None and cell.delta not in deltas:
+            raise InputError(f"{path} is damaged", found=f"no delta {cell.delta} in {FILE}")
+        if (score := store.load(cell.identity)) is not None:
+            scores[None if cell.delta is None else deltas[cell.delta], cell.task] = score
+    families = tuple(TaskFamily(task.name, task.languages, task.missing) for task in content.families)
+    return ScoredEnhancement(folder, record, families, scores)
 
 
-def read_improvements(folders: Sequence[Path]) -> list[Improvement]:
+def read_enhancements(folders: Sequence[Path]) -> list[ScoredEnhancement]:
     """Read several folders, such as one per language.
 
     Raises:
-        InputError: As `read_improvement`, or if they are of different models or train one language twice.
+        InputError: As `read_enhancement`, or if they are of different models or train one language twice.
     """
-    found = [read_improvement(folder) for folder in folders]
+    found = [read_enhancement(folder) for folder in folders]
     if len(models := {one.record.fingerprint: one.record.model for one in found}) > 1:
         raise InputError("enhancements of different models", found=", ".join(models.values()), expected="one model")
     groups = [group for one in found for group in dict.fromkeys(delta.languages for delta in one.record.deltas)]

@@ -1,6 +1,7 @@
 """Train every delta of an enhancement that is not there yet."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import LoadedModel
+from mwork_eval.models.modes import evaluation_mode
 from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
@@ -73,7 +75,7 @@ class Enhancement:
         return replace(text, training=shuffled(text.training, run.seed))
 
 
-def enhance(
+def train_deltas(
     loaded: LoadedModel,
     plan: Enhancement,
     folder: Path,
@@ -100,13 +102,25 @@ def enhance(
     for neurons in plan.sets.values():
         check_fit(neurons, layout.shape, fingerprint, loaded.name, force=plan.force)
     record = _record(loaded.name, fingerprint, plan, folder)
-    for run, sizes in _missing(plan, record):
-        number = plan.runs.index(run) + 1
-        tell(f"{number}/{len(plan.runs)} {run.name}: {', '.join(map(str, sizes))} documents")
-        record = _train_run(loaded, layout, plan, run, sizes, record, folder, partial(advance, run.name))
+    with evaluation_mode(loaded.model), _gradients_as_they_are(loaded.model):
+        for run, sizes in _missing(plan, record):
+            number = plan.runs.index(run) + 1
+            tell(f"{number}/{len(plan.runs)} {run.name}: {', '.join(map(str, sizes))} documents")
+            record = _train_run(loaded, layout, plan, run, sizes, record, folder, partial(advance, run.name))
     # Only the first process knows what it has stored.
     wait_for_processes()
     return record if is_first_process() else Record.load(folder)
+
+
+@contextmanager
+def _gradients_as_they_are(model: Any) -> Iterator[None]:
+    """Let parameters that a training freezes want gradients again afterwards."""
+    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    try:
+        yield
+    finally:
+        for parameter in wanted:
+            parameter.requires_grad_(True)
 
 
 def documents_left(plan: Enhancement, folder: Path) -> int:

@@ -156,6 +156,7 @@ def train(
     if options.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=options.patience))
     frozen = model._frozen[0]
+    checkpointed = any(getattr(module, "gradient_checkpointing", False) for module in frozen.modules())
     if options.gradient_checkpointing:
         frozen.gradient_checkpointing_enable({"use_reentrant": False})
         frozen.train()
@@ -175,7 +176,8 @@ def train(
             trainer.train(resume_from_checkpoint=last)
     finally:
         if options.gradient_checkpointing:
-            frozen.gradient_checkpointing_disable()
+            if not checkpointed:
+                frozen.gradient_checkpointing_disable()
             frozen.eval()
     model.trained.write()
     watch.finish()

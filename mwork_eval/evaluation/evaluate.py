@@ -12,7 +12,8 @@ from lm_eval.defaults import DEFAULT_OTHER_SEED
 from lm_eval.tasks import TaskManager
 
 from mwork_eval.benchmarks.clusters import cluster_keys, item_keys
-from mwork_eval.benchmarks.data import BENCHMARKS, check_data, task_of
+from mwork_eval.benchmarks.data import check_data
+from mwork_eval.benchmarks.rows import BENCHMARKS, task_of
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.answer_language import answer_language_metrics
@@ -23,9 +24,6 @@ from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.resources import tasks_folder
 from mwork_eval.results.main_metric import find_main_metric, need_documents, numbers_of
 from mwork_eval.results.task_score import TRUNCATED, TaskScore
-
-_ANSWERED_IN_WORDS = ("xquad", "mgsm", "xlsum")
-"""Benchmarks whose answers are generated, so that they can be in the wrong language."""
 
 _ALL = Sample()
 
@@ -203,7 +201,7 @@ def evaluate_task(
             found=f"nan or infinity under {metric}, in {model.dtype}",
             hint="try --dtype float32 or bfloat16",
         )
-    if located and located[0] in _ANSWERED_IN_WORDS:
+    if located and BENCHMARKS[located[0]].generated:
         scores |= answer_language_metrics([str(sample["resps"][0][0]) for sample in samples], located[1])
     hashes = [[sample[f"{part}_hash"] for part in ("doc", "prompt", "target")] for sample in samples]
     clusters = tuple(prepared.clusters[int(sample["doc_id"])] for sample in samples)

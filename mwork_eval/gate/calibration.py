@@ -1,5 +1,6 @@
 """How much scores differ between runs of one checkpoint: the falls that noise makes, and limits that allow them."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +17,16 @@ from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.pairing import pair_documents, reordered
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import Scored, Snapshot, TaskName
+from mwork_eval.gate.wording import plain
+from mwork_eval.reports.wording import number
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.task_score import TaskScore
 from mwork_eval.statistics.resampling import Array, sum_by_cluster
 
 _SURE = 0.8
 """Chance that no more documents change between two runs than is taken from those that did."""
+_DIGITS = 6
+"""Decimals of a limit, which is rounded up: what was measured must not exceed it."""
 
 
 @dataclass(frozen=True)
@@ -177,3 +182,34 @@ def _pair(one: Array, other: Array, keys: Sequence[str]) -> tuple[int, Array]:
     difference = other[:, 0] - one[:, 0] - ratio * (other[:, 1] - one[:, 1])
     changed = int((np.abs(other - one).max(1) > 0).sum())
     return changed, sum_by_cluster(difference / one[:, 1].sum(), keys)
+
+
+def as_limits_file(calibration: Calibration) -> str:
+    """Return the YAML that `mwork check --limits` reads."""
+    chance = (
+        f"any task falls by more than its limit in about {calibration.level * len(calibration.tasks):.0%}"
+        if calibration.control is Control.FAMILY_WISE
+        else f"a task falls by more than its limit in about {calibration.level:.0%}"
+    )
+    lines = [
+        f"# Limits from the noise between {len(calibration.runs)} runs of one checkpoint, by mwork check --calibrate.",
+        *(f"# model: {plain(model)}" for model in calibration.models),
+        *(f"# run: {plain(run)}" for run in calibration.runs),
+        f"# By noise alone {chance} of comparisons of two runs,",
+        "# in percentage points or the unit of the task; no limit is below the largest difference seen.",
+        "per:",
+    ]
+    return "\n".join([*lines, *map(_entry, calibration.tasks)]) + "\n"
+
+
+def _entry(noise: TaskNoise) -> str:
+    limit = math.ceil(round(noise.limit * 10**_DIGITS, 3)) / 10**_DIGITS
+    cluster = "" if noise.cluster is None else f", cluster: {_quoted(noise.cluster)}"
+    seen = f"largest difference {number(noise.largest, noise.unit)} {noise.unit}"
+    changed = f"{noise.changed} of {noise.documents} documents differ at most"
+    return f"  {_quoted(noise.name.full)}: {{max_drop: {limit:.{_DIGITS}f}{cluster}}} # {seen}, {changed}"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as YAML reads it; JSON's strings are YAML's, but for what ends a line in YAML alone."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())

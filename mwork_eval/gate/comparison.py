@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mwork_eval.gate.control import LEVEL
-from mwork_eval.gate.power import detectable_drop, detectable_loss
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.task_score import TaskScore
+from mwork_eval.statistics.power import detectable_drop, detectable_loss
 from mwork_eval.statistics.resampling import RESAMPLES, Array, Estimate, bootstrap, sum_by_cluster
 from mwork_eval.statistics.sign_flips import moved_needed, sign_flip_p
 

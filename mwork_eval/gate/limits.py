@@ -1,7 +1,12 @@
-"""The limits of the gate: how much a score may drop, and what ∆ and the neuron sets must show."""
+"""The limits of the gate: how much a score may drop, what ∆ and the neuron sets must show; also as a YAML file."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 from mwork_eval.errors import InputError
 from mwork_eval.gate.snapshot import TaskName
@@ -11,6 +16,9 @@ POINTS = 1.0
 BITS_PER_BYTE = 0.02
 """Largest drop in bits per byte, unless a limit of the task says otherwise."""
 _BITS_PER_BYTE_UNIT = "bits per byte"
+_DROPS = ("max_drop", "max_relative_drop")
+_PER = (*_DROPS, "cluster")
+_Check = Callable[[float], bool]
 
 
 @dataclass(frozen=True)
@@ -90,3 +98,116 @@ class Limits:
 def _first(name: str, levels: list[Mapping[str, float | None]]) -> float | None:
     """Return the entry of the first level that has it."""
     return next((level[name] for level in levels if name in level), None)
+
+
+def read_limits(path: Path) -> Limits:
+    """Read a limits file; `docs/ci.md` describes it.
+
+    Raises:
+        InputError: If the file is missing or no YAML, or an entry is unknown, repeated or of the wrong kind.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"cannot read {path}", found=" ".join(str(error).split()), expected="a YAML file") from error
+    entries = _Entries(path, root)
+    top = entries.mapping({} if values is None else values, (), (*_DROPS, "per", "require"))
+    per = entries.mapping(top.get("per", {}), ("per",))
+    require = entries.mapping(top.get("require", {}), ("require",), ("delta", "overlap"))
+    delta = entries.mapping(require.get("delta", {}), ("require", "delta"))
+    overlap = entries.mapping(require.get("overlap", {}), ("require", "overlap"))
+    per = {key: entries.mapping(value, ("per", key), _PER) for key, value in per.items()}
+    return Limits(
+        overall=entries.drops(top, ()),
+        per={key: entries.drops(value, ("per", key)) for key, value in per.items()},
+        clusters={
+            key: entries.name(value["cluster"], ("per", key, "cluster"))
+            for key, value in per.items()
+            if "cluster" in value
+        },
+        delta={key: entries.minimum(value, ("require", "delta", key)) for key, value in delta.items()},
+        overlap={key: entries.share(value, ("require", "overlap", key)) for key, value in overlap.items()},
+    )
+
+
+class _Entries:
+    """Checks of entries, which know where an entry stands in the file."""
+
+    def __init__(self, path: Path, root: yaml.Node | None) -> None:
+        self._path, self._root = path, root
+        self._refuse_repeats(root, ())
+
+    def mapping(self, value: Any, place: tuple[str, ...], known: Sequence[str] = ()) -> Mapping[str, Any]:
+        """Return a mapping with texts as keys, of the known ones if there are such."""
+        expected = f"a mapping with some of {', '.join(known)}" if known else "a mapping by name"
+        if not isinstance(value, dict):
+            raise self._error(place, type(value).__name__, expected)
+        for key in value:
+            # YAML reads the language code `no` as false, and a bare number as one.
+            if not isinstance(key, str):
+                raise self._error(place, repr(key), "a name; put it in quotes")
+            if known and key not in known:
+                raise self._error((*place, key), "an unknown entry", f"one of {', '.join(known)}")
+        return value
+
+    def drops(self, values: Mapping[str, Any], place: tuple[str, ...]) -> dict[str, float | None]:
+        """Return the entries that limit a drop."""
+        checks: dict[str, tuple[_Check, str]] = {
+            "max_drop": (lambda drop: drop >= 0, "a number from 0 in points, or null for no limit"),
+            "max_relative_drop": (lambda drop: 0 <= drop <= 1, "a share from 0 to 1, or null for no limit"),
+        }
+        return {
+            name: None if values[name] is None else self._number(values[name], (*place, name), *checks[name])
+            for name in _DROPS
+            if name in values
+        }
+
+    def name(self, value: Any, place: tuple[str, ...]) -> str:
+        """Return the name of a field."""
+        if not (isinstance(value, str) and value):
+            raise self._error(place, repr(value), "the name of a field of the documents")
+        return value
+
+    def minimum(self, value: Any, place: tuple[str, ...]) -> float:
+        """Return the number of `{min: number}`."""
+        entry = self.mapping(value, place, ("min",))
+        return self._number(entry.get("min"), (*place, "min"), lambda _: True, "a number in the unit of the table")
+
+    def share(self, value: Any, place: tuple[str, ...]) -> float:
+        """Return a number from 0 to 1."""
+        return self._number(value, place, lambda share: 0 <= share <= 1, "a Jaccard index from 0 to 1")
+
+    def _number(self, value: Any, place: tuple[str, ...], check: _Check, expected: str) -> float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and math.isfinite(value) and check(value)):
+            raise self._error(place, repr(value), expected)
+        return float(value)
+
+    def _error(self, place: tuple[str, ...], found: str, expected: str) -> InputError:
+        entry = f"entry {': '.join(map(repr, place))}" if place else "the file"
+        return InputError(f"{self._path}, line {self._line(place)}: {entry}", found=found, expected=expected)
+
+    def _line(self, place: tuple[str, ...]) -> int:
+        """Return the line of an entry, or of the nearest one around it."""
+        node, line = self._root, 1
+        for name in place:
+            found = [pair for pair in _pairs(node) if pair[0].value == name]
+            if not found:
+                break
+            line, node = found[-1][0].start_mark.line + 1, found[-1][1]
+        return line
+
+    def _refuse_repeats(self, node: yaml.Node | None, place: tuple[str, ...]) -> None:
+        """YAML keeps the last of two equal keys and drops the other silently."""
+        seen = set()
+        for key, value in _pairs(node):
+            if key.value in seen:
+                raise self._error((*place, key.value), "the entry twice", "once")
+            seen.add(key.value)
+            self._refuse_repeats(value, (*place, key.value))
+
+
+def _pairs(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
+    return list(node.value) if isinstance(node, yaml.MappingNode) else []

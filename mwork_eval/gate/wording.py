@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from mwork_eval.gate.check import Check, OverlapResult, row_name
 from mwork_eval.gate.control import LEVEL as ALPHA
 from mwork_eval.gate.control import Control, Evidence, comparisons_text
-from mwork_eval.gate.findings import Check, OverlapResult, RowResult, TaskResult, row_name
 from mwork_eval.gate.limits import Limit
-from mwork_eval.gate.verdict import Outcome
+from mwork_eval.gate.verdict import Outcome, RowResult, TaskResult
 from mwork_eval.reports.wording import difference, interval, number, p_value
 from mwork_eval.statistics.resampling import LEVEL, POWER
 

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
-from mwork_eval.languages.scripts import script_table
+from mwork_eval.languages.scripts import same_as
 from mwork_eval.languages.table import ENGLISH
 
 _PRIOR = 5.0
@@ -39,7 +39,7 @@ def _known() -> frozenset[str]:
     from lingua import Language
 
     known = {language.iso_code_639_1.name.lower() for language in Language.all()}
-    return frozenset().union(*(script_table().same_as(code) for code in known))
+    return frozenset().union(*(same_as(code) for code in known))
 
 
 def identify(
@@ -58,7 +58,7 @@ def identify(
         An ISO 639-1 code, `asked` also for a language that is not told apart from it; None if that is not sure.
     """
     weight = prior or _PRIORS.get(script, _PRIOR)
-    own = script_table().same_as(asked) if asked else frozenset[str]()
+    own = same_as(asked) if asked else frozenset[str]()
     shares: dict[str, float] = {}
     for found, share in _mean_shares(_pieces(text)).items():
         code = str(asked) if found in own else found

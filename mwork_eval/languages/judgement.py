@@ -12,8 +12,8 @@ import regex
 
 from mwork_eval.languages.han import chinese_or_japanese
 from mwork_eval.languages.identifier import DISTANCE, identify, known_languages
-from mwork_eval.languages.scripts import CJK, LATIN, count_letters, script_table, weigh, words_in
-from mwork_eval.languages.table import ENGLISH
+from mwork_eval.languages.scripts import CJK, LATIN, count_letters, has_capitals, languages_of, weigh, words_in
+from mwork_eval.languages.table import ENGLISH, find_language, languages
 
 CHARACTERS = 1000
 """Enough to decide; longer texts only cost time."""
@@ -45,8 +45,8 @@ class Judgement(Enum):
 
 def decided_by_script(language: str) -> bool:
     """Say whether a language's usual script alone tells it: no other language has it, or Chinese and Japanese do."""
-    scripts = script_table().scripts.get(language, ())
-    return bool(scripts) and (scripts[0] in CJK or script_table().languages_of(scripts[0]) == {language})
+    scripts = find_language(language).scripts
+    return bool(scripts) and (scripts[0] in CJK or languages_of(scripts[0]) == {language})
 
 
 def can_judge(language: str) -> bool:
@@ -54,7 +54,7 @@ def can_judge(language: str) -> bool:
 
     If they cannot, nothing is judged: only the wrong answers would be.
     """
-    return decided_by_script(language) or (language in script_table().scripts and language in known_languages())
+    return decided_by_script(language) or (bool(find_language(language).scripts) and language in known_languages())
 
 
 def judge_text(text: str, language: str) -> Judgement:
@@ -67,7 +67,7 @@ def judge_text(text: str, language: str) -> Judgement:
     if not can_judge(language):
         return Judgement.UNDECIDED
     text = _NO_LANGUAGE.sub(" ", unicodedata.normalize("NFKC", text[:CHARACTERS]))
-    own_scripts = set(script_table().scripts[language])
+    own_scripts = set(find_language(language).scripts)
     if CJK & own_scripts:
         own_scripts |= CJK
     weights = weigh(count_letters(text))
@@ -94,7 +94,7 @@ def _is_english_frame(text: str, own: int) -> bool:
     """Say whether a text in another script has an English sentence around it ("The capital of Thailand is ...")."""
     words = [word.lower() for word in words_in(text, LATIN)]
     marks = {"a", "i", "it"}  # Letters of a list, and the "it" of titles.
-    return len(set(words) & (script_table().english_words - marks)) >= 2 and sum(map(len, words)) * 2 >= own
+    return len(set(words) & (find_language(ENGLISH).common_words - marks)) >= 2 and sum(map(len, words)) * 2 >= own
 
 
 def _judge_frame(text: str, own: int, latin: int) -> Judgement:
@@ -106,7 +106,7 @@ def _judge_latin(text: str) -> Judgement:
     words = words_in(text, LATIN)
     lower = _not_names(words)
     sure = len(lower) >= 2 and sum(map(len, lower)) >= _FEWEST_FOR_IDENTIFIER
-    marked = sum(word.lower() in script_table().english_words for word in words) >= _ENGLISH_WORDS * len(words)
+    marked = sum(word.lower() in find_language(ENGLISH).common_words for word in words) >= _ENGLISH_WORDS * len(words)
     if sure and marked:
         return Judgement.ENGLISH
     if not lower or not known_languages():
@@ -121,14 +121,14 @@ def _judge_own_script(text: str, language: str, script: str) -> Judgement:
     if script in CJK:
         found = chinese_or_japanese(text)
         return Judgement.UNDECIDED if found is None else Judgement.ASKED if found == language else Judgement.OTHER
-    if script_table().languages_of(script) == {language}:
+    if languages_of(script) == {language}:
         return Judgement.ASKED
     words = words_in(text, script)
     with_alphabet = _languages_with_alphabet(script)
     possible = {code for code in with_alphabet if _fits_alphabet(words, code)}
     if language in with_alphabet and (language not in possible or possible == {language}):
         return Judgement.ASKED if language in possible else Judgement.OTHER
-    lower = _not_names(words) if script in script_table().cased else words
+    lower = _not_names(words) if has_capitals(script) else words
     if not lower or sum(map(len, words)) < _FEWEST_FOR_IDENTIFIER:
         return Judgement.UNDECIDED
     found = identify(" ".join(words), language, script)
@@ -136,7 +136,7 @@ def _judge_own_script(text: str, language: str, script: str) -> Judgement:
         return Judgement.UNDECIDED
     if found == language:
         return Judgement.ASKED
-    fewest = _FEWEST_WORDS if script in script_table().cased else _FEWEST_WORDS_WITHOUT_CAPITALS
+    fewest = _FEWEST_WORDS if has_capitals(script) else _FEWEST_WORDS_WITHOUT_CAPITALS
     return _judge_wrong(found, len(words), len(lower), fewest)
 
 
@@ -151,12 +151,11 @@ def _judge_wrong(found: str, words: int, lower: int, fewest: int) -> Judgement:
 
 
 def _languages_with_alphabet(script: str) -> set[str]:
-    table = script_table()
-    return {language for language in table.alphabets if table.scripts[language][0] == script}
+    return {code for code, language in languages().items() if language.alphabet and language.scripts[0] == script}
 
 
 def _fits_alphabet(words: list[str], language: str) -> bool:
     """Say whether most words can be of a language, by their letters; foreign names may be among them."""
-    alphabet = script_table().alphabets[language]
+    alphabet = find_language(language).alphabet
     foreign = sum(not alphabet.issuperset(char for char in word.lower() if char.isalpha()) for word in words)
     return foreign < max(1, _FOREIGN_WORDS * len(words))

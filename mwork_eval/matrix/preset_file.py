@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from mwork_eval.benchmarks.data import BENCHMARKS
+from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.settings import Preset, Setting
 from mwork_eval.neurons.stages import parse_positions

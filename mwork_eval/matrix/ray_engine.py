@@ -47,7 +47,10 @@ class RayEngine:
 
     Attributes:
         facts: What the model is.
+        first: Whether this process plans, writes and reports: always.
     """
+
+    first = True
 
     def __init__(
         self,

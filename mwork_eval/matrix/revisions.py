@@ -7,9 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from mwork_eval.benchmarks.data import task_of
+from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.matrix.plan import Cell
-from mwork_eval.results.store import REVISION, CellStore
+from mwork_eval.results.store import CellStore
+from mwork_eval.results.stored_cell import REVISION
 
 
 @cache

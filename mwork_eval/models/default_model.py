@@ -29,6 +29,11 @@ _LICENCE = (
 log = logging.getLogger(__name__)
 
 
+def folder_of_conversion() -> Path:
+    """Return where the converted model is, or will be."""
+    return cache_folder() / "models" / NAME
+
+
 def ensure() -> Path:
     """Return the folder of the converted model, making or mending it if need be.
 
@@ -39,7 +44,7 @@ def ensure() -> Path:
     Raises:
         InputError: If the extra `[demo]` is not installed and no converted copy exists.
     """
-    folder = cache_folder() / "models" / NAME
+    folder = folder_of_conversion()
     if is_intact(folder):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

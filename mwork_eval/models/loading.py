@@ -34,6 +34,17 @@ def resolve_name(name: str) -> str:
     return str(default_model.ensure()) if name == default_model.NAME else name
 
 
+def name_of(model: Any) -> str:
+    """Return what a model is called in files and reports: what was given to load it by.
+
+    An adapter of peft is looked through. The default model has its name, not the folder it was converted into, and a
+    model that was made from a configuration that of its class.
+    """
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    name = str(getattr(base, "name_or_path", "") or type(base).__name__)
+    return default_model.NAME if name == str(default_model.folder_of_conversion()) else name
+
+
 def default_dtype(device: torch.device | str) -> torch.dtype | str:
     """Return the dtype for a device: `auto`, but float32 on a CPU that only emulates bfloat16.
 

@@ -82,7 +82,8 @@ def _check_task_data(module: ModuleType) -> None:
     resolve: Callable[..., Any] = config.process_tasks
 
     def resolve_and_check(self: Any, metadata: dict[str, Any] | None = None) -> Any:
-        from mwork_eval.benchmarks.data import locate, task_of
+        from mwork_eval.benchmarks.data import locate
+        from mwork_eval.benchmarks.rows import task_of
 
         manager = resolve(self, metadata)
         index = manager.task_index

@@ -1,14 +1,11 @@
 """The report's files: one per format, whether for one results folder or for many."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mwork_eval.digests import write_text_atomically
-from mwork_eval.neurons.stages import Stages
-from mwork_eval.reports import dose_wording, plots, square_wording, wording
-from mwork_eval.reports.dose_plot import plot_dose
+from mwork_eval.reports import plots
+from mwork_eval.reports.figures import report_figures
 from mwork_eval.reports.formats.csv import as_csv
 from mwork_eval.reports.formats.json import as_json
 from mwork_eval.reports.formats.latex import as_latex
@@ -16,15 +13,7 @@ from mwork_eval.reports.formats.lm_eval import write_lm_eval_folders
 from mwork_eval.reports.formats.markdown import as_markdown
 from mwork_eval.reports.formats.names import LM_EVAL
 from mwork_eval.reports.html.page import as_html
-from mwork_eval.reports.square_plot import plot_square
-from mwork_eval.results.doses import read_doses
-from mwork_eval.results.language_intervals import language_changes
-from mwork_eval.results.set_counts import count_recorded
-from mwork_eval.results.squares import read_squares
 from mwork_eval.results.tables import Results
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _WRITERS: Mapping[str, Callable[..., str]] = {
     "md": as_markdown,
@@ -74,20 +63,5 @@ def write_report_figures(results: Results, kinds: Sequence[str], folder: Path) -
     Raises:
         InputError: If a stored cell or neuron set is damaged.
     """
-    figures: dict[str, Callable[[], Figure]] = {}
-    for table in results.tables:
-        if changes := language_changes(results, table):
-            name = f"changes-{table.preset}-{table.task}".replace("/", "-")
-            figures[name] = partial(plots.plot_changes, changes, table.unit, wording.title(table))
-    for square in read_squares(results):
-        name = f"cross-{square.preset}-{square.task}-{square.setting}".replace("/", "-").replace(" ", "-")
-        figures[name] = partial(plot_square, square, square_wording.title(square))
-    for dose in read_doses(results):
-        name = f"dose-{dose.preset}-{dose.task}-{dose.setting}".replace("/", "-").replace(" ", "-")
-        figures[name] = partial(plot_dose, dose, dose_wording.title(dose))
-    counts, stages = count_recorded(results), Stages(**results.manifest["stages"])
-    if counts.languages:
-        figures["neurons"] = partial(plots.plot_heat, counts)
-        figures["layers"] = partial(plots.plot_layers, counts, stages)
-        figures["overlap"] = partial(plots.plot_overlap, {"all": counts.overlap}, "Jaccard index")
+    figures = {name.file: draw for name, draw in report_figures(results).items()}
     return plots.write_figures(figures, folder, kinds)

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from mwork_eval.benchmarks.data import task_of
+from mwork_eval.benchmarks.rows import BENCHMARKS, task_of
 from mwork_eval.errors import InputError
-from mwork_eval.results.task_score import MAIN_METRICS, TaskScore, share_of_document
+from mwork_eval.results.task_score import TaskScore, share_of_document
 
 BITS_PER_BYTE = "bits per byte"
 POINTS = "points"
@@ -71,7 +71,7 @@ def find_main_metric(
         raise InputError(f"lm-eval reports no number of {task}", found=" ".join(reported) or "nothing")
     ordered = list(names)
     if located := task_of(task):
-        ordered.sort(key=lambda name: name != MAIN_METRICS[located[0]])
+        ordered.sort(key=lambda name: name != BENCHMARKS[located[0]].metric)
     for name in ordered:
         short, _, filter_name = name.partition(",")
         better = is_higher_better(short, (directions or {}).get(short))

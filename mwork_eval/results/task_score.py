@@ -8,15 +8,6 @@ from typing import Any
 
 import numpy as np
 
-MAIN_METRICS = {
-    "xquad": "acc,none",
-    "mgsm": "exact_match,flexible-extract",
-    "xcsqa": "acc,none",
-    "xlsum": "rougeL,none",
-    "bpb": "bits_per_byte,none",
-}
-"""The metric a table shows, per benchmark; of any other task `find_main_metric` chooses it."""
-
 TRUNCATED = "truncated,none"
 """Among the metrics, the number of documents whose prompt lost its beginning because the model takes no more."""
 

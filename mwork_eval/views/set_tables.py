@@ -1,40 +1,19 @@
-"""Where the neurons of sets sit and what sets share, on a terminal and as JSON."""
+"""Where the neurons of sets sit and what sets share, as JSON."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from mwork_eval.neurons.comparison import Overlap
 from mwork_eval.neurons.stages import Stages
-from mwork_eval.reports.console import print_whole
 from mwork_eval.results.set_counts import COMPONENTS, SetCounts
 
 Matrix = Mapping[str, Mapping[str, Overlap]]
 """`[first][second]`."""
 
 
-def print_profile(counts: SetCounts, stages: Stages, console: Console) -> None:
-    """Print the number of neurons per layer, of attention and of the feed-forward, a column per set."""
-    for component, name in COMPONENTS.items():
-        columns = {language: counts.by_component(language, component) for language in counts.languages}
-        table = _table("layer", *columns, title=f"{name}: neurons per layer")
-        for layer in range(stages.layers):
-            table.add_row(layer_label(stages, layer), *(str(column[layer]) for column in columns.values()))
-        table.add_row("all", *(str(sum(column)) for column in columns.values()), style="bold")
-        print_whole(table, console)
-
-
-def layer_label(stages: Stages, layer: int) -> str:
-    """Return the number of a layer, with its stage if it understands or generates."""
-    return f"{layer} {stages.position(layer, 'up').replace('s-ffn', '')}".strip()
-
-
 def profile_as_json(counts: SetCounts, stages: Stages) -> str:
-    """Return the same numbers and those of every structure as JSON."""
+    """Return the numbers per layer, by component and of every structure, as JSON."""
     content = {
         "format": "mwork-profile",
         "version": 1,
@@ -53,17 +32,8 @@ def profile_as_json(counts: SetCounts, stages: Stages) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def print_overlaps(matrices: Mapping[str, Matrix], console: Console) -> None:
-    """Print a table per part of the model: the share of each row's neurons that each column has too, and Jaccard."""
-    for part, matrix in matrices.items():
-        table = _table("", *matrix, title=f"{part}: % of the row in the column (Jaccard)")
-        for first, row in matrix.items():
-            table.add_row(escape(first), *(_text(overlap) for overlap in row.values()))
-        print_whole(table, console)
-
-
 def overlaps_as_json(matrices: Mapping[str, Matrix]) -> str:
-    """Return the same numbers as JSON, with the counts behind them."""
+    """Return the shares and Jaccard as JSON, with the counts behind them."""
     content = {
         "format": "mwork-overlap",
         "version": 1,
@@ -80,16 +50,3 @@ def overlaps_as_json(matrices: Mapping[str, Matrix]) -> str:
 def _numbers(overlap: Overlap) -> dict[str, Any]:
     first = overlap.only_first + overlap.both
     return {"first": first, "both": overlap.both, "share": overlap.share, "jaccard": overlap.jaccard}
-
-
-def _text(overlap: Overlap) -> str:
-    if overlap.share is None or overlap.jaccard is None:
-        return "–"
-    return f"{100 * overlap.share:.0f} ({100 * overlap.jaccard:.0f})"
-
-
-def _table(first: str, *columns: str, title: str) -> Table:
-    table = Table(first, *map(escape, columns), title=title, title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    return table

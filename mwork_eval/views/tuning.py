@@ -1,44 +1,21 @@
-"""What tuning the stage boundaries found: on a terminal, as JSON, as a plot."""
+"""What tuning the stage boundaries found: in words, as JSON, as a plot."""
 
 import json
 from dataclasses import asdict
 from pathlib import Path
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from mwork_eval.matrix.tuning import GridPoint, Tuning
-from mwork_eval.reports.plots import FORMATS, save_figure
-from mwork_eval.reports.wording import difference, interval, number
+from mwork_eval.reports.plots import FORMATS, write_figures
+from mwork_eval.reports.wording import difference, interval
 from mwork_eval.statistics.resampling import LEVEL
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FORMAT = "mwork-tuning"
 VERSION = 1
-_EMPTY = "no neurons"
-
-
-def print_tuning(tuning: Tuning, console: Console) -> None:
-    """Print the grid of ∆, and what it says about the choice."""
-    unit, where = tuning.scale.unit, "+".join(tuning.positions)
-    baseline = ", ".join(f"{language} {number(score, unit)}" for language, score in tuning.baseline.items())
-    console.print(
-        f"∆ in {unit} on {tuning.documents} documents of {tuning.task}: {tuning.language} and en, "
-        f"{tuning.count} {tuning.language} neurons deactivated at {where} in every cell; baseline: {baseline}.",
-        highlight=False,
-        markup=False,
-    )
-    columns = sorted({point.stages.generation for point in tuning.grid})
-    table = Table(title="understanding layers × generation layers", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("", justify="right")
-    for generation in columns:
-        table.add_column(str(generation), justify="right", no_wrap=True)
-    points = {point.boundaries: point for point in tuning.grid}
-    for understanding in sorted({point.stages.understanding for point in tuning.grid}):
-        cells = [_cell(tuning, points[understanding, generation]) for generation in columns]
-        table.add_row(str(understanding), *cells)
-    console.print(table)
-    console.print(verdict(tuning), highlight=False, markup=False)
+_NO_NEURONS = "no neurons"
 
 
 def verdict(tuning: Tuning) -> str:
@@ -101,8 +78,26 @@ def tuning_as_json(tuning: Tuning, model: str, fingerprint: str) -> str:
     return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
 
 
+def tuning_cells(tuning: Tuning) -> tuple[list[str], list[list[str]]]:
+    """Return columns and rows of the grid of ∆: a row per number of understanding layers; the best is starred."""
+    columns = sorted({point.stages.generation for point in tuning.grid})
+    points = {point.boundaries: point for point in tuning.grid}
+    rows = [
+        [str(understanding), *(_cell(tuning, points[understanding, generation]) for generation in columns)]
+        for understanding in sorted({point.stages.understanding for point in tuning.grid})
+    ]
+    return ["", *map(str, columns)], rows
+
+
+def _cell(tuning: Tuning, point: GridPoint) -> str:
+    if point.boundaries not in tuning.deltas:
+        return _NO_NEURONS
+    found, unit = tuning.deltas[point.boundaries].delta, tuning.scale.unit
+    return f"{'* ' if point.boundaries == tuning.best else ''}{difference(found.value, unit)} {interval(found, unit)}"
+
+
 def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
-    """Draw the grid as a heat map of ∆, the best pair framed, to `tuning.svg` and `tuning.png`.
+    """Draw the grid to `tuning.svg` and `tuning.png`.
 
     Args:
         tuning: What was found.
@@ -111,6 +106,11 @@ def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
     Returns:
         The two files.
     """
+    return write_figures({"tuning": lambda: draw_tuning(tuning)}, folder, FORMATS)
+
+
+def draw_tuning(tuning: Tuning) -> "Figure":
+    """Draw the grid as a heat map of ∆, the best pair framed."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
@@ -130,7 +130,7 @@ def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
     for y, row in enumerate(rows):
         for x, column in enumerate(columns):
             value = values.get((row, column))
-            text = _EMPTY if value is None else difference(value, unit)
+            text = _NO_NEURONS if value is None else difference(value, unit)
             # viridis is dark below the middle; a cell without a value is white.
             color = "white" if value is not None and value <= middle else "black"
             axes.text(x, y, text, ha="center", va="center", color=color)
@@ -142,12 +142,4 @@ def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
     axes.set_ylabel("understanding layers")
     axes.set_title(f"{tuning.language} neurons at {'+'.join(tuning.positions)}, {tuning.task}", fontsize="medium")
     figure.colorbar(image, label=f"∆ in {unit}")
-    return [save_figure(figure, folder / f"tuning.{kind}") for kind in FORMATS]
-
-
-def _cell(tuning: Tuning, point: GridPoint) -> str:
-    """Return the text of a cell; the best is starred."""
-    if point.boundaries not in tuning.deltas:
-        return _EMPTY
-    found, unit = tuning.deltas[point.boundaries].delta, tuning.scale.unit
-    return f"{'* ' if point.boundaries == tuning.best else ''}{difference(found.value, unit)} {interval(found, unit)}"
+    return figure

@@ -7,7 +7,7 @@ import pytest
 import torch
 from matrix_runs import CELLS, Matrix, exit_code, fork, logging_to, mwork, started_cells
 
-from mwork_eval.cli import steps
+from mwork_eval.application.report import write_reports
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.neurons.references import find_language_sets
@@ -44,5 +44,5 @@ def whole(matrix, plan, tmp_path_factory) -> Path:
     assert exit_code(fork(lambda: matrix.run(plan, folder, advance=logging_to(log)))) == 0
     assert started_cells(log) == Counter({cell.label: 1 for cell in plan.distinct.values()})
     assert len(plan.distinct) == CELLS
-    steps.write_reports(folder)
+    write_reports(folder)
     return folder

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from mwork_eval.cli import steps
+from mwork_eval.application.report import write_reports
 from mwork_eval.cli.main import main
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.identity import ModelFacts
@@ -103,7 +103,7 @@ def logging_to(log: Path) -> Callable[[str, int], None]:
 
 def assert_the_same(folder: Path, whole: Path) -> None:
     """Compare everything but when and by whom it was made."""
-    steps.write_reports(folder)
+    write_reports(folder)
     assert (folder / "report.json").read_bytes() == (whole / "report.json").read_bytes()
     assert (folder / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
     assert {path.name for path in (folder / "cells").iterdir()} == {path.name for path in (whole / "cells").iterdir()}

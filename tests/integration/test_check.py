@@ -13,7 +13,7 @@ from conftest import make_model, make_tokenizer
 from gate_folders import make_results
 from test_lm_eval import lm_eval
 
-from mwork_eval.results.task_score import MAIN_METRICS
+from mwork_eval.benchmarks.rows import BENCHMARKS
 
 pytest_plugins = ["matrix_fixtures"]
 
@@ -74,7 +74,7 @@ def test_plain_lm_eval_folders(plain, tmp_path):
     program("check", new, "--baseline", old, "--out", tmp_path / "out", "--strict", code=1)
     found = json.loads((tmp_path / "out" / "check.json").read_text())
     assert {task["full"]: task["metric"] for task in found["tasks"]} == {
-        task: MAIN_METRICS[task.partition("_")[0]] for task in TASKS
+        task: BENCHMARKS[task.partition("_")[0]].metric for task in TASKS
     }
     (bits,) = [task for task in found["tasks"] if task["full"] == "bpb_zh"]
     reported = [json.loads(next(folder.rglob("results_*")).read_text())["results"]["bpb_zh"] for folder in plain]

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mwork_eval.cli import steps
 from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.presets import load_presets
@@ -123,7 +122,7 @@ def test_run_draws_three_controls(monkeypatch):
         asked.append(options)
         raise InputError("enough")
 
-    monkeypatch.setattr(steps, "check_task_data", stop)
+    monkeypatch.setattr("mwork_eval.application.run.check_task_data", stop)
     mwork("run", code=2)
     assert asked[0].seeds == (1, 2, 3)
 

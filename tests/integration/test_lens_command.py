@@ -9,7 +9,8 @@ import transformers
 from report_folders import make_folder
 from test_cli import mwork
 
-from mwork_eval.cli import steps
+from mwork_eval.analysis.lens_file import lens_file, read_lens, write_lens
+from mwork_eval.application.report import write_reports
 from mwork_eval.errors import InputError
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
@@ -17,7 +18,6 @@ from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.reports.html.lens import lens_parts
 from mwork_eval.resources import embedded_folder
-from mwork_eval.views.lens import lens_file, read_lens, write_lens
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +94,10 @@ def test_bad_input_is_one_line_and_code_two(tiny_llama, arguments, message):
 
 def test_the_page_of_a_results_folder_shows_its_lens_and_none_without(looked, tmp_path):
     folder = make_folder(tmp_path / "results")
-    steps.write_reports(folder, formats=("html",))
+    write_reports(folder, formats=("html",))
     assert "What language the layers think in" not in (folder / "report.html").read_text(encoding="utf-8")
     write_lens(read_lens(lens_file(looked, "tokens")), folder)
-    steps.write_reports(folder, formats=("html",))
+    write_reports(folder, formats=("html",))
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.count("What language the layers think in") == 1
     assert page.count("share of each language by layer in percent") == 3

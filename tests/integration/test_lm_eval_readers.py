@@ -14,8 +14,8 @@ import pytest
 from lm_eval import utils
 from matrix_runs import mwork
 
+from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.results.store import CellStore, load_manifest
-from mwork_eval.results.task_score import MAIN_METRICS
 
 pytest_plugins = ["matrix_fixtures"]
 
@@ -33,7 +33,7 @@ def inside(request, masks):
 
 
 def main_of(task):
-    return MAIN_METRICS[task.rpartition("_")[0]].partition(",")[0]
+    return BENCHMARKS[task.rpartition("_")[0]].metric.partition(",")[0]
 
 
 def read_results(inside):
@@ -129,9 +129,9 @@ def test_samples_load_as_a_data_set_of_the_documents_of_the_cells(whole, masks, 
     datasets = pytest.importorskip("datasets")
     store = CellStore(whole)
     baselines = {
-        f"{cell['task']}_{cell['language']}": list(store.samples(cell["identity"]))
-        for cell in load_manifest(whole)["cells"]
-        if cell["setting"] is None
+        f"{cell.task}_{cell.language}": list(store.samples(cell.identity))
+        for cell in load_manifest(whole).cells
+        if cell.setting is None
     }
     for task, stored in baselines.items():
         (file,) = masks["no-mask"].glob(f"samples_{task}_*.jsonl")

@@ -6,8 +6,6 @@ import shutil
 import pytest
 from matrix_runs import CELLS, ablate, arguments, mwork
 
-from mwork_eval.cli import steps
-
 pytest_plugins = ["matrix_fixtures"]
 
 
@@ -28,7 +26,7 @@ def test_a_dry_run_counts_and_loads_no_weights(tiny_llama, neurons, whole, tmp_p
     def no_weights(*arguments, **options):
         raise AssertionError("weights were loaded")
 
-    monkeypatch.setattr(steps, "load_for_matrix", no_weights)
+    monkeypatch.setattr("mwork_eval.application.model_source.load_for_matrix", no_weights)
     monkeypatch.setenv("COLUMNS", "200")
     said = ablate(tiny_llama, neurons, tmp_path, "--dry-run")
     assert f"{CELLS} cells, 0 finished, {CELLS} to compute" in said

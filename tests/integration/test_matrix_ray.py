@@ -104,10 +104,10 @@ def test_a_cell_that_kills_its_workers_is_given_up(tiny_llama, plan, cluster, tm
 def test_a_model_that_a_worker_cannot_load_is_named(cluster, tmp_path):
     from functools import partial
 
-    from mwork_eval.cli import steps
+    from mwork_eval.matrix.loading import load_for_matrix
 
     with pytest.raises(InputError, match=r"model .*none cannot be loaded"):
-        RayEngine(partial(steps.load_for_matrix, str(tmp_path / "none"), "cpu", None, 8), "none", 1)
+        RayEngine(partial(load_for_matrix, str(tmp_path / "none"), "cpu", None, 8), "none", 1)
 
 
 def test_other_documents_on_a_worker_are_refused(tiny_llama, plan, cluster, tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from report_folders import HOSTILE, LAYERS, make_folder
 
-from mwork_eval.cli import steps
+from mwork_eval.application.report import write_reports
 
 pytestmark = pytest.mark.browser
 pytest_plugins = ["browser_fixtures"]
@@ -14,7 +14,7 @@ LONG = "x" * 100_000
 
 
 def report_of(folder: Path, **made) -> Path:
-    steps.write_reports(make_folder(folder, **made), formats=("html",))
+    write_reports(make_folder(folder, **made), formats=("html",))
     return folder / "report.html"
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mwork_eval.benchmarks.data import BENCHMARKS, languages_of, locate, task_of
+from mwork_eval.benchmarks.data import locate
+from mwork_eval.benchmarks.rows import BENCHMARKS, languages_of, task_of
 from mwork_eval.languages.table import NAMES
 from mwork_eval.resources import embedded_folder, tasks_folder
 

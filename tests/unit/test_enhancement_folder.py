@@ -12,7 +12,7 @@ from enhancement_models import plan_of, text_of, weights_of, write_inputs
 from mwork_eval.cli.main import main
 from mwork_eval.enhancement.documents import TrainingText, interleaved, shuffled
 from mwork_eval.enhancement.record import Record
-from mwork_eval.enhancement.run import enhance
+from mwork_eval.enhancement.run import train_deltas
 from mwork_eval.enhancement.training import TrainingOptions
 from mwork_eval.errors import InputError
 from mwork_eval.models.layout import Layout
@@ -26,7 +26,7 @@ def test_a_folder_is_filled_once_and_random_controls_have_as_many_neurons(tmp_pa
     before, said = weights_of(model), []
     loaded = LoadedModel("tiny", model, make_tokenizer())
     plan = plan_of(model, layout)
-    record = enhance(loaded, plan, tmp_path, tell=said.append)
+    record = train_deltas(loaded, plan, tmp_path, tell=said.append)
     assert [(d.kind, d.seed, d.documents) for d in record.deltas] == [
         ("specific", 0, 4), ("specific", 0, 8), ("random", 1, 4), ("random", 1, 8), ("random", 2, 4), ("random", 2, 8),
     ]  # fmt: skip
@@ -41,17 +41,17 @@ def test_a_folder_is_filled_once_and_random_controls_have_as_many_neurons(tmp_pa
         assert len(control & specific) == 0
     assert Record.load(tmp_path) == record
     assert load_delta(tmp_path / record.deltas[0].file).about["options"]["learning_rate"] == 0.05
-    again = enhance(loaded, plan, tmp_path, tell=said.append)
+    again = train_deltas(loaded, plan, tmp_path, tell=said.append)
     assert again.deltas == record.deltas
     assert len(said) == 3
-    more = enhance(loaded, plan_of(model, layout, controls=3), tmp_path, tell=said.append)
+    more = train_deltas(loaded, plan_of(model, layout, controls=3), tmp_path, tell=said.append)
     assert len(more.deltas) == 8
     assert said[3:] == ["4/4 zh/random-seed3: 4, 8 documents"]
     with pytest.raises(InputError, match=r"otherwise; found learning_rate 0\.05; expected learning_rate 5e-05"):
-        enhance(loaded, plan_of(model, layout, training=TrainingOptions()), tmp_path)
+        train_deltas(loaded, plan_of(model, layout, training=TrainingOptions()), tmp_path)
     other = replace(text_of(model), digests=["other"] * 12)
     with pytest.raises(InputError, match="otherwise; found documents of zh with digest"):
-        enhance(loaded, plan_of(model, layout, texts={"zh": other}), tmp_path)
+        train_deltas(loaded, plan_of(model, layout, texts={"zh": other}), tmp_path)
 
 
 def test_languages_together_take_turns():

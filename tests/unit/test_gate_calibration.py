@@ -10,11 +10,9 @@ from gate_folders import EN, ZH, answers, check, make_lm_eval, make_results
 from scipy import stats
 
 from mwork_eval.cli.main import main
-from mwork_eval.gate.calibrated_limits import as_limits_file
-from mwork_eval.gate.calibration import calibrate, measure_noise
+from mwork_eval.gate.calibration import as_limits_file, calibrate, measure_noise
 from mwork_eval.gate.control import Control
-from mwork_eval.gate.limits import Limits
-from mwork_eval.gate.limits_file import read_limits
+from mwork_eval.gate.limits import Limits, read_limits
 from mwork_eval.gate.snapshot import TaskName
 from mwork_eval.results.task_score import TaskScore
 

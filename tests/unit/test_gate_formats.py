@@ -10,15 +10,14 @@ from gate_folders import make_lm_eval, make_results
 from lxml import etree
 from rich.console import Console
 
-from mwork_eval.gate.as_json import as_json
-from mwork_eval.gate.check import check_folders
-from mwork_eval.gate.files import append_step_summary, write_check_files
-from mwork_eval.gate.findings import Check, Problem
-from mwork_eval.gate.github import annotations
-from mwork_eval.gate.junit import as_junit
+from mwork_eval.gate.check import Check, Problem, check_folders
+from mwork_eval.gate.formats.files import append_step_summary, write_check_files
+from mwork_eval.gate.formats.github import annotations
+from mwork_eval.gate.formats.json import as_json
+from mwork_eval.gate.formats.junit import as_junit
+from mwork_eval.gate.formats.markdown import as_markdown
 from mwork_eval.gate.limits import Limits
-from mwork_eval.gate.markdown import as_markdown
-from mwork_eval.gate.terminal import print_check
+from mwork_eval.terminal.gate import print_check
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parents[1] / "junit.xsd"))
 HOSTILE = (

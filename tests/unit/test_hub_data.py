@@ -9,7 +9,8 @@ import pytest
 from test_task_data import summary
 
 from mwork_eval.benchmarks import data as task_data
-from mwork_eval.benchmarks.data import BENCHMARKS, load
+from mwork_eval.benchmarks.data import load
+from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import NAMES
 

@@ -14,25 +14,26 @@ from rich.console import Console
 from scipy.stats import t
 from test_deltas import accuracy, bits
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.cli.main import main
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.enhancement.changes import change_tables
 from mwork_eval.enhancement.documents import document_digest
 from mwork_eval.enhancement.record import TrainedDelta
-from mwork_eval.enhancement.run import enhance
+from mwork_eval.enhancement.run import train_deltas
 from mwork_eval.enhancement.scores import compute_scores, count_left_out, plan_scores, stored_scores
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.identity import ModelFacts
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import LoadedModel
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.results.store import CellStore
-from mwork_eval.views.improvement import finding, improvement_as_json, improvement_as_markdown, print_improvement
-from mwork_eval.views.improvement_plot import plot_improvement
+from mwork_eval.terminal.enhancement import print_enhancement
+from mwork_eval.views.enhancement import enhancement_as_json, enhancement_as_markdown, finding
+from mwork_eval.views.enhancement_plot import plot_enhancement
 from mwork_eval.weight_deltas.delta import load_delta, save_delta
 
 FAMILY = TaskFamily("xquad", ("zh", "en", "es", "de"), ("fr",))
@@ -133,9 +134,9 @@ def test_what_is_not_scored_is_left_out():
 def test_reports_say_the_same_numbers():
     tables = change_tables([SPECIFIC, FIRST, SECOND], [FAMILY], by_hand())
     console = Console(file=StringIO(), width=60)
-    print_improvement(tables, console)
+    print_enhancement(tables, console)
     text = console.file.getvalue()
-    markdown = improvement_as_markdown(tables)
+    markdown = enhancement_as_markdown(tables)
     for said in (text, markdown):
         assert "xquad after training 5 neurons on zh" in said
         assert "+50.0 [" in said
@@ -143,11 +144,11 @@ def test_reports_say_the_same_numbers():
         assert "xquad has no fr" in said
     assert "; seeds +25.0, -25.0 |" in markdown
     assert "with random neurons +0.0 (seeds -25.0 to +25.0)" in finding(tables[0])
-    content = json.loads(improvement_as_json(tables, {"model": "m"}))
+    content = json.loads(enhancement_as_json(tables, {"model": "m"}))
     assert (content["format"], content["version"], content["model"]) == ("mwork-improvement", 1, "m")
     effect = content["tables"][0]["columns"][0]["effects"][0]
     assert effect["random"]["by_seed"] == [25, -25]
-    figure = plot_improvement(tables)
+    figure = plot_enhancement(tables)
     (axes,), (legend,) = figure.axes, figure.legends
     lines = {line.get_label(): list(line.get_ydata()) for line in axes.get_lines()}
     assert lines["the language, its neurons trained"] == [0, pytest.approx(50)]
@@ -163,7 +164,7 @@ def trained(tmp_path):
     model = make_model("llama")
     loaded = LoadedModel("tiny", model, make_tokenizer())
     plan = plan_of(model, Layout.of(model), sizes=(8,), controls=1)
-    return loaded, tmp_path, enhance(loaded, plan, tmp_path)
+    return loaded, tmp_path, train_deltas(loaded, plan, tmp_path)
 
 
 def test_every_delta_is_scored_once_as_mwork_hf_scores_it(trained):

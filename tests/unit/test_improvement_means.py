@@ -8,11 +8,11 @@ from click.testing import CliRunner
 from test_deltas import accuracy, bits
 from test_improvement import FIRST, SECOND, SPECIFIC, delta, scores_of
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.cli.main import main
 from mwork_eval.enhancement.changes import mean_tables
-from mwork_eval.enhancement.folder import read_improvement
+from mwork_eval.enhancement.folder import read_enhancement
 from mwork_eval.enhancement.record import Record
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.results.store import CellStore
 
 FAMILIES = [TaskFamily(name, ("zh", "en")) for name in ("xquad", "mgsm", "bpb")]
@@ -102,7 +102,7 @@ def report(*arguments, code=0):
 
 def test_a_report_on_several_languages(tmp_path):
     folders = [write_folder(tmp_path / code, code) for code in ("zh", "es")]
-    assert dict(read_improvement(folders[0]).scores) == by_hand()
+    assert dict(read_enhancement(folders[0]).scores) == by_hand()
     figures = ["--figures"] if importlib.util.find_spec("matplotlib") else []
     text = report(*folders, "--out", tmp_path / "o", *figures)
     for code in ("zh", "es"):

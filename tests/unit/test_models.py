@@ -21,7 +21,7 @@ from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import find_device, load_model, resolve_name
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.shape import ModelShape
-from mwork_eval.views.inspection import print_inspection
+from mwork_eval.terminal.inspection import print_inspection
 
 
 def test_every_family_of_the_table_is_tested():

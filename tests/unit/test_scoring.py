@@ -11,7 +11,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from mwork_eval.benchmarks.answers import mgsm, xlsum, xquad
 from mwork_eval.benchmarks.answers.numbers import last_number, parse_number, stated_number
 from mwork_eval.benchmarks.answers.text import summary_words
-from mwork_eval.benchmarks.data import languages_of
+from mwork_eval.benchmarks.rows import languages_of
 
 # ---- XQuAD -----------------------------------------------------------------------------------------------------------
 

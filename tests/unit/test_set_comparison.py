@@ -17,7 +17,8 @@ from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.stages import Stages
-from mwork_eval.views.set_comparison import comparisons_as_json, print_comparisons
+from mwork_eval.terminal.set_comparison import print_comparisons
+from mwork_eval.views.set_comparison import comparisons_as_json
 
 STAGES = Stages(4, 1, 1)
 

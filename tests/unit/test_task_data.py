@@ -9,8 +9,9 @@ import pytest
 
 from mwork_eval.benchmarks import data as task_data
 from mwork_eval.benchmarks.clusters import cluster_keys
-from mwork_eval.benchmarks.data import BENCHMARKS, DETECTION_DOCUMENTS, languages_of, load, locate, task_of
-from mwork_eval.benchmarks.documents import ARTICLE_CHARACTERS, ARTICLE_CHARACTERS_ZH
+from mwork_eval.benchmarks.data import DETECTION_DOCUMENTS, load, locate
+from mwork_eval.benchmarks.documents import ARTICLE_LETTERS
+from mwork_eval.benchmarks.rows import BENCHMARKS, languages_of, task_of
 from mwork_eval.errors import InputError
 
 
@@ -225,7 +226,7 @@ def test_load_xcsqa(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(("language", "limit"), [("en", ARTICLE_CHARACTERS), ("zh", ARTICLE_CHARACTERS_ZH)])
+@pytest.mark.parametrize(("language", "limit"), [("en", ARTICLE_LETTERS), ("th", ARTICLE_LETTERS), ("zh", 500)])
 def test_load_xlsum(tmp_path: Path, language: str, limit: int) -> None:
     write(tmp_path / f"xlsum/{language}.jsonl", summary("这是一句话。" * 600, " Kurz. "))
     (doc,) = load("xlsum", language, tmp_path)["test"]

@@ -15,6 +15,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.matrix.tuning import default_grid, judge_grid, plan_grid
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports import plots
+from mwork_eval.terminal.tuning import print_tuning
 from mwork_eval.views import tuning as report
 
 EDGES = ("under", "gen")
@@ -175,7 +176,7 @@ def partly_empty():
 
 def test_the_terminal_shows_the_grid_with_empty_points_and_the_best_starred():
     console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    report.print_tuning(partly_empty(), console)
+    print_tuning(partly_empty(), console)
     lines = console.export_text().splitlines()
     assert any(line.split() == ["1", "no", "neurons", "no", "neurons"] for line in lines)
     (row,) = [line for line in lines if line.strip().startswith("2 ")]

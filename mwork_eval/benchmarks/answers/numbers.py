@@ -5,13 +5,11 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from mwork_eval.benchmarks.answers.digits import plain_digits, ungroup
 from mwork_eval.benchmarks.answers.latex import without_latex
+from mwork_eval.errors import InputError
+from mwork_eval.languages.table import NumberRules, find_language, rows
 
 _MONEY = "$€£¥₽฿₹₫₺"
 _CURRENCY = rf"(?:(?<!\d)(?:US|HK|R|A|C)?[{_MONEY}]\s?)"
@@ -84,24 +82,26 @@ def _in_digits(match: re.Match[str]) -> str:
     return (" " if before.isdigit() else "") + unicodedata.normalize("NFKC", match.group())
 
 
-@cache
-def _rules(language: str) -> dict[str, Any]:
-    table = yaml.safe_load(Path(__file__).with_name("numbers.yaml").read_text(encoding="utf-8"))
-    rules: dict[str, Any] = table[language]
-    return rules
+def _rules(language: str) -> NumberRules:
+    found = find_language(language)
+    if found.numbers is None:
+        raise InputError(
+            "how numbers are written is not known",
+            found=found.name,
+            expected="one of " + " ".join(code for code, row in rows().items() if row.numbers),
+        )
+    return found.numbers
 
 
 @cache
 def _number(language: str) -> re.Pattern[str]:
     rules = _rules(language)
-    behind, attached, before = (_either(rules.get(kind, {})) for kind in ("behind", "attached", "before"))
+    behind, attached, before = map(_either, (rules.behind, rules.attached, rules.before))
     scale = rf"(?:[ \t]?(?P<behind>(?i:{behind})(?:[ \t](?i:{behind})){{0,2}})(?![\w-]))?" if behind else ""
-    scale += (
-        rf"(?:[ \t]?(?P<attached>(?:(?!{_either(rules.get('unless', []))})(?:{attached})){{1,3}}))?" if attached else ""
-    )
+    scale += rf"(?:[ \t]?(?P<attached>(?:(?!{_either(rules.unless)})(?:{attached})){{1,3}}))?" if attached else ""
     before = rf"(?:\b(?P<before>(?i:{before}))\s+)?" if before else ""
     # Of no use but speed: nearly every character is none that a number begins with.
-    first = rf"(?=[-.\d{_MONEY}UHRAC{''.join(word[0] + word[0].upper() for word in rules.get('before', {}))}])"
+    first = rf"(?=[-.\d{_MONEY}UHRAC{''.join(word[0] + word[0].upper() for word in rules.before)}])"
     # A hyphen after a digit, letter or bracket subtracts or joins; only elsewhere does it make a number negative.
     sign = rf"(?P<sign>(?<![{_JOINED}])-)?"
     fraction = r"(?<!/)(?:(?P<units>\d{1,4}) )?(?P<over>\d{1,15})/(?P<under>0{0,9}[1-9]\d{0,14})(?![\d/]|[.,]\d)"
@@ -115,7 +115,7 @@ def _number(language: str) -> re.Pattern[str]:
 
 @cache
 def _answer_sentence(language: str) -> re.Pattern[str]:
-    beginnings = [r"\s*".join(map(re.escape, words.split())) for words in _rules(language)["answer"]]
+    beginnings = [r"\s*".join(map(re.escape, words.split())) for words in _rules(language).answer]
     return re.compile(f"(?:{'|'.join(beginnings)}){_BEFORE_NUMBER}", re.IGNORECASE)
 
 
@@ -173,7 +173,7 @@ def _number_of(groups: Mapping[str, str | None], language: str) -> Fraction:
 @cache
 def _scales(language: str) -> dict[str, int]:
     rules = _rules(language)
-    return {word.casefold(): factor for kind in _SCALES for word, factor in rules.get(kind, {}).items()}
+    return {word.casefold(): factor for word, factor in (rules.behind | rules.attached | rules.before).items()}
 
 
 @cache

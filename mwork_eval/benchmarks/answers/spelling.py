@@ -2,19 +2,16 @@
 
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
-
-import yaml
 
 from mwork_eval.benchmarks.answers.digits import plain_digits
 from mwork_eval.benchmarks.answers.tables import CharacterTable
+from mwork_eval.languages.table import find_language, rows
 
 _SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074-\u2079"
 _TO_SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _CARET = re.compile(r"\^(?:\{(-?[0-9]+)\}|(-?[0-9]+))")
-# After a unit a raised 2 or 3 is a matter of spelling (km², km2); after anything else it is a power (5², 52).
-_UNIT = re.compile(r"(?<![^\W\d_])((?:[mcdk]?m|ft|mi|yd|in|[мсдк]?м|ك?م|कि?\.?मी|μ|χλμ|กม|ม)\.?)([²³])", re.IGNORECASE)
 # Raised digits, and lowered ones beside others, are values of their own; compatibility forms would lose that.
 _APART = re.compile(f"(\u207b?[{_SUPERSCRIPTS}]+|(?<=\\d)[\u2080-\u2089]+|[\u2080-\u2089]+(?=\\d))")
 # One character that stands for a whole number: ½, ①, ㏠. Beside a digit it must not grow together with it.
@@ -65,19 +62,17 @@ def fold(text: str, language: str) -> str:
 
     Compatibility forms (NFKC: full width, ligatures) except where they would make another number (``½`` is ``1/2``,
     ``5²`` stays), case, every script's decimal digits (to ASCII), invisible characters, apostrophes that count as
-    letters, and what is optional in the language's spelling: see ``spellings.yaml`` and the rules for Arabic, Greek,
-    Hindi, Russian, Thai and Vietnamese here.
+    letters, and what is optional in the language's spelling, as its row says: `capitals`, `spellings`, and a rule here.
     """
     if "^" in text:
         text = _CARET.sub(lambda match: (match[1] or match[2]).translate(_TO_SUPERSCRIPT), plain_digits(text))
-    if language == "tr":
-        # Turkish alone has a dotted and a dotless i, each with its own capital.
-        text = unicodedata.normalize("NFC", text).replace("İ", "i").replace("I", "ı")
+    if capitals := find_language(language).capitals:
+        text = _replaced(unicodedata.normalize("NFC", text), capitals)
     if text.isascii():
         return text.casefold()
     text = unicodedata.normalize("NFC", text).translate(_FIRST)
     if _NUMBER_IN_ONE.search(text):
-        text = _UNIT.sub(lambda match: match[1] + unicodedata.normalize("NFKC", match[2]), text)
+        text = _unit().sub(lambda match: match[1] + unicodedata.normalize("NFKC", match[2]), text)
         text = _NUMBER_BESIDE_DIGIT.sub(" ", text)
         text = "".join(piece if index % 2 else _without_forms(piece) for index, piece in enumerate(_APART.split(text)))
     else:
@@ -96,30 +91,57 @@ def _without_forms(text: str) -> str:
 
 
 def _in_language(text: str, language: str) -> str:
-    for spelling, common in _spellings(language).items():
-        text = text.replace(spelling, common)
-    if language == "ar":
-        return _ARABIC_MARKS_AND_TATWEEL.sub("", text)
-    if language == "el":
-        return " ".join(map(_greek, text.split(" ")))
-    if language == "hi":
-        return _HINDI_NASAL.sub("\u0902", text)
-    if language == "ru":
-        # й and ё are letters: composed, they hold no mark that could be taken for the stress.
-        return _RUSSIAN_STRESS.sub("", text)
-    if language == "th":
-        return _THAI_AM.sub("\\1\u0e33", text)
-    if language == "vi":
-        apart = unicodedata.normalize("NFD", text)
-        return unicodedata.normalize("NFC", _VIETNAMESE_TONE.sub(_tone_last, apart))
+    rules = find_language(language)
+    text = _replaced(text, rules.spellings)
+    return SPELLING_RULES[rules.spelling_rule](text) if rules.spelling_rule else text
+
+
+def _replaced(text: str, common: Mapping[str, str]) -> str:
+    for spelling, other in common.items():
+        text = text.replace(spelling, other)
     return text
 
 
-def _greek(word: str) -> str:
+@cache
+def _unit() -> re.Pattern[str]:
+    """Match a unit of length with a raised 2 or 3, which there is a matter of spelling (km², km2).
+
+    After anything else it is a power (5², 52).
+    """
+    units = "|".join(["[mcdk]?m", *(row.units for row in rows().values() if row.units)])
+    return re.compile(rf"(?<![^\W\d_])((?:{units})\.?)([²³])", re.IGNORECASE)
+
+
+def _without_vowels(text: str) -> str:
+    return _ARABIC_MARKS_AND_TATWEEL.sub("", text)
+
+
+def _without_stress(text: str) -> str:
+    # й and ё are letters: composed, they hold no mark that could be taken for the stress.
+    return _RUSSIAN_STRESS.sub("", text)
+
+
+def _nasals_as_dots(text: str) -> str:
+    return _HINDI_NASAL.sub("\u0902", text)
+
+
+def _sara_am_in_one(text: str) -> str:
+    return _THAI_AM.sub("\\1\u0e33", text)
+
+
+def _without_accents(text: str) -> str:
+    return " ".join(map(_without_greek_accents, text.split(" ")))
+
+
+def _without_greek_accents(word: str) -> str:
     # "Or" alone keeps its accent in capitals: without it, it is the article.
     if word.strip("«»()[],.;:\u0387\u037e\"'") == "ή":
         return word
     return unicodedata.normalize("NFC", _GREEK_MARKS.sub("", unicodedata.normalize("NFD", word)))
+
+
+def _tone_on_the_last_vowel(text: str) -> str:
+    return unicodedata.normalize("NFC", _VIETNAMESE_TONE.sub(_tone_last, unicodedata.normalize("NFD", text)))
 
 
 def _tone_last(match: re.Match[str]) -> str:
@@ -128,8 +150,12 @@ def _tone_last(match: re.Match[str]) -> str:
     return match[kind] + match[kind.removeprefix("after_")]
 
 
-@cache
-def _spellings(language: str) -> dict[str, str]:
-    table = yaml.safe_load(Path(__file__).with_name("spellings.yaml").read_text(encoding="utf-8"))
-    spellings: dict[str, str] = table.get(language, {})
-    return spellings
+SPELLING_RULES: dict[str, Callable[[str], str]] = {
+    "nasals_as_dots": _nasals_as_dots,
+    "sara_am_in_one": _sara_am_in_one,
+    "tone_on_the_last_vowel": _tone_on_the_last_vowel,
+    "without_accents": _without_accents,
+    "without_stress": _without_stress,
+    "without_vowels": _without_vowels,
+}
+"""What languages leave to the writer beyond single letters, by the name that their rows say."""

@@ -4,14 +4,12 @@ import importlib.util
 import re
 import unicodedata
 from functools import cache
-from pathlib import Path
-
-import yaml
 
 from mwork_eval.benchmarks.answers.digits import plain_digits, ungroup
 from mwork_eval.benchmarks.answers.spelling import fold
 from mwork_eval.benchmarks.answers.tables import CharacterTable
 from mwork_eval.errors import InputError
+from mwork_eval.languages.table import find_language
 
 # Dashes that stand between words; the short ones stand within ("well–known") and go like any other punctuation.
 _DASHES_BETWEEN_WORDS = re.compile("[\u2014\u2015]")
@@ -47,25 +45,25 @@ def normalise(text: str, language: str) -> str:
 
 
 def words(text: str, language: str) -> list[str]:
-    """Split normalised text into words: Chinese into characters, Thai by dictionary, others at blanks.
+    """Split normalised text into words as its language's row says: into characters, by dictionary, or at blanks.
 
-    Numbers and Latin words within Chinese stay whole.
+    Numbers and Latin words within characters stay whole.
 
     Raises:
         InputError: If the language is Thai and the extra ``thai`` is not installed.
     """
-    if language == "th":
-        return _thai_words(text)
+    if find_language(language).words == "thai_dictionary":
+        return _thai_words(text, language)
     return units(text, language)
 
 
 def units(text: str, language: str) -> list[str]:
     """Split normalised text into the smallest pieces that a quotation may begin or end at.
 
-    Words, but for Chinese and Thai, which write no blanks, characters with their combining marks; there numbers and
-    Latin words stay whole.
+    Words, but in languages without blanks characters with their combining marks; there numbers and Latin words stay
+    whole.
     """
-    return _characters(text) if language in ("zh", "th") else text.split()
+    return text.split() if find_language(language).words == "blanks" else _characters(text)
 
 
 def summary_words(text: str, language: str) -> list[str]:
@@ -96,16 +94,17 @@ def check_word_splitter(language: str) -> None:
     Raises:
         InputError: If the language is Thai and the extra ``thai`` is not installed.
     """
-    if language == "th" and importlib.util.find_spec("pythainlp") is None:
+    rules = find_language(language)
+    if rules.words == "thai_dictionary" and importlib.util.find_spec("pythainlp") is None:
         raise InputError(
-            "Thai words cannot be split",
+            f"{rules.name} words cannot be split",
             found="no pythainlp",
             hint='install it with pip install "mwork-eval[thai]"',
         )
 
 
-def _thai_words(text: str) -> list[str]:
-    check_word_splitter("th")
+def _thai_words(text: str, language: str) -> list[str]:
+    check_word_splitter(language)
     # Imported here because it is an extra.
     from pythainlp.tokenize import word_tokenize
 
@@ -153,7 +152,7 @@ _SIGNS = CharacterTable(lambda char: None if _is_dropped(char) else char)
 
 
 def _without_prefix(word: str, language: str) -> str:
-    prefix = _rule("prefixes", language)
+    prefix = find_language(language).articles.prefix
     if not prefix or word in _undivided(language):
         return word
     stem = word.removeprefix(prefix)
@@ -162,22 +161,15 @@ def _without_prefix(word: str, language: str) -> str:
 
 @cache
 def _undivided(language: str) -> frozenset[str]:
-    return frozenset(_rule("undivided", language).split())
+    return frozenset(find_language(language).articles.undivided.split())
 
 
 @cache
 def _blanks(language: str) -> CharacterTable:
-    blanks = _rule("blanks", language)
+    blanks = find_language(language).blanks
     return CharacterTable(lambda char: " " if char in blanks else char)
 
 
 @cache
 def _articles(language: str) -> frozenset[str]:
-    return frozenset(fold(_rule("words", language), language).split())
-
-
-@cache
-def _rule(kind: str, language: str) -> str:
-    table = yaml.safe_load(Path(__file__).with_name("articles.yaml").read_text(encoding="utf-8"))
-    rule: str = table[kind].get(language, "")
-    return rule
+    return frozenset(fold(find_language(language).articles.words, language).split())

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mwork_eval.detection.corpus.language_check import LanguageCheck
-from mwork_eval.detection.corpus.sources import Corpus
+from mwork_eval.detection.corpus.language_check import LanguageCheck, require
+from mwork_eval.detection.corpus.sources import AnyCorpus
 from mwork_eval.errors import InputError
 from mwork_eval.models.tokens import encode_text
 
@@ -24,7 +24,8 @@ class DocumentRules:
         max_tokens: Tokens kept of a document.
         min_tokens: A shorter document is left out and counted.
         seed: Seed of a shuffle, or None for the order of the corpus.
-        check_language: Whether documents in another language are left out and counted.
+        check_language: Whether documents in another language are left out and counted; needs the extra `[langid]`,
+            and without it these rules are an `InputError`.
     """
 
     max_documents: int | None
@@ -32,6 +33,10 @@ class DocumentRules:
     min_tokens: int = 16
     seed: int | None = None
     check_language: bool = False
+
+    def __post_init__(self) -> None:
+        if self.check_language:
+            require()  # before any model loads
 
 
 class DocumentStream:
@@ -47,7 +52,7 @@ class DocumentStream:
         wrong_language: Documents left out because they are in another language.
     """
 
-    def __init__(self, corpus: Corpus, tokenizer: Any, rules: DocumentRules) -> None:
+    def __init__(self, corpus: AnyCorpus, tokenizer: Any, rules: DocumentRules) -> None:
         self.corpus = corpus
         self.rules = rules
         self._tokenizer = tokenizer

@@ -1,9 +1,9 @@
-"""Where documents come from: text files, jsonl files, data sets of the hub, and the embedded texts."""
+"""Where documents come from: text files, jsonl files, data sets of the hub, the embedded texts, and lists of texts."""
 
 import json
 import random
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +96,81 @@ class Corpus:
     @property
     def _field(self) -> str:
         return self.source.partition("#")[2] or _FIELD
+
+
+@dataclass(frozen=True)
+class TextsInMemory:
+    """Free text of one language that lies in memory; stands wherever a `Corpus` does.
+
+    Attributes:
+        language: ISO 639-1 code.
+        texts: The documents; blank ones are left out, as blank lines of a file are.
+    """
+
+    language: str
+    texts: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """What messages call it."""
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """Name for files and reports. Which texts they were, the digest in the same description tells."""
+        return "memory"
+
+    def documents(self, seed: int | None = None) -> Iterator[str]:
+        """Yield the documents: in order, or shuffled as the lines of a file are."""
+        texts = [text.strip() for text in self.texts if text.strip()]
+        if seed is not None:
+            random.Random(seed).shuffle(texts)
+        return iter(texts)
+
+
+AnyCorpus = Corpus | TextsInMemory
+
+
+def parse_corpora(texts: Sequence[str], languages: Sequence[str] | None) -> list[Corpus]:
+    """Read what `--corpus` options say; without one, take the embedded texts of the languages.
+
+    Args:
+        texts: `LANGUAGE=SOURCE` each.
+        languages: ISO 639-1 codes, or None.
+
+    Raises:
+        InputError: If there is neither, one cannot be read, or a language has two.
+    """
+    if not texts and not languages:
+        raise InputError("no corpus given", expected="--corpus zh=FILE --corpus en=FILE, or --languages en,zh")
+    corpora = [Corpus.parse(text) for text in texts or [f"{code}={EMBEDDED}" for code in languages or ()]]
+    codes = [corpus.language for corpus in corpora]
+    if len(set(codes)) < len(codes):
+        raise InputError("two corpora for one language", found=" ".join(codes))
+    return corpora
+
+
+def corpora_of(texts: Mapping[str, str | Path | Iterable[str]]) -> list[AnyCorpus]:
+    """Return the corpora that a Python caller means.
+
+    Args:
+        texts: By language, a source as `Corpus` has it, or the documents themselves.
+
+    Raises:
+        InputError: If there is none, a language is unknown, a file is missing, or a document is no text.
+    """
+    if not texts:
+        raise InputError("no texts given", expected="texts by language, such as {'en': [...], 'zh': 'zh.txt'}")
+    return [_corpus_of(language, given) for language, given in texts.items()]
+
+
+def _corpus_of(language: str, given: str | Path | Iterable[str]) -> AnyCorpus:
+    if isinstance(given, (str, Path)):
+        return Corpus.parse(f"{language}={given}")
+    documents = tuple(given)
+    if wrong := next((type(one).__name__ for one in documents if not isinstance(one, str)), None):
+        raise InputError(f"a document of {language} is no text", found=wrong, expected="str")
+    return TextsInMemory(check_language(language), documents)
 
 
 def _lines(path: Path) -> Iterator[str]:

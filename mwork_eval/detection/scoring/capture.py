@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedConfig
 from transformers.masking_utils import AttentionMaskInterface
 
 from mwork_eval.detection.scoring.attention import Attention, HeadNorm
@@ -88,7 +88,7 @@ def _instrumented(capture: _Capture) -> Iterator[None]:
     AttentionMaskInterface.register(_NAME, _no_mask)
     layout = capture.layout
     model: Any = layout.model
-    before = model.config._attn_implementation
+    before = _implementations(model)
     hooks: list[Any] = []
     token = _CAPTURE.set(capture)
     try:
@@ -98,11 +98,27 @@ def _instrumented(capture: _Capture) -> Iterator[None]:
             model.set_attn_implementation(_NAME)
         yield
     finally:
-        if layout.family.interface:
-            model.set_attn_implementation(before)
+        for config, implementation in before:
+            config._attn_implementation = implementation
         _CAPTURE.reset(token)
         for hook in hooks:
             hook.remove()
+
+
+def _implementations(model: nn.Module) -> list[tuple[Any, Any]]:
+    """Return every configuration within a model and its attention, outer ones first: setting one sets those inside.
+
+    A model of several parts, such as text and vision, may have another attention in each.
+    """
+    found: dict[int, tuple[Any, Any]] = {}
+    parts: list[Any] = list(model.modules())
+    left = [part.config for part in parts if isinstance(getattr(part, "config", None), PreTrainedConfig)]
+    while left:
+        config = left.pop(0)
+        if id(config) not in found:
+            found[id(config)] = (config, config._attn_implementation)
+            left += [inner for name in config.sub_configs if (inner := getattr(config, name, None)) is not None]
+    return list(found.values())
 
 
 def _hooks_of(capture: _Capture, number: int) -> list[Any]:

@@ -8,6 +8,7 @@ from torch import nn
 
 from mwork_eval.detection.score_table import Array
 from mwork_eval.detection.scoring import closed_forms, reference
+from mwork_eval.detection.scoring.adapters import acting_columns
 from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.capture import run_batch
 from mwork_eval.detection.scoring.exact import ExactQueryKey
@@ -47,6 +48,7 @@ class Scorer:
         self.layout = layout
         self._method = method
         self._memory = memory
+        self._outputs: dict[int, Tensor] = {}
         self._squares: dict[int, Tensor] = {}
         self._lengths: list[int] = []
         self._found: list[dict[Place, Tensor]] = []
@@ -82,7 +84,7 @@ class Scorer:
             found[layer, "v"] = reference.absolute_sum_of_values(heads, groups)
             found[layer, "o"] = reference.absolute_sum_of_values(heads, len(heads))
         else:
-            output = self.layout.weight(layer, "o")
+            output = self._output(layer)
             found[layer, "v"] = closed_forms.value_scores(heads, output, groups)
             found[layer, "o"] = closed_forms.output_scores(heads, output)
         return heads
@@ -128,8 +130,13 @@ class Scorer:
 
     def _down_squares(self, layer: int) -> Tensor:
         if layer not in self._squares:
-            self._squares[layer] = closed_forms.squares(self.layout.weight(layer, "down"), 1)
+            self._squares[layer] = closed_forms.squares(acting_columns(self.layout.blocks[layer, "down"]), 1)
         return self._squares[layer]
+
+    def _output(self, layer: int) -> Tensor:
+        if layer not in self._outputs:
+            self._outputs[layer] = acting_columns(self.layout.blocks[layer, "o"])
+        return self._outputs[layer]
 
 
 def _on_cpu(found: dict[Place, Tensor]) -> dict[Place, Array]:

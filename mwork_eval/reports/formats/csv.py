@@ -30,12 +30,17 @@ def as_csv(*results: Results) -> str:
     lines = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     lines.writeheader()
     for one in results:
-        lines.writerows(row for row in _rows(one) if row["value"] is not None)
+        lines.writerows(tidy_rows(one))
     return text.getvalue()
 
 
+def tidy_rows(results: Results) -> Iterator[Row]:
+    """Yield a row per number of a results folder, by some of `COLUMNS`; numbers that are not there have none."""
+    yield from (row for row in _rows(results) if row["value"] is not None)
+
+
 def _rows(results: Results) -> Iterator[Row]:
-    whose = {"folder": results.folder, "model": results.manifest["model"]}
+    whose = {"folder": results.folder, "model": results.manifest.model}
     for table in results.tables:
         cells = [cell for cell in results.cells if (cell.preset, cell.task) == (table.preset, table.task)]
         start = whose | {"preset": table.preset, "task": table.task, "metric": table.metric, "unit": table.unit}

@@ -5,9 +5,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mwork_eval.analysis.lens_file import METHODS, lens_file, read_lens
 from mwork_eval.analysis.shares import Curves, crossings
 from mwork_eval.reports.html.svg import Axis, drawing, element, words
-from mwork_eval.views.lens import METHODS, describe_crossings, lens_cells, lens_file, read_lens, title_of
+from mwork_eval.reports.lens_wording import describe_crossings, lens_cells, title_of
 
 _WIDTH, _HEIGHT = 340, 190
 

@@ -1,0 +1,194 @@
+"""What a detection found: scores by language, from which sets are selected by any rule, and what is written of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.application.sets import share_of
+from mwork_eval.detection.partial import PartialScores
+from mwork_eval.detection.score_table import ScoreTable, load_score_tables
+from mwork_eval.detection.selection import Selection, select_specific
+from mwork_eval.detection.set_draws import draw_sets
+from mwork_eval.detection.stability import measure_stability
+from mwork_eval.neurons.drawn_sets import save_drawn_sets
+from mwork_eval.neurons.files import save_neuron_set
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.references import SUFFIX
+
+
+@dataclass(frozen=True, repr=False)
+class Detection:
+    """Scores of every neuron in the documents of each language.
+
+    Attributes:
+        tables: Per language, the scores: `minimum`, `mean` and `worst_rank` by (layer, structure) `[neurons]`, and
+            `about`, which says of what and how.
+        parts: Per language, the scores of groups of documents, where they were kept apart.
+        set_draws: How many random halves of the documents sets are also selected from, or None.
+
+    Example:
+        >>> import mwork_eval as mw
+        >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
+        >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)
+        >>> found.tables["zh"].minimum[0, "up"].shape
+        (40,)
+        >>> len(found.select(top_k=3)["zh"]) < len(found.select(top_k=3, specific="none")["zh"])
+        True
+    """
+
+    tables: Mapping[str, ScoreTable]
+    parts: Mapping[str, PartialScores] = field(default_factory=dict)
+    set_draws: int | None = None
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "Detection":
+        """Read the scores in `FOLDER/scores`, as a detection wrote them.
+
+        Raises:
+            InputError: If there are none, or one is damaged.
+        """
+        return cls({table.about["language"]: table for table in load_score_tables(Path(folder))})
+
+    def select(
+        self,
+        fraction: float | None = None,
+        top_k: int | None = None,
+        threshold: Mapping[str, float] | None = None,
+        specific: str = "english",
+        structures: str = "q,k,v,up",
+    ) -> dict[str, NeuronSet]:
+        """Select the neurons that carry each language; the model is not needed.
+
+        Args:
+            fraction: Take the neurons in this top fraction of their layer and structure in every document; 0.01 if no
+                rule is given.
+            top_k: Take those among the top k of their layer and structure in every document.
+            threshold: Per structure, the least score, a sum over tokens, in every document (Eq. 2,
+                arXiv:2402.18815).
+            specific: What is taken away: `english` (English's neurons), `common` (those that all languages share), or
+                `none`.
+            structures: Structures to select from; `o` on request.
+
+        Returns:
+            The sets by language, the strongest neurons first; none for English with ``specific="english"``.
+
+        Raises:
+            InputError: If the rule is none, English was not scored and is to be taken away, or a set is empty.
+        """
+        return self.select_by(Selection.of(fraction, top_k, threshold, specific, structures))
+
+    def select_by(self, selection: Selection) -> dict[str, NeuronSet]:
+        """Select by a rule that is already one; otherwise as `select`."""
+        return select_specific(list(self.tables.values()), selection)
+
+    def select_draws(self, selection: Selection | None = None) -> list[dict[str, NeuronSet]]:
+        """Select the sets of random halves of the documents, `set_draws` times, by the default rule if none is given.
+
+        Raises:
+            InputError: If a language has too few documents, or a half selects nothing.
+        """
+        return draw_sets(self.parts, selection or Selection.of(), self.set_draws or 0)
+
+    def save(
+        self,
+        folder: Path | str,
+        fraction: float | None = None,
+        top_k: int | None = None,
+        threshold: Mapping[str, float] | None = None,
+        specific: str = "english",
+        structures: str = "q,k,v,up",
+    ) -> None:
+        """Write what `mwork detect` writes: `FOLDER/scores/LANGUAGE.safetensors` and the sets of a rule beside them.
+
+        Args:
+            folder: Where to; made if need be.
+            fraction: As in `select`; so are the next ones.
+            top_k: See there.
+            threshold: See there.
+            specific: See there.
+            structures: See there.
+
+        Raises:
+            InputError: As `select` does; the scores are written by then.
+        """
+        save_scores(self, Path(folder))
+        save_sets(self, Selection.of(fraction, top_k, threshold, specific, structures), Path(folder), lambda _: None)
+
+    def __repr__(self) -> str:
+        languages = (f"{code} {documents} documents, {tokens} tokens" for code, documents, tokens in self._rows())
+        return f"<Detection: {'; '.join(languages)}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(code)}</td><td>{documents:,}</td><td>{tokens:,}</td></tr>"
+            for code, documents, tokens in self._rows()
+        )
+        head = "<tr><th>language</th><th>documents</th><th>tokens</th></tr>"
+        return f"<table><caption>Detection</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+    def _rows(self) -> list[tuple[str, int, int]]:
+        return [(code, table.about["documents"], table.about["tokens"]) for code, table in self.tables.items()]
+
+
+def save_scores(found: Detection, folder: Path) -> None:
+    """Write the scores of every language."""
+    for language, table in found.tables.items():
+        table.save(folder / "scores" / f"{language}{SUFFIX}")
+
+
+def save_sets(
+    found: Detection, selection: Selection, folder: Path, tell: Callable[[str], object]
+) -> dict[str, NeuronSet]:
+    """Select by a rule and write the sets, also those of random halves of the documents where there are such.
+
+    Args:
+        found: The scores.
+        selection: The rule.
+        folder: Where to.
+        tell: Told each file.
+
+    Returns:
+        The sets by language.
+
+    Raises:
+        InputError: If nothing is selected.
+    """
+    sets = found.select_by(selection)
+    for language, neurons in sets.items():
+        path = folder / f"{language}{SUFFIX}"
+        save_neuron_set(neurons, path)
+        tell(f"{path}: {share_of(neurons)}")
+    if found.set_draws is not None:
+        written = save_drawn_sets(found.select_draws(selection), folder)
+        tell(f"{written}: sets of {found.set_draws} random halves of the documents")
+    return sets
+
+
+def add_stability(found: Detection, selection: Selection, folder: Path) -> Detection:
+    """Measure how far sets depend on the documents, where scores are new, and add it to the score files.
+
+    Args:
+        found: Scores, in the groups that stability is measured by; those read from a file keep what it says.
+        selection: The rule.
+        folder: Where the scores are.
+
+    Returns:
+        The same scores, whose tables say it in ``about["stability"]``.
+    """
+    if len(found.parts) < len(found.tables):
+        return found
+    rows = measure_stability(found.parts, selection)
+    tables = {
+        language: replace(table, about={**table.about, "stability": [row.to_json() for row in rows.get(language, [])]})
+        for language, table in found.tables.items()
+    }
+    measured = replace(found, tables=tables)
+    save_scores(measured, folder)
+    return measured
+
+
+def stability_of(found: Detection) -> dict[str, list[dict[str, Any]]]:
+    """Return, by language, what its table says of stability."""
+    return {language: table.about.get("stability", []) for language, table in found.tables.items()}

@@ -1,0 +1,261 @@
+"""Fine-tune the neurons of a set and nothing else, and score what that changes."""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.application.enhancement_results import ChangeTables, EnhancementResults
+from mwork_eval.application.given_model import GivenModel
+from mwork_eval.application.matrix_progress import matrix_progress
+from mwork_eval.application.progress import Progress, Silent, shown
+from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.detection.corpus.sources import corpora_of
+from mwork_eval.detection.workers import Workers
+from mwork_eval.enhancement.changes import change_tables
+from mwork_eval.enhancement.documents import read_training_text
+from mwork_eval.enhancement.folder import SCORES, describe_cells
+from mwork_eval.enhancement.record import SPECIFIC, Record
+from mwork_eval.enhancement.run import Enhancement, documents_left, train_deltas
+from mwork_eval.enhancement.scores import compute_scores, count_left_out, plan_scores, stored_scores
+from mwork_eval.enhancement.tables import ChangeTable
+from mwork_eval.enhancement.training import TrainingOptions, steps_of
+from mwork_eval.errors import InputError
+from mwork_eval.evaluation.evaluate import prepare_tasks
+from mwork_eval.evaluation.quiet import quiet_lm_eval
+from mwork_eval.evaluation.sampling import EVEN, Order, Sample
+from mwork_eval.languages.table import ENGLISH, check_language
+from mwork_eval.lm.borrowed import borrowed
+from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.matrix.options import find_family
+from mwork_eval.models.loading import LoadedModel
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.references import find_named_sets
+from mwork_eval.processes import is_first_process
+from mwork_eval.results.store import CellStore
+from mwork_eval.weight_deltas.delta import load_delta
+from mwork_eval.weight_deltas.merge import merge as write_merged
+
+Source = str | Path | Iterable[str]
+"""The documents of a language: texts, a file, or a corpus of the hub."""
+
+
+def enhance(
+    model: Any,
+    tokenizer: Any = None,
+    neurons: str | Path | Sequence[str] | NeuronSet | Mapping[str, NeuronSet] | None = None,
+    texts: Source | Mapping[str, Source] | None = None,
+    *,
+    documents: Sequence[int] = (100, 400),
+    seeds: Sequence[int] = (0,),
+    controls: int = 3,
+    together: bool = False,
+    training: TrainingOptions | None = None,
+    evaluate: Sequence[str] = (),
+    languages: Sequence[str] = ("en", "zh", "es", "de"),
+    limit: int | None = None,
+    order: Order = EVEN,
+    data: str | None = None,
+    merge: str | Path | None = None,
+    out: str | Path | None = None,
+    force: bool = False,
+    device: str | None = None,
+    dtype: str | None = None,
+    device_map: str | None = None,
+    revision: str | None = None,
+    progress: Progress | None = None,
+) -> EnhancementResults:
+    """Fine-tune the neurons of sets on a few hundred documents, and as many random ones alike (arXiv:2402.18815).
+
+    A model in memory stays where and what it is, and has its own weights and modes again in the end, also after an
+    exception.
+
+    Args:
+        model: `gemma3-270m`, a local folder, a hub id, or a model in memory.
+        tokenizer: Its tokenizer; that of its name if not given.
+        neurons: A set, or sets by language; or what `read_neurons` reads, or several of these.
+        texts: By language, the documents, as `detect` takes them; those of a single set need no language.
+        documents: Numbers of documents to train on, drawn at random.
+        seeds: Seeds of the order of the documents.
+        controls: Number of random controls to train, too.
+        together: Whether all languages are trained at once, with all their neurons.
+        training: How to train.
+        evaluate: Benchmarks, or patterns with `{l}`, on which the base and every delta are scored.
+        languages: Languages to score, besides English and those of the texts.
+        limit: Documents per task to score; None for all.
+        order: Which ones: `even`, or a seed.
+        data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
+        merge: Folder for a complete checkpoint of the base with the last specific delta.
+        out: Folder for deltas and scores; the same call goes on where an interrupted one stopped. Without it nothing
+            is written and the deltas are in memory.
+        force: Accept sets made for other weights of the same sizes.
+        device: Of a model that is loaded by name; the next ones too, as `load_model` takes them.
+        dtype: See ``device``.
+        device_map: See ``device``.
+        revision: See ``device``.
+        progress: Where progress and messages go; bars if not given.
+
+    Raises:
+        InputError: If the input is unusable, the sets do not fit the model, data cannot be had, or the folder holds
+            deltas of another base or of other options.
+
+    Example:
+        >>> import mwork_eval as mw
+        >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
+        >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)
+        >>> zh = found.select(fraction=0.4)["zh"]
+        >>> texts = [f"今天是第{n}天，天气很好，我们一起去学校上课。" for n in range(36)]
+        >>> made = mw.enhance(model, tokenizer, zh, texts, documents=(4,), controls=1)
+        >>> [(one.kind, one.documents) for one in made.trained]
+        [('specific', 4), ('random', 4)]
+    """
+    progress = shown(progress)
+    given = GivenModel(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    if merge is not None and Path(merge).exists() and any(Path(merge).iterdir()):
+        raise InputError(f"{merge} is not empty", expected="a new folder for the checkpoint")
+    if neurons is None or texts is None:
+        raise InputError("neurons are trained on texts", found="no neurons" if neurons is None else "no texts")
+    named = _named(neurons)
+    corpora = corpora_of(texts if isinstance(texts, Mapping) else {only_language(named): texts})
+    codes = [corpus.language for corpus in corpora]
+    families = _find_families(evaluate, [*codes, ENGLISH, *map(check_language, languages)], data)
+    if not documents or min(documents) < 1:
+        raise InputError("unusable --documents", found=tuple(documents), expected="numbers from 1 such as 100,400")
+    sizes, options, workers = tuple(sorted(set(documents))), training or TrainingOptions(), Workers.join()
+    if out is None and workers.count > 1:
+        raise InputError("several processes share a folder", found="no folder", expected="out=FOLDER")
+    sets = _sets_of(named, codes)
+    steps_of(sizes, options, workers.count)
+    read = {
+        corpus.language: read_training_text(corpus, given.tokenizer, count=sizes[-1], max_tokens=options.max_tokens)
+        for corpus in corpora
+    }
+    plan = Enhancement(sets, read, sizes, tuple(seeds), controls, together, options, force)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
+        base = given.load(workers.model_device)
+        say = (progress if workers.is_main else Silent()).tell
+        where = "" if out is None else f", in {folder}"
+        say(f"{len(plan.runs)} trainings of up to {sizes[-1]} documents{where}")
+        with progress.bar("train", documents_left(plan, folder), show=workers.is_main) as advance:
+            record = train_deltas(base, plan, folder, tell=say, advance=advance)
+        if merge is not None and is_first_process():
+            _merge_last(base, record, folder, Path(merge), force=force, progress=progress)
+        tables: list[ChangeTable] = []
+        about: dict[str, Any] = {}
+        # lm-eval shares a task only among processes that loaded the model by itself.
+        if families and is_first_process():
+            scored = {"data": data, "limit": limit, "order": order}
+            tables, about = _score_deltas(base, record, families, folder, scored, force=force, progress=progress)
+        in_memory = {one.file: load_delta(folder / one.file) for one in record.deltas} if out is None else {}
+    place = None if out is None else folder
+    files = ChangeTables(tables, about).write(folder, SCORES) if about and out is not None else []
+    return EnhancementResults(tables, about, record, place, tuple(files), in_memory)
+
+
+def only_language(named: Mapping[str, NeuronSet]) -> str:
+    """Return the language of the only set.
+
+    Raises:
+        InputError: If there are sets of several languages.
+    """
+    languages = {str(neurons.about.get("language")) for neurons in named.values()}
+    if len(languages) != 1:
+        raise InputError("texts name no language", found=f"sets of {' '.join(sorted(languages))}", expected="one set")
+    return languages.pop()
+
+
+def _named(neurons: str | Path | Sequence[str] | NeuronSet | Mapping[str, NeuronSet]) -> dict[str, NeuronSet]:
+    if isinstance(neurons, NeuronSet):
+        return {str(neurons.about.get("language")): neurons}
+    if isinstance(neurons, Mapping):
+        return dict(neurons)
+    return find_named_sets([str(neurons)] if isinstance(neurons, (str, Path)) else [str(one) for one in neurons])
+
+
+def _sets_of(named: Mapping[str, NeuronSet], languages: Sequence[str]) -> dict[str, NeuronSet]:
+    """Return the set of each language: by its name, as of a file in a folder, else by the set's own description.
+
+    Raises:
+        InputError: If a language has no set, or several.
+    """
+    found: dict[str, NeuronSet] = {}
+    for name, neurons in named.items():
+        language = name if name in languages else str(neurons.about.get("language"))
+        if language in languages:
+            if language in found:
+                raise InputError("several neuron sets of one language", found=language)
+            found[language] = neurons
+    if missing := [code for code in languages if code not in found]:
+        raise InputError(
+            "a corpus has no neuron set", found=" ".join(missing), expected="--neurons with a set of each --corpus"
+        )
+    return {code: found[code] for code in languages}
+
+
+def _find_families(benchmarks: Sequence[str], languages: Sequence[str], data: str | None) -> list[TaskFamily]:
+    """Return what to score, checked before a model loads.
+
+    Raises:
+        InputError: If a benchmark has none of the languages, or its data cannot be had.
+    """
+    families = [find_family(name, list(dict.fromkeys(languages))) for name in benchmarks]
+    # One document of each: data that cannot be had is told before the training, not after.
+    names = [family.task(language) for family in families for language in family.languages]
+    if names:
+        with quiet_lm_eval():
+            prepare_tasks(names, data=data, sample=Sample(limit=1))
+    return families
+
+
+def _merge_last(
+    base: LoadedModel, record: Record, folder: Path, merged: Path, *, force: bool, progress: Progress
+) -> None:
+    """Write the base with the last specific delta as a complete checkpoint, and say how many entries differ."""
+    last = [delta for delta in record.deltas if delta.kind == SPECIFIC][-1]
+    changed = write_merged(base, load_delta(folder / last.file), merged, force=force)
+    progress.tell(f"{merged}: {last.file} merged; {changed} of {last.parameters} trained entries differ from the base")
+
+
+def _score_deltas(
+    base: LoadedModel,
+    record: Record,
+    families: Sequence[TaskFamily],
+    folder: Path,
+    scored: Mapping[str, Any],
+    *,
+    force: bool,
+    progress: Progress,
+) -> tuple[list[ChangeTable], dict[str, Any]]:
+    """Score the base and every delta; returns what changed, and what was scored as JSON values.
+
+    Args:
+        base: The base, without a delta.
+        record: What was trained.
+        families: What to score.
+        folder: Where deltas are and scores go.
+        scored: Where the tasks' data comes from (`data`), and which documents are taken (`limit`, `order`).
+        force: Accept deltas of other weights of the same sizes.
+        progress: Where progress and messages go.
+    """
+    with quiet_lm_eval(), borrowed(base.model, base.tokenizer) as model:
+        plan = plan_scores(ModelFacts.of(model, base.name), record, families, **scored)
+        left_out = count_left_out(plan)
+        for name, count in left_out.items():
+            progress.tell(f"{name}: {count} documents that training saw are left out")
+        for family in families:
+            if lacking := [code for code in family.missing if code in record.seen]:
+                progress.tell(f"{family.name} has no {', '.join(lacking)}, which was trained: no table of it")
+        with matrix_progress(progress, plan, folder, what="evaluate") as advance:
+            compute_scores(model, plan, folder, force=force, advance=advance, tell=progress.tell)
+    about = {
+        "model": record.model,
+        "fingerprint": record.fingerprint,
+        "options": dict(record.options),
+        "tasks": [family.name for family in families],
+        **scored,
+        "left_out": left_out,
+        **describe_cells(plan, families),
+    }
+    return change_tables(record.deltas, families, stored_scores(plan, CellStore(folder))), about

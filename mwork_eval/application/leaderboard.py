@@ -1,0 +1,90 @@
+"""Compare models of many results folders, as a static site or in a notebook."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.application.progress import Progress, shown
+from mwork_eval.leaderboard.board import Board, build_board
+from mwork_eval.leaderboard.exports import write_export
+from mwork_eval.leaderboard.reading import find_results, read_all
+from mwork_eval.leaderboard.site import write_site
+from mwork_eval.leaderboard.tables import score_record, score_rows
+from mwork_eval.views.notebook import data_frame, html_table
+
+
+@dataclass(frozen=True, repr=False)
+class LeaderboardResults:
+    """A leaderboard; a notebook shows its scores.
+
+    Attributes:
+        board: Scores and changes, only comparable ones in one column.
+        index: The first page of the site, if one was written.
+        exported: The files exported.
+    """
+
+    board: Board
+    index: Path | None = None
+    exported: tuple[Path, ...] = ()
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` of all scores, also of those that a newer one replaces (`shown` is false).
+
+        Raises:
+            InputError: If pandas is not installed.
+        """
+        return data_frame([score_record(*one) for model in self.board.models for one in model.scores])
+
+    def __repr__(self) -> str:
+        return f"<LeaderboardResults: {len(self.board.models)} models, {len(self.board.benchmarks)} benchmarks>"
+
+    def _repr_html_(self) -> str:
+        parts = []
+        for benchmark in self.board.benchmarks:
+            columns, rows = score_rows(benchmark)
+            parts.append(
+                html_table(benchmark.name, ["model", *columns], [[contender.name, *row] for contender, row in rows])
+            )
+        return "".join(parts)
+
+
+def leaderboard(
+    folders: Sequence[str | Path],
+    *,
+    out: str | Path | None = None,
+    exports: Sequence[str] = (),
+    with_masked: bool = False,
+    skip_damaged: bool = False,
+    progress: Progress | None = None,
+) -> LeaderboardResults:
+    """Arrange the scores of results folders so that only comparable ones share a column.
+
+    Args:
+        folders: Results folders of `ablate` or `mwork run`, of lm_eval with any model, or folders of such folders.
+        out: Folder of a static site; nothing is written if not given.
+        exports: Some of `model-index`, `eval-results` and `dataset`, below the site.
+        with_masked: Whether masked scores are exported too, under names that say what was deactivated.
+        skip_damaged: Whether results that cannot be read are left out and named.
+        progress: Where progress and messages go; bars if not given.
+
+    Raises:
+        InputError: If a folder is not there, holds no results or damaged ones, or ``out`` holds other files.
+    """
+    progress = shown(progress)
+    places = find_results([Path(folder) for folder in folders])
+    with progress.bar("read", len(places)) as advance:
+        results, skipped = read_all(places, skip_damaged=skip_damaged, advance=advance)
+    for reason in skipped:
+        progress.tell(f"skipped: {reason}")
+    board = build_board(results, skipped)
+    if out is None:
+        return LeaderboardResults(board)
+    site = Path(out)
+    with progress.bar("write", len(board.benchmarks) + len(board.models) + 1) as advance:
+        index = write_site(board, site, advance)
+    progress.tell(f"written: {index}, {len(board.models)} models, {len(board.benchmarks)} benchmarks")
+    files = [path for name in exports for path in write_export(name, board, site / "export" / name, with_masked)]
+    if exports:
+        progress.tell(f"exported: {len(files)} files in {site / 'export'}")
+    return LeaderboardResults(board, index, tuple(files))

@@ -1,0 +1,291 @@
+"""Look through a lens: what language the layers of a model think in."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from mwork_eval.analysis.lens import look_with_masks
+from mwork_eval.analysis.lens_file import LensReport, lens_rows, write_lens
+from mwork_eval.analysis.masks import choose_masks
+from mwork_eval.analysis.queries import distinct_queries, prompts_of_tasks, texts_of
+from mwork_eval.analysis.shares import Curves
+from mwork_eval.analysis.token_language import TokenClassifier, require_identifier
+from mwork_eval.analysis.tokens_lens import look_at_tokens
+from mwork_eval.analysis.word_list import load_word_list
+from mwork_eval.analysis.words_lens import WordTokens, look_at_words, word_queries
+from mwork_eval.application.given_model import GivenModel
+from mwork_eval.application.progress import Progress, shown
+from mwork_eval.benchmarks.data import check_data
+from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.detection.corpus.sources import corpora_of
+from mwork_eval.errors import InputError
+from mwork_eval.evaluation.sampling import EVEN, Order
+from mwork_eval.languages.table import ENGLISH, check_language
+from mwork_eval.models.layout import Layout
+from mwork_eval.models.modes import evaluation_mode
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.references import find_language_sets
+from mwork_eval.neurons.stages import parse_positions
+from mwork_eval.reports.lens_wording import describe_crossings, lens_cells, title_of
+from mwork_eval.views.lens import plot_lens
+from mwork_eval.views.notebook import data_frame, html_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DEFAULT_LANGUAGES = ("zh", "de", "es", "ru")
+DEFAULT_QUERIES = 8
+"""Queries per language and task."""
+
+Masks = Mapping[str, Mapping[str, NeuronSet]]
+Q = TypeVar("Q")
+
+
+@dataclass(frozen=True, repr=False)
+class LensResults:
+    """What a lens found; a notebook shows its tables.
+
+    Attributes:
+        about: How it was looked: method, model, options; JSON values.
+        curves: Per language, then per mask, the share of each class of language by layer, the whole model first.
+        files: What was written.
+    """
+
+    about: Mapping[str, Any]
+    curves: Sequence[Curves]
+    files: tuple[Path, ...] = ()
+
+    @property
+    def report(self) -> LensReport:
+        """What the file holds and a terminal shows."""
+        return LensReport(self.about, self.curves)
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` with a row per language, mask, layer and class; shares from 0 to 1.
+
+        Raises:
+            InputError: If pandas is not installed.
+        """
+        return data_frame([row for curves in self.curves for row in lens_rows(curves)])
+
+    def figure(self) -> "Figure":
+        """Draw a panel per language and mask: the share of each class by layer in percent; needs the extra `plot`."""
+        return plot_lens(self.report)
+
+    def __repr__(self) -> str:
+        looked = "; ".join(f"{title_of(curves)}, {curves.queries} queries" for curves in self.curves)
+        return f"<LensResults of {self.about['model']}, method {self.about['method']}: {looked}>"
+
+    def _repr_html_(self) -> str:
+        return "".join(
+            html_table(f"{title_of(curves)}: share by layer, %", *lens_cells(curves), note=describe_crossings(curves))
+            for curves in self.curves
+        )
+
+
+def lens(
+    model: Any,
+    tokenizer: Any = None,
+    queries: Mapping[str, str | Path | Iterable[str]] | None = None,
+    *,
+    method: Literal["tokens", "words"] = "tokens",
+    tasks: Sequence[str] = ("xquad",),
+    languages: Sequence[str] | None = None,
+    neurons: str | Path | Mapping[str, NeuronSet] | None = None,
+    positions: str = "under",
+    random_controls: Sequence[int] = (),
+    limit: int | None = None,
+    max_tokens: int = 512,
+    k: int = 5,
+    weight: Literal["count", "probability"] = "count",
+    prompt: Literal["translation", "repetition"] = "translation",
+    data: str | None = None,
+    order: Order = EVEN,
+    out: str | Path | None = None,
+    force: bool = False,
+    device: str | None = None,
+    dtype: str | None = None,
+    device_map: str | None = None,
+    revision: str | None = None,
+    progress: Progress | None = None,
+) -> LensResults:
+    """Decode the hidden states of every layer and tell which language comes out.
+
+    Every layer's states go through the final norm and the output head, as if the layer were the last one (the logit
+    lens; Section 2 of arXiv:2402.18815, and for words arXiv:2402.10588). A model in memory stays where and what it is;
+    its weights and modes are as before afterwards, also after an exception.
+
+    Args:
+        model: `gemma3-270m`, a local folder, a hub id, or a model in memory.
+        tokenizer: Its tokenizer; that of its name if not given.
+        queries: By language, what is read: texts, a file, a hub corpus, as `detect` takes them; if not given, the
+            prompts of ``tasks``.
+        method: `tokens`: languages of the best tokens at every position. `words`: probability of one word in both
+            languages.
+        tasks: Benchmarks, or patterns with `{l}`, whose prompts are read.
+        languages: Languages of the prompts or words, without English; zh, de, es and ru if not given.
+        neurons: Sets by language, or a folder of them: also look with each language's set deactivated.
+        positions: Where to deactivate: positions joined by `+`, or `all`.
+        random_controls: Seeds: also deactivate as many random neurons at the same positions.
+        limit: Queries per language and task; 8 if not given, and for words all.
+        max_tokens: Tokens read of a query.
+        k: Best tokens looked at, at each position.
+        weight: Whether a token counts as one or by its probability.
+        prompt: For words: translate them (never from English), or say them again.
+        data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
+        order: Which documents are taken: `even`, or a seed.
+        out: Folder to write `lens-METHOD.jsonl` to; nothing is written if not given.
+        force: Accept sets made for other weights of the same sizes.
+        device: Of a model that is loaded by name; the next ones too, as `load_model` takes them.
+        dtype: See ``device``.
+        device_map: See ``device``.
+        revision: See ``device``.
+        progress: Where progress and messages go; bars if not given.
+
+    Raises:
+        InputError: If the input is unusable, data or an extra is missing, or a set does not fit the model.
+
+    Example:
+        >>> import mwork_eval as mw
+        >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
+        >>> found = mw.lens(model, tokenizer, {"zh": ["今天天气很好。", "我们去学校。"]})
+        >>> [curves.language for curves in found.curves], len(found.curves[0].shares)
+        (['zh'], 4)
+    """
+    progress = shown(progress)
+    given = GivenModel(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    corpora = [] if queries is None else corpora_of(queries)
+    if corpora and (languages or method == "words"):
+        raise InputError("--text brings its own language, and words come from the word list", found="both")
+    if random_controls and neurons is None:
+        raise InputError("random controls have the size of a set", found="no neurons")
+    codes = [corpus.language for corpus in corpora] or list(map(check_language, languages or DEFAULT_LANGUAGES))
+    if ENGLISH in codes:
+        raise InputError("English is what the others are compared with", found="en", expected="other languages")
+    parse_positions(positions)
+    sets = {} if neurons is None else _sets_of(neurons, codes)
+    prompts: Mapping[str, Sequence[str]] = {}
+    if method == "tokens":
+        if not corpora:
+            codes = _languages_with_data(tasks, codes, data, progress)
+        require_identifier(codes)
+        most = limit or DEFAULT_QUERIES
+        prompts = (
+            texts_of(corpora, most) if corpora else prompts_of_tasks(tasks, codes, data=data, limit=most, order=order)
+        )
+    loaded = given.load()
+    layout = Layout.of(loaded.model)
+    asked: dict[str, Any]
+    with evaluation_mode(loaded.model):
+        masks = choose_masks(layout, given.name, sets, positions=positions, seeds=random_controls, force=force)
+        if method == "tokens":
+            looked = _look_at_tokens(layout, loaded.tokenizer, prompts, masks, max_tokens, k, weight, progress)
+            texts = [f"{corpus.language}={corpus.source}" for corpus in corpora]
+            asked = {"tasks": None if corpora else list(tasks), "texts": texts or None, "data": data}
+            asked |= {"order": None if corpora else order, "k": k, "weight": weight, "max_tokens": max_tokens}
+        else:
+            looked = _look_at_words(layout, loaded.tokenizer, codes, masks, prompt, limit, progress)
+            asked = {"prompt": prompt}
+    about = {"method": method, "model": given.name, **asked, "neurons": _describe(neurons)}
+    report = LensReport(about | {"positions": None if neurons is None else positions}, looked)
+    return LensResults(report.about, looked, () if out is None else (write_lens(report, Path(out)),))
+
+
+def _sets_of(neurons: str | Path | Mapping[str, NeuronSet], codes: list[str]) -> dict[str, NeuronSet]:
+    if isinstance(neurons, (str, Path)):
+        return find_language_sets(str(neurons), codes)
+    if missing := [code for code in codes if code not in neurons]:
+        raise InputError("a language has no neuron set", found=" ".join(missing), expected="a set of each language")
+    return {code: neurons[code] for code in codes}
+
+
+def _describe(neurons: str | Path | Mapping[str, NeuronSet] | None) -> Any:
+    """Return what the file says of the sets: where they are from, or the digests of those in memory."""
+    if isinstance(neurons, Mapping):
+        return {code: of_language.digest_unordered for code, of_language in neurons.items()}
+    return None if neurons is None else str(neurons)
+
+
+def _languages_with_data(
+    tasks: Sequence[str], languages: Sequence[str], data: str | None, progress: Progress
+) -> list[str]:
+    """Return the languages whose tasks' data is there, and say which are left out, and why.
+
+    Raises:
+        InputError: If no language is left.
+    """
+    found = []
+    for language in languages:
+        try:
+            check_data([TaskFamily(task, ()).task(language) for task in tasks], data)
+        except InputError as error:
+            if len(languages) == 1:
+                raise
+            progress.tell(f"{language} is left out: {error}")
+        else:
+            found.append(language)
+    if not found:
+        raise InputError("no language has data", found=" ".join(languages), hint="see the messages above")
+    return found
+
+
+def _look_at_tokens(
+    layout: Layout,
+    tokenizer: Any,
+    prompts: Mapping[str, Sequence[str]],
+    masks: Masks,
+    most: int,
+    k: int,
+    weight: str,
+    progress: Progress,
+) -> list[Curves]:
+    queries = {language: distinct_queries(tokenizer, texts, most) for language, texts in prompts.items()}
+    for language, own in queries.items():
+        if len(own) < (given := len(prompts[language])):
+            cut = f"in their first {most} tokens, {given} queries are {len(own)} different ones"
+            progress.tell(f"{language}: {cut}")
+    classifiers = {language: TokenClassifier(tokenizer, language) for language in prompts}
+
+    def look(own: Sequence[list[int]], *, language: str, **how: Any) -> Curves:
+        return look_at_tokens(layout, classifiers[language], own, language=language, k=k, weight=weight, **how)
+
+    return _look(layout, queries, masks, "queries", look, progress)
+
+
+def _look_at_words(
+    layout: Layout,
+    tokenizer: Any,
+    languages: Sequence[str],
+    masks: Masks,
+    prompt: str,
+    limit: int | None,
+    progress: Progress,
+) -> list[Curves]:
+    words, lookup = load_word_list(), WordTokens(tokenizer)
+    queries = {}
+    for language in languages:
+        queries[language] = word_queries(tokenizer, lookup, words, language, prompt, limit)
+        asked = min(limit or len(words.words), len(words.words))
+        progress.tell(f"{language}: {len(queries[language])} of {asked} words told from English")
+    return _look(layout, queries, masks, "words", lambda own, **how: look_at_words(layout, own, **how), progress)
+
+
+def _look(
+    layout: Layout,
+    queries: Mapping[str, Sequence[Q]],
+    masks: Masks,
+    unit: str,
+    look: Callable[..., Curves],
+    progress: Progress,
+) -> list[Curves]:
+    """Look at queries with ``look``, which takes them and by name their language, the mask and how to advance."""
+    total = sum(len(own) * (1 + len(masks.get(language, {}))) for language, own in queries.items())
+    with progress.bar("lens", total) as advance:
+
+        def looked(language: str, own: Sequence[Q], masked: str | None) -> Curves:
+            return look(
+                own, language=language, masked=masked, advance=lambda done: advance(f"{language} ({unit})", done)
+            )
+
+        return list(look_with_masks(layout, queries, masks, looked))

@@ -1,0 +1,75 @@
+"""Say what a matrix would cost, before any weight is loaded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Unpack
+
+from mwork_eval.application.engines import check_engine
+from mwork_eval.application.matrix_arguments import MatrixArguments, Neurons, prepare_matrix
+from mwork_eval.detection.estimate import measure_speed
+from mwork_eval.evaluation.quiet import quiet_lm_eval
+from mwork_eval.inference.budget import default_size
+from mwork_eval.matrix.estimate import MatrixCost, estimate_matrix, plan_without_weights
+from mwork_eval.models.inspection import inspect_model
+from mwork_eval.models.loading import check_dtype, default_dtype, find_device, load_tokenizer
+
+
+@dataclass(frozen=True)
+class MatrixEstimate:
+    """What a matrix would cost on this machine.
+
+    Attributes:
+        cost: Cells, requests, tokens and operations.
+        speed: Operations per second of a matrix product here; a model reaches about half of it.
+        weights: Bytes of the model's weights.
+        batch: Bytes a batch may hold beside them.
+    """
+
+    cost: MatrixCost
+    speed: float
+    weights: int
+    batch: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes at most, at half of the speed."""
+        return self.cost.operations / (self.speed / 2)
+
+
+def estimate(
+    model: str,
+    neurons: Neurons | None = None,
+    *,
+    out: str | Path | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    revision: str | None = None,
+    engine: str = "serial",
+    workers: int | None = None,
+    **matrix: Unpack[MatrixArguments],
+) -> MatrixEstimate:
+    """Estimate a matrix; reads configuration, tokenizer, sets and task data, and no weights.
+
+    Args:
+        model: Name of the model: `gemma3-270m`, a local folder, or a hub id.
+        neurons: As `ablate` takes them.
+        out: The results folder; what is finished there need not be computed.
+        device: Where the model would be loaded to.
+        dtype: What it would be loaded as.
+        revision: Branch, tag or commit of a hub model.
+        engine: What would compute.
+        workers: Its number of workers.
+        **matrix: The other arguments of `ablate` that are about the matrix.
+
+    Raises:
+        InputError: As `ablate` does before a model loads.
+    """
+    check_engine(engine, workers)
+    with quiet_lm_eval():
+        sets, options = prepare_matrix(neurons, **matrix)
+        inspection, found = inspect_model(model, revision), find_device(device)
+        dtype = check_dtype(dtype) or str(default_dtype(found)).removeprefix("torch.")
+        name = inspection.dtype if dtype == "auto" else dtype
+        plan, missing = plan_without_weights(inspection, sets, options, None if out is None else Path(out))
+        cost = estimate_matrix(inspection, load_tokenizer(model, revision), plan, missing)
+    return MatrixEstimate(cost, measure_speed(found, name), inspection.weight_bytes(name), default_size(found))

@@ -1,0 +1,67 @@
+"""Read neuron sets: files, shipped ones, and folders."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import overload
+
+from mwork_eval.errors import InputError
+from mwork_eval.languages.table import parse_languages
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.references import find_folder, find_language_sets, find_named_sets, find_neurons
+
+ALL = "all"
+
+
+@overload
+def read_neurons(reference: str | Path, languages: None = None) -> NeuronSet: ...
+
+
+@overload
+def read_neurons(reference: str | Path, languages: str | Sequence[str]) -> dict[str, NeuronSet]: ...
+
+
+def read_neurons(
+    reference: str | Path, languages: str | Sequence[str] | None = None
+) -> NeuronSet | dict[str, NeuronSet]:
+    """Read one neuron set, or several from a folder.
+
+    Args:
+        reference: One set: a file (`runs/zh.safetensors`), a set in a local or shipped folder (`runs/zh`,
+            `gemma3-270m/zh`), or an expression within a folder (`gemma3-270m/zh-es`). With ``languages``, the folder.
+        languages: The languages to read from a folder, as a list or as `zh,es`, or `all` for every set in it; if not
+            given, ``reference`` is one set.
+
+    Returns:
+        The set, or with ``languages`` the sets by language.
+
+    Raises:
+        InputError: If something is not found, or a file is damaged.
+
+    Example:
+        >>> import mwork_eval as mw
+        >>> neurons = mw.read_neurons("gemma3-270m/zh")
+        >>> neurons.shape.layers
+        18
+        >>> sorted(mw.read_neurons("gemma3-270m", "zh,es"))
+        ['es', 'zh']
+    """
+    where = str(reference)
+    if languages is None:
+        if _is_folder(where):
+            raise InputError(
+                f"{where} is a folder of neuron sets",
+                expected=f"one set, such as {where}/zh, or languages, such as {ALL!r}",
+            )
+        return find_neurons(where)
+    if languages == ALL:
+        return find_named_sets([str(find_folder(where))])
+    chosen = parse_languages(languages if isinstance(languages, str) else ",".join(languages))
+    return find_language_sets(where, chosen)
+
+
+def _is_folder(reference: str) -> bool:
+    try:
+        find_folder(reference)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,194 @@
+"""Choose how many layers understand and generate, by what deactivating neurons there does."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mwork_eval.application.matrix_progress import matrix_progress
+from mwork_eval.application.model_source import find_model
+from mwork_eval.application.progress import Progress, shown
+from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.digests import write_text_atomically
+from mwork_eval.errors import InputError
+from mwork_eval.evaluation.quiet import quiet_lm_eval
+from mwork_eval.evaluation.sampling import EVEN, Order, Sample
+from mwork_eval.languages.table import ENGLISH, check_language
+from mwork_eval.matrix.cell_plan import TaskSource
+from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.matrix.runner import run_matrix
+from mwork_eval.matrix.sweep import plan_sweep, prepare_tuning, sweep_scores
+from mwork_eval.matrix.tuning import Tuning, default_grid, judge_grid, plan_grid
+from mwork_eval.models.fit import check_fit
+from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.references import SUFFIX, find_folder, find_language_sets
+from mwork_eval.neurons.stages import parse_positions
+from mwork_eval.neurons.tuned_stages import with_stages
+from mwork_eval.results.store import CellStore
+from mwork_eval.views.notebook import data_frame, html_table
+from mwork_eval.views.tuning import draw_tuning, tuning_as_json, tuning_cells, verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, repr=False)
+class TuningResults:
+    """The ∆ of every pair of stage boundaries, and the best; a notebook shows the grid.
+
+    Attributes:
+        tuning: The grid.
+        sets: By name, the sets with the choice in them.
+        files: What was written besides the sets.
+    """
+
+    tuning: Tuning
+    sets: Mapping[str, NeuronSet]
+    files: tuple[Path, ...] = ()
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` with a row per pair of boundaries; ∆ in the unit of the task, or None.
+
+        Raises:
+            InputError: If pandas is not installed.
+        """
+        deltas = {boundaries: found.delta for boundaries, found in self.tuning.deltas.items()}
+        return data_frame(
+            [
+                {
+                    "understanding": point.stages.understanding,
+                    "generation": point.stages.generation,
+                    "masked_layers": point.layers,
+                    "available": point.available,
+                    "delta": delta and delta.value,
+                    "low": delta and delta.low,
+                    "high": delta and delta.high,
+                    "best": point.boundaries == self.tuning.best,
+                }
+                for point in self.tuning.grid
+                for delta in [deltas.get(point.boundaries)]
+            ]
+        )
+
+    def figure(self) -> "Figure":
+        """Draw the grid as a heat map of ∆, the best pair framed; needs the extra `plot`."""
+        return draw_tuning(self.tuning)
+
+    def __repr__(self) -> str:
+        return f"<TuningResults: {verdict(self.tuning)}>"
+
+    def _repr_html_(self) -> str:
+        caption = f"∆ in {self.tuning.scale.unit}: understanding layers × generation layers"
+        return html_table(caption, *tuning_cells(self.tuning), note=verdict(self.tuning))
+
+
+def tune_layers(
+    model: Any,
+    tokenizer: Any = None,
+    neurons: str | Path | Mapping[str, NeuronSet] | None = None,
+    *,
+    task: str = "xquad",
+    language: str = "zh",
+    limit: int = 64,
+    order: Order = EVEN,
+    positions: str = "under+gen",
+    understanding: Sequence[int] | None = None,
+    generation: Sequence[int] | None = None,
+    data: str | None = None,
+    batch_size: int = 8,
+    force: bool = False,
+    out: str | Path | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    device_map: str | None = None,
+    revision: str | None = None,
+    progress: Progress | None = None,
+) -> TuningResults | None:
+    """Choose the stage boundaries by ∆ on documents that tables of the tuned sets then leave out.
+
+    Args:
+        model: `gemma3-270m`, a local folder, a hub id, or a model in memory, which is as before in the end.
+        tokenizer: Its tokenizer; that of its name if not given.
+        neurons: Sets by language, or a folder of them.
+        task: A benchmark, or a pattern with `{l}`.
+        language: Whose neurons are deactivated.
+        limit: Number of documents.
+        order: Which ones: `even`, or a seed.
+        positions: Where to deactivate: positions joined by `+`.
+        understanding: Numbers of first layers to try; up to 3/8 of the layers if not given.
+        generation: Numbers of last layers to try; up to 3/16 of the layers if not given.
+        data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
+        batch_size: Requests at a time where lm-eval's own way is taken.
+        force: Accept sets made for other weights of the same sizes.
+        out: Folder for scores, `tuning.json` and the sets; the same call goes on where an interrupted one stopped.
+            Nothing is written if not given.
+        device: Of a model that is loaded by name; the next ones too, as `load_model` takes them.
+        dtype: See ``device``.
+        device_map: See ``device``.
+        revision: See ``device``.
+        progress: Where progress and messages go; bars if not given.
+
+    Returns:
+        What was found; None in a process that a launcher started to help another one.
+
+    Raises:
+        InputError: If the input is unusable, a set does not fit the model, or data cannot be had.
+    """
+    if check_language(language) == ENGLISH:
+        raise InputError("∆ compares a language with English", found="--language en", expected="another language")
+    where = parse_positions(positions)
+    sets, own = _read_sets(neurons, language, None if out is None else Path(out) / "neurons")
+    progress = shown(progress)
+    loading = {"device": device, "dtype": dtype, "device_map": device_map, "revision": revision}
+    source = find_model(model, tokenizer, batch_size=batch_size, **loading)
+    first, last = default_grid(own.shape.layers)
+    grid = plan_grid(own, where, understanding or first, generation or last)
+    family = TaskFamily(task, (ENGLISH, language))
+    tasks_from = TaskSource(tuple(family.task(code) for code in family.languages), data, Sample(limit, order))
+    with ExitStack() as stack:
+        stack.enter_context(quiet_lm_eval())
+        tasks = prepare_tuning(tasks_from)
+        lm = stack.enter_context(source.opened())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
+        facts = ModelFacts.of(lm, source.name)
+        for found in sets.values():
+            check_fit(found, facts.shape, facts.fingerprint, facts.name, force=force)
+        plan = plan_sweep(facts, grid, family, where, tasks_from, tasks)
+        is_first = lm.rank == 0
+        with matrix_progress(progress, plan, folder, show=is_first) as advance:
+            run_matrix(lm, plan, folder, advance=advance, tell=progress.tell)
+        if not is_first:
+            return None
+        items = {item for prepared in tasks.values() for item in prepared.items}
+        tuning = judge_grid(grid, *sweep_scores(plan, CellStore(folder)), task=task, positions=where, items=items)
+    tuned = {name: with_stages(found, tuning.stages, tuning.tuned_on) for name, found in sets.items()}
+    if out is None:
+        return TuningResults(tuning, tuned)
+    for name, found in tuned.items():
+        save_neuron_set(found, folder / "neurons" / f"{name}{SUFFIX}")
+    write_text_atomically(folder / "tuning.json", tuning_as_json(tuning, source.name, facts.fingerprint))
+    return TuningResults(tuning, tuned, (folder / "tuning.json",))
+
+
+def _read_sets(
+    neurons: str | Path | Mapping[str, NeuronSet] | None, language: str, target: Path | None
+) -> tuple[dict[str, NeuronSet], NeuronSet]:
+    """Return all sets by name, and the language's own.
+
+    Raises:
+        InputError: If there are none, or the tuned ones would overwrite them.
+    """
+    if neurons is None:
+        raise InputError("boundaries are tuned for sets", found="no neurons")
+    if isinstance(neurons, Mapping):
+        if language not in neurons:
+            raise InputError("a language has no neuron set", found=language, expected=" ".join(neurons) or "a set")
+        return dict(neurons), neurons[language]
+    own = find_language_sets(str(neurons), [language])[language]
+    folder = find_folder(str(neurons))
+    if target is not None and folder.resolve() == target.resolve():
+        raise InputError("the tuned sets would overwrite the given ones", found=folder, hint="choose another --out")
+    return {path.stem: load_neuron_set(path) for path in sorted(folder.glob(f"*{SUFFIX}"))}, own

@@ -1,0 +1,135 @@
+"""The benchmarks' rows: what there is, in which languages, and what reads and scores it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from mwork_eval.errors import InputError
+from mwork_eval.languages.table import ENGLISH, NAMES
+
+if TYPE_CHECKING:
+    from mwork_eval.benchmarks.documents import Fields
+    from mwork_eval.benchmarks.readers import Rows
+
+DRAWS = 3
+"""Random controls that are drawn for a benchmark or other task whose row does not say: enough to see their spread."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One benchmark's row of ``benchmarks.yaml``.
+
+    Functions are named by their dotted path, as in task files, and imported when they are first needed.
+
+    Attributes:
+        title: Name in messages.
+        languages: Codes of the languages there are.
+        files: Patterns of the published files below a data directory, in order of preference.
+        reader: Name of the function that reads such a file.
+        document: Name of the function that makes a document of a record.
+        hub: Arguments of ``datasets.load_dataset``, with the same placeholders as `files`.
+        metric: The main metric with its filter, such as `acc,none`.
+        cluster: Field of a document that tells which documents belong together, such as questions about one paragraph.
+        parallel: Of which sources (`published`, `embedded`) equal clusters are the same thing in every language.
+        names: Upstream names of the languages where they are not the codes.
+        prepare: Name of the function that all records pass before documents are made of them, if there is one.
+        generated: Whether the model writes its answer, so that it can be in a wrong language.
+        word_scores: Whether its scores count words, so that a language without blanks needs what splits them.
+        free_text: Whether any text will do: the head of a corpus is left to detection, articles of the hub are cut, and
+            no data set is published under the benchmark's name.
+        draws: How many random controls are drawn unless the user says.
+    """
+
+    title: str
+    languages: list[str]
+    files: list[str]
+    reader: str
+    document: str
+    hub: dict[str, Any]
+    metric: str
+    cluster: str
+    parallel: list[str]
+    names: dict[str, str] = field(default_factory=dict)
+    prepare: str | None = None
+    generated: bool = False
+    word_scores: bool = False
+    free_text: bool = False
+    draws: int = DRAWS
+
+    @cached_property
+    def read(self) -> "Callable[[Path], Rows]":
+        """The function that `reader` names."""
+        return _function(self.reader)
+
+    @cached_property
+    def prepared(self) -> "Callable[[Rows], Rows]":
+        """The function that `prepare` names; without one, records stay as they are."""
+        return _function(self.prepare) if self.prepare else lambda rows: rows
+
+    @cached_property
+    def build(self) -> "Callable[[Mapping[str, Any], str], Fields]":
+        """The function that `document` names."""
+        return _function(self.document)
+
+    def fill(self, pattern: str, language: str) -> str:
+        """Replace ``{language}`` and ``{name}`` in a pattern."""
+        return pattern.format(language=language, name=self.names.get(language, language))
+
+
+def _function(name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = resolve_name(name)
+    return function
+
+
+def _read_rows() -> dict[str, Benchmark]:
+    text = Path(__file__).with_name("benchmarks.yaml").read_text(encoding="utf-8")
+    return {name: Benchmark(**row) for name, row in yaml.safe_load(text).items()}
+
+
+BENCHMARKS: dict[str, Benchmark] = _read_rows()
+"""The benchmarks by the first part of their tasks' names."""
+
+
+def find_benchmark(name: str) -> Benchmark:
+    """Return a benchmark's row.
+
+    Raises:
+        InputError: If there is no such benchmark.
+    """
+    if name not in BENCHMARKS:
+        raise InputError("unknown benchmark", found=repr(name), expected="one of " + " ".join(BENCHMARKS))
+    return BENCHMARKS[name]
+
+
+def languages_of(benchmark: str) -> list[str]:
+    """Return the codes of the languages a benchmark has.
+
+    Raises:
+        InputError: If there is no such benchmark.
+    """
+    return list(find_benchmark(benchmark).languages)
+
+
+def draws_of(name: str) -> int:
+    """Return how many random controls are drawn for a benchmark, or a pattern with `{l}`, unless the user says."""
+    located = task_of(name.replace("{l}", ENGLISH))
+    benchmark = BENCHMARKS.get(located[0] if located else name)
+    return benchmark.draws if benchmark else DRAWS
+
+
+def task_of(name: str) -> tuple[str, str] | None:
+    """Split a task name such as ``xquad_zh`` into benchmark and language.
+
+    Returns:
+        The pair, also where the benchmark lacks the language (``xquad_fr``), so that ``locate`` can say so; None if
+        the name does not have this form.
+    """
+    benchmark, _, language = name.partition("_")
+    if benchmark in BENCHMARKS and language in NAMES:
+        return benchmark, language
+    return None

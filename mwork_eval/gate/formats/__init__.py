@@ -1,0 +1,1 @@
+"""The check as files and as what continuous integration reads: one module a format."""

@@ -1,0 +1,166 @@
+"""`mwork-hf` around a model of the caller, who gets it back as it was."""
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import torch
+from torch import nn
+
+from mwork_eval.digests import digest_of
+from mwork_eval.errors import InputError
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.models.modes import evaluation_mode
+
+_HARMLESS = ("torch.", "transformers.", "accelerate.")
+"""Whose hooks change no answer that the weights do not tell: they move weights and collect outputs."""
+
+
+class BorrowedHF(MworkHF):
+    """`mwork-hf` around a model in memory; made by `borrowed`.
+
+    The identity is that of the same model loaded by name. Where more than weights and configuration decide the answers,
+    it has more: the state of adapters, or, where the model has hooks, which nobody can name, something new every time.
+    """
+
+    def __init__(self, model: nn.Module, tokenizer: Any, **options: Any) -> None:
+        """Wrap a model.
+
+        Args:
+            model: A causal language model of transformers.
+            tokenizer: Its tokenizer.
+            **options: Arguments of `MworkHF` that are about neither loading nor masks.
+        """
+        self._apart: list[Any] = [*_adapters(model), *([uuid4().hex] if _changed_by_hand(model.modules()) else [])]
+        # The fast path calls the decoder and the head's weights, not these two.
+        skipped = [model, model.get_output_embeddings()]  # type: ignore[operator]
+        if _changed_by_hand(module for module in skipped if module is not None):
+            options["fast"] = False
+        super().__init__(model, tokenizer=tokenizer, **options)
+
+    @property
+    def identity(self) -> str:
+        """Digest of what determines an answer besides the mask and the request."""
+        base = super().identity
+        return digest_of([base, self._apart]) if self._apart else base
+
+
+@contextmanager
+def borrowed(model: Any, tokenizer: Any, **options: Any) -> Iterator[MworkHF]:
+    """Let `mwork-hf` use a model in memory for a block.
+
+    Nothing is loaded or copied. In the end weights, buffers, hooks, adapters, training mode, tokenizer and the states
+    of the random number generators are as they were, also after an exception or Ctrl-C.
+
+    Args:
+        model: A causal language model of transformers, on whatever device and in whatever dtype it is; with a PEFT
+            adapter or without.
+        tokenizer: Its tokenizer.
+        **options: Arguments of `MworkHF` that are about neither loading nor masks, such as ``batch_size``.
+
+    Raises:
+        InputError: If the model or the tokenizer is nothing that transformers made, or the adapter works outside of the
+            model's layers.
+    """
+    base = _base_of(model)
+    if not hasattr(tokenizer, "all_special_ids"):
+        raise InputError(
+            "a model in memory needs its tokenizer", found=type(tokenizer).__name__, expected="one of transformers"
+        )
+    with ExitStack() as stack:
+        for kept in (evaluation_mode(base), _tied_as_they_are(base), _padding_of(tokenizer), _random_states()):
+            stack.enter_context(kept)
+        lm = BorrowedHF(base, tokenizer, **options)
+        stack.callback(lm.unmask)
+        yield lm
+
+
+def _base_of(model: Any) -> Any:
+    """Return the transformers model itself; a PEFT wrapper's adapters lie in its layers."""
+    if not isinstance(model, nn.Module):
+        raise InputError(
+            "no model in memory", found=type(model).__name__, expected="a model of transformers, or the name of one"
+        )
+    if hasattr(model, "get_base_model"):
+        adapter: Any = getattr(model, "active_peft_config", None)
+        if getattr(adapter, "is_prompt_learning", False):
+            raise InputError(
+                "an adapter that is a prompt cannot be evaluated",
+                found=str(adapter.peft_type),
+                expected="an adapter in the layers, such as LoRA",
+            )
+        if _changed_by_hand([model]):
+            raise InputError(
+                "the PEFT wrapper has hooks, which would not be called", hint="put them on model.get_base_model()"
+            )
+        model = model.get_base_model()  # type: ignore[operator]
+    if not hasattr(model, "get_output_embeddings") or not hasattr(model, "config"):
+        raise InputError("no causal language model", found=type(model).__name__, expected="one of transformers")
+    return model
+
+
+def _changed_by_hand(modules: Any) -> bool:
+    """Say whether modules have hooks or a forward that are neither theirs nor a library's."""
+    return any(
+        any(map(_is_foreign, (*module._forward_hooks.values(), *module._forward_pre_hooks.values())))
+        or ("forward" in module.__dict__ and not hasattr(module, "_hf_hook"))
+        for module in modules
+    )
+
+
+def _is_foreign(hook: Any) -> bool:
+    while isinstance(hook, partial):
+        hook = hook.func
+    origin = getattr(hook, "__module__", None) or type(hook).__module__
+    return not f"{origin}.".startswith(_HARMLESS)
+
+
+def _adapters(model: nn.Module) -> list[Any]:
+    """Return what PEFT's layers say of their adapters besides the weights: which are on, and how strong."""
+    return [
+        [name, *(str(getattr(module, what, None)) for what in ("active_adapters", "disable_adapters", "scaling"))]
+        for name, module in model.named_modules()
+        if hasattr(module, "base_layer")
+    ]
+
+
+@contextmanager
+def _tied_as_they_are(model: Any) -> Iterator[None]:
+    """Keep `hf` from tying weights again, which would undo what the caller untied."""
+    own = model.__dict__.get("tie_weights")
+    model.__dict__["tie_weights"] = lambda *arguments, **options: None
+    try:
+        yield
+    finally:
+        del model.__dict__["tie_weights"]
+        if own is not None:
+            model.__dict__["tie_weights"] = own
+
+
+@contextmanager
+def _padding_of(tokenizer: Any) -> Iterator[None]:
+    """Give a tokenizer its own padding back: `hf` chooses a token for it."""
+    token, side = tokenizer.pad_token, tokenizer.padding_side
+    try:
+        yield
+    finally:
+        tokenizer.pad_token, tokenizer.padding_side = token, side
+
+
+@contextmanager
+def _random_states() -> Iterator[None]:
+    """Bring the generators back, which lm-eval seeds."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+        if devices is not None:
+            torch.cuda.set_rng_state_all(devices)

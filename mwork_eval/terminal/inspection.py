@@ -1,0 +1,59 @@
+"""An inspected model."""
+
+from functools import partial
+
+from rich.console import Console
+from rich.table import Table
+
+from mwork_eval.models.inspection import Inspection
+from mwork_eval.neurons.structures import STRUCTURES
+
+
+def print_inspection(model: Inspection, console: Console) -> None:
+    """Print family, layers, structures, neuron counts, memory, and what is supported."""
+    layout, shape, heads = model.layout, model.layout.shape, model.layout.heads[0]
+    say = partial(console.print, highlight=False, soft_wrap=True)
+    say(f"[bold]{model.name}[/bold]: family {shape.family} ({', '.join(layout.family.model_types)})", end="")
+    say(f", {shape.layers} layers")
+    say(f"  heads: {heads.query} query, {heads.groups} key/value, {heads.width} channels each", end="")
+    say(f"; rotary: {layout.family.rotary}")
+    say(f"  {model.parameters / 1e6:,.0f} M parameters: {_gib(model.weight_bytes('float32'))} in float32", end="")
+    say(f", {_gib(model.weight_bytes('bfloat16'))} in bfloat16; the configuration says {model.dtype}")
+    say(f"  fused: {', '.join(model.fused) or 'nothing'}")
+    table = Table("layers", *STRUCTURES, "total", "experts")
+    for first, last in _runs(shape.sizes, shape.experts):
+        sizes = shape.sizes[first]
+        total = sum(sizes.get(structure, 0) for structure in ("q", "k", "v", "up"))
+        table.add_row(
+            str(first) if first == last else f"{first}-{last}",
+            *(f"{sizes[structure]:,}" if structure in sizes else "" for structure in STRUCTURES),
+            f"{total:,}",
+            str(shape.experts[first]) if shape.experts and shape.experts[first] else "",
+        )
+    console.print(table)
+    say(f"  {shape.switches:,} neurons; gate, up and down count once, o not")
+    say(f"  detection: {_detection(model)}")
+    say(f"  masking: {_masking(model)}")
+
+
+def _detection(model: Inspection) -> str:
+    if model.quantised:
+        return f"no, the checkpoint is quantised ({model.quantised}); detect in the unquantised model"
+    return "yes, methods exact, paper and reference"
+
+
+def _masking(model: Inspection) -> str:
+    return "yes, by activations" if model.quantised else "yes, by weights; by activations if they are offloaded"
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"
+
+
+def _runs(sizes: tuple[object, ...], experts: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return first and last of consecutive layers that are alike."""
+    runs: list[tuple[int, int]] = []
+    for layer, size in enumerate(sizes):
+        alike = runs and size == sizes[layer - 1] and (not experts or experts[layer] == experts[layer - 1])
+        runs[-1:] = [(runs[-1][0], layer)] if alike else [*runs[-1:], (layer, layer)]
+    return runs

@@ -1,0 +1,179 @@
+"""CONTRIBUTING's recipes, followed in a copy of the repository: what their blocks say is all that it takes."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from report_folders import make_folder
+
+import mwork_eval
+from mwork_eval.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```\w*\n# (\S+), ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TABLES = re.compile(r"^\| `bpb` \|.*\n", re.MULTILINE)
+
+
+def recipe(title: str) -> list[tuple[str, str, str]]:
+    """Return the blocks of a recipe: file, where in it, text."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (section,) = re.findall(rf"^### {re.escape(title)}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
+    return BLOCK.findall(section)
+
+
+def follow(copy: Path, title: str) -> None:
+    """Put the blocks of a recipe where they say."""
+    for name, where, text in recipe(title):
+        path = copy / name
+        if where == "a new file":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            continue
+        before = path.read_text(encoding="utf-8")
+        if where == "at the end":
+            path.write_text(f"{before}\n\n{text}", encoding="utf-8")
+            continue
+        table = where.removeprefix("in ")
+        (line,) = re.findall(rf"^{table}\b.*[({{]\n", before, re.MULTILINE)
+        path.write_text(before.replace(line, line + text), encoding="utf-8")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, (path, old)
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def in_copy(copy: Path, *arguments: object) -> str:
+    """Run Python in a copy, with its package, and return what it prints."""
+    environment = os.environ | {"PYTHONPATH": str(copy), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def run_tests(copy: Path, *arguments: str) -> None:
+    assert "passed" in in_copy(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    folder = tmp_path / "copy"
+    for name in ("mwork_eval", "tasks", "neuron_sets", "tests", "benchmarks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def test_a_model_family(copy):
+    follow(copy, "How to add a model family")
+    files = ("scores", "deactivation", "models")
+    run_tests(copy, *(f"tests/unit/test_{name}.py" for name in files), "-k", "seed-oss")
+
+
+def test_a_benchmark(copy, tiny_llama):
+    follow(copy, "How to add a benchmark")
+    readme = copy / "tasks/README.md"
+    text, count = TABLES.subn(lambda line: line[0] + line[0].replace("`bpb`", "`quiz`"), readme.read_text("utf-8"))
+    assert count == 2
+    readme.write_text(text, encoding="utf-8")
+    run_tests(copy, "tests/unit/test_benchmark_rows.py", "-k", "quiz or every_table")
+    in_copy(
+        copy, "-m", "lm_eval", "--model", "mwork-hf", "--model_args", f"pretrained={tiny_llama}", "--device", "cpu",
+        "--tasks", "quiz_en", "--metadata", "data=embedded", "--output_path", "out",
+    )  # fmt: skip
+    (path,) = (copy / "out").rglob("results_*.json")
+    results = json.loads(path.read_text(encoding="utf-8"))
+    assert results["results"]["quiz_en"]["acc,none"] in (0, 0.5, 1)
+    assert results["n-samples"]["quiz_en"]["effective"] == 2
+
+
+def test_a_language(copy):
+    follow(copy, "How to add a language")
+    scripts = copy / "mwork_eval/languages/scripts.yaml"
+    edit(scripts, " nl ", " ")
+    rows = copy / "mwork_eval/benchmarks/benchmarks.yaml"
+    edit(rows, "ja, ko, pt, ro, tr]", "ja, ko, pt, ro, tr, nl]")
+    rules = "(bpb or nl or both_tables or numbers) and not new_language"
+    run_tests(copy, "tests/unit/test_benchmark_rows.py", "tests/unit/test_languages.py", "-k", rules)
+    (copy / "data/heldout").mkdir(parents=True)
+    (copy / "data/heldout/nl.txt").write_text("De kat zit op de mat.\n", encoding="utf-8")
+    code = (
+        "from pathlib import Path\n"
+        "from mwork_eval.benchmarks.answers.numbers import last_number\n"
+        "from mwork_eval.benchmarks.answers.text import normalise\n"
+        "from mwork_eval.benchmarks.data import load\n"
+        "texts = load('bpb', 'nl', Path('data'))['test']['text']\n"
+        "print(normalise('De kat', 'nl'), last_number('3 duizend', 'nl'), *texts)"
+    )
+    assert in_copy(copy, "-c", code) == "kat 3000 De kat zit op de mat.\n"
+
+
+@pytest.mark.skipif(not (ROOT / "mwork_eval/detection/detector.py").is_file(), reason="detectors are no seam yet")
+def test_a_detector(copy, tiny_llama, tmp_path):
+    follow(copy, "How to add a detector")
+    detector = copy / "mwork_eval/detection/detector.py"
+    (line,) = re.findall(r"^DETECTORS\b.*\n", detector.read_text("utf-8"), re.MULTILINE)
+    edit(detector, line, line + 'DETECTORS["mean"] = "mwork_eval.detection.mean_score"\n')
+    in_copy(
+        copy, "-m", "mwork_eval", "detect", "--method", "mean", "--model", tiny_llama, "--languages", "en,zh",
+        "--fraction", "0.3", "--max-docs", "4", "--max-tokens", "32", "--device", "cpu", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert {path.name for path in (tmp_path / "out/scores").iterdir()} == {"en.safetensors", "zh.safetensors"}
+    neurons = mwork_eval.read_neurons(tmp_path / "out/zh")
+    assert neurons.about["method"] == "mean"
+    assert len(neurons) > 0
+
+
+def mwork(*arguments: object) -> str:
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output + str(done.exception)
+    return done.output
+
+
+def test_a_preset(tiny_llama, tmp_path):
+    follow(tmp_path, "How to add a table (preset)")
+    mwork(
+        "detect", "--model", tiny_llama, "--languages", "en,zh", "--fraction", "0.4", "--max-docs", "4",
+        "--max-tokens", "32", "--device", "cpu", "--out", tmp_path / "sets",
+    )  # fmt: skip
+    shown = mwork(
+        "ablate", "--model", tiny_llama, "--neurons", tmp_path / "sets", "--preset", tmp_path / "attention.yaml",
+        "--languages", "en,zh", "--data", "embedded", "--limit", "2", "--seeds", "1,2", "--device", "cpu",
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert "LS under + s-attn" in shown
+    assert "R under + s-attn" in shown
+
+
+def test_a_preset_of_the_package(copy):
+    ((_, _, text),) = recipe("How to add a table (preset)")
+    presets = copy / "mwork_eval/matrix/presets.yaml"
+    presets.write_text(presets.read_text("utf-8") + text, encoding="utf-8")
+    code = "from mwork_eval.matrix.presets import find_preset; print(find_preset('attention').task)"
+    assert in_copy(copy, "-c", code) == "bpb\n"
+
+
+def test_a_report_format(copy, tmp_path):
+    follow(copy, "How to add a report format")
+    edit(copy / "mwork_eval/reports/formats/names.py", '"json")\n"""Formats', '"json", "txt")\n"""Formats')
+    files = copy / "mwork_eval/reports/files.py"
+    edit(
+        files,
+        "from mwork_eval.reports.formats.names import",
+        "from mwork_eval.reports.formats.plain import as_plain\nfrom mwork_eval.reports.formats.names import",
+    )
+    folder = make_folder(tmp_path / "folder")
+    in_copy(copy, "-m", "mwork_eval", "report", folder, "--formats", "txt")
+    lines = (folder / "report.txt").read_text(encoding="utf-8").splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        f"mine on xquad, {setting}" for setting in ("R under", "LS under", "LS gen")
+    ]
+    assert re.fullmatch(r"mine on xquad, LS under: \+\d+\.\d{3} points", lines[1])

@@ -1,0 +1,46 @@
+"""What `import mwork_eval` offers, and that its examples run."""
+
+import ast
+import doctest
+import shutil
+from pathlib import Path
+
+import pytest
+
+import mwork_eval
+from mwork_eval.application import detect, detection, load_model, read_neurons
+
+PLACES = mwork_eval._MODULES
+
+
+def test_every_public_name_is_there_and_is_typed():
+    assert set(mwork_eval.__all__) == {*PLACES, "__version__"} <= set(dir(mwork_eval))
+    for name in mwork_eval.__all__:
+        assert getattr(mwork_eval, name) is not None
+    tree = ast.parse(Path(mwork_eval.__file__).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    typed = {alias.name: node.module for node in block.body for alias in node.names}
+    assert typed == {name: f"mwork_eval.{module}" for name, module in PLACES.items()}
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        mwork_eval.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("module", [detect, detection, load_model, read_neurons], ids=lambda one: one.__name__)
+def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypatch):
+    shutil.copytree(tiny_llama, tmp_path / "models" / "tiny-llama")
+    monkeypatch.chdir(tmp_path)
+    tried = doctest.testmod(module)
+    assert tried.attempted > 0
+    assert tried.failed == 0
+
+
+def test_neurons_are_read_one_by_one_or_by_folder(tmp_path):
+    zh = mwork_eval.read_neurons("gemma3-270m/zh")
+    assert isinstance(zh, mwork_eval.NeuronSet)
+    every = mwork_eval.read_neurons("gemma3-270m", "all")
+    assert every["zh"] == zh
+    assert mwork_eval.read_neurons("gemma3-270m", ["es", "zh"]).keys() == {"es", "zh"}
+    with pytest.raises(mwork_eval.InputError, match="gemma3-270m is a folder of neuron sets; expected one set"):
+        mwork_eval.read_neurons("gemma3-270m")
+    with pytest.raises(mwork_eval.InputError, match="no folder of neuron sets"):
+        mwork_eval.read_neurons(tmp_path, "all")
