@@ -11,6 +11,7 @@ from mwork_eval.versions import __version__
 
 if TYPE_CHECKING:
     from mwork_eval.application.ablate import ablate
+    from mwork_eval.application.deactivated import deactivated
     from mwork_eval.application.detect import detect
     from mwork_eval.application.evaluate import evaluate
     from mwork_eval.application.load_model import load_model
@@ -26,6 +27,7 @@ __all__ = [
     "NeuronSet",
     "__version__",
     "ablate",
+    "deactivated",
     "detect",
     "evaluate",
     "load_model",
@@ -38,6 +40,7 @@ _MODULES = {
     "MatrixResults": "application.matrix_results",
     "NeuronSet": "neurons.neuron_set",
     "ablate": "application.ablate",
+    "deactivated": "application.deactivated",
     "detect": "application.detect",
     "evaluate": "application.evaluate",
     "load_model": "application.load_model",

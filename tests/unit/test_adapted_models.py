@@ -94,7 +94,7 @@ def test_an_adapter_without_a_wrapper_of_the_model():
 
 def test_a_set_of_the_base_is_of_other_weights_than_an_adapted_model():
     model = adapted()
-    own = neurons_of(model, fingerprint=fingerprint_of(model))
+    own = neurons_of(model, fingerprint=fingerprint_of(Layout.of(model).model))  # as detection tells it
     of_base = neurons_of(model, fingerprint=fingerprint_of(make_model("llama")))
     with deactivated(model, own), deactivated(model, own):
         pass
@@ -114,7 +114,7 @@ def test_mwork_hf_masks_an_adapted_model_in_memory_without_merging():
     assert torch.allclose(logits(model), off, atol=2e-4, rtol=1e-4)
     lm.unmask()
     assert_same(before, state_of(model))
-    assert lm.fingerprint == fingerprint_of(model)
+    assert lm.fingerprint == fingerprint_of(Layout.of(model).model)
 
 
 def test_the_identity_of_a_model_in_memory_tells_what_weights_do_not():
