@@ -16,15 +16,16 @@ from mwork_eval.errors import InputError
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.models.modes import evaluation_mode
 
-_HARMLESS = ("torch.", "transformers.", "accelerate.")
-"""Whose hooks change no answer that the weights do not tell: they move weights and collect outputs."""
+_HARMLESS = ("torch.", "transformers.", "accelerate.", "mwork_eval.")
+"""Whose hooks change no answer that is not told elsewhere: they move weights and collect outputs, and ours deactivate
+neurons, which the identity names."""
 
 
 class BorrowedHF(MworkHF):
     """`mwork-hf` around a model in memory; made by `borrowed`.
 
-    The identity is that of the same model loaded by name. Where more than weights and configuration decide the answers,
-    it has more: the state of adapters, or, where the model has hooks, which nobody can name, something new every time.
+    The identity is that of the same model loaded by name. Where the model has hooks, which nobody can name, it has
+    something new every time.
     """
 
     def __init__(self, model: nn.Module, tokenizer: Any, **options: Any) -> None:
@@ -35,7 +36,7 @@ class BorrowedHF(MworkHF):
             tokenizer: Its tokenizer.
             **options: Arguments of `MworkHF` that are about neither loading nor masks.
         """
-        self._apart: list[Any] = [*_adapters(model), *([uuid4().hex] if _changed_by_hand(model.modules()) else [])]
+        self._apart = [uuid4().hex] if _changed_by_hand(model.modules()) else []
         # The fast path calls the decoder and the head's weights, not these two.
         skipped = [model, model.get_output_embeddings()]  # type: ignore[operator]
         if _changed_by_hand(module for module in skipped if module is not None):
@@ -117,15 +118,6 @@ def _is_foreign(hook: Any) -> bool:
         hook = hook.func
     origin = getattr(hook, "__module__", None) or type(hook).__module__
     return not f"{origin}.".startswith(_HARMLESS)
-
-
-def _adapters(model: nn.Module) -> list[Any]:
-    """Return what PEFT's layers say of their adapters besides the weights: which are on, and how strong."""
-    return [
-        [name, *(str(getattr(module, what, None)) for what in ("active_adapters", "disable_adapters", "scaling"))]
-        for name, module in model.named_modules()
-        if hasattr(module, "base_layer")
-    ]
 
 
 @contextmanager
