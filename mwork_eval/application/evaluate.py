@@ -12,8 +12,9 @@ from mwork_eval.application.progress import Advance, Progress, shown
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.simple import evaluate_simply, find_evaluations
-from mwork_eval.lm.model import MworkHF, choose_neurons
+from mwork_eval.lm.model import MworkHF
 from mwork_eval.models.fit import check_fit
+from mwork_eval.neurons.choice import choose_neurons
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import check_controls
 from mwork_eval.neurons.references import find_neurons
