@@ -21,7 +21,7 @@ from typing import Any
 
 from common import print_figures
 
-from mwork_eval.results.store import CellStore, save_manifest
+from mwork_eval.results.store import MANIFEST, CellStore
 from mwork_eval.results.task_score import TaskScore
 
 LANGUAGES = ("en", "zh", "es")
@@ -61,7 +61,14 @@ def make_matrix(folder: Path, number: int, generator: random.Random) -> None:
             }
         )
     shared = {"model": f"org/model-{number}", "fingerprint": f"{number:032x}", "sets": {}}
-    save_manifest(folder, {"format": "mwork-ablation", "version": 1, "cells": cells, "presets": [], **shared})
+    manifest = {
+        **{"format": "mwork-ablation", "version": 1, "dtype": "float32", "limit": DOCUMENTS, "data": None},
+        **{"languages": LANGUAGES, "seeds": [], "versions": {}, "cells": cells, **shared},
+        "stages": {"layers": 4, "understanding": 1, "generation": 1},
+        "tasks": [{"name": benchmark, "languages": LANGUAGES, "missing": []} for benchmark in BENCHMARKS],
+        "presets": [{"name": "mine", "table": None, "ability": "", "settings": [], "counts": {}}],
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest))
     report = {"format": "mwork-report", "tables": tables, "cells": report_cells, **shared}
     (folder / "report.json").write_text(json.dumps(report))
 

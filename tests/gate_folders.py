@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from manifests import write_manifest
 from report_folders import make_set
 
 from mwork_eval.digests import digest_of
@@ -13,7 +14,8 @@ from mwork_eval.gate.check import Check, check_folders
 from mwork_eval.gate.control import Control
 from mwork_eval.gate.limits import Limits, read_limits
 from mwork_eval.neurons.files import save_neuron_set
-from mwork_eval.results.store import CellStore, save_manifest
+from mwork_eval.neurons.stages import POSITIONS
+from mwork_eval.results.store import CellStore
 from mwork_eval.results.task_score import TaskScore
 
 HASHES = ("doc", "prompt", "target")
@@ -89,15 +91,21 @@ def make_results(
     neurons = {language: make_set(language, seed) for language, seed in (sets or {}).items()}
     for language, of_language in neurons.items():
         save_neuron_set(of_language, folder / "neurons" / f"{language}.safetensors")
-    manifest = {
-        "format": "mwork-ablation",
-        "version": 1,
-        "model": model,
-        "cells": cells,
-        "presets": [{"name": "mine", "counts": {language: len(of) for language, of in neurons.items()}}],
-        "sets": {language: {"digest": of.digest} for language, of in neurons.items()},
+    rows = dict.fromkeys(setting for setting, *_ in masked or {})
+    counts = dict.fromkeys((mask for _, mask, *_ in masked or {}), 5)
+    preset = {
+        "name": "mine",
+        "settings": [{"name": row, "random": row.startswith("R "), "positions": list(POSITIONS)} for row in rows],
+        "counts": counts | {language: len(of) for language, of in neurons.items()},
     }
-    save_manifest(folder, manifest)
+    write_manifest(
+        folder,
+        model=model,
+        cells=cells,
+        presets=[preset],
+        sets={language: {"digest": of.digest} for language, of in neurons.items()},
+        tasks=[{"name": task, "languages": [], "missing": []} for task in dict.fromkeys(c["task"] for c in cells)],
+    )
     return folder
 
 

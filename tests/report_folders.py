@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from manifests import write_manifest
 
 from mwork_eval.matrix.settings import Setting
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.shape import ModelShape
-from mwork_eval.results.store import CellStore, save_manifest
+from mwork_eval.results.store import CellStore
 from mwork_eval.results.task_score import TaskScore
 
 LAYERS = 4
@@ -90,36 +91,25 @@ def make_folder(
     neurons = {language: make_set(language, seed) for seed, language in enumerate(LANGUAGES[1:])}
     for language, of_language in neurons.items() if sets else ():
         save_neuron_set(of_language, folder / "neurons" / f"{language}.safetensors")
-    save_manifest(
+    write_manifest(
         folder,
-        {
-            "format": "mwork-ablation",
-            "version": 1,
-            "model": model,
-            "fingerprint": "f",
-            "stages": {"layers": LAYERS, "understanding": 1, "generation": 1},
-            "languages": list(LANGUAGES),
-            "limit": documents,
-            "seeds": list(SEEDS),
-            "versions": {"mwork_eval": "0"},
-            "sets": {
-                language: {"digest": n.digest, "total": len(n), "by_position": {}, "of": SHAPE.switches, "about": {}}
-                for language, n in neurons.items()
-            },
-            "tasks": [{"name": task, "languages": list(LANGUAGES), "missing": ["fr"]}],
-            "presets": [
-                {
-                    "name": "mine",
-                    "table": None,
-                    "ability": "x",
-                    "settings": [
-                        {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
-                        for setting in SETTINGS
-                    ],
-                    "counts": dict.fromkeys(LANGUAGES[1:], 5),
-                }
-            ],
-            "cells": cells,
-        },
+        model=model,
+        languages=list(LANGUAGES),
+        limit=documents,
+        seeds=list(SEEDS),
+        versions={"mwork_eval": "0"},
+        sets={language: {"digest": n.digest, "total": len(n), "of": SHAPE.switches} for language, n in neurons.items()},
+        tasks=[{"name": task, "languages": list(LANGUAGES), "missing": ["fr"]}],
+        presets=[
+            {
+                "name": "mine",
+                "settings": [
+                    {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
+                    for setting in SETTINGS
+                ],
+                "counts": dict.fromkeys(LANGUAGES[1:], 5),
+            }
+        ],
+        cells=cells,
     )
     return folder

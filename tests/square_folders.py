@@ -4,9 +4,11 @@ import random
 from pathlib import Path
 from typing import Any
 
+from manifests import write_manifest
+
 from mwork_eval.matrix.settings import Setting
 from mwork_eval.neurons.stages import POSITIONS
-from mwork_eval.results.store import CellStore, save_manifest
+from mwork_eval.results.store import CellStore
 from mwork_eval.results.task_score import TaskScore
 
 LANGUAGES = ("en", "zh", "es", "de")
@@ -89,31 +91,22 @@ def make_square_folder(folder: Path, *, without: str = "", task: str = "bpb", dr
                 add("draws", LS, mask, None, language, draw=draw)
     overlaps = {mask: [0.5 + 0.1 * place / draw for draw in range(1, draws + 1)] for place, mask in enumerate(MASKS)}
     rows = [{"name": s.name, "random": s.random, "positions": list(s.positions)} for s in (R, LS)]
-    save_manifest(
+    write_manifest(
         folder,
-        {
-            "format": "mwork-ablation",
-            "version": 1,
-            "model": "tiny",
-            "fingerprint": "f",
-            "stages": {"layers": 4, "understanding": 1, "generation": 1},
-            "languages": list(LANGUAGES),
-            "limit": 16,
-            "seeds": list(SEEDS),
-            "versions": {},
-            "sets": {mask: {"digest": "d", "total": 110, "by_position": {}, "of": 1000, "about": {}} for mask in MASKS},
-            "tasks": [{"name": task, "languages": list(LANGUAGES), "missing": []}],
-            "presets": [
-                {
-                    "name": "existence",
-                    "table": 1,
-                    "ability": "x",
-                    "settings": rows,
-                    "counts": dict.fromkeys(MASKS, 100),
-                    "draw_overlaps": {LS.name: overlaps},
-                }
-            ],
-            **parts,
-        },
+        languages=list(LANGUAGES),
+        limit=16,
+        seeds=list(SEEDS),
+        sets={mask: {"total": 110} for mask in MASKS},
+        tasks=[{"name": task, "languages": list(LANGUAGES), "missing": []}],
+        presets=[
+            {
+                "name": "existence",
+                "table": 1,
+                "settings": rows,
+                "counts": dict.fromkeys(MASKS, 100),
+                "draw_overlaps": {LS.name: overlaps},
+            }
+        ],
+        **parts,
     )
     return folder

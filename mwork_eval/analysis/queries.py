@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import AnyCorpus
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
 from mwork_eval.evaluation.sampling import EVEN, Order, Sample
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.models.tokens import encode_text
 
 

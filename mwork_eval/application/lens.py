@@ -17,11 +17,11 @@ from mwork_eval.analysis.words_lens import WordTokens, look_at_words, word_queri
 from mwork_eval.application.given_model import GivenModel
 from mwork_eval.application.progress import Progress, shown
 from mwork_eval.benchmarks.data import check_data
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.languages.table import ENGLISH, check_language
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.modes import evaluation_mode
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -118,7 +118,7 @@ def lens(
 
     Args:
         model: `gemma3-270m`, a local folder, a hub id, or a model in memory.
-        tokenizer: The tokenizer of a model in memory.
+        tokenizer: Its tokenizer; that of its name if not given.
         queries: By language, what is read: texts, a file, a hub corpus, as `detect` takes them; if not given, the
             prompts of ``tasks``.
         method: `tokens`: languages of the best tokens at every position. `words`: probability of one word in both

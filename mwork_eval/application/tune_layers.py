@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mwork_eval.application.matrix_progress import matrix_progress
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.progress import Progress, shown
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.quiet import quiet_lm_eval
@@ -17,7 +18,6 @@ from mwork_eval.evaluation.sampling import EVEN, Order, Sample
 from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.matrix.sweep import plan_sweep, prepare_tuning, sweep_scores
 from mwork_eval.matrix.tuning import Tuning, default_grid, judge_grid, plan_grid
@@ -111,7 +111,7 @@ def tune_layers(
 
     Args:
         model: `gemma3-270m`, a local folder, a hub id, or a model in memory, which is as before in the end.
-        tokenizer: The tokenizer of a model in memory.
+        tokenizer: Its tokenizer; that of its name if not given.
         neurons: Sets by language, or a folder of them.
         task: A benchmark, or a pattern with `{l}`.
         language: Whose neurons are deactivated.

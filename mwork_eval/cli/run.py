@@ -137,7 +137,7 @@ def run(
         rules,
         rule,
         DetectOptions(
-            method=method,  # type: ignore[arg-type]
+            method=method,
             memory=memory,
             groups=groups_for(stability=False, set_draws=set_draws),
         ),

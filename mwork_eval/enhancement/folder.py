@@ -1,17 +1,19 @@
 """The scores of an enhancement folder, read back without the model: what `improvement.json` says of its cells."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.enhancement.record import FILE, Record
+from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.enhancement.record import FILE, Record, TrainedDelta
 from mwork_eval.enhancement.scores import DeltaCell, Scores
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.cell_plan import CellPlan
-from mwork_eval.matrix.plan import TaskFamily
+from mwork_eval.results.file_value import FileValue, parse_json
+from mwork_eval.results.manifest import TaskEntry
 from mwork_eval.results.store import CellStore
+from mwork_eval.results.task_score import TaskScore
 
 SCORES = "improvement"
 """Name of the files of scores, without their endings."""
@@ -39,18 +41,30 @@ def is_enhancement(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
+class ImprovementCell(FileValue):
+    """A score of an enhancement: the delta's file (None for the base), the lm-eval task, and the cell's name."""
+
+    delta: str | None
+    task: str
+    identity: str
+
+
+class ImprovementCells(FileValue):
+    """What `improvement.json` says of where scores are; None in files of earlier versions."""
+
+    families: tuple[TaskEntry, ...] | None = None
+    cells: tuple[ImprovementCell, ...] | None = None
+
+
 def describe_cells(plan: CellPlan, families: Sequence[TaskFamily]) -> dict[str, Any]:
     """Return what `improvement.json` says of where scores are, as JSON values."""
-    cells = [
-        {"delta": None if cell.trained is None else cell.trained.file, "task": cell.task, "identity": identity}
+    cells = (
+        ImprovementCell(delta=None if cell.trained is None else cell.trained.file, task=cell.task, identity=identity)
         for identity, cell in zip(plan.identities, plan.cells, strict=True)
         if isinstance(cell, DeltaCell)
-    ]
-    of_families = [
-        {"name": family.name, "languages": list(family.languages), "missing": list(family.missing)}
-        for family in families
-    ]
-    return {"families": of_families, "cells": cells}
+    )
+    tasks = (TaskEntry(name=f.name, languages=f.languages, missing=f.missing) for f in families)
+    return ImprovementCells(families=tuple(tasks), cells=tuple(cells)).model_dump(mode="json")
 
 
 def read_enhancement(folder: Path) -> ScoredEnhancement:
@@ -62,25 +76,21 @@ def read_enhancement(folder: Path) -> ScoredEnhancement:
     record, path = Record.load(folder), folder / f"{SCORES}.json"
     if not path.is_file():
         raise InputError(f"{folder} holds no scores", found=f"no {path.name}", hint="run `mwork enhance --evaluate`")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if "cells" not in content:
-            raise InputError(
-                f"{path} does not say where the scores are",
-                found="a file of an earlier version",
-                hint="look at its improvement.md, or train into another --out: controls are drawn otherwise now",
-            )
-        families = tuple(
-            TaskFamily(one["name"], tuple(one["languages"]), tuple(one["missing"])) for one in content["families"]
+    content = parse_json(ImprovementCells, path.read_bytes(), path)
+    if content.cells is None or content.families is None:
+        raise InputError(
+            f"{path} does not say where the scores are",
+            found="a file of an earlier version",
+            hint="look at its improvement.md, or train into another --out: controls are drawn otherwise now",
         )
-        deltas, store = {delta.file: delta for delta in record.deltas}, CellStore(folder)
-        found = [
-            (None if cell["delta"] is None else deltas[cell["delta"]], cell["task"], store.load(cell["identity"]))
-            for cell in content["cells"]
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error
-    scores = {(delta, task): score for delta, task, score in found if score is not None}
+    deltas, store = {delta.file: delta for delta in record.deltas}, CellStore(folder)
+    scores: dict[tuple[TrainedDelta | None, str], TaskScore] = {}
+    for cell in content.cells:
+        if cell.delta is not None and cell.delta not in deltas:
+            raise InputError(f"{path} is damaged", found=f"no delta {cell.delta} in {FILE}")
+        if (score := store.load(cell.identity)) is not None:
+            scores[None if cell.delta is None else deltas[cell.delta], cell.task] = score
+    families = tuple(TaskFamily(task.name, task.languages, task.missing) for task in content.families)
     return ScoredEnhancement(folder, record, families, scores)
 
 

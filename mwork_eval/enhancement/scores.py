@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.enhancement.documents import document_digest
 from mwork_eval.enhancement.record import Record, TrainedDelta
 from mwork_eval.errors import InputError
@@ -13,7 +14,7 @@ from mwork_eval.lm.maskable import DeltaLM
 from mwork_eval.lm.model_identity import identity_with_delta
 from mwork_eval.matrix.cell_plan import CellPlan, TaskSource
 from mwork_eval.matrix.identity import ModelFacts, identity_of
-from mwork_eval.matrix.plan import Cell, TaskFamily
+from mwork_eval.matrix.plan import Cell
 from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.results.store import CellStore
 from mwork_eval.results.task_score import TaskScore

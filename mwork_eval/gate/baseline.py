@@ -1,21 +1,44 @@
 """The baseline that a repository keeps: what the gate needs of a results folder, without prompts and answers."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from mwork_eval.digests import canonical_json, write_text_atomically
-from mwork_eval.errors import InputError
-from mwork_eval.gate.snapshot import DocumentKey, Snapshot
+from mwork_eval.gate.snapshot import DocumentKey, PlainEntry, Snapshot
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.recorded_sets import FOLDER
 from mwork_eval.neurons.references import SUFFIX
-from mwork_eval.results.task_score import TaskScore
+from mwork_eval.results.file_value import FileValue, read_file
+from mwork_eval.results.manifest import CellEntry
+from mwork_eval.results.stored_cell import StoredScore
 
 FILE = "baseline.json"
 _FORMAT = "mwork-baseline"
 _VERSION = 1
+
+
+class _Baseline(FileValue):
+    """The content of a baseline, by identity and otherwise as `Snapshot`; earlier versions lack definitions."""
+
+    model: str
+    cells: tuple[CellEntry | PlainEntry, ...]
+    scores: dict[str, StoredScore | None]
+    keys: dict[str, tuple[DocumentKey, ...]]
+    counts: dict[str, dict[str, int]]
+    sets: tuple[str, ...]
+    definitions: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_what_it_names(self) -> Self:
+        for number, cell in enumerate(self.cells):
+            if cell.identity not in self.scores:
+                raise ValueError(f"cells.{number}: no score {cell.identity}")
+            if cell.setting is None and self.scores[cell.identity] is not None and cell.identity not in self.keys:
+                raise ValueError(f"cells.{number}: no keys of documents")
+        return self
 
 
 def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
@@ -28,7 +51,7 @@ def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
         "format": _FORMAT,
         "version": _VERSION,
         "model": snapshot.model,
-        "cells": snapshot.cells,
+        "cells": [cell.model_dump(exclude_unset=isinstance(cell, CellEntry)) for cell in snapshot.cells],
         "scores": {identity: score and asdict(score) | {"metrics": {}} for identity, score in snapshot.scores.items()},
         "keys": snapshot.keys,
         "counts": snapshot.counts,
@@ -50,36 +73,14 @@ def read_baseline(folder: Path) -> Snapshot:
     Raises:
         InputError: If a file is missing, damaged or of another version.
     """
-    path = folder / FILE
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found = content["format"], content["version"]
-        if found == (_FORMAT, _VERSION):
-            return _snapshot(content, folder)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path} is damaged",
-            found=f"{type(error).__name__} {error}",
-            hint="write it again with `mwork check --write-baseline`",
-        ) from error
-    raise InputError(
-        f"{path} is of another kind", found=f"{found[0]} version {found[1]}", expected=f"{_FORMAT} version {_VERSION}"
-    )
-
-
-def _snapshot(content: dict[str, Any], folder: Path) -> Snapshot:
-    sets = {language: load_neuron_set(folder / FOLDER / f"{language}{SUFFIX}") for language in content["sets"]}
+    hint = "write it again with `mwork check --write-baseline`"
+    content = read_file(_Baseline, folder / FILE, (_FORMAT, _VERSION), hint)
     return Snapshot(
-        model=content["model"],
-        cells=content["cells"],
-        scores={identity: entry and _score(entry) for identity, entry in content["scores"].items()},
-        keys={identity: tuple(DocumentKey(*key) for key in keys) for identity, keys in content["keys"].items()},
-        counts=content["counts"],
-        sets=sets,
-        definitions=dict(content.get("definitions", {})),
+        model=content.model,
+        cells=content.cells,
+        scores={identity: None if stored is None else stored.score for identity, stored in content.scores.items()},
+        keys=content.keys,
+        counts=content.counts,
+        sets={language: load_neuron_set(folder / FOLDER / f"{language}{SUFFIX}") for language in content.sets},
+        definitions=content.definitions,
     )
-
-
-def _score(entry: dict[str, Any]) -> TaskScore:
-    documents, clusters = tuple((n, d) for n, d in entry["documents"]), tuple(entry.get("clusters", ()))
-    return TaskScore(**entry | {"documents": documents, "clusters": clusters})

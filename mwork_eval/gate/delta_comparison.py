@@ -4,7 +4,6 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -14,8 +13,9 @@ from mwork_eval.gate.pairing import check_finite, pair_documents, reordered
 from mwork_eval.gate.snapshot import Scored, Snapshot
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.deltas import Masked
+from mwork_eval.results.manifest import CellEntry
 from mwork_eval.results.scale import Scale
-from mwork_eval.results.tables import masked_scores
+from mwork_eval.results.table_cells import masked_scores
 from mwork_eval.results.task_score import TaskScore
 from mwork_eval.statistics.resampling import Array, Estimate, bootstrap
 
@@ -134,7 +134,7 @@ class _Side:
 
     def __init__(self, name: str, snapshot: Snapshot, preset: str, task: str) -> None:
         self._name = name
-        self._entries: Sequence[Mapping[str, Any]] = snapshot.tables().get((preset, task), [])
+        self._entries: Sequence[CellEntry] = snapshot.tables().get((preset, task), [])
         self._scores = snapshot.scores
         if not self._entries:
             raise InputError(f"{name} has no such table")
@@ -147,7 +147,7 @@ class _Side:
 
     @property
     def settings(self) -> list[str]:
-        return list(dict.fromkeys(entry["setting"] for entry in self._entries if entry["setting"] is not None))
+        return list(dict.fromkeys(entry.setting for entry in self._entries if entry.setting is not None))
 
     def masked(self, setting: str) -> Masked:
         """Return the scores of a row.
@@ -155,7 +155,7 @@ class _Side:
         Raises:
             InputError: If there are none, some are missing, or they are of other documents than the unmasked ones.
         """
-        entries = [entry for entry in self._entries if entry["setting"] == setting]
+        entries = [entry for entry in self._entries if entry.setting == setting]
         if not entries:
             raise InputError(f"{self._name} has no such row")
         masked = masked_scores(entries, self._scores)

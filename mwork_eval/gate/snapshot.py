@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from mwork_eval.benchmarks.task_family import benchmark_name, task_name
 from mwork_eval.languages.table import NAMES
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.results.file_value import FileValue
+from mwork_eval.results.manifest import CellEntry
+from mwork_eval.results.scored_document import ScoredDocument
 from mwork_eval.results.task_score import TaskScore
 
 _HASH_LENGTH = 16
@@ -21,13 +24,9 @@ class DocumentKey(NamedTuple):
     target: str
 
     @classmethod
-    def of(cls, sample: Mapping[str, Any]) -> "DocumentKey":
-        """Read the hashes of one of lm-eval's samples.
-
-        Raises:
-            KeyError: If the sample has none.
-        """
-        return cls(*(str(sample[f"{part}_hash"])[:_HASH_LENGTH] for part in ("doc", "prompt", "target")))
+    def of(cls, document: ScoredDocument) -> "DocumentKey":
+        """Return what a document is known by."""
+        return cls(*(part[:_HASH_LENGTH] for part in (document.document, document.prompt, document.target)))
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ class TaskName:
     @classmethod
     def of_cell(cls, family: str, language: str) -> "TaskName":
         """Return the name of a matrix' benchmark, or pattern with `{l}`, in a language."""
-        full = TaskFamily(family, (language,)).task(language)
-        return cls(full, family.replace("_{l}", "").replace("{l}", ""), language)
+        return cls(task_name(family, language), benchmark_name(family), language)
 
     @classmethod
     def of(cls, full: str) -> "TaskName":
@@ -63,6 +61,29 @@ ClusterField = Callable[[TaskName], str | None]
 
 def not_told(_: TaskName) -> None:
     """Name no field for any task."""
+
+
+class PlainEntry(FileValue):
+    """What an unmasked score of no matrix stands for, in the form of a matrix' entries.
+
+    Attributes:
+        task: The benchmark, or the whole name of the task if that does not end in a language.
+        language: Its language, or None.
+        identity: Name of the lm-eval task.
+    """
+
+    preset: None = None
+    setting: None = None
+    mask_language: None = None
+    seed: None = None
+    task: str
+    language: str | None
+    identity: str
+
+    @classmethod
+    def of(cls, name: TaskName) -> "PlainEntry":
+        """Return the entry of an lm-eval task."""
+        return cls(task=name.task, language=name.language, identity=name.full)
 
 
 @dataclass(frozen=True)
@@ -83,7 +104,7 @@ class Snapshot:
 
     Attributes:
         model: Name of the model.
-        cells: Which score stands for what, as in the manifest of a matrix; `setting` is None for unmasked scores.
+        cells: Which score stands for what; `setting` is None for unmasked scores.
         scores: By cell identity, the score; None for a cell that is planned and not computed. Unmasked scores tell the
             clusters of documents, for those under masks, too.
         keys: By cell identity, the documents of the unmasked scores.
@@ -93,7 +114,7 @@ class Snapshot:
     """
 
     model: str
-    cells: Sequence[Mapping[str, Any]]
+    cells: Sequence[CellEntry | PlainEntry]
     scores: Mapping[str, TaskScore | None]
     keys: Mapping[str, tuple[DocumentKey, ...]]
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -105,28 +126,26 @@ class Snapshot:
 
         Where presets were run with different documents, the last one's count.
         """
-        return {self.name(entry): self._scored(entry) for entry in self.cells if entry["setting"] is None}
+        return {self.name(entry): self._scored(entry) for entry in self.cells if entry.setting is None}
 
-    def tables(self) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    def tables(self) -> dict[tuple[str, str], list[CellEntry]]:
         """Return the cells of every table, by preset and benchmark."""
-        tables: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        tables: dict[tuple[str, str], list[CellEntry]] = {}
         for entry in self.cells:
-            if entry["preset"] is not None:
-                tables.setdefault((entry["preset"], entry["task"]), []).append(entry)
+            if isinstance(entry, CellEntry):
+                tables.setdefault(entry.table, []).append(entry)
         return tables
 
-    def baseline(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Scored | None]:
+    def baseline(self, entries: Sequence[CellEntry]) -> dict[str, Scored | None]:
         """Return the unmasked scores among the cells of a table, by language."""
-        return {entry["language"]: self._scored(entry) for entry in entries if entry["setting"] is None}
+        return {entry.language: self._scored(entry) for entry in entries if entry.setting is None}
 
     @staticmethod
-    def name(entry: Mapping[str, Any]) -> TaskName:
+    def name(entry: CellEntry | PlainEntry) -> TaskName:
         """Return the name of a cell's task."""
-        if entry["language"] is None:
-            return TaskName.of(entry["task"])
-        return TaskName.of_cell(entry["task"], entry["language"])
+        return TaskName.of(entry.task) if entry.language is None else TaskName.of_cell(entry.task, entry.language)
 
-    def _scored(self, entry: Mapping[str, Any]) -> Scored | None:
-        identity = entry["identity"]
+    def _scored(self, entry: CellEntry | PlainEntry) -> Scored | None:
+        identity = entry.identity
         score = self.scores[identity]
         return None if score is None else Scored(score, self.keys[identity], self.definitions.get(identity))

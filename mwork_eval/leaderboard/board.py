@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from mwork_eval.digests import digest_of
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.leaderboard.entries import Contender, FolderResults, MaskEffect, Score
+from mwork_eval.leaderboard.entries import Contender, FolderResults, RowEffect, Score
 
 _SLUG_LENGTH = 60
 
-Entry = TypeVar("Entry", Score, MaskEffect)
+Entry = TypeVar("Entry", Score, RowEffect)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ChangeGroup:
     documents: int
     unit: str
     label: str
-    changes: Mapping[Contender, MaskEffect]
+    changes: Mapping[Contender, RowEffect]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Model:
 
     name: str
     scores: tuple[tuple[Score, bool], ...]
-    changes: tuple[tuple[MaskEffect, bool], ...]
+    changes: tuple[tuple[RowEffect, bool], ...]
 
     @property
     def slug(self) -> str:
@@ -157,7 +157,7 @@ def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = ()) -
         for name in sorted(names)
     )
     scores_of: dict[str, list[tuple[Score, bool]]] = defaultdict(list)
-    changes_of: dict[str, list[tuple[MaskEffect, bool]]] = defaultdict(list)
+    changes_of: dict[str, list[tuple[RowEffect, bool]]] = defaultdict(list)
     for score in scores:
         scores_of[score.contender.model].append((score, id(score) in shown))
     for change in changes:
@@ -169,7 +169,7 @@ def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = ()) -
     return Board(benchmarks, models, tuple(skipped))
 
 
-def _known_weights(entries: Sequence[Score | MaskEffect]) -> dict[Contender, Contender]:
+def _known_weights(entries: Sequence[Score | RowEffect]) -> dict[Contender, Contender]:
     """Return, per contender of unknown weights, the one with the only weights known of its model."""
     fingerprints: dict[str, set[str]] = defaultdict(set)
     for entry in entries:
@@ -185,7 +185,7 @@ def _known_weights(entries: Sequence[Score | MaskEffect]) -> dict[Contender, Con
 def _benchmark(
     name: str,
     scores: Sequence[Score],
-    changes: Sequence[MaskEffect],
+    changes: Sequence[RowEffect],
     same: Mapping[Contender, Contender],
     shown: set[int],
 ) -> BoardBenchmark:
@@ -207,9 +207,9 @@ def _benchmark(
 
 
 def _groups(
-    changes: Sequence[MaskEffect], same: Mapping[Contender, Contender], shown: set[int]
+    changes: Sequence[RowEffect], same: Mapping[Contender, Contender], shown: set[int]
 ) -> tuple[ChangeGroup, ...]:
-    found: dict[tuple[str, str, str, str], list[MaskEffect]] = defaultdict(list)
+    found: dict[tuple[str, str, str, str], list[RowEffect]] = defaultdict(list)
     for change in changes:
         found[change.preset, change.setting, " ".join(change.languages), change.compared_by].append(change)
     ordered = sorted(found.items(), key=lambda item: item[1][0].random)

@@ -69,7 +69,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class MaskEffect:
+class RowEffect:
     """A row of a table of deltas.
 
     Attributes:
@@ -110,4 +110,4 @@ class FolderResults:
     """Everything of one results folder."""
 
     scores: Sequence[Score]
-    changes: Sequence[MaskEffect] = ()
+    changes: Sequence[RowEffect] = ()

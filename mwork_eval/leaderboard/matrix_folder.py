@@ -1,127 +1,82 @@
-"""Read a results folder of `mwork ablate` or `mwork run` for a leaderboard: its report and its baselines."""
+"""Read a results folder of `mwork ablate` or `mwork run` for a leaderboard: its tables and its baselines."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from mwork_eval.benchmarks.data import published_dataset
+from mwork_eval.benchmarks.task_family import benchmark_name, task_name
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.leaderboard.entries import Contender, FolderResults, MaskEffect, Score
-from mwork_eval.matrix.plan import TaskFamily
-from mwork_eval.reports.formats.json import as_json
+from mwork_eval.leaderboard.entries import Contender, FolderResults, RowEffect, Score
+from mwork_eval.leaderboard.report_file import ReportTable, tables_of
+from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.scale import Scale
-from mwork_eval.results.store import CellStore, load_manifest
-from mwork_eval.results.tables import read_results
-from mwork_eval.results.task_score import lm_eval_digest
-
-REPORT = "report.json"
+from mwork_eval.results.store import MANIFEST
 
 
 def read_matrix(folder: Path) -> FolderResults:
     """Read the unmasked scores and the rows of all tables.
 
-    The tables are those of `report.json` if it belongs to the folder's cells; else they are computed anew.
-
     Raises:
         InputError: If a file is missing or damaged.
     """
-    manifest = load_manifest(folder)
-    try:
-        contender = Contender.of(manifest["model"], manifest["fingerprint"])
-        time = (folder / "manifest.json").stat().st_mtime
-        scores = {score.task: score for score in _scores(folder, manifest, contender, time)}
-        changes = tuple(_changes(_report(folder, manifest), scores, contender, folder, time))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"the results in {folder} are damaged", found=f"{type(error).__name__} {error}") from error
-    return FolderResults(tuple(scores.values()), changes)
+    matrix = MatrixFolder(folder)
+    contender = Contender.of(matrix.manifest.model, matrix.manifest.fingerprint)
+    time = (folder / MANIFEST).stat().st_mtime
+    scores = {score.task: score for score in _scores(matrix, contender, time)}
+    changes = [change for table in tables_of(matrix) for change in _changes(table, scores, contender, folder, time)]
+    return FolderResults(tuple(scores.values()), tuple(changes))
 
 
-def _scores(folder: Path, manifest: Mapping[str, Any], contender: Contender, time: float) -> Iterator[Score]:
-    store = CellStore(folder)
-    baselines = {
-        TaskFamily(entry["task"], ()).task(entry["language"]): entry
-        for entry in manifest["cells"]
-        if entry["setting"] is None
-    }
+def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator[Score]:
+    cells = matrix.manifest.cells
+    baselines = {task_name(entry.task, entry.language): entry for entry in cells if entry.setting is None}
     for task, entry in baselines.items():
-        if (score := store.load(entry["identity"])) is None:
+        if (cell := matrix.cell(entry.identity)) is None:
             continue
+        score = cell.score
         scale = Scale.of(score)
         yield Score(
             contender=contender,
             task=task,
-            benchmark=entry["task"].replace("_{l}", "").replace("{l}", ""),
-            language=entry["language"],
+            benchmark=benchmark_name(entry.task),
+            language=entry.language,
             metric=score.metric,
             higher_is_better=score.higher_is_better,
             unit=scale.unit,
             value=scale.factor * score.score,
             error=None if (error := score.standard_error) is None else scale.factor * error,
             documents=len(score.documents),
-            compared_by=_compared_by(store, entry["identity"]),
-            dataset=published_dataset(task, manifest.get("data")),
-            folder=folder,
+            compared_by=digest_of([matrix.lm_eval_digest(cell), cell.definition]),
+            dataset=published_dataset(task, matrix.manifest.data),
+            folder=matrix.path,
             time=time,
         )
 
 
-def _compared_by(store: CellStore, identity: str) -> str:
-    return digest_of([_digest_of_documents(store, identity), store.definition(identity)])
-
-
-def _digest_of_documents(store: CellStore, identity: str) -> str:
-    """Return lm-eval's digest of a cell's samples: from its head, or for cells that lack it from the samples."""
-    known = store.about(identity).get("task_hash")
-    return lm_eval_digest(store.samples(identity)) if known is None else str(known)
-
-
-def _report(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    path = folder / REPORT
-    if path.is_file():
-        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if report.get("format") == "mwork-report" and _belongs(report, manifest):
-            return report
-    computed: dict[str, Any] = json.loads(as_json(read_results(folder)))
-    return computed
-
-
-def _belongs(report: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
-    """Say whether a report has every cell of a manifest, and of the same sets."""
-    keys = ("preset", "mask_language", "seed", "task", "language")
-    shown = [(*(cell[key] for key in keys), cell["setting"]) for cell in report["cells"] if cell["score"] is not None]
-    stored = [(*(cell[key] for key in keys), cell["setting"] or "baseline") for cell in manifest["cells"]]
-    return shown == stored and report["sets"] == manifest["sets"] and report["fingerprint"] == manifest["fingerprint"]
-
-
 def _changes(
-    report: Mapping[str, Any], scores: Mapping[str, Score], contender: Contender, folder: Path, time: float
-) -> Iterator[MaskEffect]:
-    for table in report["tables"]:
-        family = TaskFamily(table["task"], ())
-        languages = tuple(table["languages"])
-        tasks = [family.task(language) for language in (ENGLISH, *languages)]
-        for row in table["rows"]:
-            if row["delta"] is None:
-                continue
-            yield MaskEffect(
-                contender=contender,
-                preset=table["preset"],
-                setting=row["name"],
-                random=row["random"],
-                benchmark=table["task"].replace("_{l}", "").replace("{l}", ""),
-                languages=languages,
-                neurons=table["counts"],
-                unit=table["unit"],
-                values={
-                    name: (row["delta"][name]["value"], row["delta"][name]["low"], row["delta"][name]["high"])
-                    for name in ("delta_eng", "delta_non_eng", "delta")
-                },
-                p_holm=(row["comparison"] or {}).get("p_holm"),
-                documents=min(table["documents"].values()),
-                compared_by=digest_of([[task, scores[task].compared_by] for task in tasks]),
-                folder=folder,
-                time=time,
-            )
+    table: ReportTable, scores: Mapping[str, Score], contender: Contender, folder: Path, time: float
+) -> Iterator[RowEffect]:
+    tasks = [task_name(table.task, language) for language in (ENGLISH, *table.languages)]
+    if missing := [task for task in tasks if task not in scores]:
+        raise InputError(f"the report of {folder} is not of its cells", found=f"no score of {' '.join(missing)}")
+    for row in table.rows:
+        if row.delta is None:
+            continue
+        yield RowEffect(
+            contender=contender,
+            preset=table.preset,
+            setting=row.name,
+            random=row.random,
+            benchmark=benchmark_name(table.task),
+            languages=table.languages,
+            neurons=table.counts,
+            unit=table.unit,
+            values={name: getattr(row.delta, name).ends for name in ("delta_eng", "delta_non_eng", "delta")},
+            p_holm=None if row.comparison is None else row.comparison.p_holm,
+            documents=min(table.documents.values(), default=0),
+            compared_by=digest_of([[task, scores[task].compared_by] for task in tasks]),
+            folder=folder,
+            time=time,
+        )

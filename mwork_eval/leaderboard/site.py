@@ -9,7 +9,7 @@ from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.leaderboard import tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
-from mwork_eval.leaderboard.entries import Contender, MaskEffect, Score
+from mwork_eval.leaderboard.entries import Contender, RowEffect, Score
 from mwork_eval.reports.html.environment import assets, page_environment
 
 _PACKAGE = "mwork_eval.leaderboard"
@@ -131,7 +131,7 @@ class _Site:
 
     def write_model(self, model: Model) -> None:
         folder = self._out / "models" / model.slug
-        entries: list[Score | MaskEffect] = [score for score, _ in model.scores]
+        entries: list[Score | RowEffect] = [score for score, _ in model.scores]
         entries += [change for change, _ in model.changes]
         self._csv(folder, model.scores, model.changes)
         score_rows = [

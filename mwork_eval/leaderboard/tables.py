@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mwork_eval.leaderboard.board import BoardBenchmark, ChangeGroup, Model
-from mwork_eval.leaderboard.entries import Contender, MaskEffect, Score
+from mwork_eval.leaderboard.entries import Contender, RowEffect, Score
 from mwork_eval.reports import wording
 
 SCORE_FIELDS = (
@@ -72,7 +72,7 @@ def score_record(score: Score, shown: bool) -> dict[str, Any]:
     return dict(zip(SCORE_FIELDS, values, strict=True))
 
 
-def change_record(change: MaskEffect, shown: bool) -> dict[str, Any]:
+def change_record(change: RowEffect, shown: bool) -> dict[str, Any]:
     """Return a change by `CHANGE_FIELDS`."""
     values = (
         change.contender.name,
@@ -142,7 +142,7 @@ def change_rows(groups: Sequence[ChangeGroup]) -> list[tuple[Contender, list[str
     ]
 
 
-def change_texts(change: MaskEffect) -> list[str]:
+def change_texts(change: RowEffect) -> list[str]:
     """Return a change as texts: all of `CHANGE_COLUMNS` but the row."""
     counts = set(change.neurons.values())
     low, high = change.values["delta"][1:]

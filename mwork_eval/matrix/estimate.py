@@ -68,8 +68,8 @@ def plan_without_weights(
     Raises:
         InputError: As `plan_matrix` does, except that the sets' fingerprints are not checked.
     """
-    earlier = load_manifest(folder) if folder is not None and (folder / MANIFEST).is_file() else {}
-    identity = str(earlier.get("model_identity")) if earlier.get("model") == inspection.name else ""
+    earlier = load_manifest(folder) if folder is not None and (folder / MANIFEST).is_file() else None
+    identity = (earlier.model_identity or "") if earlier is not None and earlier.model == inspection.name else ""
     facts = ModelFacts(inspection.name, identity, "", inspection.dtype, inspection.layout.shape)
     plan = plan_matrix(facts, sets, replace(options, force=True))
     return plan, list(plan.distinct.items()) if folder is None else plan.missing(CellStore(folder))

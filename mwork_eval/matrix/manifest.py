@@ -1,9 +1,7 @@
 """The manifest of a results folder: what its matrix consists of, and which cell stands for what."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
@@ -11,13 +9,23 @@ from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import FILE
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
-from mwork_eval.matrix.plan import all_seeds
+from mwork_eval.matrix.plan import Cell, all_seeds
 from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.comparison import compare_neurons
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import record_sets
-from mwork_eval.results.store import MANIFEST, MANIFEST_FORMAT, MANIFEST_VERSION, PARTS, load_manifest, save_manifest
+from mwork_eval.results.manifest import (
+    PARTS,
+    CellEntry,
+    Manifest,
+    PresetEntry,
+    RequestsEntry,
+    SetEntry,
+    SettingEntry,
+    TaskEntry,
+)
+from mwork_eval.results.store import MANIFEST, load_manifest, save_manifest
 from mwork_eval.versions import software_versions
 
 
@@ -39,132 +47,137 @@ def record_matrix(
         record_sets(folder, sets)
 
 
-def _with_earlier_tables(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _with_earlier_tables(manifest: Manifest, folder: Path) -> Manifest:
     """Keep the tables that an earlier command with other presets left in the folder."""
     if not (folder / MANIFEST).is_file():
         return manifest
     earlier = load_manifest(folder)
-    if earlier["fingerprint"] != manifest["fingerprint"]:
+    if earlier.fingerprint != manifest.fingerprint:
         raise InputError(
             f"{folder} holds results of another model",
-            found=f"{earlier['model']} {earlier['fingerprint']}",
-            expected=f"{manifest['model']} {manifest['fingerprint']}",
+            found=f"{earlier.model} {earlier.fingerprint}",
+            expected=f"{manifest.model} {manifest.fingerprint}",
             hint="choose another --out",
         )
-    kept = [preset for preset in earlier["presets"] if preset["name"] not in {p["name"] for p in manifest["presets"]}]
-    for was, now in _common_facts(earlier, manifest) if kept else ():
+    replaced = {preset.name for preset in manifest.presets}
+    kept = [preset for preset in earlier.presets if preset.name not in replaced]
+    if not kept:
+        return manifest
+    for was, now in _common_facts(earlier, manifest):
         if was != now:
             raise InputError(
-                f"{folder} holds the tables {' '.join(preset['name'] for preset in kept)}, which were made otherwise",
+                f"{folder} holds the tables {' '.join(preset.name for preset in kept)}, which were made otherwise",
                 found=was,
                 expected=now,
                 hint="choose another --out, or make all tables with one command",
             )
-    names = {preset["name"] for preset in kept}
-    known = {family["name"] for family in manifest["tasks"]}
-    return {
-        **manifest,
-        "sets": earlier["sets"] | manifest["sets"] if kept else manifest["sets"],
-        "tasks": manifest["tasks"] + [family for family in earlier["tasks"] if kept and family["name"] not in known],
-        "presets": kept + manifest["presets"],
-        **{
-            part: [cell for cell in earlier.get(part, ()) if cell["preset"] in names] + manifest[part] for part in PARTS
-        },
+    names, known = {preset.name for preset in kept}, {task.name for task in manifest.tasks}
+    cells = {
+        part: (*(cell for cell in earlier.part(part) if cell.preset in names), *manifest.part(part)) for part in PARTS
     }
+    return manifest.model_copy(
+        update={
+            "sets": earlier.sets | manifest.sets,
+            "tasks": (*manifest.tasks, *(task for task in earlier.tasks if task.name not in known)),
+            "presets": (*kept, *manifest.presets),
+            **cells,
+        }
+    )
 
 
-def _common_facts(earlier: dict[str, Any], manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Yield what the tables of a folder have in common, as it was and as it is."""
-    for name in ("dtype", "data"):
-        yield f"{name} {earlier[name]}", f"{name} {manifest[name]}"
+    yield f"dtype {earlier.dtype}", f"dtype {manifest.dtype}"
+    yield f"data {earlier.data}", f"data {manifest.data}"
     # Folders of earlier versions took the first documents of the file.
-    yield f"documents {earlier.get('order', FILE)}", f"documents {manifest['order']}"
+    yield f"documents {FILE if earlier.order is None else earlier.order}", f"documents {manifest.order}"
     for name in ("understanding", "generation"):
-        yield f"{earlier['stages'][name]} {name} layers", f"{manifest['stages'][name]} {name} layers"
-    for language in sorted(earlier["sets"].keys() & manifest["sets"].keys()):
-        was, now = earlier["sets"][language]["digest"], manifest["sets"][language]["digest"]
+        yield f"{getattr(earlier.stages, name)} {name} layers", f"{getattr(manifest.stages, name)} {name} layers"
+    for language in sorted(earlier.sets.keys() & manifest.sets.keys()):
+        was, now = earlier.sets[language].digest, manifest.sets[language].digest
         yield f"set {language} {was[:12]}", f"set {language} {now[:12]}"
 
 
-def _describe(
-    facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixOptions, plan: MatrixPlan
-) -> dict[str, Any]:
-    return {
-        "format": MANIFEST_FORMAT,
-        "version": MANIFEST_VERSION,
-        "model": facts.name,
-        "model_identity": facts.identity,
-        "fingerprint": facts.fingerprint,
-        "dtype": facts.dtype,
-        "stages": asdict(plan.stages),
-        "languages": list(options.languages),
-        "limit": options.limit,
-        "order": options.order,
-        "seeds": list(all_seeds(plan.families)),
-        "data": options.data,
-        "versions": software_versions(),
-        "sets": {
-            language: {
-                "digest": neurons.digest,
-                "total": len(neurons),
-                "by_position": neurons.by_position(plan.stages),
-                "of": neurons.shape.switches,
-                "about": dict(neurons.about),
-            }
+def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixOptions, plan: MatrixPlan) -> Manifest:
+    cells: dict[str, list[CellEntry]] = {part: [] for part in PARTS}
+    for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True):
+        cells[cell.part].append(_describe_cell(preset, cell, identity))
+    return Manifest(
+        model=facts.name,
+        model_identity=facts.identity,
+        fingerprint=facts.fingerprint,
+        dtype=facts.dtype,
+        stages=plan.stages,
+        languages=options.languages,
+        limit=options.limit,
+        order=options.order,
+        seeds=all_seeds(plan.families),
+        data=options.data,
+        versions=software_versions(),
+        sets={
+            language: SetEntry(
+                digest=neurons.digest,
+                total=len(neurons),
+                by_position=neurons.by_position(plan.stages),
+                of=neurons.shape.switches,
+                about=dict(neurons.about),
+            )
             for language, neurons in sets.items()
         },
-        "tasks": [{"name": f.name, "languages": list(f.languages), "missing": list(f.missing)} for f in plan.families],
-        "requests": {name: {"digest": task.digest, "count": task.requests} for name, task in plan.tasks.items()},
-        "presets": [_describe_preset(preset, options, plan) for preset in options.presets],
-        **{part: [entry for of_part, entry in _entries(plan) if of_part == part] for part in PARTS},
-    }
+        tasks=tuple(TaskEntry(name=f.name, languages=f.languages, missing=f.missing) for f in plan.families),
+        requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
+        presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
+        **{part: tuple(of_part) for part, of_part in cells.items()},
+    )
 
 
-def _entries(plan: MatrixPlan) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each cell's part of the matrix, and what stands for it."""
-    for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True):
-        entry = {
-            "preset": preset,
-            "setting": cell.mask and cell.mask.setting.name,
-            "mask_language": cell.mask and cell.mask.language,
-            "seed": cell.mask and cell.mask.seed,
-            "task": cell.family.name,
-            "language": cell.language,
-            "identity": identity,
-        }
-        more = {} if cell.mask is None else {"count": cell.mask.count, "draw": cell.mask.draw}
-        yield cell.part, entry | {name: number for name, number in more.items() if number is not None}
+def _describe_cell(preset: str, cell: Cell, identity: str) -> CellEntry:
+    mask = cell.mask
+    of_mask = {} if mask is None else {"count": mask.count, "draw": mask.draw}
+    return CellEntry(
+        preset=preset,
+        setting=None if mask is None else mask.setting.name,
+        mask_language=None if mask is None else mask.language,
+        seed=None if mask is None else mask.seed,
+        task=cell.family.name,
+        language=cell.language,
+        identity=identity,
+        # What is not set is not written.
+        **{name: number for name, number in of_mask.items() if number is not None},
+    )
 
 
-def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -> dict[str, Any]:
+def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -> PresetEntry:
     masks = plan.masks[preset.name]
-    return {
-        "name": preset.name,
-        "table": preset.table,
-        "ability": preset.ability,
-        "limit": options.limit,
-        "order": options.order,
-        "seeds": {family.name: list(family.seeds or ()) for family in options.families(preset)},
-        "controls": options.controls,
-        "settings": [
-            {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
+    return PresetEntry(
+        name=preset.name,
+        table=preset.table,
+        ability=preset.ability,
+        limit=options.limit,
+        order=options.order,
+        seeds={family.name: family.seeds or () for family in options.families(preset)},
+        controls=options.controls,
+        settings=tuple(
+            SettingEntry(name=setting.name, random=setting.random, positions=setting.positions)
             for setting in preset.settings
-        ],
-        "counts": {language: len(of_language[0].neurons) for language, of_language in masks.items()},
-        "shared_hits": {
+        ),
+        counts={language: len(of_language[0].neurons) for language, of_language in masks.items()},
+        shared_hits={
             language: {
-                setting.name: [mask.neurons.about["shared_hits"] for mask in of_language if mask.setting == setting]
+                setting.name: tuple(
+                    mask.neurons.about["shared_hits"] for mask in of_language if mask.setting == setting
+                )
                 for setting in preset.settings
                 if setting.random
             }
             for language, of_language in masks.items()
         },
         **({"draw_overlaps": _draw_overlaps(preset, plan)} if options.set_draws else {}),
-    }
+    )
 
 
-def _draw_overlaps(preset: Preset, plan: MatrixPlan) -> dict[str, dict[str, list[float | None]]]:
-    """Return, by row and mask language, the Jaccard index of what each draw's set and the table's deactivate."""
+def _draw_overlaps(preset: Preset, plan: MatrixPlan) -> dict[str, dict[str, tuple[float, ...]]]:
+    """Return, by row and mask language, the Jaccard index of what each draw's set and the table deactivate."""
     whole = {
         (mask.setting, language): mask.neurons
         for language, of_language in plan.masks[preset.name].items()
@@ -177,8 +190,9 @@ def _draw_overlaps(preset: Preset, plan: MatrixPlan) -> dict[str, dict[str, list
         for name, cell in zip(plan.presets, plan.cells, strict=True)
         if name == preset.name and cell.mask is not None and cell.mask.draw is not None
     }
-    found: dict[str, dict[str, list[float | None]]] = {}
+    found: dict[str, dict[str, tuple[float, ...]]] = {}
     for (setting, language, _), neurons in drawn.items():
-        of_row = found.setdefault(setting.name, {}).setdefault(language, [])
-        of_row.append(compare_neurons(neurons, whole[setting, language]).jaccard)
+        of_row = found.setdefault(setting.name, {})
+        overlap = compare_neurons(neurons, whole[setting, language]).jaccard or 0.0
+        of_row[language] = (*of_row.get(language, ()), overlap)
     return found

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of, languages_of
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.neuron_set import NeuronSet
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.languages.table import ENGLISH
@@ -10,32 +11,6 @@ from mwork_eval.matrix.settings import Preset, Setting
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import draw_random_control
 from mwork_eval.neurons.stages import Stages
-
-
-@dataclass(frozen=True)
-class TaskFamily:
-    """A benchmark and the languages it has among those asked for.
-
-    Attributes:
-        name: What the user wrote: a benchmark such as `xquad`, or a pattern with `{l}` for the language.
-        languages: Languages it has, English among them.
-        missing: Languages asked for that it lacks.
-        seeds: Seeds of its random controls; None for those of all masks.
-    """
-
-    name: str
-    languages: tuple[str, ...]
-    missing: tuple[str, ...] = ()
-    seeds: tuple[int, ...] | None = None
-
-    def task(self, language: str) -> str:
-        """Return the name of the lm-eval task of a language."""
-        return self.name.replace("{l}", language) if "{l}" in self.name else f"{self.name}_{language}"
-
-    def has(self, mask: "Mask") -> bool:
-        """Tell whether a mask belongs to this benchmark: its language is there, and its seed is one of those drawn."""
-        drawn = mask.seed is None or self.seeds is None or mask.seed in self.seeds
-        return drawn and mask.language in self.languages
 
 
 @dataclass(frozen=True)
@@ -111,6 +86,12 @@ def all_seeds(families: Sequence[TaskFamily]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(seed for family in families for seed in family.seeds or ()))
 
 
+def belongs(mask: Mask, family: TaskFamily) -> bool:
+    """Tell whether a mask belongs to a benchmark: its language is there, and its seed is one of those drawn."""
+    drawn = mask.seed is None or family.seeds is None or mask.seed in family.seeds
+    return drawn and mask.language in family.languages
+
+
 def plan_masks(
     preset: Preset,
     sets: Mapping[str, NeuronSet],
@@ -179,6 +160,6 @@ def plan_cells(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamil
     for number in sorted(range(longest), key=lambda n: next(iter(masks.values()))[n].setting.random):
         for language, of_language in masks.items():
             for family in families:
-                if family.has(of_language[number]):
+                if belongs(of_language[number], family):
                     yield Cell(of_language[number], family, language)
                     yield Cell(of_language[number], family, ENGLISH)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mwork_eval.benchmarks.task_family import TaskFamily, task_name
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.matrix.cell_plan import CellPlan, TaskSource
 from mwork_eval.matrix.identity import ModelFacts, identity_of
 from mwork_eval.matrix.options import MatrixOptions
-from mwork_eval.matrix.plan import Mask, TaskFamily, all_seeds, plan_cells, plan_masks
+from mwork_eval.matrix.plan import Mask, all_seeds, plan_cells, plan_masks
 from mwork_eval.matrix.whole import check_counts, dose_masks, draw_masks, plan_cross, plan_pairs
 from mwork_eval.models.fit import check_fit
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -82,7 +83,7 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         cell.task: left_out
         for cell in cells
         for name, left_out in tuned.items()
-        if TaskFamily(name, ()).task(cell.language) == cell.task
+        if task_name(name, cell.language) == cell.task
     }
     source = TaskSource(
         tuple(dict.fromkeys(cell.task for cell in cells)), options.data, Sample(options.limit, options.order, skip)

@@ -9,7 +9,8 @@ import yaml
 
 from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.matrix.plan import Cell
-from mwork_eval.results.store import REVISION, CellStore
+from mwork_eval.results.store import CellStore
+from mwork_eval.results.stored_cell import REVISION
 
 
 @cache

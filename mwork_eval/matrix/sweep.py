@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import PreparedTask
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.cell_plan import CellPlan, TaskSource
 from mwork_eval.matrix.identity import ModelFacts, identity_of
-from mwork_eval.matrix.plan import Cell, Mask, TaskFamily
+from mwork_eval.matrix.plan import Cell, Mask
 from mwork_eval.matrix.settings import Setting
 from mwork_eval.matrix.tuning import Boundaries, GridPoint
 from mwork_eval.results.store import CellStore

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.options import MatrixOptions
-from mwork_eval.matrix.plan import Cell, Mask, TaskFamily, plan_masks
+from mwork_eval.matrix.plan import Cell, Mask, belongs, plan_masks
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.stages import Stages
@@ -17,7 +18,7 @@ def plan_cross(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamil
     """Yield the cells that make a table's cells a square: every mask on the other languages' documents."""
     for mask in _language_specific_first(masks):
         for family in families:
-            if family.has(mask):
+            if belongs(mask, family):
                 for language in family.languages:
                     if language not in (mask.language, ENGLISH):
                         yield Cell(mask, family, language)
@@ -27,7 +28,7 @@ def plan_pairs(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamil
     """Yield the cells of masks of several sizes or draws: each on its own language and on English."""
     for mask in _language_specific_first(masks):
         for family in families:
-            if family.has(mask):
+            if belongs(mask, family):
                 yield Cell(mask, family, mask.language)
                 yield Cell(mask, family, ENGLISH)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports import dose_wording, plots, square_wording, wording
 from mwork_eval.reports.dose_plot import plot_dose
 from mwork_eval.reports.square_plot import plot_square
@@ -64,7 +63,7 @@ def report_figures(results: Results) -> dict[FigureName, "Callable[[], Figure]"]
     for dose in read_doses(results):
         name = FigureName("dose", dose.preset, dose.task, dose.setting)
         figures[name] = partial(plot_dose, dose, dose_wording.title(dose))
-    counts, stages = count_recorded(results), Stages(**results.manifest["stages"])
+    counts, stages = count_recorded(results), results.manifest.stages
     if counts.languages:
         figures[FigureName("neurons")] = partial(plots.plot_heat, counts)
         figures[FigureName("layers")] = partial(plots.plot_layers, counts, stages)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mwork_eval.digests import write_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.stages import Stages
-from mwork_eval.results.language_intervals import LanguageChange
+from mwork_eval.results.language_intervals import LanguageEffect
 from mwork_eval.results.set_counts import COMPONENTS, SetCounts
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def save_figure(figure: "Figure", path: Path) -> Path:
     return path
 
 
-def plot_changes(changes: Mapping[str, Sequence[LanguageChange]], unit: str, title: str) -> "Figure":
+def plot_changes(changes: Mapping[str, Sequence[LanguageEffect]], unit: str, title: str) -> "Figure":
     """Draw a panel per setting: each language's own change and that of English under its mask, with 95 % intervals.
 
     Args:

@@ -1,12 +1,12 @@
 """What every report format says in the same words: column heads, numbers, notes and the legend."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from mwork_eval.matrix.plan import TaskFamily
+from mwork_eval.benchmarks.task_family import task_name
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.neurons.tuned_stages import tuning_documents
+from mwork_eval.results.manifest import PresetEntry
 from mwork_eval.results.tables import CellRow, DeltaTable, Results, SettingRow
 from mwork_eval.statistics.resampling import LEVEL, POWER, Estimate
 from mwork_eval.statistics.spread import Spread
@@ -72,9 +72,8 @@ def _clusters(table: DeltaTable, language: str) -> str:
 
 def _cut(table: DeltaTable) -> list[str]:
     """Say of how many prompts the model did not see the beginning."""
-    family = TaskFamily(table.task, ())
     return [
-        f"{count} of {table.documents[language]} prompts of {family.task(language)} lost their beginning"
+        f"{count} of {table.documents[language]} prompts of {task_name(table.task, language)} lost their beginning"
         for language, count in table.truncated.items()
     ]
 
@@ -127,28 +126,27 @@ def _power(table: DeltaTable) -> list[str]:
 def summary(results: Results) -> str:
     """Return a line about the model and the sets."""
     manifest = results.manifest
-    stages = manifest["stages"]
+    stages = manifest.stages
     sets = ", ".join(
-        f"{language} {entry['total']} ({100 * entry['total'] / entry['of']:.2f} %)"
-        for language, entry in manifest["sets"].items()
+        f"{language} {entry.total} ({100 * entry.total / entry.of:.2f} %)" for language, entry in manifest.sets.items()
     )
-    tuned = tuning_documents(entry["about"] for entry in manifest["sets"].values())
+    tuned = tuning_documents(entry.about for entry in manifest.sets.values())
     left_out = "".join(
         f" (chosen on {tuned_on.documents} documents of {task}, which are left out)" for task, tuned_on in tuned.items()
     )
     return (
-        f"Model {manifest['model']}, {stages['layers']} layers: {stages['understanding']} understanding, "
-        f"{stages['generation']} generation{left_out}. Language-specific neurons: {sets}; gate, up and down count once."
-        + _shared_hits(manifest["presets"])
+        f"Model {manifest.model}, {stages.layers} layers: {stages.understanding} understanding, "
+        f"{stages.generation} generation{left_out}. Language-specific neurons: {sets}; gate, up and down count once."
+        + _shared_hits(manifest.presets)
     )
 
 
-def _shared_hits(presets: Iterable[Mapping[str, Any]]) -> str:
+def _shared_hits(presets: Iterable[PresetEntry]) -> str:
     """Say how many of the random controls' neurons are the language's own, though not specific to it."""
     hits = [
-        (preset["counts"][language], count)
+        (preset.counts[language], count)
         for preset in presets
-        for language, by_setting in preset.get("shared_hits", {}).items()
+        for language, by_setting in preset.shared_hits.items()
         for of_seeds in by_setting.values()
         for count in of_seeds
     ]

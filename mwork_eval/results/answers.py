@@ -1,14 +1,11 @@
 """The documents behind the cells: prompt, right answer, and the answers without and under a mask, side by side."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import nsmallest
-from pathlib import Path
-from typing import Any
-
-import jsonlines
 
 from mwork_eval.errors import InputError
+from mwork_eval.results.manifest import CellEntry
 from mwork_eval.results.sample_text import Answered, answered
 from mwork_eval.results.store import CellStore
 from mwork_eval.results.tables import Results
@@ -62,7 +59,7 @@ class SampleAnswers:
     """
 
     documents: list[Document]
-    cells: list[Mapping[str, Any]]
+    cells: list[CellEntry]
     rows: list[MaskedAnswer]
     total: int
 
@@ -80,23 +77,23 @@ def read_answers(results: Results, most: int = MOST_ROWS) -> SampleAnswers:
     Raises:
         InputError: If a file is damaged.
     """
-    finished = {e["identity"]: e for e in reversed(results.manifest["cells"]) if results.scores[e["identity"]]}
-    masked = [entry for entry in reversed(finished.values()) if entry["setting"] is not None]
-    baselines = {(e["task"], e["language"]): e for e in finished.values() if e["setting"] is None}
-    shown = [e for e in masked[:: -(-len(masked) // most) or 1] if (e["task"], e["language"]) in baselines]
+    finished = {cell.identity: cell for cell in reversed(results.manifest.cells) if results.scores[cell.identity]}
+    masked = [cell for cell in reversed(finished.values()) if cell.setting is not None]
+    baselines = {(cell.task, cell.language): cell for cell in finished.values() if cell.setting is None}
+    shown = [cell for cell in masked[:: -(-len(masked) // most) or 1] if (cell.task, cell.language) in baselines]
     each = max(1, most // max(1, len(shown)))
     store = CellStore(results.folder)
 
-    found = SampleAnswers([], shown, [], sum(_size(results.scores[entry["identity"]]) for entry in masked))
+    found = SampleAnswers([], shown, [], sum(_size(results.scores[cell.identity]) for cell in masked))
     places: dict[tuple[str, str], dict[int, int]] = {}
-    for task, language in dict.fromkeys((entry["task"], entry["language"]) for entry in shown):
-        samples = _samples(store, results, baselines[task, language]["identity"])
+    for task, language in dict.fromkeys((cell.task, cell.language) for cell in shown):
+        samples = _samples(store, results, baselines[task, language].identity)
         first = nsmallest(each, samples, key=lambda pair: pair[0])
         places[task, language] = {number: len(found.documents) + k for k, (number, _) in enumerate(first)}
         found.documents.extend(Document(task, language, number, sample) for number, sample in first)
-    for index, entry in enumerate(shown):
-        wanted = dict(places[entry["task"], entry["language"]])
-        for number, sample in _samples(store, results, entry["identity"]):
+    for index, cell in enumerate(shown):
+        wanted = dict(places[cell.task, cell.language])
+        for number, sample in _samples(store, results, cell.identity):
             if (document := wanted.pop(number, None)) is not None:
                 found.rows.append(MaskedAnswer(document, index, sample))
             if not wanted:
@@ -112,15 +109,13 @@ def _samples(store: CellStore, results: Results, identity: str) -> Iterator[tupl
     """Yield number and texts of a cell's samples, of the filter whose score the tables show."""
     score = results.scores[identity]
     metric, _, filter_name = score.metric.partition(",") if score else ("", "", "")
-    for sample in _lines(store.path(identity)):
-        if sample["filter"] == filter_name:
-            yield int(sample["doc_id"]), answered(sample, metric)
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with jsonlines.open(path) as lines:
-            lines.read(type=dict)
-            yield from lines.iter(type=dict)
-    except (jsonlines.Error, ValueError, EOFError) as error:
-        raise InputError(f"{path} is damaged", found=error, hint="delete it; the cell is computed again") from error
+    for sample in store.samples(identity):
+        try:
+            if sample["filter"] != filter_name:
+                continue
+            number, texts = int(sample["doc_id"]), answered(sample, metric)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"{store.path(identity)} is damaged", found=f"a sample with {type(error).__name__} {error}"
+            ) from error
+        yield number, texts

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.dose import DosePoint, dose_points
 from mwork_eval.results.scale import Scale
-from mwork_eval.results.squares import baseline_scores, controls_of
-from mwork_eval.results.tables import Results, masked_scores
+from mwork_eval.results.table_cells import check_alike, masked_scores, read_tables
+from mwork_eval.results.tables import Results
 
 
 @dataclass(frozen=True)
@@ -55,31 +55,24 @@ def read_doses(results: Results) -> Iterator[Dose]:
     Raises:
         InputError: If a masked score has other documents than its baseline.
     """
-    manifest, scores = results.manifest, results.scores
-    presets = {preset["name"]: preset for preset in manifest["presets"]}
-    tables = dict.fromkeys((entry["preset"], entry["task"]) for entry in manifest.get("dose", ()))
-    for name, task in tables:
-        ordinary, sized = (
-            [entry for entry in manifest[part] if (entry["preset"], entry["task"]) == (name, task)]
-            for part in ("cells", "dose")
-        )
-        baseline = baseline_scores(ordinary, scores)
-        if baseline is None:
-            continue
-        for setting, control in controls_of(presets[name]).items():
+    scores = results.scores
+    for table in read_tables(results.manifest, scores, "dose"):
+        baseline = table.baseline
+        for setting, control in table.controls.items():
             points: list[DosePoint] = []
-            for count in sorted({entry["count"] for entry in sized}):
+            for count in sorted({cell.count for cell in table.cells if cell.count is not None}):
                 masked, random = (
-                    masked_scores([e for e in sized if (e["setting"], e["count"]) == (row, count)], scores)
+                    masked_scores([cell for cell in table.of_row(row) if cell.count == count], scores) if row else {}
                     for row in (setting, control)
                 )
+                check_alike(f"{table.preset.name} on {table.task} with {count} neurons", masked, random)
                 if masked:
                     points += dose_points(baseline, masked, random, count)
             if points:
                 scale = Scale.of(baseline[ENGLISH])
                 yield Dose(
-                    preset=name,
-                    task=task,
+                    preset=table.preset.name,
+                    task=table.task,
                     metric=baseline[ENGLISH].metric,
                     unit=scale.unit,
                     setting=setting,

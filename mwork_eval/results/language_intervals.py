@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.deltas import DeltaCalculator
-from mwork_eval.results.tables import DeltaTable, Results, masked_scores
+from mwork_eval.results.table_cells import masked_scores
+from mwork_eval.results.tables import DeltaTable, Results
 from mwork_eval.statistics.resampling import Estimate
 
 
 @dataclass(frozen=True)
-class LanguageChange:
+class LanguageEffect:
     """What the mask of one language does, with intervals; negative means damage.
 
     Attributes:
@@ -23,7 +24,7 @@ class LanguageChange:
     english: Estimate
 
 
-def language_changes(results: Results, table: DeltaTable) -> dict[str, list[LanguageChange]]:
+def language_changes(results: Results, table: DeltaTable) -> dict[str, list[LanguageEffect]]:
     """Return, per setting that is computed, the change of each language.
 
     The intervals are those of the table, of one mask language at a time: over clusters of documents.
@@ -32,20 +33,20 @@ def language_changes(results: Results, table: DeltaTable) -> dict[str, list[Lang
         results: The results.
         table: One of their tables.
     """
-    entries = results.cells_of(table)
+    cells = results.cells_of(table)
     baseline = {
-        entry["language"]: score
-        for entry in entries
-        if entry["setting"] is None and (score := results.scores[entry["identity"]]) is not None
+        cell.language: score
+        for cell in cells
+        if cell.setting is None and (score := results.scores[cell.identity]) is not None
     }
     found = {}
     for row in table.rows:
-        masked = masked_scores([entry for entry in entries if entry["setting"] == row.name], results.scores)
+        masked = masked_scores([cell for cell in cells if cell.setting == row.name], results.scores)
         changes = []
         for language, runs in masked.items():
             calculator = DeltaCalculator({code: baseline[code] for code in (ENGLISH, language)})
             delta = calculator.delta({language: runs})
-            changes.append(LanguageChange(language, delta.delta_non_eng, delta.delta_eng))
+            changes.append(LanguageEffect(language, delta.delta_non_eng, delta.delta_eng))
         if changes:
             found[row.name] = changes
     return found

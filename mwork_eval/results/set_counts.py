@@ -58,12 +58,12 @@ def count_recorded(results: Results) -> SetCounts:
     Raises:
         InputError: If a set's file is damaged.
     """
-    described = results.manifest["sets"]
-    languages = [code for code in dict.fromkeys([*results.manifest["languages"], *described]) if code in described]
+    described = results.manifest.sets
+    languages = [code for code in dict.fromkeys([*results.manifest.languages, *described]) if code in described]
     sets = {
         language: neurons
         for language in languages
-        if (neurons := find_recorded_set(results.folder, language, described[language]["digest"])) is not None
+        if (neurons := find_recorded_set(results.folder, language, described[language].digest)) is not None
     }
     return count_sets(sets, tuple(language for language in languages if language not in sets))
 

@@ -1,12 +1,11 @@
 """How much ∆ depends on the detection documents, read from a results folder."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from mwork_eval.results.set_spread import SetSpread, set_spread
-from mwork_eval.results.squares import baseline_scores
-from mwork_eval.results.tables import DeltaTable, Results, masked_scores
+from mwork_eval.results.table_cells import Scores, TableCells, check_alike, masked_scores, read_tables
+from mwork_eval.results.tables import DeltaTable, Results
 from mwork_eval.statistics.resampling import Estimate
 
 
@@ -57,25 +56,25 @@ def read_set_draws(results: Results) -> Iterator[SetDraws]:
     Raises:
         InputError: If a masked score has other documents than its baseline.
     """
-    presets = {preset["name"]: preset for preset in results.manifest["presets"]}
+    drawn = {(one.preset.name, one.task): one for one in read_tables(results.manifest, results.scores, "draws")}
     for table in results.tables:
-        if rows := tuple(_rows(table, presets[table.preset], results)):
+        if (cells := drawn.get((table.preset, table.task))) and (rows := tuple(_rows(table, cells, results.scores))):
             yield SetDraws(table.preset, table.task, table.metric, table.unit, table.languages, rows)
 
 
-def _rows(table: DeltaTable, preset: Mapping[str, Any], results: Results) -> Iterator[DrawnRow]:
-    entries = results.cells_of(table, "draws")
-    baseline = baseline_scores(results.cells_of(table), results.scores)
+def _rows(table: DeltaTable, cells: TableCells, scores: Scores) -> Iterator[DrawnRow]:
     for row in table.rows:
+        of_row = cells.of_row(row.name)
         masked = {
-            draw: masked_scores([e for e in entries if (e["setting"], e["draw"]) == (row.name, draw)], results.scores)
-            for draw in sorted({entry["draw"] for entry in entries if entry["setting"] == row.name})
+            draw: masked_scores([cell for cell in of_row if cell.draw == draw], scores)
+            for draw in sorted({cell.draw for cell in of_row if cell.draw is not None})
         }
-        computed = {draw: scores for draw, scores in masked.items() if scores}
-        if baseline is None or row.delta is None or not computed:
+        computed = {draw: of_draw for draw, of_draw in masked.items() if of_draw}
+        if row.delta is None or not computed:
             continue
+        check_alike(f"{row.name}, {table.preset} on {table.task}, with drawn sets", *computed.values())
         overlaps = [
-            preset["draw_overlaps"][row.name][language][n - 1] for language in table.languages for n in computed
+            cells.preset.draw_overlaps[row.name][language][n - 1] for language in table.languages for n in computed
         ]
-        sets = set_spread(baseline, row.delta.delta.value, list(computed.values()))
+        sets = set_spread(cells.baseline, row.delta.delta.value, list(computed.values()))
         yield DrawnRow(row.name, row.delta.delta, sets, sum(overlaps) / len(overlaps))

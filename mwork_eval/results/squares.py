@@ -1,19 +1,15 @@
 """Squares read from a results folder: each row's masks on the documents of every language."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.results.comparison import find_control
 from mwork_eval.results.cross import ControlSpread, Crossed, Effects, control_spread, cross_effects
 from mwork_eval.results.scale import Scale
+from mwork_eval.results.table_cells import Scores, TableCells, read_tables
 from mwork_eval.results.tables import Results
 from mwork_eval.results.task_score import TaskScore
-
-Entry = Mapping[str, Any]
-Scores = Mapping[str, TaskScore | None]
 
 
 @dataclass(frozen=True)
@@ -60,74 +56,40 @@ def read_squares(results: Results) -> Iterator[Square]:
     Raises:
         InputError: If a masked score has other documents than its baseline.
     """
-    manifest, scores = results.manifest, results.scores
-    presets = {preset["name"]: preset for preset in manifest["presets"]}
-    tables = dict.fromkeys((entry["preset"], entry["task"]) for entry in manifest.get("cross", ()))
-    for name, task in tables:
-        entries = [
-            entry
-            for part in ("cells", "cross")
-            for entry in manifest[part]
-            if (entry["preset"], entry["task"]) == (name, task)
-        ]
-        baseline = baseline_scores(entries, scores)
-        if baseline is None:
-            continue
-        for setting, control in controls_of(presets[name]).items():
-            masked = _crossed(entries, setting, scores)
-            random = _crossed(entries, control, scores) if control else None
+    scores = results.scores
+    for table in read_tables(results.manifest, scores, "cells", "cross"):
+        for setting, control in table.controls.items():
+            masked = _crossed(table, setting, scores)
+            random = _crossed(table, control, scores) if control else None
             if masked:
-                yield _square(presets[name], task, setting, control, baseline, masked, random)
+                yield _square(table, setting, control, masked, random)
 
 
-def baseline_scores(entries: Sequence[Entry], scores: Scores) -> dict[str, TaskScore] | None:
-    """Return the scores without a mask by language, English first; None while one is missing."""
-    found = {entry["language"]: scores[entry["identity"]] for entry in entries if entry["setting"] is None}
-    known = {language: score for language, score in found.items() if score is not None}
-    if len(known) < len(found) or ENGLISH not in known:
-        return None
-    return {ENGLISH: known.pop(ENGLISH), **known}
-
-
-def controls_of(preset: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return, by language-specific row of a table, the name of its random control."""
-    positions = {setting["name"]: tuple(setting["positions"]) for setting in preset["settings"]}
-    random = {positions[setting["name"]]: setting["name"] for setting in preset["settings"] if setting["random"]}
-    return {name: find_control(at, random) for name, at in positions.items() if name not in random.values()}
-
-
-def _crossed(entries: Sequence[Entry], setting: str, scores: Scores) -> Crossed | None:
+def _crossed(table: TableCells, setting: str, scores: Scores) -> Crossed | None:
     """Gather the scores under the masks of a row; None while one is missing."""
     found: dict[str, dict[str, list[TaskScore]]] = defaultdict(lambda: defaultdict(list))
-    for entry in entries:
-        if entry["setting"] == setting:
-            score = scores[entry["identity"]]
-            if score is None:
-                return None
-            found[entry["mask_language"]][entry["language"]].append(score)
-    return found
+    for cell in table.of_row(setting):
+        score = scores[cell.identity]
+        if score is None or cell.mask_language is None:
+            return None
+        found[cell.mask_language][cell.language].append(score)
+    whole = all(table.baseline.keys() <= of_mask.keys() for of_mask in found.values())
+    return found if whole else None
 
 
-def _square(
-    preset: Mapping[str, Any],
-    task: str,
-    setting: str,
-    control: str | None,
-    baseline: Mapping[str, TaskScore],
-    masked: Crossed,
-    random: Crossed | None,
-) -> Square:
+def _square(table: TableCells, setting: str, control: str | None, masked: Crossed, random: Crossed | None) -> Square:
+    baseline = table.baseline
     scale = Scale.of(baseline[ENGLISH])
     return Square(
-        preset=preset["name"],
-        task=task,
+        preset=table.preset.name,
+        task=table.task,
         metric=baseline[ENGLISH].metric,
         unit=scale.unit,
         setting=setting,
         control=control,
         masks=tuple(masked),
         languages=tuple(baseline),
-        counts={language: preset["counts"][language] for language in masked},
+        counts={language: table.preset.counts[language] for language in masked},
         documents={language: len(score.documents) for language, score in baseline.items()},
         effects=cross_effects(baseline, masked, scale),
         random=cross_effects(baseline, random, scale) if random else None,

@@ -11,22 +11,16 @@ from filelock import FileLock, Timeout
 
 from mwork_eval.digests import write_atomically, write_text_atomically
 from mwork_eval.errors import InputError
-from mwork_eval.results.definition import definition_of
+from mwork_eval.results.file_value import parse_json
+from mwork_eval.results.manifest import Manifest
+from mwork_eval.results.stored_cell import REVISION, StoredCell
 from mwork_eval.results.task_score import TaskScore
 
 _FORMAT = "mwork-cell"
 _VERSION = 1
 _SUFFIX = ".jsonl"
-REVISION = 2
-"""Of the numbers, not of the file's form: `revisions.yaml` says what each one changed."""
-ONE_BOS = 2
-"""The first revision that scores whole texts after a single BOS; a matrix offers no other way."""
+_HINT = "delete it; the cell is computed again"
 MANIFEST = "manifest.json"
-MANIFEST_FORMAT = "mwork-ablation"
-MANIFEST_VERSION = 1
-PARTS = ("cells", "cross", "dose", "draws")
-"""Lists of cells in a manifest: those of the tables, those that make them squares, those of several sizes, and those
-with sets of other documents."""
 
 
 class CellStore:
@@ -74,8 +68,8 @@ class CellStore:
             with self.claim(identity):
                 pass
 
-    def load(self, identity: str) -> TaskScore | None:
-        """Return a finished cell, or None if it is not there.
+    def read(self, identity: str) -> StoredCell | None:
+        """Return what the head of a finished cell says, or None if it is not there.
 
         Raises:
             InputError: If the file is damaged.
@@ -83,48 +77,19 @@ class CellStore:
         path = self.path(identity)
         if not path.is_file():
             return None
-        with _reading(path) as lines:
-            header = lines.read(type=dict)
-            if (header["format"], header["version"]) != (_FORMAT, _VERSION) or header["identity"] != identity:
-                raise ValueError("the header of another cell or version")
-            return TaskScore(
-                header["metric"],
-                header["higher_is_better"],
-                tuple((n, d) for n, d in header["documents"]),
-                header["metrics"],
-                header["documents_digest"],
-                # Cells of earlier versions do not tell.
-                tuple(header.get("clusters", ())),
-            )
+        cell = _head(path)
+        if (cell.format, cell.version, cell.identity) != (_FORMAT, _VERSION, identity):
+            raise InputError(f"{path} is damaged", found="the header of another cell or version", hint=_HINT)
+        return cell
 
-    def about(self, identity: str) -> dict[str, Any]:
-        """Return what a stored cell says of itself.
-
-        Its label, what was deactivated, what lm-eval's results say of the task, and lm-eval's digest of its samples.
+    def load(self, identity: str) -> TaskScore | None:
+        """Return the score of a finished cell, or None if it is not there.
 
         Raises:
             InputError: If the file is damaged.
         """
-        with _reading(self.path(identity)) as lines:
-            about: dict[str, Any] = lines.read(type=dict)["about"]
-            return about
-
-    def definition(self, identity: str) -> str:
-        """Return what a stored score is defined by, as `definition_of` gives it.
-
-        Raises:
-            InputError: If the file is damaged.
-        """
-        return definition_of(self.about(identity).get("task") or {}, double_bos=not self.begins_once(identity))
-
-    def begins_once(self, identity: str) -> bool:
-        """Tell whether a stored score of whole texts counts a single BOS; those of earlier versions count as `hf` does.
-
-        Raises:
-            InputError: If the file is damaged.
-        """
-        with _reading(self.path(identity)) as lines:
-            return bool(lines.read(type=dict).get("revision", 1) >= ONE_BOS)
+        cell = self.read(identity)
+        return None if cell is None else cell.score
 
     def revisions(self) -> Iterator[tuple[str, int]]:
         """Yield the label and the revision of every stored cell.
@@ -133,9 +98,8 @@ class CellStore:
             InputError: If a file is damaged.
         """
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
-            with _reading(path) as lines:
-                header = lines.read(type=dict)
-                yield header["about"]["label"], header.get("revision", 1)
+            cell = _head(path)
+            yield cell.about.label, cell.revision
 
     def samples(self, identity: str) -> Iterator[dict[str, Any]]:
         """Yield lm-eval's samples of a stored cell.
@@ -183,21 +147,26 @@ class CellStore:
         write_atomically(self.path(identity), write)
 
 
+def _head(path: Path) -> StoredCell:
+    with path.open("rb") as file:
+        return parse_json(StoredCell, file.readline(), path, _HINT)
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[jsonlines.Reader]:
     try:
         with jsonlines.open(path) as lines:
             yield lines
     except (jsonlines.Error, ValueError, KeyError, EOFError, TypeError) as error:
-        raise InputError(f"{path} is damaged", found=error, hint="delete it; the cell is computed again") from error
+        raise InputError(f"{path} is damaged", found=error, hint=_HINT) from error
 
 
-def save_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+def save_manifest(folder: Path, manifest: Manifest) -> None:
     """Write what the matrix consists of, and which cell stands for which row, language, seed and task."""
-    write_text_atomically(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True))
+    write_text_atomically(folder / MANIFEST, manifest.to_json())
 
 
-def load_manifest(folder: Path) -> dict[str, Any]:
+def load_manifest(folder: Path) -> Manifest:
     """Read a manifest.
 
     Raises:
@@ -208,16 +177,4 @@ def load_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{folder} holds no ablation results", found=f"no {MANIFEST}", hint="make them with `mwork ablate`"
         )
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(
-            f"{path} is damaged", found=error, hint="run `mwork ablate` again; finished cells stay"
-        ) from error
-    if manifest.get("format") != MANIFEST_FORMAT or manifest.get("version") != MANIFEST_VERSION:
-        raise InputError(
-            f"{path} is of another kind",
-            found=f"{manifest.get('format')} version {manifest.get('version')}",
-            expected=f"{MANIFEST_FORMAT} version {MANIFEST_VERSION}",
-        )
-    return manifest
+    return Manifest.read(path)

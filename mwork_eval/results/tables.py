@@ -1,17 +1,17 @@
 """A results folder read back as tables: rows of deltas per preset and benchmark, and a row per cell."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.results.comparison import SIGNIFICANT, Comparison, compare_settings, find_control
+from mwork_eval.results.comparison import SIGNIFICANT, Comparison, compare_settings
 from mwork_eval.results.deltas import Delta, DeltaCalculator, Masked
+from mwork_eval.results.manifest import PARTS, CellEntry, Manifest
+from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.scale import Scale
-from mwork_eval.results.store import PARTS, CellStore, load_manifest
+from mwork_eval.results.table_cells import Scores, TableCells, check_alike, masked_scores, read_tables
 from mwork_eval.results.task_score import TaskScore
 
 _TRUNCATED = "truncated,none"
@@ -114,20 +114,19 @@ class Results:
     """
 
     folder: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     tables: tuple[DeltaTable, ...]
     cells: tuple[CellRow, ...]
-    scores: Mapping[str, TaskScore | None]
+    scores: Scores
 
     @property
     def unfinished(self) -> int:
         """Number of cells that are planned and not computed; rows can share one."""
         return sum(score is None for score in self.scores.values())
 
-    def cells_of(self, table: DeltaTable, part: str = "cells") -> list[Mapping[str, Any]]:
+    def cells_of(self, table: DeltaTable, part: str = "cells") -> list[CellEntry]:
         """Return the manifest's entries of the cells of a table, or of another part about its preset and benchmark."""
-        every = self.manifest.get(part, ())
-        return [entry for entry in every if (entry["preset"], entry["task"]) == (table.preset, table.task)]
+        return self.manifest.of_table((table.preset, table.task), part)
 
 
 def read_results(folder: Path) -> Results:
@@ -136,53 +135,42 @@ def read_results(folder: Path) -> Results:
     Raises:
         InputError: If it holds no results or a file is damaged.
     """
-    manifest = load_manifest(folder)
-    store = CellStore(folder)
-    every = [entry for part in PARTS for entry in manifest.get(part, ())]
-    scores = {entry["identity"]: store.load(entry["identity"]) for entry in every}
+    return results_of(MatrixFolder(folder))
+
+
+def results_of(matrix: MatrixFolder) -> Results:
+    """Compute what a report shows of a results folder.
+
+    Raises:
+        InputError: If it holds no finished cell or a file is damaged.
+    """
+    folder, manifest = matrix.path, matrix.manifest
+    every = [entry for part in PARTS for entry in manifest.part(part)]
+    scores = {entry.identity: matrix.score(entry.identity) for entry in every}
     if not any(scores.values()):
         raise InputError(f"{folder} holds no finished cell", hint="run `mwork ablate` again to go on")
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for entry in manifest["cells"]:
-        groups[entry["preset"], entry["task"]].append(entry)
-    presets = {preset["name"]: preset for preset in manifest["presets"]}
-    families = {family["name"]: family for family in manifest["tasks"]}
-    tables = [
-        table
-        for (preset, task), entries in groups.items()
-        if (table := _table(presets[preset], families[task], entries, scores)) is not None
-    ]
+    missing = {task.name: task.missing for task in manifest.tasks}
+    tables = [_table(cells, missing[cells.task], scores) for cells in read_tables(manifest, scores, "cells")]
     return Results(folder, manifest, tuple(tables), tuple(_cell_rows(every, scores)), scores)
 
 
-def _table(
-    preset: Mapping[str, Any],
-    family: Mapping[str, Any],
-    entries: Sequence[Mapping[str, Any]],
-    scores: Mapping[str, TaskScore | None],
-) -> DeltaTable | None:
-    """Build one table, or None while a baseline is missing."""
-    baseline = {entry["language"]: scores[entry["identity"]] for entry in entries if entry["setting"] is None}
-    if any(score is None for score in baseline.values()):
-        return None
-    known = {language: score for language, score in baseline.items() if score is not None}
+def _table(cells: TableCells, missing: tuple[str, ...], scores: Scores) -> DeltaTable:
+    preset, known = cells.preset, cells.baseline
     calculator = DeltaCalculator(known)
-    masked = {
-        setting["name"]: masked_scores([entry for entry in entries if entry["setting"] == setting["name"]], scores)
-        for setting in preset["settings"]
-    }
-    rows, detectable = _rows(preset["settings"], known, masked, calculator)
+    masked = {row.name: masked_scores(cells.of_row(row.name), scores) for row in preset.settings}
+    check_alike(f"{preset.name} on {cells.task}", *masked.values())
+    rows, detectable = _rows(cells, masked, calculator)
     languages = tuple(language for language in known if language != ENGLISH)
     return DeltaTable(
-        preset=preset["name"],
-        number=preset["table"],
-        task=family["name"],
+        preset=preset.name,
+        number=preset.table,
+        task=cells.task,
         metric=calculator.metric,
         higher_is_better=calculator.scale.higher_is_better,
         unit=calculator.scale.unit,
         languages=languages,
-        missing=tuple(family["missing"]),
-        counts={language: preset["counts"][language] for language in languages},
+        missing=missing,
+        counts={language: preset.counts[language] for language in languages if language in preset.counts},
         baseline=calculator.baseline,
         documents={language: len(score.documents) for language, score in known.items()},
         clusters={language: len(set(score.clusters)) or None for language, score in known.items()},
@@ -199,34 +187,24 @@ def _truncated(baseline: Mapping[str, TaskScore]) -> dict[str, int]:
 
 
 def _rows(
-    settings: Sequence[Mapping[str, Any]],
-    known: Mapping[str, TaskScore],
-    masked: Mapping[str, Masked],
-    calculator: DeltaCalculator,
+    cells: TableCells, masked: Mapping[str, Masked], calculator: DeltaCalculator
 ) -> tuple[list[SettingRow], float | None]:
     """Return the rows of a table, and the smallest difference from the control that its tests find."""
-    positions = {setting["name"]: tuple(setting["positions"]) for setting in settings}
-    random = {positions[setting["name"]]: setting["name"] for setting in settings if setting["random"]}
-    controls = {
-        setting["name"]: find_control(positions[setting["name"]], random)
-        for setting in settings
-        if not setting["random"]
-    }
-    comparisons = compare_settings(controls, known, masked, calculator.scale)
+    comparisons = compare_settings(cells.controls, cells.baseline, masked, calculator.scale)
     deltas = {name: calculator.delta(scores) if scores else None for name, scores in masked.items()}
     smallest = [found.detectable for found in comparisons.values() if found.p is not None]
     # Without any spread the documents are too few or too alike to say anything.
     detectable = None if not smallest or None in smallest else max(value for value in smallest if value is not None)
     rows = [
         SettingRow(
-            name=setting["name"],
-            random=setting["random"],
-            positions=positions[setting["name"]],
-            delta=deltas[setting["name"]],
-            comparison=comparisons.get(setting["name"]),
-            undetectable=_undetectable(deltas[setting["name"]], comparisons.get(setting["name"]), detectable),
+            name=row.name,
+            random=row.random,
+            positions=row.positions,
+            delta=deltas[row.name],
+            comparison=comparisons.get(row.name),
+            undetectable=_undetectable(deltas[row.name], comparisons.get(row.name), detectable),
         )
-        for setting in settings
+        for row in cells.preset.settings
     ]
     return rows, detectable
 
@@ -239,42 +217,21 @@ def _undetectable(delta: Delta | None, comparison: Comparison | None, detectable
     return comparison.p_holm >= SIGNIFICANT and (detectable is None or abs(comparison.difference) < detectable)
 
 
-def masked_scores(entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskScore | None]) -> Masked:
-    """Pair each mask's score on its own language with that on English; nothing while one is missing.
-
-    Args:
-        entries: The manifest's entries of the cells of one setting.
-        scores: By identity, the stored scores.
-    """
-    found: dict[tuple[str, int | None], dict[str, TaskScore]] = defaultdict(dict)
-    for entry in entries:
-        score = scores[entry["identity"]]
-        if score is None:
-            return {}
-        found[entry["mask_language"], entry["seed"]][entry["language"]] = score
-    masked: dict[str, list[tuple[TaskScore, TaskScore]]] = defaultdict(list)
-    for (language, _), pair in found.items():
-        masked[language].append((pair[language], pair[ENGLISH]))
-    return masked
-
-
-def _cell_rows(entries: Sequence[Mapping[str, Any]], scores: Mapping[str, TaskScore | None]) -> list[CellRow]:
-    baseline = {
-        (entry["task"], entry["language"]): scores[entry["identity"]] for entry in entries if entry["setting"] is None
-    }
+def _cell_rows(entries: Sequence[CellEntry], scores: Scores) -> list[CellRow]:
+    baseline = {(entry.task, entry.language): scores[entry.identity] for entry in entries if entry.setting is None}
     rows = []
     for entry in entries:
-        score, first = scores[entry["identity"]], baseline[entry["task"], entry["language"]]
+        score, first = scores[entry.identity], baseline.get((entry.task, entry.language))
         rows.append(
             CellRow(
-                preset=entry["preset"],
-                setting=entry["setting"] or "baseline",
-                mask_language=entry["mask_language"],
-                seed=entry["seed"],
-                neurons=entry.get("count"),
-                draw=entry.get("draw"),
-                task=entry["task"],
-                language=entry["language"],
+                preset=entry.preset,
+                setting=entry.setting or "baseline",
+                mask_language=entry.mask_language,
+                seed=entry.seed,
+                neurons=entry.count,
+                draw=entry.draw,
+                task=entry.task,
+                language=entry.language,
                 documents=None if score is None else len(score.documents),
                 score=_scaled(score, first),
                 baseline=_scaled(first, first),

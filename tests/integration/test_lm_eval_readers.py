@@ -129,9 +129,9 @@ def test_samples_load_as_a_data_set_of_the_documents_of_the_cells(whole, masks, 
     datasets = pytest.importorskip("datasets")
     store = CellStore(whole)
     baselines = {
-        f"{cell['task']}_{cell['language']}": list(store.samples(cell["identity"]))
-        for cell in load_manifest(whole)["cells"]
-        if cell["setting"] is None
+        f"{cell.task}_{cell.language}": list(store.samples(cell.identity))
+        for cell in load_manifest(whole).cells
+        if cell.setting is None
     }
     for task, stored in baselines.items():
         (file,) = masks["no-mask"].glob(f"samples_{task}_*.jsonl")

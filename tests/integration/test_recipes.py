@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from report_folders import make_folder
 
+import mwork_eval
 from mwork_eval.cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +114,22 @@ def test_a_language(copy):
         "print(normalise('De kat', 'nl'), last_number('3 duizend', 'nl'), *texts)"
     )
     assert in_copy(copy, "-c", code) == "kat 3000 De kat zit op de mat.\n"
+
+
+@pytest.mark.skipif(not (ROOT / "mwork_eval/detection/detector.py").is_file(), reason="detectors are no seam yet")
+def test_a_detector(copy, tiny_llama, tmp_path):
+    follow(copy, "How to add a detector")
+    detector = copy / "mwork_eval/detection/detector.py"
+    (line,) = re.findall(r"^DETECTORS\b.*\n", detector.read_text("utf-8"), re.MULTILINE)
+    edit(detector, line, line + 'DETECTORS["mean"] = "mwork_eval.detection.mean_score"\n')
+    in_copy(
+        copy, "-m", "mwork_eval", "detect", "--method", "mean", "--model", tiny_llama, "--languages", "en,zh",
+        "--fraction", "0.3", "--max-docs", "4", "--max-tokens", "32", "--device", "cpu", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert {path.name for path in (tmp_path / "out/scores").iterdir()} == {"en.safetensors", "zh.safetensors"}
+    neurons = mwork_eval.read_neurons(tmp_path / "out/zh")
+    assert neurons.about["method"] == "mean"
+    assert len(neurons) > 0
 
 
 def mwork(*arguments: object) -> str:

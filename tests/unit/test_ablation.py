@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from test_neuron_set import SHAPE, STAGES, make, places
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.options import MatrixOptions
-from mwork_eval.matrix.plan import TaskFamily, plan_cells, plan_masks
+from mwork_eval.matrix.plan import plan_cells, plan_masks
 from mwork_eval.matrix.presets import find_preset
 from mwork_eval.matrix.settings import Preset, Setting
 from mwork_eval.neurons.neuron_set import NeuronSet

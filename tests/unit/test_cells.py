@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from test_neuron_set import SHAPE, STAGES, make
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import PreparedTask
 from mwork_eval.evaluation.known_answers import request_key
@@ -23,7 +24,7 @@ from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.identity import identity_of as cell_identity
 from mwork_eval.matrix.manifest import record_matrix
 from mwork_eval.matrix.options import MatrixOptions
-from mwork_eval.matrix.plan import Cell, Mask, TaskFamily, plan_cells, plan_masks
+from mwork_eval.matrix.plan import Cell, Mask, plan_cells, plan_masks
 from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.matrix.presets import find_preset
 from mwork_eval.matrix.reuse import known_answers
@@ -286,14 +287,16 @@ def test_a_manifest_keeps_tables_of_other_commands(plan, tmp_path):
         return load_manifest(tmp_path)
 
     first = record(facts, existence, FAMILY)
-    assert first["requests"] == {name: {"digest": name, "count": 0} for name in ("xquad_en", "xquad_zh")}
+    assert {name: (task.digest, task.count) for name, task in first.requests.items()} == {
+        name: (name, 0) for name in ("xquad_en", "xquad_zh")
+    }
     both = record(facts, own, TaskFamily("bpb", ("en", "zh")))
-    assert [preset["name"] for preset in both["presets"]] == ["existence", "mine"]
-    assert [family["name"] for family in both["tasks"]] == ["bpb", "xquad"]
-    assert [cell for cell in both["cells"] if cell["preset"] == "existence"] == first["cells"]
+    assert [preset.name for preset in both.presets] == ["existence", "mine"]
+    assert [task.name for task in both.tasks] == ["bpb", "xquad"]
+    assert tuple(cell for cell in both.cells if cell.preset == "existence") == first.cells
     first_two = {"cells": plan.cells[:2], "identities": plan.identities[:2], "presets": ["existence"] * 2}
     again = record(facts, existence, FAMILY, **first_two)
-    assert [cell["preset"] for cell in again["cells"]] == ["mine"] * len(plan.cells) + ["existence"] * 2
+    assert [cell.preset for cell in again.cells] == ["mine"] * len(plan.cells) + ["existence"] * 2
     with pytest.raises(InputError, match=r"holds results of another model; found m f; expected m g; choose another"):
         record(replace(facts, fingerprint="g"), own, FAMILY)
     assert find_recorded_set(tmp_path, "zh", ZH.digest) == ZH

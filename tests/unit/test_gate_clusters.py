@@ -16,6 +16,7 @@ from mwork_eval.gate.pairing import reordered
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import DocumentKey, Snapshot
 from mwork_eval.gate.verdict import delta_p
+from mwork_eval.results.manifest import CellEntry
 from mwork_eval.results.task_score import TaskScore
 from mwork_eval.statistics.resampling import Estimate
 
@@ -186,7 +187,7 @@ def side(shocks):
             if setting is None:
                 keys[identity] = tuple(DocumentKey(f"{language} {n}", "p", "t") for n in range(len(added)))
             place = {"preset": "p", "task": "bpb", "setting": setting, "mask_language": mask, "seed": None}
-            cells.append(place | {"language": language, "identity": identity})
+            cells.append(CellEntry(**place, language=language, identity=identity))
     return Snapshot("m", cells, scores, keys)
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from scipy.stats import t
 from test_deltas import accuracy, bits
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.cli.main import main
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.enhancement.changes import change_tables
@@ -26,7 +27,6 @@ from mwork_eval.evaluation.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.identity import ModelFacts
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import LoadedModel
 from mwork_eval.neurons.files import save_neuron_set

@@ -8,11 +8,11 @@ from click.testing import CliRunner
 from test_deltas import accuracy, bits
 from test_improvement import FIRST, SECOND, SPECIFIC, delta, scores_of
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.cli.main import main
 from mwork_eval.enhancement.changes import mean_tables
 from mwork_eval.enhancement.folder import read_enhancement
 from mwork_eval.enhancement.record import Record
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.results.store import CellStore
 
 FAMILIES = [TaskFamily(name, ("zh", "en")) for name in ("xquad", "mgsm", "bpb")]

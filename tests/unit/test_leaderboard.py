@@ -98,8 +98,8 @@ def test_cells_without_lm_evals_digest_are_read_by_their_samples(tmp_path):
     folder = make_folder(tmp_path / "o", documents=2)
     store = CellStore(folder)
     samples = [{"doc_hash": f"d{n}", "prompt_hash": "p", "target_hash": "t", "filter": "none"} for n in range(2)]
-    for entry in load_manifest(folder)["cells"]:
-        store.save(entry["identity"], store.load(entry["identity"]), {}, samples)
+    for entry in load_manifest(folder).cells:
+        store.save(entry.identity, store.load(entry.identity), {}, samples)
     (results,), _ = read_all(find_results([folder]))
     # Such cells do not tell the version of the task either.
     assert {score.compared_by for score in results.scores} == {digest_of([lm_eval_digest(samples), "version None"])}

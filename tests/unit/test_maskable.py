@@ -4,11 +4,12 @@ import pytest
 from lm_eval.api.model import LM
 from test_neuron_set import SHAPE, make
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.matrix.cell_plan import CellPlan, TaskSource
 from mwork_eval.matrix.identity import ModelFacts, identity_of
-from mwork_eval.matrix.plan import Cell, Mask, TaskFamily
+from mwork_eval.matrix.plan import Cell, Mask
 from mwork_eval.matrix.presets import find_preset
 from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.results.store import CellStore

@@ -8,9 +8,10 @@ from conftest import make_model, make_tokenizer
 from rich.console import Console
 from torch import nn
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.evaluation.evaluate import PreparedTask
 from mwork_eval.matrix.estimate import estimate_matrix, measure_task
-from mwork_eval.matrix.plan import Cell, TaskFamily
+from mwork_eval.matrix.plan import Cell
 from mwork_eval.models.inspection import Inspection
 from mwork_eval.models.layout import Layout
 from mwork_eval.terminal.estimates import print_matrix_cost

@@ -3,12 +3,13 @@
 import math
 
 import pytest
+from manifests import edited_manifest
 from report_folders import make_folder, sample
 
 from mwork_eval.errors import InputError
 from mwork_eval.results.answers import read_answers
 from mwork_eval.results.sample_text import answered, shorten
-from mwork_eval.results.store import CellStore, load_manifest, save_manifest
+from mwork_eval.results.store import CellStore, load_manifest
 from mwork_eval.results.tables import read_results
 
 pytest_plugins = ["report_fixtures"]
@@ -17,14 +18,14 @@ pytest_plugins = ["report_fixtures"]
 def test_answers_stand_beside_the_unmasked_ones(folder, results):
     answers = read_answers(results)
     manifest = load_manifest(folder)
-    baseline = {c["language"]: c["identity"] for c in manifest["cells"] if c["setting"] is None}
+    baseline = {cell.language: cell.identity for cell in manifest.cells if cell.setting is None}
     assert len(answers.rows) == answers.total == 16 * 24
     scores = results.scores
     for row in answers.rows:
         document, cell = answers.documents[row.document], answers.cells[row.cell]
-        assert document.language == cell["language"]
-        before = scores[baseline[cell["language"]]].documents[document.number][0]
-        after = scores[cell["identity"]].documents[document.number][0]
+        assert document.language == cell.language
+        before = scores[baseline[cell.language]].documents[document.number][0]
+        after = scores[cell.identity].documents[document.number][0]
         assert (document.sample.score, row.sample.score) == (before, after)
         assert document.sample.prompt == f"Question {document.number}? "
         assert document.sample.gold == f"gold {document.number} | "
@@ -46,11 +47,11 @@ def test_the_number_of_answers_is_bounded_and_spread_over_the_cells(results, mos
 def test_samples_are_matched_by_document_whatever_their_order_and_filter(tmp_path):
     folder = make_folder(tmp_path, documents=3)
     store = CellStore(folder)
-    for cell in load_manifest(folder)["cells"]:
-        score, masked = store.load(cell["identity"]), cell["setting"] is not None
+    for cell in load_manifest(folder).cells:
+        score, masked = store.load(cell.identity), cell.setting is not None
         samples = [sample(n, bool(score.documents[n][0]), "") for n in ((2, 0, 1) if masked else (1, 2, 0))]
         others = [{**one, "filter": "strict", "resps": [["wrong filter"]]} for one in samples]
-        store.save(cell["identity"], score, {}, others + samples)
+        store.save(cell.identity, score, {}, others + samples)
     answers = read_answers(read_results(folder))
     assert len(answers.rows) == 16 * 3
     for row in answers.rows:
@@ -61,13 +62,12 @@ def test_samples_are_matched_by_document_whatever_their_order_and_filter(tmp_pat
 
 def test_a_cell_that_presets_share_appears_once(tmp_path):
     folder = make_folder(tmp_path, documents=3)
-    manifest = load_manifest(folder)
-    manifest["presets"].append(manifest["presets"][0] | {"name": "again"})
-    manifest["cells"] += [cell | {"preset": "again"} for cell in manifest["cells"]]
-    save_manifest(folder, manifest)
+    with edited_manifest(folder) as manifest:
+        manifest["presets"].append(manifest["presets"][0] | {"name": "again"})
+        manifest["cells"] += [cell | {"preset": "again"} for cell in manifest["cells"]]
     answers = read_answers(read_results(folder))
     assert len(answers.rows) == answers.total == 16 * 3
-    assert {cell["preset"] for cell in answers.cells} == {"mine"}
+    assert {cell.preset for cell in answers.cells} == {"mine"}
 
 
 def test_a_torn_file_of_samples_is_an_error(tmp_path):

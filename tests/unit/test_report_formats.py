@@ -192,11 +192,12 @@ def test_a_latex_row_may_begin_with_a_bracket():
 def test_prompts_that_lost_their_beginning_are_counted_in_every_format(schema, tmp_path):
     folder = make_folder(tmp_path / "o", documents=3)
     store = CellStore(folder)
-    for entry in load_manifest(folder)["cells"]:
-        score, samples = store.load(entry["identity"]), list(store.samples(entry["identity"]))
-        cut = {"en": 0.0, "zh": 2.0}.get(entry["language"])
+    for entry in load_manifest(folder).cells:
+        cell, samples = store.read(entry.identity), list(store.samples(entry.identity))
+        score, cut = cell.score, {"en": 0.0, "zh": 2.0}.get(entry.language)
         metrics = score.metrics if cut is None else {**score.metrics, "truncated,none": cut}
-        store.save(entry["identity"], replace(score, metrics=metrics), store.about(entry["identity"]), samples)
+        about = cell.about.model_dump(exclude_unset=True)
+        store.save(entry.identity, replace(score, metrics=metrics), about, samples)
     results, note = read_results(folder), "2 of 3 prompts of xquad_zh lost their beginning"
     assert results.tables[0].truncated == {"zh": 2}
     said = mwork("report", folder, "--formats", "terminal,md,html,json,tex")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from manifests import edited_manifest, write_manifest
 from report_folders import make_folder
 from rich.console import Console
 from test_deltas import accuracy
@@ -17,7 +18,7 @@ from mwork_eval.reports.formats.csv import as_csv
 from mwork_eval.reports.formats.json import as_json
 from mwork_eval.reports.formats.markdown import as_markdown
 from mwork_eval.reports.wording import summary
-from mwork_eval.results.store import CellStore, load_manifest, save_manifest
+from mwork_eval.results.store import CellStore
 from mwork_eval.results.tables import read_results
 from mwork_eval.results.task_score import TaskScore
 from mwork_eval.terminal.matrix import print_results
@@ -50,23 +51,18 @@ def save_matrix(folder: Path, settings, scores, table: int | None = 1) -> Path:
                 "identity": identity,
             }
         )
-    manifest = {
-        "format": "mwork-ablation",
-        "version": 1,
-        "model": "tiny <b>",
-        "fingerprint": "f",
-        "stages": {"layers": 4, "understanding": 1, "generation": 1},
-        "languages": ["en", "zh"],
-        "limit": 2,
-        "seeds": [1],
-        "versions": {},
-        "sets": {"zh": {"digest": "d", "total": 5, "by_position": {}, "of": 1000, "about": {}}},
-        "tasks": [{"name": "xquad", "languages": ["en", "zh"], "missing": ["fr"]}],
-        "presets": [
+    write_manifest(
+        folder,
+        model="tiny <b>",
+        languages=["en", "zh"],
+        limit=2,
+        seeds=[1],
+        sets={"zh": {}},
+        tasks=[{"name": "xquad", "languages": ["en", "zh"], "missing": ["fr"]}],
+        presets=[
             {
                 "name": "mine",
                 "table": table,
-                "ability": "x",
                 "settings": [
                     {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
                     for setting in settings
@@ -74,9 +70,8 @@ def save_matrix(folder: Path, settings, scores, table: int | None = 1) -> Path:
                 "counts": {"zh": 5},
             }
         ],
-        "cells": cells,
-    }
-    save_manifest(folder, manifest)
+        cells=cells,
+    )
     return folder
 
 
@@ -265,13 +260,12 @@ def test_a_share_of_few_answers_is_not_shown(tmp_path):
 
 def test_hits_of_neurons_that_a_language_shares_are_told(tmp_path):
     make_folder(tmp_path)
-    manifest = load_manifest(tmp_path)
-    (preset,) = manifest["presets"]
     assert "random neurons" not in summary(read_results(tmp_path))
     for hits, told in (
         ({"zh": [1, 0], "es": [0, 2]}, "Of 20 random neurons 3 are the language's own, shared with others."),
         ({"zh": [1, 0], "es": [None, None]}, "Of 10 random neurons 1 are the language's own, shared with others. Some"),
     ):
-        preset["shared_hits"] = {language: {"R under": of_seeds} for language, of_seeds in hits.items()}
-        save_manifest(tmp_path, manifest)
+        with edited_manifest(tmp_path) as manifest:
+            (preset,) = manifest["presets"]
+            preset["shared_hits"] = {language: {"R under": of_seeds} for language, of_seeds in hits.items()}
         assert told in summary(read_results(tmp_path))

@@ -13,12 +13,13 @@ from square_folders import LANGUAGES, LS, MASKS, damage_of, damage_of_draw, make
 from test_ablation import ES, ZH
 from test_neuron_set import SHAPE, STAGES, make
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.manifest import record_matrix
 from mwork_eval.matrix.options import MatrixOptions
-from mwork_eval.matrix.plan import TaskFamily, plan_cells, plan_masks
+from mwork_eval.matrix.plan import plan_cells, plan_masks
 from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.matrix.presets import find_preset
 from mwork_eval.matrix.whole import check_draws, draw_masks, plan_pairs
@@ -137,8 +138,8 @@ def test_the_manifest_says_the_draw_and_what_it_shares_with_the_table(tmp_path):
     )
     record_matrix(tmp_path, ModelFacts("m", "i", "f", "float32", SHAPE), SETS, options, plan)
     manifest = load_manifest(tmp_path)
-    assert (len(manifest["cells"]), len(manifest["draws"])) == (3 + 8, 8)
-    assert [(e["mask_language"], e["draw"], e["language"]) for e in manifest["draws"]] == [
+    assert (len(manifest.cells), len(manifest.draws)) == (3 + 8, 8)
+    assert [(e.mask_language, e.draw, e.language) for e in manifest.draws] == [
         (mask, draw, language) for mask in SETS for draw in (1, 2) for language in (mask, "en")
     ]
     first, whole = (
@@ -147,9 +148,7 @@ def test_the_manifest_says_the_draw_and_what_it_shares_with_the_table(tmp_path):
     )
     jaccard = len(first & whole) / len(first | whole)
     assert 0 < jaccard < 1
-    assert manifest["presets"][0]["draw_overlaps"] == {
-        "LS all": {"zh": [pytest.approx(jaccard), 1.0], "es": [1.0, 1.0]}
-    }
+    assert manifest.presets[0].draw_overlaps == {"LS all": {"zh": (pytest.approx(jaccard), 1.0), "es": (1.0, 1.0)}}
 
 
 def slow_delta(damage):

@@ -15,12 +15,13 @@ from test_ablation import ES, ZH
 from test_neuron_set import SHAPE, STAGES
 
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.manifest import record_matrix
 from mwork_eval.matrix.options import MatrixOptions
-from mwork_eval.matrix.plan import TaskFamily, plan_cells, plan_masks
+from mwork_eval.matrix.plan import plan_cells, plan_masks
 from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.matrix.presets import find_preset
 from mwork_eval.matrix.whole import check_counts, dose_masks, plan_cross, plan_pairs
@@ -32,9 +33,10 @@ from mwork_eval.reports.formats.markdown import as_markdown
 from mwork_eval.reports.html.page import as_html
 from mwork_eval.results.cross import cross_effects
 from mwork_eval.results.doses import read_doses
+from mwork_eval.results.manifest import PARTS
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.squares import read_squares
-from mwork_eval.results.store import PARTS, load_manifest
+from mwork_eval.results.store import load_manifest
 from mwork_eval.results.tables import read_results
 from mwork_eval.terminal.matrix import print_results
 
@@ -150,13 +152,13 @@ def test_the_squares_and_doses_of_other_tables_stay_in_the_manifest(tmp_path):
         return load_manifest(tmp_path)
 
     first = record(EXISTENCE)
-    assert (len(first["cells"]), len(first["cross"]), len(first["dose"])) == (3 + 8, 4, 8)
-    assert {entry["count"] for entry in first["dose"]} == {1}
-    assert first["presets"][0]["seeds"] == {"bpb": [1]}
+    assert (len(first.cells), len(first.cross), len(first.dose)) == (3 + 8, 4, 8)
+    assert {entry.count for entry in first.dose} == {1}
+    assert first.presets[0].seeds == {"bpb": (1,)}
     both = record(replace(EXISTENCE, name="mine"))
     for part in PARTS:
-        assert [e for e in both[part] if e["preset"] == "existence"] == first[part]
-        assert len(both[part]) == 2 * len(first[part])
+        assert tuple(e for e in both.part(part) if e.preset == "existence") == first.part(part)
+        assert len(both.part(part)) == 2 * len(first.part(part))
 
 
 def test_cheap_benchmarks_have_more_draws_unless_seeds_are_given():

@@ -7,6 +7,7 @@ import pytest
 from test_tuned_stages import TUNED_ON
 from test_tuning import EDGES
 
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import evaluate_task
 from mwork_eval.evaluation.sampling import Sample
@@ -14,7 +15,6 @@ from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
-from mwork_eval.matrix.plan import TaskFamily
 from mwork_eval.matrix.planning import plan_matrix
 from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.matrix.settings import Preset, Setting

@@ -40,7 +40,7 @@ def tidy_rows(results: Results) -> Iterator[Row]:
 
 
 def _rows(results: Results) -> Iterator[Row]:
-    whose = {"folder": results.folder, "model": results.manifest["model"]}
+    whose = {"folder": results.folder, "model": results.manifest.model}
     for table in results.tables:
         cells = [cell for cell in results.cells if (cell.preset, cell.task) == (table.preset, table.task)]
         start = whose | {"preset": table.preset, "task": table.task, "metric": table.metric, "unit": table.unit}

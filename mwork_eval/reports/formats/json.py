@@ -25,7 +25,7 @@ def as_json(*results: Results) -> str:
 
 
 def _report(results: Results) -> dict[str, Any]:
-    manifest = results.manifest
+    manifest = results.manifest.to_values()
     return {
         "format": "mwork-report",
         "version": 3,

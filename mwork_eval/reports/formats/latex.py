@@ -94,7 +94,7 @@ def _float(
         rows: The lines.
         results: The results folder it is from.
     """
-    caption = f"{results.manifest['model']}: {caption}"
+    caption = f"{results.manifest.model}: {caption}"
     if results.unfinished:
         caption += f" {results.unfinished} cells are not computed yet."
     return "\n".join(

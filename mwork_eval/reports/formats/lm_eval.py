@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.matrix.plan import TaskFamily
+from mwork_eval.benchmarks.task_family import task_name
+from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.results.lm_eval_files import write_lm_eval_files
+from mwork_eval.results.manifest import CellEntry, Manifest
 from mwork_eval.results.store import CellStore
+from mwork_eval.results.stored_cell import CellAbout
 from mwork_eval.results.tables import Results
 from mwork_eval.results.task_score import TaskScore
 
 _NO_MASK = "no-mask"
+_Mask = tuple[str | None, str | None, str | None, int | None]
+"""Preset, setting, mask language and seed; all None without a mask."""
 
 
 def write_lm_eval_folders(results: Results, folder: Path) -> list[Path]:
@@ -26,18 +31,22 @@ def write_lm_eval_folders(results: Results, folder: Path) -> list[Path]:
     Raises:
         InputError: If a stored cell is damaged or a file cannot be written.
     """
-    masks: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = defaultdict(dict)
-    for entry in (entry for part in ("cells", "cross") for entry in results.manifest.get(part, ())):
-        if results.scores[entry["identity"]] is not None:
-            key = tuple(entry[name] for name in ("preset", "setting", "mask_language", "seed"))
-            key = key if entry["setting"] is not None else (None,) * 4
-            masks[key][TaskFamily(entry["task"], ()).task(entry["language"])] = entry
+    masks: dict[_Mask, dict[str, CellEntry]] = defaultdict(dict)
+    for entry in (*results.manifest.cells, *results.manifest.cross):
+        if results.scores[entry.identity] is not None:
+            masks[_mask(entry)][task_name(entry.task, entry.language)] = entry
     written = []
     for key, entries in masks.items():
         target = folder / _name(*key)
         shutil.rmtree(target, ignore_errors=True)
         written += _write(results, target, entries)
     return written
+
+
+def _mask(entry: CellEntry) -> _Mask:
+    if entry.setting is None:
+        return None, None, None, None
+    return entry.preset, entry.setting, entry.mask_language, entry.seed
 
 
 def _name(preset: str | None, setting: str | None, language: str | None, seed: int | None) -> str:
@@ -47,21 +56,22 @@ def _name(preset: str | None, setting: str | None, language: str | None, seed: i
     return re.sub(r"[^A-Za-z0-9]+", "-", " ".join(str(part) for part in parts if part is not None))
 
 
-def _write(results: Results, target: Path, entries: Mapping[str, Mapping[str, Any]]) -> list[Path]:
+def _write(results: Results, target: Path, entries: Mapping[str, CellEntry]) -> list[Path]:
     store, manifest = CellStore(results.folder), results.manifest
-    scores = {task: score for task, entry in entries.items() if (score := results.scores[entry["identity"]])}
-    samples = {task: list(store.samples(entry["identity"])) for task, entry in entries.items()}
-    about = {task: store.about(entry["identity"]).get("task", {}) for task, entry in entries.items()}
-    first = next(iter(entries.values()))
+    cells = {task: cell for task, entry in entries.items() if (cell := store.read(entry.identity)) is not None}
+    scores = {task: cell.score for task, cell in cells.items()}
+    samples = {task: list(store.samples(entry.identity)) for task, entry in entries.items()}
+    about = {task: cell.about.task for task, cell in cells.items() if cell.about.task is not None}
+    entry, first = next(iter(entries.values())), next(iter(cells.values()))
     config = {
         "model": "mwork-hf",
-        "model_args": {"pretrained": manifest["model"]},
-        "limit": manifest["limit"],
+        "model_args": {"pretrained": manifest.model},
+        "limit": manifest.limit,
         "mwork": {
-            "model": manifest["model"],
-            "fingerprint": manifest["fingerprint"],
-            "masked": _masked(results, store, first),
-            "double_bos": not store.begins_once(first["identity"]),
+            "model": manifest.model,
+            "fingerprint": manifest.fingerprint,
+            "masked": _masked(manifest, first.about, entry),
+            "double_bos": not first.begins_once,
         },
     }
     content = {
@@ -73,16 +83,16 @@ def _write(results: Results, target: Path, entries: Mapping[str, Mapping[str, An
             task: {"original": len(score.documents), "effective": len(score.documents)}
             for task, score in scores.items()
         },
-        "n-shot": {task: of_task["n_shot"] for task, of_task in about.items() if of_task},
-        "versions": {task: of_task["version"] for task, of_task in about.items() if of_task},
+        "n-shot": {task: of_task.n_shot for task, of_task in about.items()},
+        "versions": {task: of_task.version for task, of_task in about.items()},
         "configs": {
-            task: about[task].get("config") or {"task": task, "metadata": {"data": manifest.get("data")}}
+            task: (task in about and about[task].config) or {"task": task, "metadata": {"data": manifest.data}}
             for task in scores
         },
         "config": config,
         "date": (results.folder / "manifest.json").stat().st_mtime,
     }
-    return write_lm_eval_files(target, str(manifest["model"]), content, samples)
+    return write_lm_eval_files(target, manifest.model, content, samples)
 
 
 def _metrics(task: str, score: TaskScore) -> dict[str, Any]:
@@ -94,17 +104,14 @@ def _metrics(task: str, score: TaskScore) -> dict[str, Any]:
     return metrics
 
 
-def _masked(results: Results, store: CellStore, entry: Mapping[str, Any]) -> dict[str, Any] | None:
+def _masked(manifest: Manifest, about: CellAbout, entry: CellEntry) -> dict[str, Any] | None:
     """Return what `mwork-hf` would say it deactivated."""
-    masked = store.about(entry["identity"]).get("masked")
-    if masked is None:
+    if about.masked is None or entry.setting is None:
         return None
-    presets = {preset["name"]: preset for preset in results.manifest["presets"]}
-    settings = {setting["name"]: setting for setting in presets[entry["preset"]]["settings"]}
-    positions = "+".join(settings[entry["setting"]]["positions"])
+    row = next(row for row in manifest.preset(entry.preset).settings if row.name == entry.setting)
     return {
-        "neurons": entry["mask_language"],
-        "positions": "all" if positions.count("+") == 3 else positions,
-        "random_control": entry["seed"],
-        **masked,
+        "neurons": entry.mask_language,
+        "positions": "all" if row.positions == POSITIONS else "+".join(row.positions),
+        "random_control": entry.seed,
+        **about.masked,
     }

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports.html.svg import Axis, drawing, element, words
 from mwork_eval.reports.wording import difference, estimate
-from mwork_eval.results.language_intervals import LanguageChange
+from mwork_eval.results.language_intervals import LanguageEffect
 from mwork_eval.results.set_counts import SetCounts
 from mwork_eval.statistics.resampling import Estimate
 
@@ -17,7 +17,7 @@ _HEAT_CELL = 18
 _LINE_HEIGHT = 190
 
 
-def change_bars(changes: Mapping[str, Sequence[LanguageChange]], unit: str) -> dict[str, Markup]:
+def change_bars(changes: Mapping[str, Sequence[LanguageEffect]], unit: str) -> dict[str, Markup]:
     """Draw a panel per setting with two bars per language: its own change, and that of English under its mask.
 
     Args:
@@ -30,7 +30,7 @@ def change_bars(changes: Mapping[str, Sequence[LanguageChange]], unit: str) -> d
     return {setting: _panel(setting, of_setting, axis, unit) for setting, of_setting in changes.items()}
 
 
-def _panel(setting: str, changes: Sequence[LanguageChange], axis: Axis, unit: str) -> Markup:
+def _panel(setting: str, changes: Sequence[LanguageEffect], axis: Axis, unit: str) -> Markup:
     group = 2 * _BAR + 15
     bottom = 6 + group * len(changes)
     parts = [_tick(axis, value, bottom) for value in axis.ticks]

@@ -1,7 +1,6 @@
 """Put the numbers, figures and answers of a report into one HTML file."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from mwork_eval.neurons.stages import Stages
@@ -15,11 +14,11 @@ from mwork_eval.reports.summary import certainty_legend, finding
 from mwork_eval.results.answers import MOST_ROWS, SampleAnswers, read_answers
 from mwork_eval.results.doses import Dose, read_doses
 from mwork_eval.results.language_intervals import language_changes
+from mwork_eval.results.manifest import PARTS, Manifest
 from mwork_eval.results.sample_text import ANSWER_LENGTH, PROMPT_LENGTH
 from mwork_eval.results.set_counts import COMPONENTS, SetCounts, count_recorded
 from mwork_eval.results.set_draws import SetDraws, read_set_draws
 from mwork_eval.results.squares import Square, read_squares
-from mwork_eval.results.store import PARTS
 from mwork_eval.results.tables import DeltaTable, Results
 
 
@@ -45,7 +44,7 @@ def _report(results: Results, most_rows: int) -> dict[str, Any]:
     manifest, squares = results.manifest, list(read_squares(results))
     return {
         "folder": results.folder,
-        "model": manifest["model"],
+        "model": manifest.model,
         "summary": wording.summary(results),
         "unfinished": results.unfinished,
         "findings": [finding(table) for table in results.tables] + list(map(square_wording.finding, squares)),
@@ -53,17 +52,18 @@ def _report(results: Results, most_rows: int) -> dict[str, Any]:
         "squares": [_square(square) for square in squares],
         "doses": [_dose(dose) for dose in read_doses(results)],
         "set_draws": [_set_draws(draws) for draws in read_set_draws(results)],
-        "sets": _sets(count_recorded(results), Stages(**manifest["stages"])),
+        "sets": _sets(count_recorded(results), manifest.stages),
         "lenses": lens_parts(results.folder),
         "answers": _answers(read_answers(results, most_rows)),
         "cells": {"columns": wording.CELL_COLUMNS, "rows": [wording.cell_cells(row) for row in results.cells]},
-        "manifest": json.dumps({**manifest, **_cell_counts(manifest)}, indent=1, ensure_ascii=False),
+        "manifest": json.dumps(_brief(manifest), indent=1, ensure_ascii=False),
     }
 
 
-def _cell_counts(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return what stands for the lists of cells, which are long."""
-    return {part: f"{len(manifest[part])} cells, in manifest.json" for part in PARTS if part in manifest}
+def _brief(manifest: Manifest) -> dict[str, Any]:
+    """Return a manifest without its lists of cells, which are long."""
+    values = manifest.to_values()
+    return values | {part: f"{len(values[part])} cells, in manifest.json" for part in PARTS if part in values}
 
 
 def _table(table: DeltaTable, results: Results) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def _answers(answers: SampleAnswers) -> dict[str, Any]:
                 [d.task, d.language, d.number, d.sample.prompt, d.sample.gold, d.sample.answer, d.sample.score]
                 for d in answers.documents
             ],
-            "cells": [[cell["preset"], cell["setting"], cell["mask_language"], cell["seed"]] for cell in answers.cells],
+            "cells": [[cell.preset, cell.setting, cell.mask_language, cell.seed] for cell in answers.cells],
             "rows": [
                 [
                     row.document,

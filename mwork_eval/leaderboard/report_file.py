@@ -1,0 +1,115 @@
+"""The tables of a matrix as far as a leaderboard shows them: of its `report.json`, or computed anew."""
+
+from typing import Any
+
+from mwork_eval.results.file_value import FileValue, parse_json
+from mwork_eval.results.manifest import Manifest, SetEntry
+from mwork_eval.results.matrix_folder import MatrixFolder
+from mwork_eval.results.tables import results_of
+
+REPORT = "report.json"
+_FORMAT = "mwork-report"
+
+
+class ReportEstimate(FileValue):
+    """A number with the ends of its interval, None if there is none."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def ends(self) -> tuple[float, float | None, float | None]:
+        """The number and the ends."""
+        return self.value, self.low, self.high
+
+
+class ReportDelta(FileValue):
+    """What a row does."""
+
+    delta_eng: ReportEstimate
+    delta_non_eng: ReportEstimate
+    delta: ReportEstimate
+
+
+class ReportComparison(FileValue):
+    """A row against its random control."""
+
+    p_holm: float | None
+
+
+class ReportRow(FileValue):
+    """A row of a table; `delta` is None while cells are missing, and `comparison` for a random control."""
+
+    name: str
+    random: bool
+    delta: ReportDelta | None
+    comparison: ReportComparison | None
+
+
+class ReportTable(FileValue):
+    """A table, as `DeltaTable`."""
+
+    preset: str
+    task: str
+    languages: tuple[str, ...]
+    counts: dict[str, int]
+    unit: str
+    documents: dict[str, int]
+    rows: tuple[ReportRow, ...]
+
+
+class ReportCell(FileValue):
+    """A score of a report, as `CellRow`."""
+
+    preset: str
+    setting: str
+    mask_language: str | None
+    seed: int | None
+    task: str
+    language: str
+    score: float | None
+
+
+class Report(FileValue):
+    """What a report tells."""
+
+    fingerprint: str
+    sets: dict[str, SetEntry]
+    tables: tuple[ReportTable, ...]
+    cells: tuple[ReportCell, ...]
+
+    def belongs_to(self, manifest: Manifest) -> bool:
+        """Say whether it has every cell of a manifest's tables and no other, and is of the same sets."""
+        shown = [
+            (cell.preset, cell.setting, cell.mask_language, cell.seed, cell.task, cell.language)
+            for cell in self.cells
+            if cell.score is not None
+        ]
+        stored = [
+            (cell.preset, cell.setting or "baseline", cell.mask_language, cell.seed, cell.task, cell.language)
+            for cell in manifest.cells
+        ]
+        return shown == stored and self.sets == manifest.sets and self.fingerprint == manifest.fingerprint
+
+
+class ReportHead(FileValue):
+    """What tells a report of one folder from other files of its name."""
+
+    format: Any = None
+
+
+def tables_of(matrix: MatrixFolder) -> tuple[ReportTable, ...]:
+    """Return the tables of a matrix: those of `report.json` if it belongs to the folder's cells, else computed anew.
+
+    Raises:
+        InputError: If a file is damaged.
+    """
+    path = matrix.path / REPORT
+    if path.is_file():
+        text = path.read_bytes()
+        if parse_json(ReportHead, text, path).format == _FORMAT:
+            report = parse_json(Report, text, path)
+            if report.belongs_to(matrix.manifest):
+                return report.tables
+    return tuple(ReportTable.model_validate(table, from_attributes=True) for table in results_of(matrix).tables)

@@ -1,0 +1,253 @@
+"""The manifest of a results folder: what its matrix consists of, and which cell stands for what."""
+
+import json
+from collections.abc import Container, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from mwork_eval.errors import InputError
+from mwork_eval.neurons.stages import Stages
+from mwork_eval.neurons.tuned_stages import tuning_documents
+from mwork_eval.results.file_value import FileValue, read_file
+
+FORMAT = "mwork-ablation"
+VERSION = 1
+PARTS = ("cells", "cross", "dose", "draws")
+"""Lists of cells: those of the tables, those that make them squares, those of several sizes, and those with sets of
+other documents."""
+
+
+class CellEntry(FileValue):
+    """What a cell stands for.
+
+    Attributes:
+        preset: Name of the table.
+        setting: Name of its row; None without a mask, and then language and seed of the mask are None, too.
+        mask_language: Whose neurons are deactivated.
+        seed: Seed of a random control.
+        task: The benchmark.
+        language: The language of the documents.
+        identity: Name of the cell's file; cells that presets share appear once for each.
+        count: Number of neurons deactivated, in `dose` only.
+        draw: Number of the random half of the detection documents, in `draws` only.
+    """
+
+    preset: str
+    setting: str | None
+    mask_language: str | None
+    seed: int | None
+    task: str
+    language: str
+    identity: str
+    count: int | None = None
+    draw: int | None = None
+
+    @property
+    def table(self) -> tuple[str, str]:
+        """What tells its table from others: preset and benchmark."""
+        return self.preset, self.task
+
+
+class SettingEntry(FileValue):
+    """A row of a table: its name, whether it is a random control, and the positions deactivated."""
+
+    name: str
+    random: bool
+    positions: tuple[str, ...]
+
+
+class PresetEntry(FileValue):
+    """A table, and how it was made.
+
+    Attributes:
+        name: Name of the preset.
+        table: Number of the table in the paper, or None if it is not the paper's.
+        ability: What it is about; may be empty.
+        settings: Its rows.
+        counts: Neurons that every row deactivates, by mask language.
+        limit: Documents per task, or None for all.
+        order: Which ones; None if not told.
+        seeds: Seeds of the random controls by benchmark; in some folders of earlier versions, of all benchmarks.
+        controls: What the random controls were drawn from; None if not told.
+        shared_hits: By mask language and random row, how many neurons of each draw are the language's own; None if its
+            set does not say.
+        draw_overlaps: By row and mask language, the Jaccard index of what each drawn set and the table deactivate.
+    """
+
+    name: str
+    table: int | None
+    ability: str
+    settings: tuple[SettingEntry, ...]
+    counts: dict[str, int]
+    limit: int | None = None
+    order: int | str | None = None
+    seeds: dict[str, tuple[int, ...]] | tuple[int, ...] = ()
+    controls: str | None = None
+    shared_hits: dict[str, dict[str, tuple[int | None, ...]]] = Field(default_factory=dict)
+    draw_overlaps: dict[str, dict[str, tuple[float, ...]]] = Field(default_factory=dict)
+
+    @field_validator("shared_hits")
+    @classmethod
+    def _of_known_languages(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if unknown := value.keys() - info.data.get("counts", value).keys():
+            raise ValueError(f"{' '.join(sorted(unknown))} without a number of neurons")
+        return value
+
+
+class SetEntry(FileValue):
+    """A neuron set: digest, number of neurons in all and by position, neurons of the model, and its description."""
+
+    digest: str
+    total: int
+    by_position: dict[str, int]
+    of: int
+    about: dict[str, Any]
+
+    @field_validator("of")
+    @classmethod
+    def _some(cls, value: int) -> int:
+        if value < 1:
+            raise ValueError("a model without neurons")
+        return value
+
+    @field_validator("about")
+    @classmethod
+    def _tells_its_tuning(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            tuning_documents([value])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no account of the documents that stages were chosen on ({error})") from error
+        return value
+
+
+class TaskEntry(FileValue):
+    """A benchmark, the languages it has among those asked for, and those it lacks."""
+
+    name: str
+    languages: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+class RequestsEntry(FileValue):
+    """The requests of an lm-eval task: a digest of documents, right answers and prompts, and their count."""
+
+    digest: str
+    count: int
+
+
+class Manifest(FileValue):
+    """What the matrix of a results folder consists of, and which cell stands for what.
+
+    Attributes:
+        model: Name of the model.
+        fingerprint: Fingerprint of its weights.
+        dtype: Their dtype.
+        stages: Where understanding ends and generation begins.
+        languages: The languages asked for.
+        limit: Documents per task, or None for all.
+        seeds: Seeds of the random controls, of any benchmark.
+        data: Where the tasks' data came from.
+        versions: Versions of the software.
+        sets: The neuron sets by language.
+        tasks: The benchmarks.
+        presets: The tables.
+        cells: The cells of the tables.
+        cross: Those that make them squares.
+        dose: Those of other numbers of neurons.
+        draws: Those with sets of halves of the detection documents.
+        model_identity: Digest of what determines an answer besides mask and request; None if not told.
+        order: Which documents `limit` leaves; None in folders of earlier versions, which took the file's first.
+        requests: By lm-eval task, its requests.
+    """
+
+    model: str
+    fingerprint: str
+    dtype: str
+    stages: Stages
+    languages: tuple[str, ...]
+    limit: int | None
+    seeds: tuple[int, ...]
+    data: str | None
+    versions: dict[str, str]
+    sets: dict[str, SetEntry]
+    tasks: tuple[TaskEntry, ...]
+    presets: tuple[PresetEntry, ...]
+    cells: tuple[CellEntry, ...]
+    # Folders of earlier versions lack what follows, and it is not written to them: only what was set is written.
+    cross: tuple[CellEntry, ...] = ()
+    dose: tuple[CellEntry, ...] = ()
+    draws: tuple[CellEntry, ...] = ()
+    model_identity: str | None = None
+    order: int | str | None = None
+    requests: dict[str, RequestsEntry] = Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a manifest of this version or an earlier one.
+
+        Raises:
+            InputError: If the file is of another kind, something is missing or of another type, or a cell stands for
+                what the manifest does not have; the first such place is named.
+        """
+        hint = "run `mwork ablate` again; finished cells stay"
+        manifest = read_file(cls, path, (FORMAT, VERSION), hint)
+        if undescribed := next(manifest._undescribed(), None):
+            raise InputError(f"{path} is damaged", found=undescribed, hint=hint)
+        return manifest
+
+    def to_values(self) -> dict[str, Any]:
+        """Return the manifest as JSON values, in the order of the file."""
+        values: dict[str, Any] = json.loads(self.to_json())
+        return values
+
+    def to_json(self) -> str:
+        """Return the text of the file."""
+        values = {"format": FORMAT, "version": VERSION, **self.model_dump(exclude_unset=True)}
+        return json.dumps(values, indent=1, ensure_ascii=False, sort_keys=True)
+
+    def part(self, name: str) -> tuple[CellEntry, ...]:
+        """Return one of the lists of cells that `PARTS` names."""
+        found: tuple[CellEntry, ...] = getattr(self, name)
+        return found
+
+    def of_table(self, table: tuple[str, str], *parts: str) -> list[CellEntry]:
+        """Return the cells of some parts that are about one preset and benchmark."""
+        return [cell for part in parts for cell in self.part(part) if cell.table == table]
+
+    def preset(self, name: str) -> PresetEntry:
+        """Return the table of that name; every cell's is there."""
+        return next(preset for preset in self.presets if preset.name == name)
+
+    def _undescribed(self) -> Iterator[str]:
+        """Yield what cells stand for that the manifest does not have, such as a score to compare a mask's with."""
+        presets, tasks = {preset.name: preset for preset in self.presets}, {task.name for task in self.tasks}
+        unmasked = {(*cell.table, cell.language) for cell in self.cells if cell.setting is None}
+        for part in PARTS:
+            for number, cell in enumerate(self.part(part)):
+                if cell.preset not in presets or cell.task not in tasks:
+                    yield f"{part}.{number}: no preset {cell.preset} or no task {cell.task}"
+                elif reason := _undescribed(part, cell, presets[cell.preset], unmasked):
+                    yield f"{part}.{number}: {reason}"
+
+
+def _undescribed(
+    part: str, cell: CellEntry, preset: PresetEntry, unmasked: Container[tuple[str, str, str]]
+) -> str | None:
+    """Say what a cell stands for that its table does not have; None if all is there."""
+    language = cell.mask_language
+    if cell.setting is None:
+        return None if part == "cells" and language is None else "a mask without a setting"
+    if language is None or language not in preset.counts:
+        return f"{preset.name} has no number of neurons of {language}"
+    if cell.setting not in {row.name for row in preset.settings}:
+        return f"{preset.name} has no setting {cell.setting}"
+    if part != "cross" and (*cell.table, cell.language) not in unmasked:
+        return f"no cell of {cell.task} {cell.language} without a mask"
+    if part == "dose" and cell.count is None:
+        return "no count"
+    drawn = len(preset.draw_overlaps.get(cell.setting, {}).get(language, ()))
+    if part == "draws" and not 1 <= (cell.draw or 0) <= drawn:
+        return f"no overlap of draw {cell.draw}"
+    return None

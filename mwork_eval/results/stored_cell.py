@@ -1,0 +1,84 @@
+"""What the head of a stored cell says: its score, and what it is the score of."""
+
+from functools import cached_property
+from typing import Any
+
+from mwork_eval.results.definition import definition_of
+from mwork_eval.results.file_value import FileValue
+from mwork_eval.results.task_score import TaskScore
+
+REVISION = 2
+"""Of the numbers, not of the file's form: `revisions.yaml` says what each one changed."""
+ONE_BOS = 2
+"""The first revision that scores whole texts after a single BOS; a matrix offers no other way."""
+
+
+class TaskFacts(FileValue):
+    """What lm-eval's results say of a task: its configuration, version and number of examples."""
+
+    config: dict[str, Any] | None = None
+    version: Any = None
+    n_shot: Any = None
+
+
+class CellAbout(FileValue):
+    """What a cell says of itself; earlier versions say less.
+
+    Attributes:
+        label: Short text for progress and messages.
+        masked: What was deactivated, as `mwork-hf` tells lm-eval; None if nothing was.
+        task: What lm-eval's results say of the task.
+        task_hash: lm-eval's digest of the samples.
+    """
+
+    label: str = ""
+    masked: dict[str, Any] | None = None
+    task: TaskFacts | None = None
+    task_hash: str | None = None
+
+
+class StoredScore(FileValue):
+    """A score in a file; the attributes are those of `TaskScore`. Earlier versions do not tell the clusters."""
+
+    metric: str
+    higher_is_better: bool
+    documents: tuple[tuple[float, float], ...]
+    metrics: dict[str, float]
+    documents_digest: str
+    clusters: tuple[str, ...] = ()
+
+    @cached_property
+    def score(self) -> TaskScore:
+        """The score."""
+        return TaskScore(
+            self.metric, self.higher_is_better, self.documents, self.metrics, self.documents_digest, self.clusters
+        )
+
+
+class StoredCell(StoredScore):
+    """The first line of a cell's file: its score, and what it is the score of. lm-eval's samples follow it.
+
+    Attributes:
+        format: What kind of file it is.
+        version: Version of its form.
+        identity: Its name.
+        about: What it says of itself.
+        revision: Version of its numbers.
+    """
+
+    format: str
+    version: int
+    identity: str
+    about: CellAbout = CellAbout()
+    revision: int = 1
+
+    @property
+    def begins_once(self) -> bool:
+        """Whether a score of whole texts counts a single BOS; those of earlier versions count as `hf` does."""
+        return self.revision >= ONE_BOS
+
+    @property
+    def definition(self) -> str:
+        """What the score is defined by, as `definition_of` gives it."""
+        task = self.about.task or TaskFacts()
+        return definition_of(task.config, task.version, double_bos=not self.begins_once)
