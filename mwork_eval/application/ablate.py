@@ -116,7 +116,7 @@ def ablate(
         >>> sets = found.select(fraction=0.4)
         >>> matrix = mw.ablate(model, tokenizer, sets, tasks="bpb", limit=2, data="embedded", seeds=[1])
         >>> matrix
-        <MatrixResults: existence on bpb; 7 cells>
+        <MatrixResults: existence on bpb; 6 cells>
     """
     with quiet_lm_eval():
         source = find_model(

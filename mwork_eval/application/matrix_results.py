@@ -69,9 +69,9 @@ class MatrixResults:
 
     Example:
         >>> import mwork_eval as mw
-        >>> matrix = mw.read_results("runs/zh")
-        >>> matrix.table("existence", "bpb").rows[1].delta.delta.value > 0
-        True
+        >>> matrix = mw.read_results("runs/zh")  # doctest: +SKIP
+        >>> matrix.table("existence", "bpb").rows[1].delta.delta  # doctest: +SKIP
+        Estimate(value=0.41, low=0.33, high=0.49, reason=None)
     """
 
     def __init__(self, folder: Path | TemporaryFolder, *, has_tables: bool) -> None:
