@@ -14,17 +14,24 @@ if TYPE_CHECKING:
     from mwork_eval.application.check import check
     from mwork_eval.application.deactivated import deactivated
     from mwork_eval.application.detect import detect
+    from mwork_eval.application.detection import Detection
     from mwork_eval.application.enhance import enhance
+    from mwork_eval.application.enhancement_results import EnhancementResults
     from mwork_eval.application.evaluate import evaluate
-    from mwork_eval.application.lens import lens
+    from mwork_eval.application.lens import LensResults, lens
     from mwork_eval.application.load_model import load_model
+    from mwork_eval.application.matrix_results import MatrixResults
     from mwork_eval.application.read_neurons import read_neurons
     from mwork_eval.application.read_results import read_results
     from mwork_eval.errors import InputError
     from mwork_eval.neurons.neuron_set import NeuronSet
 
 __all__ = [
+    "Detection",
+    "EnhancementResults",
     "InputError",
+    "LensResults",
+    "MatrixResults",
     "NeuronSet",
     "__version__",
     "ablate",
@@ -40,6 +47,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "EnhancementResults": "application.enhancement_results",
+    "LensResults": "application.lens",
+    "MatrixResults": "application.matrix_results",
+    "Detection": "application.detection",
     "InputError": "errors",
     "NeuronSet": "neurons.neuron_set",
     "ablate": "application.ablate",
