@@ -14,7 +14,7 @@ from mwork_eval.results.tables import Results, read_results
 
 
 @dataclass(frozen=True)
-class Report:
+class WrittenReport:
     """What was reported.
 
     Attributes:
@@ -31,7 +31,7 @@ def write_reports(
     formats: Sequence[str] = DEFAULT_FORMATS,
     out: str | Path | None = None,
     figures: bool = False,
-) -> Report:
+) -> WrittenReport:
     """Write what results folders hold as report.FORMAT.
 
     Args:
@@ -54,7 +54,7 @@ def write_reports(
     written = write_report_files(results, formats, target)
     if figures:
         written += write_report_figures(results[0], FORMATS, target / "figures")
-    return Report(tuple(results), tuple(written))
+    return WrittenReport(tuple(results), tuple(written))
 
 
 def check_folders(folders: Sequence[Path], out: str | Path | None, figures: bool) -> bool:
