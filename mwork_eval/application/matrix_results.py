@@ -189,8 +189,11 @@ class MatrixResults:
         missing = f", {results.unfinished} not computed yet" if results.unfinished else ""
         return f"<MatrixResults: {tables}; {len(results.scores)} cells{missing}>"
 
-    def _repr_html_(self) -> str:
-        results = self.results
+    def _repr_html_(self) -> str | None:
+        try:
+            results = self.results
+        except InputError:
+            return None  # a notebook then shows the line above
         return tables_as_html(results.tables, summary=wording.summary(results), unfinished=results.unfinished)
 
 
