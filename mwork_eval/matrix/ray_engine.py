@@ -13,7 +13,7 @@ from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.matrix.cell_plan import CellPlan
 from mwork_eval.matrix.cell_queue import POLL_SECONDS, CellQueue, wait_for_cell
 from mwork_eval.matrix.plan import Cell
-from mwork_eval.matrix.ray_worker import CellWorker, pack
+from mwork_eval.matrix.ray_worker import CellWorker
 from mwork_eval.matrix.reuse import known_answers
 from mwork_eval.results.store import CellStore
 
@@ -166,7 +166,7 @@ class _Dispatch:
         identity, cell = taken
         worker = self._idle.pop()
         known = known_answers(self._store, identity, self._plan.tasks[cell.task])
-        self._busy[worker.compute.remote(pack(cell.intervention), cell.task, known)] = (worker, taken)
+        self._busy[worker.compute.remote(cell.intervention, cell.task, known)] = (worker, taken)
 
     def _collect(self, reference: Any) -> None:
         worker, taken = self._busy.pop(reference)

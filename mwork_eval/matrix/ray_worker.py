@@ -11,22 +11,6 @@ from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.compute import CellResult, compute_cell
 from mwork_eval.matrix.identity import ModelFacts
-from mwork_eval.neurons.neuron_set import NeuronSet
-
-
-def pack(intervention: Intervention | None) -> tuple[Any, ...] | None:
-    """Return what `CellWorker.compute` makes the intervention of; a set of neurons itself cannot be pickled."""
-    if intervention is None:
-        return None
-    neurons = intervention.neurons
-    return (neurons.shape, dict(neurons.indices), dict(neurons.about)), intervention.kind, intervention.value
-
-
-def _unpack(packed: tuple[Any, ...] | None) -> Intervention | None:
-    if packed is None:
-        return None
-    neurons, kind, value = packed
-    return Intervention(NeuronSet(*neurons), kind, value)
 
 
 class CellWorker:
@@ -79,12 +63,12 @@ class CellWorker:
                     hint="give all machines the same data and versions",
                 )
 
-    def compute(self, intervention: tuple[Any, ...] | None, task: str, known: Mapping[str, Any]) -> CellResult | None:
+    def compute(self, intervention: Intervention | None, task: str, known: Mapping[str, Any]) -> CellResult | None:
         """Compute a cell.
 
         Args:
-            intervention: What is done to the model, as `pack` gives it.
+            intervention: What is done to the model, or None.
             task: Name of the task.
             known: Answers that need not be computed.
         """
-        return compute_cell(self._model, _unpack(intervention), self._tasks[task], known)
+        return compute_cell(self._model, intervention, self._tasks[task], known)

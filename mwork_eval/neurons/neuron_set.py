@@ -20,7 +20,7 @@ Place = tuple[int, str]
 """Layer and structure."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NeuronSet:
     """A frozen set of neurons of one model.
 
@@ -33,7 +33,7 @@ class NeuronSet:
             because they were taken away. None if they are not known. They are no members: counts, equality,
             digests and masks know nothing of them; random controls do.
 
-    Two sets can be combined (``&``, ``|``, ``-``) when their shapes are equal; the result keeps the order and
+    Two sets can be combined (``&``, ``|``, ``-``, ``^``) when their shapes are equal; the result keeps the order and
     the description of the left one. What ``-`` and ``&`` take away is `shared` afterwards.
     """
 
@@ -61,6 +61,31 @@ class NeuronSet:
     def __len__(self) -> int:
         """Number of neurons, each feed-forward switch counted once even if gate, up and down name it."""
         return sum(len(members) for _, _, members in self.switches())
+
+    def __iter__(self) -> Iterator[tuple[int, str, int]]:
+        """Yield (layer, structure, index) of every neuron that `len` counts; a feed-forward switch as its `up`."""
+        for layer, structure, members in self.switches():
+            yield from ((layer, structure, index) for index in members)
+
+    def __contains__(self, neuron: object) -> bool:
+        """Tell whether (layer, structure, index) is in the set; gate, up and down of one index are the same switch."""
+        if not isinstance(neuron, tuple) or len(neuron) != 3:
+            return False
+        layer, structure, index = neuron
+        names = FEED_FORWARD if structure in FEED_FORWARD else (structure,)
+        return any((layer, name) in self.indices and index in self.indices[layer, name] for name in names)
+
+    def __repr__(self) -> str:
+        """One line: whose neurons these are, and how many of which structures."""
+        whose = " ".join(str(self.about[key]) for key in ("model", "language") if key in self.about)
+        counts = ", ".join(f"{structure} {count}" for structure, count in self.by_structure().items())
+        share = 100 * len(self) / self.shape.switches
+        return f"<NeuronSet{whose and ' '}{whose}: {len(self)} neurons ({share:.2f} %){counts and ': '}{counts}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let the set be pickled and copied; its mappings are read-only views, which cannot be by themselves."""
+        shared = None if self.shared is None else dict(self.shared)
+        return NeuronSet, (self.shape, dict(self.indices), dict(self.about), shared)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NeuronSet):
@@ -91,6 +116,10 @@ class NeuronSet:
             return replace(self, indices=both, shared=None)
         shared = _combine(_combine(self.shared, other.shared, _in_either), both, _in_first)
         return replace(self, indices=both, shared=shared)
+
+    def __xor__(self, other: "NeuronSet") -> "NeuronSet":
+        """Return the neurons of either set that are not in both."""
+        return (self - other) | (other - self)
 
     def _keeping(self, indices: Mapping[Place, Indices]) -> "NeuronSet":
         """Return a part of the set, the rest being shared."""

@@ -1,6 +1,7 @@
 """Interventions: zeroing is known as it always was, and no other kind takes the answers stored of it."""
 
 import json
+import pickle
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,7 @@ from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.interventions.kinds import KINDS, ZERO, Kind
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix import compute, identity
-from mwork_eval.matrix.ray_worker import CellWorker, pack
+from mwork_eval.matrix.ray_worker import CellWorker
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
 
@@ -112,7 +113,7 @@ def test_an_intervention_survives_the_way_to_a_worker(lm, scale, monkeypatch):
     monkeypatch.setattr("mwork_eval.matrix.ray_worker.compute_cell", lambda *arguments: asked.append(arguments[1]))
     sent = [Intervention(neurons), Intervention(neurons, "scale", 0.5), None]
     for intervention in sent:
-        worker.compute(pack(intervention), "t", {})
+        worker.compute(pickle.loads(pickle.dumps(intervention)), "t", {})
     assert asked == sent
     assert asked[0].neurons.about == {"language": "zh"}
 

@@ -1,5 +1,7 @@
 """The neuron set: algebra, counts, positions, trimming, random controls."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -34,6 +36,38 @@ def test_order_is_kept_but_ignored_by_equality():
     assert make(q0=[5, 1]).digest != make(q0=[1, 5]).digest
     assert (make(q0=[5, 1, 3]) - make(q0=[1])).indices[0, "q"].tolist() == [5, 3]
     assert len({make(q0=[5, 1]), make(q0=[1, 5])}) == 1
+
+
+def test_either_and_not_both():
+    assert (make(q0=[5, 1]) ^ make(q0=[1, 2], k1=[0])) == make(q0=[5, 2], k1=[0])
+
+
+def test_neurons_are_members_and_can_be_gone_through():
+    neurons = make(q0=[5, 1], gate2=[7], down2=[7, 3])
+    assert list(neurons) == [(0, "q", 5), (0, "q", 1), (2, "up", 7), (2, "up", 3)]
+    assert len(list(neurons)) == len(neurons)
+    assert (0, "q", 1) in neurons
+    assert (2, "up", 3) in neurons
+    assert (2, "gate", 3) in neurons
+    assert (0, "q", 2) not in neurons
+    assert (1, "q", 1) not in neurons
+    assert "q" not in neurons
+
+
+def test_a_set_shows_as_one_line():
+    described = make(q0=[5, 1], up2=[7]).described(model="tiny", language="zh")
+    assert repr(described) == "<NeuronSet tiny zh: 3 neurons (1.34 %): q 2, up 1>"
+    assert repr(make()) == "<NeuronSet: 0 neurons (0.00 %)>"
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_set_can_be_copied_and_pickled(again):
+    neurons = replace(make(q0=[5], up2=[7]).described(language="zh"), shared={(0, "q"): [1]})
+    other = again(neurons)
+    assert (other.digest, dict(other.about), other.shape) == (neurons.digest, dict(neurons.about), neurons.shape)
+    assert {at: array.tolist() for at, array in other.shared.items()} == {(0, "q"): [1]}
+    with pytest.raises(ValueError, match="read-only"):
+        other.indices[0, "q"][0] = 3
 
 
 def test_a_set_is_frozen():
