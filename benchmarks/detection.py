@@ -17,6 +17,7 @@ from common import alternate, forget_peak, peak_memory, peak_of, print_figures, 
 
 from mwork_eval.detection.corpus.batches import make_batches
 from mwork_eval.detection.detect import DetectOptions, batch_tokens
+from mwork_eval.detection.plnd import DETECTOR, statistics_of
 from mwork_eval.detection.score_table import ScoreAccumulator
 from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.capture import run_batch
@@ -103,7 +104,7 @@ def main() -> None:
             model(input_ids=torch.tensor([tokens]), use_cache=False)
 
     def detect(tokens: list[int]) -> None:
-        ScoreAccumulator(layout.shape).add(scorer.score([tokens])[0])
+        ScoreAccumulator(layout.shape, DETECTOR).add(statistics_of(scorer.score([tokens])[0]))
 
     if options.peak:
         before = forget_peak()
@@ -119,11 +120,11 @@ def main() -> None:
         return
 
     tokens = token_stream(loaded.tokenizer, options.tokens)
-    accumulator = ScoreAccumulator(layout.shape)
+    accumulator = ScoreAccumulator(layout.shape, DETECTOR)
     seconds = alternate(
         {
             "body": lambda: body(tokens),
-            "detect": lambda: accumulator.add(scorer.score([tokens])[0]),
+            "detect": lambda: accumulator.add(statistics_of(scorer.score([tokens])[0])),
             "logits": lambda: logits(tokens),
         },
         options.rounds,
@@ -138,7 +139,7 @@ def main() -> None:
     maps, published = (ReferenceAlgorithm(model, layout, decode=decode) for decode in (False, True))
     timed = alternate(
         {
-            "detect": lambda: accumulator.add(scorer.score([tokens])[0]),
+            "detect": lambda: accumulator.add(statistics_of(scorer.score([tokens])[0])),
             "maps": lambda: maps.score(tokens),
             "published": lambda: published.score(tokens),
         },
@@ -164,10 +165,10 @@ def main() -> None:
     most = batch_tokens(layout, DetectOptions().memory // 2)
 
     def detect_all(count: int) -> None:
-        collected = ScoreAccumulator(layout.shape)
+        collected = ScoreAccumulator(layout.shape, DETECTOR)
         for batch in make_batches(documents[:count], most):
             for found in scorer.score(batch.token_ids):
-                collected.add(found)
+                collected.add(statistics_of(found))
 
     timed = alternate({str(count): lambda n=count: detect_all(n) for count in (8, 16, 32, 64)}, 2)
     by_documents = {count: ratio(timed, count, "8") * 8 / int(count) for count in timed}

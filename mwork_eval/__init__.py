@@ -10,20 +10,59 @@ from typing import TYPE_CHECKING, Any
 from mwork_eval.versions import __version__
 
 if TYPE_CHECKING:
+    from mwork_eval.application.ablate import ablate
+    from mwork_eval.application.check import check
+    from mwork_eval.application.deactivated import deactivated
     from mwork_eval.application.detect import detect
+    from mwork_eval.application.detection import Detection
+    from mwork_eval.application.enhance import enhance
+    from mwork_eval.application.enhancement_results import EnhancementResults
+    from mwork_eval.application.evaluate import evaluate
+    from mwork_eval.application.lens import LensResults, lens
     from mwork_eval.application.load_model import load_model
+    from mwork_eval.application.matrix_results import MatrixResults
     from mwork_eval.application.read_neurons import read_neurons
+    from mwork_eval.application.read_results import read_results
     from mwork_eval.errors import InputError
     from mwork_eval.neurons.neuron_set import NeuronSet
 
-__all__ = ["InputError", "NeuronSet", "__version__", "detect", "load_model", "read_neurons"]
+__all__ = [
+    "Detection",
+    "EnhancementResults",
+    "InputError",
+    "LensResults",
+    "MatrixResults",
+    "NeuronSet",
+    "__version__",
+    "ablate",
+    "check",
+    "deactivated",
+    "detect",
+    "enhance",
+    "evaluate",
+    "lens",
+    "load_model",
+    "read_neurons",
+    "read_results",
+]
 
 _MODULES = {
+    "EnhancementResults": "application.enhancement_results",
+    "LensResults": "application.lens",
+    "MatrixResults": "application.matrix_results",
+    "Detection": "application.detection",
     "InputError": "errors",
     "NeuronSet": "neurons.neuron_set",
+    "ablate": "application.ablate",
+    "check": "application.check",
+    "deactivated": "application.deactivated",
     "detect": "application.detect",
+    "enhance": "application.enhance",
+    "evaluate": "application.evaluate",
+    "lens": "application.lens",
     "load_model": "application.load_model",
     "read_neurons": "application.read_neurons",
+    "read_results": "application.read_results",
 }
 """Where each public name comes from."""
 

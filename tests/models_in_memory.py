@@ -1,8 +1,81 @@
-"""Models as one finds them in memory: with hooks, adapters, tied embeddings, in other types and modes."""
+"""Models as one finds them in memory (with hooks, adapters, tied embeddings, in other types and modes), and oracles."""
 
+import copy
+
+import numpy as np
 import pytest
 import torch
 from conftest import CONFIGS, make_model
+
+from mwork_eval.models.layout import Layout
+from mwork_eval.neurons.neuron_set import NeuronSet
+
+IDS = torch.tensor([[5, 9, 300, 17, 42, 8, 77, 120]])
+MODULES = {
+    **{s: f"self_attn.{s}_proj" for s in "qkvo"},
+    **{s: f"mlp.{s}_proj" for s in ("gate", "up", "down")},
+}
+PLACES = {(0, "q"): [1, 3], (0, "k"): [0], (1, "v"): [2, 5], (1, "o"): [4], (2, "gate"): [7], (2, "up"): [7, 9]}
+PLACES |= {(3, "down"): [0, 11], (3, "q"): [2], (3, "v"): [3]}
+OTHERS = {(0, "q"): [3, 4], (1, "v"): [5], (3, "down"): [11, 12], (2, "up"): [1]}
+BOTH = {place: {*PLACES.get(place, ()), *OTHERS.get(place, ())} for place in {**PLACES, **OTHERS}}
+
+
+def neurons_of(model, places=PLACES, **about) -> NeuronSet:
+    arrays = {place: np.array(indices, np.int32) for place, indices in places.items()}
+    return NeuronSet(Layout.of(model).shape, arrays, about)
+
+
+def logits(model) -> torch.Tensor:
+    with torch.no_grad():
+        torch.manual_seed(0)
+        return model(IDS).logits
+
+
+def zeroed_copy(model, places=PLACES):
+    """Zero neurons of a copy the plain way, by the names of the modules; an adapter is merged before."""
+    twin = copy.deepcopy(model)
+    if hasattr(twin, "merge_and_unload"):
+        twin = twin.merge_and_unload()
+    for (layer, structure), indices in places.items():
+        module = twin.get_submodule(f"model.layers.{layer}.{MODULES[structure]}")
+        parametrised = torch.nn.utils.parametrize.is_parametrized(module)
+        weight = module.parametrizations.weight.original if parametrised else module.weight
+        with torch.no_grad():
+            for index in indices:
+                if structure in ("o", "down"):
+                    weight[:, index] = 0
+                else:
+                    weight[index] = 0
+                    if module.bias is not None:
+                        module.bias[index] = 0
+    return twin
+
+
+def state_of(model) -> dict:
+    """Everything that must be as before: values, places in memory, hooks, attributes, modes."""
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    return {
+        "values": {name: tensor.detach().flatten().view(torch.uint8).clone() for name, tensor in tensors.items()},
+        "kept": {name: (t.data_ptr(), t.dtype, t.device, t.requires_grad, t.grad) for name, t in tensors.items()},
+        "modules": {
+            path: (
+                type(module),
+                module.training,
+                sorted(vars(module)),
+                [[*hooks.items()] for name, hooks in vars(module).items() if name.endswith("_hooks")],
+            )
+            for path, module in model.named_modules()
+        },
+    }
+
+
+def assert_same(before: dict, after: dict) -> None:
+    assert before["kept"] == after["kept"]
+    assert before["modules"] == after["modules"]
+    assert before["values"].keys() == after["values"].keys()
+    for name, values in before["values"].items():
+        assert torch.equal(values, after["values"][name]), name
 
 
 def hooked():

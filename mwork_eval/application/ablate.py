@@ -97,8 +97,8 @@ def ablate(
         progress: Where progress goes; bars if not given.
 
     Returns:
-        The results, read when they are first looked at. Scores are percentages ("points") or bits per byte, and so are
-        their differences; negative ones mean damage.
+        The results as they are now, whatever the folder gets later. Scores are percentages ("points") or bits per byte,
+        and so are their differences; negative ones mean damage.
 
     Raises:
         InputError: If an argument is wrong, the sets do not fit the model or the tasks, data cannot be had, or the
@@ -116,7 +116,7 @@ def ablate(
         >>> sets = found.select(fraction=0.4)
         >>> matrix = mw.ablate(model, tokenizer, sets, tasks="bpb", limit=2, data="embedded", seeds=[1])
         >>> matrix
-        <MatrixResults: existence on bpb; 7 cells>
+        <MatrixResults: existence on bpb; 6 cells>
     """
     with quiet_lm_eval():
         source = find_model(
@@ -150,7 +150,7 @@ def ablate(
         folder = place.path if isinstance(place, TemporaryFolder) else place
         with start_engine(engine, source, workers, say.tell) as running:
             has_tables = compute_matrix(running, sets, options, folder, shard=shard, progress=say)
-    return MatrixResults(place, has_tables=has_tables)
+    return MatrixResults(place, has_tables=has_tables).as_it_is()
 
 
 def compute_matrix(

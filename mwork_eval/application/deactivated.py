@@ -10,6 +10,7 @@ from mwork_eval.interventions.running import fingerprint_without, running
 from mwork_eval.interventions.zero import ways_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
+from mwork_eval.models.loading import name_of
 from mwork_eval.neurons.neuron_set import NeuronSet
 
 M = TypeVar("M")
@@ -27,8 +28,8 @@ def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterato
 
     Blocks may be one inside another: then the neurons of all of them are off. A set that stores the fingerprint of its
     weights is compared with those the model has without the blocks around it, so an inner set is no set of another
-    model because an outer one changed the weights. Outside of any block the fingerprint is that of the model as given,
-    adapters included; a set detected without the adapter needs ``force``.
+    model because an outer one changed the weights. Adapters are part of the fingerprint: a set that was detected
+    without them needs ``force``.
 
     The model may be moved or change its dtype inside the block. What is written to these neurons there, as by training,
     is overwritten at its end.
@@ -51,9 +52,8 @@ def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterato
     """
     layout = Layout.of(model)
     stored = neurons.about.get("fingerprint") is not None
-    fingerprint = _fingerprint(model, needed=stored and not force)
-    name = getattr(model, "name_or_path", "") or "the model"
-    check_fit(neurons, layout.shape, fingerprint or "", name, force=force or not stored)
+    fingerprint = _fingerprint(layout.model, needed=stored and not force)
+    check_fit(neurons, layout.shape, fingerprint or "", name_of(model), force=force or not stored)
     intervention = Intervention(neurons)
     if "activations" in ways_of(layout) and _is_compiled(model):
         raise InputError(

@@ -11,7 +11,6 @@ from mwork_eval.benchmarks.data import DETECTION_DOCUMENTS
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import AnyCorpus, corpora_of
 from mwork_eval.detection.detect import DetectOptions, groups_for, score_languages
-from mwork_eval.detection.scoring.scorer import Method
 from mwork_eval.detection.selection import Selection
 from mwork_eval.detection.workers import Workers
 from mwork_eval.errors import InputError
@@ -28,7 +27,7 @@ def detect(
     tokenizer: Any,
     texts: Mapping[str, str | Path | Iterable[str]],
     *,
-    method: Method = "exact",
+    method: str = "exact",
     max_documents: int | None = 24,
     max_tokens: int = 128,
     min_tokens: int = 16,

@@ -122,14 +122,20 @@ class Detection:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{escape(code)}</td><td>{documents:,}</td><td>{tokens:,}</td></tr>"
-            for code, documents, tokens in self._rows()
+            f"<tr><td>{escape(code)}</td><td>{documents:,}</td><td>{tokens:,}</td><td>{_left_out(table)}</td></tr>"
+            for (code, documents, tokens), table in zip(self._rows(), self.tables.values(), strict=True)
         )
-        head = "<tr><th>language</th><th>documents</th><th>tokens</th></tr>"
+        head = "<tr><th>language</th><th>documents</th><th>tokens</th><th>documents left out</th></tr>"
         return f"<table><caption>Detection</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
     def _rows(self) -> list[tuple[str, int, int]]:
         return [(code, table.about["documents"], table.about["tokens"]) for code, table in self.tables.items()]
+
+
+def _left_out(table: ScoreTable) -> str:
+    names = {"skipped": "short", "duplicates": "duplicates", "wrong_language": "in another language"}
+    found = [f"{count} {what}" for key, what in names.items() if (count := table.about["corpus"].get(key))]
+    return ", ".join(found) or "none"
 
 
 def save_scores(found: Detection, folder: Path) -> None:

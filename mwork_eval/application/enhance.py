@@ -13,12 +13,13 @@ from mwork_eval.application.progress import Progress, Silent, shown
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.detection.workers import Workers
-from mwork_eval.enhancement.changes import ChangeTable, change_tables
+from mwork_eval.enhancement.changes import change_tables
 from mwork_eval.enhancement.documents import read_training_text
 from mwork_eval.enhancement.folder import SCORES, describe_cells
 from mwork_eval.enhancement.record import SPECIFIC, Record
 from mwork_eval.enhancement.run import Enhancement, documents_left, train_deltas
 from mwork_eval.enhancement.scores import compute_scores, count_left_out, plan_scores, stored_scores
+from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.enhancement.training import TrainingOptions, steps_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
@@ -72,7 +73,7 @@ def enhance(
 
     Args:
         model: `gemma3-270m`, a local folder, a hub id, or a model in memory.
-        tokenizer: The tokenizer of a model in memory.
+        tokenizer: Its tokenizer; that of its name if not given.
         neurons: A set, or sets by language; or what `read_neurons` reads, or several of these.
         texts: By language, the documents, as `detect` takes them; those of a single set need no language.
         documents: Numbers of documents to train on, drawn at random.
@@ -104,7 +105,8 @@ def enhance(
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
         >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)
         >>> zh = found.select(fraction=0.4)["zh"]
-        >>> made = mw.enhance(model, tokenizer, zh, "embedded", documents=(4,), controls=1)
+        >>> texts = [f"今天是第{n}天，天气很好，我们一起去学校上课。" for n in range(36)]
+        >>> made = mw.enhance(model, tokenizer, zh, texts, documents=(4,), controls=1)
         >>> [(one.kind, one.documents) for one in made.trained]
         [('specific', 4), ('random', 4)]
     """

@@ -1,5 +1,6 @@
 """A model as callers give it: in memory, or by a name that is loaded when all other input is known to be good."""
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,23 +30,26 @@ class GivenModel:
 
         Args:
             model: `gemma3-270m`, a local folder, a hub id, or a model in memory, which stays where and what it is.
-            tokenizer: The tokenizer of a model in memory.
+            tokenizer: Its tokenizer; that of its name if not given.
             device: Of a model to load; the next ones too, as `load_model` takes them.
             dtype: See ``device``.
             device_map: See ``device``.
             revision: See ``device``.
 
         Raises:
-            InputError: If a model in memory comes without tokenizer or with options of loading, or a name with one.
+            InputError: If a model in memory comes without tokenizer, or is to be loaded otherwise.
         """
         self._loading = {"device": device, "dtype": dtype, "device_map": device_map, "revision": revision}
         by_name = isinstance(model, (str, Path))
-        if by_name and tokenizer is not None:
-            raise InputError("a model that is loaded by name brings its tokenizer", found=f"{model} and a tokenizer")
         if not by_name and tokenizer is None:
             raise InputError("a model in memory needs its tokenizer", found=type(model).__name__)
         if not by_name and (options := [name for name, value in self._loading.items() if value is not None]):
-            raise InputError("a model in memory is loaded already", found=" ".join(options), expected="no such option")
+            raise InputError(
+                "a model in memory stays as it is",
+                found=" ".join(options),
+                expected="these for a model given by its name",
+            )
+        self._tokenizer = tokenizer
         self._loaded = None if by_name else LoadedModel(name_of(model), model, tokenizer)
         self.name = str(model) if self._loaded is None else self._loaded.name
 
@@ -56,8 +60,8 @@ class GivenModel:
         Raises:
             InputError: If it cannot be found or read.
         """
-        if self._loaded is not None:
-            return self._loaded.tokenizer
+        if self._tokenizer is not None:
+            return self._tokenizer
         return load_tokenizer(self.name, self._loading["revision"])
 
     def load(self, device: str | None = None) -> LoadedModel:
@@ -71,5 +75,5 @@ class GivenModel:
         """
         if self._loaded is None:
             chosen = self._loading | {"device": self._loading["device"] or device}
-            self._loaded = load_model(self.name, **chosen)
+            self._loaded = replace(load_model(self.name, **chosen), tokenizer=self.tokenizer)
         return self._loaded

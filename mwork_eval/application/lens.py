@@ -118,7 +118,7 @@ def lens(
 
     Args:
         model: `gemma3-270m`, a local folder, a hub id, or a model in memory.
-        tokenizer: The tokenizer of a model in memory.
+        tokenizer: Its tokenizer; that of its name if not given.
         queries: By language, what is read: texts, a file, a hub corpus, as `detect` takes them; if not given, the
             prompts of ``tasks``.
         method: `tokens`: languages of the best tokens at every position. `words`: probability of one word in both

@@ -101,7 +101,7 @@ def make_matrix_options(
     Raises:
         InputError: If a preset is unknown or none is given, or a number is unusable.
     """
-    presets = find_presets(_names(preset))
+    presets = find_presets(names_of(preset))
     check_controls(controls)
     if limit is not None and limit < 1:
         raise InputError("unusable limit", found=limit, expected="at least 1 document, or None for all")
@@ -114,7 +114,7 @@ def make_matrix_options(
     source = str(data) if data is not None else os.environ.get("MWORK_DATA") or None
     return MatrixOptions(
         presets,
-        tuple(dict.fromkeys(_names(tasks or ()))),
+        tuple(dict.fromkeys(names_of(tasks or ()))),
         tuple(languages),
         limit=limit,
         order=order,
@@ -200,5 +200,6 @@ def with_set_draws(
     return replace(options, set_draws=tuple({code: draw[code] for code in sets} for draw in draws))
 
 
-def _names(names: Names) -> list[str]:
+def names_of(names: Names) -> list[str]:
+    """Return names as a list."""
     return [str(names)] if isinstance(names, str | Path) else [str(name) for name in names]

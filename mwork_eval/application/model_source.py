@@ -107,5 +107,5 @@ def find_model(
             "a model in memory stays as it is", found=" ".join(given), expected="these for a model given by its name"
         )
     if tokenizer is None:
-        raise InputError("a model in memory needs its tokenizer", found="none", expected="ablate(model, tokenizer)")
+        raise InputError("a model in memory needs its tokenizer", found="none", expected="it beside the model")
     return ModelInMemory(model, tokenizer, {"batch_size": batch_size, **options})

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mwork_eval.application.matrix_results import MatrixResults
 from mwork_eval.enhancement.folder import is_enhancement
 from mwork_eval.errors import InputError
 from mwork_eval.reports.files import write_report_figures, write_report_files
@@ -13,7 +14,7 @@ from mwork_eval.results.tables import Results, read_results
 
 
 @dataclass(frozen=True)
-class Report:
+class WrittenReport:
     """What was reported.
 
     Attributes:
@@ -26,15 +27,15 @@ class Report:
 
 
 def write_reports(
-    *folders: str | Path,
+    *folders: str | Path | MatrixResults,
     formats: Sequence[str] = DEFAULT_FORMATS,
     out: str | Path | None = None,
     figures: bool = False,
-) -> Report:
+) -> WrittenReport:
     """Write what results folders hold as report.FORMAT.
 
     Args:
-        *folders: The results folders.
+        *folders: The results folders, or what was read of them.
         formats: Names of report formats; `terminal` is no file.
         out: Where the files go; into the folder if not given, which must then be one.
         figures: Whether to write the figures of a single folder as files too, in a folder `figures`.
@@ -46,14 +47,14 @@ def write_reports(
         InputError: If a folder holds no results or a file is damaged, several have no ``out``, or figures cannot be
             drawn.
     """
-    paths = [Path(folder) for folder in folders]
+    paths = [folder.folder if isinstance(folder, MatrixResults) else Path(folder) for folder in folders]
     check_folders(paths, out, figures)
-    results = [read_results(path) for path in paths]
+    results = [one.results if isinstance(one, MatrixResults) else read_results(Path(one)) for one in folders]
     target = paths[0] if out is None else Path(out)
     written = write_report_files(results, formats, target)
     if figures:
         written += write_report_figures(results[0], FORMATS, target / "figures")
-    return Report(tuple(results), tuple(written))
+    return WrittenReport(tuple(results), tuple(written))
 
 
 def check_folders(folders: Sequence[Path], out: str | Path | None, figures: bool) -> bool:

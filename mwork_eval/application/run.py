@@ -63,4 +63,4 @@ def run(
             sets = {code: found[code] for code in matrix.languages if code != ENGLISH}
             matrix = with_set_draws(matrix, neurons, sets, set_draws)
             has_tables = compute_matrix(SerialEngine(lm, source.name), sets, matrix, out, progress=say)
-    return MatrixResults(out, has_tables=has_tables)
+    return MatrixResults(out, has_tables=has_tables).as_it_is()

@@ -111,7 +111,7 @@ def tune_layers(
 
     Args:
         model: `gemma3-270m`, a local folder, a hub id, or a model in memory, which is as before in the end.
-        tokenizer: The tokenizer of a model in memory.
+        tokenizer: Its tokenizer; that of its name if not given.
         neurons: Sets by language, or a folder of them.
         task: A benchmark, or a pattern with `{l}`.
         language: Whose neurons are deactivated.

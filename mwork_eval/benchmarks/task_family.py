@@ -1,6 +1,8 @@
-"""A benchmark in several languages: what its lm-eval tasks are called."""
+"""A benchmark in several languages: what its lm-eval tasks are called, and what such a name says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from mwork_eval.languages.table import NAMES
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,29 @@ def task_name(family: str, language: str) -> str:
 def benchmark_name(family: str) -> str:
     """Return the name of a benchmark, or of what a pattern with `{l}` is about, without a language."""
     return family.replace("_{l}", "").replace("{l}", "")
+
+
+@dataclass(frozen=True)
+class TaskName:
+    """A task by the names that limits can use; equal if the lm-eval task is.
+
+    Attributes:
+        full: Name of the lm-eval task, such as `xquad_zh`.
+        task: The benchmark, such as `xquad`.
+        language: Its language; None if the name does not end in one.
+    """
+
+    full: str
+    task: str = field(compare=False)
+    language: str | None = field(compare=False)
+
+    @classmethod
+    def of_cell(cls, family: str, language: str) -> "TaskName":
+        """Return the name of a matrix' benchmark, or pattern with `{l}`, in a language."""
+        return cls(task_name(family, language), benchmark_name(family), language)
+
+    @classmethod
+    def of(cls, full: str) -> "TaskName":
+        """Split the name of an lm-eval task where it ends in a language."""
+        task, _, language = full.rpartition("_")
+        return cls(full, task, language) if task and language in NAMES else cls(full, full, None)

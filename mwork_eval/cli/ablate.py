@@ -51,4 +51,4 @@ def ablate(
 
     results = compute(preset=presets, device_map=device_map, shard=shard, progress=TerminalProgress(), **given)
     if results.has_tables:
-        show_report(write_reports(results.folder))
+        show_report(write_reports(results))

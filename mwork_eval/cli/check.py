@@ -16,8 +16,18 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 @click.command()
 @click.argument("folders", type=_FOLDER, nargs=-1, required=True, metavar="NEW")
-@click.option("--baseline", type=_FOLDER, metavar="OLD", help="Results folder, or written baseline, to compare with.")
-@click.option("--limits", "limits_file", type=click.Path(path_type=Path), help="YAML file of limits; see docs/ci.md.")
+@click.option(
+    "--baseline",
+    type=_FOLDER,
+    metavar="OLD",
+    help="Results folder, or written baseline, to compare with.  [default: none; see --write-baseline]",
+)
+@click.option(
+    "--limits",
+    "limits_file",
+    type=click.Path(path_type=Path),
+    help="YAML file of limits; see docs/ci.md.  [default: 1 point; 0.02 bits per byte]",
+)
 @click.option("--strict", is_flag=True, help="Fail on every drop over its limit, and on tasks that only NEW has.")
 @click.option("--per-task", is_flag=True, help="5 % false alarms in each comparison, rather than in the whole run.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="For the files; NEW/check if not given.")
@@ -25,7 +35,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
     "--write-baseline",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="OLD",
-    help="Do not compare: write what a later --baseline needs of NEW, to be committed.",
+    help="Do not compare: write what a later --baseline needs of NEW, to be committed.  [default: compare]",
 )
 @click.option(
     "--calibrate",

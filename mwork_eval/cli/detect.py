@@ -20,7 +20,7 @@ from mwork_eval.terminal.progress import TerminalProgress
 @click.command()
 @model_options
 @corpus_options
-@languages_option(None, "Use the embedded texts of these languages instead of --corpus.")
+@languages_option(None, "Use the embedded texts of these languages.  [default: none, but --corpus]")
 @scoring_options
 @selection_options
 @long_options
@@ -75,7 +75,7 @@ def detect(
     from mwork_eval.terminal.stability import print_stability
 
     options = DetectOptions(
-        method=method,  # type: ignore[arg-type]
+        method=method,
         memory=memory,
         shard=shard,
         resume=resume,

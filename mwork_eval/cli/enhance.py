@@ -57,12 +57,15 @@ if TYPE_CHECKING:
 @click.option("--gradient-checkpointing", is_flag=True, help="Less memory for more time.")
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
 @click.option(
-    "--merge", "merged", type=click.Path(path_type=Path, file_okay=False), help="Write a whole checkpoint, too."
+    "--merge",
+    "merged",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a whole checkpoint, too.  [default: none]",
 )
 @click.option(
     "--evaluate",
     callback=parse_names,
-    help="Score base and deltas on benchmarks such as bpb,xquad, or a pattern with {l}.",
+    help="Score base and deltas on benchmarks such as bpb,xquad, or a pattern with {l}.  [default: none]",
 )
 @languages_option("en,zh,es,de", "Languages to score, besides English and those of the corpora.")
 @click.option("--limit", type=click.IntRange(1), help="Documents per task to score.  [default: all]")

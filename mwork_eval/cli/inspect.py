@@ -5,7 +5,7 @@ import click
 
 @click.command()
 @click.argument("model")
-@click.option("--revision", help="Branch, tag or commit of a hub model.")
+@click.option("--revision", help="Branch, tag or commit of a hub model.  [default: its main branch]")
 def inspect(model: str, revision: str | None) -> None:
     """Print a model's layers, structures and neuron counts, and whether it is supported, without loading weights.
 

@@ -15,7 +15,8 @@ EXPORTS = ("model-index", "eval-results", "dataset")
     "exports",
     multiple=True,
     type=click.Choice(EXPORTS),
-    help="Also write OUT/export/NAME: metadata for model cards, .eval_results files, or a data set of all numbers.",
+    help="Also write OUT/export/NAME: metadata for model cards, .eval_results files, or a data set of all numbers.  "
+    "[default: none]",
 )
 @click.option(
     "--with-masked", is_flag=True, help="Export masked scores too, under names that say what was deactivated."

@@ -22,7 +22,11 @@ from mwork_eval.errors import InputError
     "--tasks", callback=parse_names, default="xquad", help="Whose prompts to read: benchmarks, or patterns {l}."
 )
 @click.option(
-    "--text", "texts", multiple=True, metavar="LANGUAGE=SOURCE", help="Read texts instead, as `mwork detect --corpus`."
+    "--text",
+    "texts",
+    multiple=True,
+    metavar="LANGUAGE=SOURCE",
+    help="Read texts instead, as `mwork detect --corpus`.  [default: --tasks]",
 )
 @click.option(
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
@@ -43,11 +47,20 @@ from mwork_eval.errors import InputError
     default="translation",
     help="For words: translate them (never from English), or say them again.",
 )
-@click.option("--neurons", help="Folder with a set per language: also look with each language's set deactivated.")
+@click.option(
+    "--neurons", help="Folder with a set per language: also look with each language's set deactivated.  [default: none]"
+)
 @click.option("--positions", default="under", help="Where to deactivate, as in mwork-hf.")
-@click.option("--random-control", multiple=True, type=click.IntRange(0), help="Seed: as many random neurons, too.")
+@click.option(
+    "--random-control",
+    multiple=True,
+    type=click.IntRange(0),
+    help="Seed: as many random neurons, too.  [default: none]",
+)
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.  [default: write nothing]"
+)
 @click.option("--plot", is_flag=True, help="Also draw the curves into --out (SVG and PNG); needs the extra plot.")
 def lens(
     model: str,
@@ -63,19 +76,18 @@ def lens(
     Every layer's hidden states go through the final norm and the output head, as if the layer were the last one. The
     table says which share of what comes out is English, which is the query's language, and which is neither.
     """
-    from mwork_eval.detection.corpus.sources import parse_corpora
-
-    corpora = parse_corpora(texts, None) if texts else []
     if (plot and out is None) or (random_control and neurons is None):
         raise InputError("an option is missing", expected="--plot with --out, --random-control with --neurons")
 
     from rich.console import Console
 
     from mwork_eval.application.lens import lens as look
+    from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.reports.plots import FORMATS, require_matplotlib, write_figures
     from mwork_eval.terminal.lens import print_lens
     from mwork_eval.terminal.progress import TerminalProgress
 
+    corpora = parse_corpora(texts, None) if texts else []
     if plot:
         require_matplotlib("--plot")
     found = look(

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from mwork_eval.application.engines import ENGINES
+from mwork_eval.detection.detector import DETECTORS
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import parse_languages
 from mwork_eval.sizes import parse_size
@@ -118,18 +119,29 @@ sample_option = click.option(
 
 model_options = together(
     click.option("--model", default=DEFAULT_MODEL, help="Default model, local folder, or hub id."),
-    click.option("--device", help="Such as cuda:0 or cpu; the first accelerator if not given."),
-    click.option("--dtype", help="float32, bfloat16, float16 or auto; float32 on a CPU without native bfloat16."),
-    click.option("--device-map", help="Spread the model over devices, such as auto."),
-    click.option("--revision", help="Branch, tag or commit of a hub model."),
+    click.option("--device", help="Such as cuda:0 or cpu.  [default: the first accelerator, else cpu]"),
+    click.option(
+        "--dtype",
+        help="float32, bfloat16, float16 or auto.  [default: auto, but float32 on a CPU without native bfloat16]",
+    ),
+    click.option("--device-map", help="Spread the model over devices, such as auto.  [default: one device]"),
+    click.option("--revision", help="Branch, tag or commit of a hub model.  [default: its main branch]"),
 )
 
 rule_options = together(
     click.option(
         "--fraction", type=float, help="In this top fraction of layer and structure in every document.  [default: 0.01]"
     ),
-    click.option("--top-k", type=int, help="Among the top k of the layer and structure in every document."),
-    click.option("--threshold", callback=_thresholds, help="Per structure the least score, as q=0.1,k=0.1,v=2,up=5."),
+    click.option(
+        "--top-k",
+        type=int,
+        help="Among the top k of the layer and structure in every document.  [default: by --fraction]",
+    ),
+    click.option(
+        "--threshold",
+        callback=_thresholds,
+        help="Per structure the least score, as q=0.1,k=0.1,v=2,up=5.  [default: by --fraction]",
+    ),
     click.option("--structures", default="q,k,v,up", help="Structures to select from; o on request."),
 )
 
@@ -145,33 +157,40 @@ corpus_options = together(
         multiple=True,
         metavar="LANGUAGE=SOURCE",
         help="Text file (a document a line), .jsonl[#FIELD], hub:NAME[:CONFIG[:SPLIT[:FIELD]]], a named hub:oscar, "
-        "hub:culturax, hub:fineweb-2, hub:c4, hub:wikipedia or hub:xlsum, or embedded.",
+        "hub:culturax, hub:fineweb-2, hub:c4, hub:wikipedia or hub:xlsum, or embedded.  [default: embedded texts of "
+        "--languages]",
     ),
     click.option("--max-docs", callback=_count, default="24", help="Documents per language, or all."),
     click.option("--max-tokens", type=click.IntRange(2), default=128, help="Tokens kept of a document."),
     click.option("--min-tokens", type=click.IntRange(1), default=16, help="Shorter documents are skipped and counted."),
-    click.option("--seed", type=int, help="Shuffle the corpora; in file order if not given."),
+    click.option("--seed", type=int, help="Shuffle the corpora.  [default: in file order]"),
     click.option("--check-language", is_flag=True, help="Drop documents in another language; needs the extra langid."),
 )
 
 scoring_options = together(
-    click.option("--method", type=click.Choice(["exact", "paper", "reference"]), default="exact", help="Of scoring."),
+    click.option("--method", type=click.Choice(list(DETECTORS)), default="exact", help="Of scoring."),
     click.option("--max-memory", "memory", callback=_memory, default="1GiB", help="For scoring, beside the weights."),
 )
 
 set_draws_option = click.option(
     "--set-draws",
     type=click.IntRange(2),
-    help="Also select from this many random halves of the documents, to see how much ∆ depends on them.",
+    help="Also select from this many random halves of the documents, to see how much ∆ depends on them.  "
+    "[default: none]",
 )
 
 long_options = together(
     click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted run."),
     click.option(
-        "--checkpoint-docs", type=click.IntRange(1), help="Documents between checkpoints; every minute if not given."
+        "--checkpoint-docs",
+        type=click.IntRange(1),
+        help="Documents between checkpoints.  [default: as many as a minute takes]",
     ),
     click.option(
-        "--shard", callback=_shard, metavar="I/N", help="Score the I-th of N parts; see `mwork scores merge`."
+        "--shard",
+        callback=_shard,
+        metavar="I/N",
+        help="Score the I-th of N parts; see `mwork scores merge`.  [default: all]",
     ),
     click.option("--stability", is_flag=True, help="Report how many documents are enough."),
     set_draws_option,
@@ -179,8 +198,17 @@ long_options = together(
 )
 
 matrix_options = together(
-    click.option("--preset", "presets", multiple=True, help="Table of the paper, or a .yaml file; repeatable."),
-    click.option("--tasks", callback=parse_names, help="Benchmarks such as xquad,bpb, or a pattern with {l}."),
+    click.option(
+        "--preset",
+        "presets",
+        multiple=True,
+        help="Table of the paper, or a .yaml file; repeatable.  [default: in `mwork run` a quick look]",
+    ),
+    click.option(
+        "--tasks",
+        callback=parse_names,
+        help="Benchmarks such as xquad,bpb, or a pattern with {l}.  [default: the preset's]",
+    ),
     click.option("--limit", type=click.IntRange(1), help="Documents per task.  [default: all]"),
     sample_option,
     click.option(
@@ -193,9 +221,13 @@ matrix_options = together(
         help="Draw them from any neuron outside the set, or only from those foreign to the language.",
     ),
     click.option(
-        "--understanding-layers", type=click.IntRange(0), help="First layers; the sets' number, else a quarter."
+        "--understanding-layers",
+        type=click.IntRange(0),
+        help="First layers.  [default: the sets' number, else a quarter]",
     ),
-    click.option("--generation-layers", type=click.IntRange(0), help="Last layers; the sets' number, else an eighth."),
+    click.option(
+        "--generation-layers", type=click.IntRange(0), help="Last layers.  [default: the sets' number, else an eighth]"
+    ),
     click.option(
         "--batch-size", type=click.IntRange(1), default=8, help="Requests at a time where lm-eval's own way is taken."
     ),
@@ -204,19 +236,29 @@ matrix_options = together(
 
 whole_options = together(
     click.option("--cross", is_flag=True, help="Every language's mask on every language's documents, too."),
-    click.option("--counts", callback=_counts, help="Also only so many neurons, the strongest, such as 10,30,100."),
+    click.option(
+        "--counts",
+        callback=_counts,
+        help="Also only so many neurons, the strongest, such as 10,30,100.  [default: none]",
+    ),
     click.option(
         "--set-draws",
         type=click.IntRange(2),
-        help="Also the sets of this many random halves of the documents, which `mwork detect --set-draws` writes.",
+        help="Also the sets of this many random halves of the documents, which `mwork detect --set-draws` writes.  "
+        "[default: none]",
     ),
 )
 """What belongs to a matrix beyond its tables."""
 
 machine_options = together(
-    click.option("--shard", callback=_shard, metavar="I/N", help="Compute the I-th of N parts, as in a job array."),
+    click.option(
+        "--shard",
+        callback=_shard,
+        metavar="I/N",
+        help="Compute the I-th of N parts, as in a job array.  [default: all]",
+    ),
     click.option("--engine", type=click.Choice(list(ENGINES)), default="serial", help="ray needs the extra ray."),
-    click.option("--workers", type=click.IntRange(1), help="Of ray; one per GPU, or two without, if not given."),
+    click.option("--workers", type=click.IntRange(1), help="Of ray.  [default: one per GPU, or two without]"),
     click.option("--dry-run", is_flag=True, help="Print cells, requests, tokens, time and memory; load no weights."),
 )
 
@@ -239,8 +281,12 @@ def out_option(default: str | None) -> Callable[[F], F]:
 
 stage_options = together(
     click.option(
-        "--understanding-layers", type=click.IntRange(0), help="First layers; the set's number, else a quarter."
+        "--understanding-layers",
+        type=click.IntRange(0),
+        help="First layers.  [default: the set's number, else a quarter]",
     ),
-    click.option("--generation-layers", type=click.IntRange(0), help="Last layers; the set's number, else an eighth."),
+    click.option(
+        "--generation-layers", type=click.IntRange(0), help="Last layers.  [default: the set's number, else an eighth]"
+    ),
 )
 """Where the stages end and begin."""

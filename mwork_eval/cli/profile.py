@@ -12,7 +12,11 @@ from mwork_eval.terminal.progress import TerminalProgress
 _set_options = together(
     click.argument("references", nargs=-1, required=True, metavar="SETS..."),
     stage_options,
-    click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="An .svg or .png; extra [plot]."),
+    click.option(
+        "--plot",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="An .svg or .png; extra [plot].  [default: no plot]",
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables."),
 )
 
@@ -39,7 +43,8 @@ def _save(draw: Any, plot: Path | None) -> None:
     "corpora",
     multiple=True,
     metavar="LANGUAGE=SOURCE",
-    help="Queries, as `mwork detect`: count the neurons that each of them calls up. Needs the model.",
+    help="Queries, as `mwork detect`: count the neurons that each of them calls up. Needs the model.  "
+    "[default: count those of the sets]",
 )
 @click.option("--limit", type=click.IntRange(1), default=8, show_default=True, help="Queries per language.")
 @click.option("--max-tokens", type=click.IntRange(2), default=128, show_default=True, help="Tokens read of a query.")
@@ -103,7 +108,9 @@ def profile(
 
 @click.command()
 @_set_options
-@click.option("--by", type=click.Choice(["position", "structure"]), help="Also a matrix for each of these.")
+@click.option(
+    "--by", type=click.Choice(["position", "structure"]), help="Also a matrix for each of these.  [default: one of all]"
+)
 @click.option(
     "--with-english",
     is_flag=True,

@@ -131,13 +131,13 @@ def run(
     from mwork_eval.terminal.progress import TerminalProgress
     from mwork_eval.terminal.report import show_report
 
-    detect_and_ablate(
+    results = detect_and_ablate(
         find_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision, batch_size=batch_size),
         sources,
         rules,
         rule,
         DetectOptions(
-            method=method,  # type: ignore[arg-type]
+            method=method,
             memory=memory,
             groups=groups_for(stability=False, set_draws=set_draws),
         ),
@@ -146,4 +146,4 @@ def run(
         set_draws=set_draws,
         progress=TerminalProgress(),
     )
-    show_report(write_reports(out))
+    show_report(write_reports(results))

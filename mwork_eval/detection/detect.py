@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from mwork_eval.detection.corpus.batches import Batch, make_batches
 from mwork_eval.detection.corpus.documents import DocumentStream
+from mwork_eval.detection.detector import Observer, find_detector
 from mwork_eval.detection.partial import PartialScores, difference
 from mwork_eval.detection.score_table import ScoreTable
-from mwork_eval.detection.scoring.scorer import DEFAULT_MEMORY, Method, Scorer
 from mwork_eval.detection.set_draws import group_of_draw
 from mwork_eval.detection.stability import group_of
 from mwork_eval.detection.workers import Workers
@@ -35,7 +35,7 @@ class DetectOptions:
     """How documents are scored.
 
     Attributes:
-        method: `exact`, `paper` or `reference`.
+        method: One of `DETECTORS`.
         memory: Bytes that scoring may take apart from the model's weights.
         shard: The share of the batches that this job does, from 0, and the number of jobs.
         resume: Whether to go on from a checkpoint; without it an unfinished language starts anew.
@@ -44,8 +44,8 @@ class DetectOptions:
         groups: Which documents' scores are kept apart: `stability` to measure it, `draws` to draw halves of them.
     """
 
-    method: Method = "exact"
-    memory: int = 2 * DEFAULT_MEMORY
+    method: str = "exact"
+    memory: int = 2**30
     shard: tuple[int, int] = (0, 1)
     resume: bool = False
     checkpoint_seconds: float = 60.0
@@ -110,7 +110,7 @@ def score_languages(
     options, workers = options or DetectOptions(), workers or Workers()
     if folder is None and options.shard[1] > 1:
         raise ValueError("a shard is a file and needs a folder")
-    scorer = Scorer(layout, options.method, options.memory // 2)
+    observer = find_detector(options.method).observer(layout, options.method, options.memory // 2)
     scored = ScoredLanguages()
     about = _about_model(layout, model_name, options.method)
     for stream in streams:
@@ -123,7 +123,7 @@ def score_languages(
                 advance(language, table.about["documents"])
                 scored.tables.append(table)
             continue
-        part = _score_stream(scorer, stream, run, path, options, workers, advance)
+        part = _score_stream(layout, observer, stream, run, path, options, workers, advance)
         if path is not None and options.shard[1] > 1:
             scored.unfinished.append(part_path(path, options.shard))
             continue
@@ -153,7 +153,8 @@ def _share(options: DetectOptions, workers: Workers) -> tuple[int, int]:
 
 
 def _score_stream(
-    scorer: Scorer,
+    layout: Layout,
+    observer: Observer,
     stream: DocumentStream,
     run: Mapping[str, Any],
     path: Path | None,
@@ -167,7 +168,7 @@ def _score_stream(
     if checkpoint is not None and checkpoint.is_file() and not options.resume:
         log.warning("%s is left from an interrupted run; --resume would have gone on from it", checkpoint)
     if part is None:
-        part = PartialScores(scorer.layout.shape, run, share)
+        part = PartialScores(layout.shape, run, share)
     saved_at, saved_documents, language = time.monotonic(), part.documents, stream.corpus.language
     if part.complete:
         advance(language, part.documents)
@@ -176,7 +177,7 @@ def _score_stream(
     for number, batch in enumerate(make_batches(stream, run["batch_tokens"]), 1):
         own = (number - 1) % share[1] == share[0]
         if number > done and own:
-            _add(part, scorer, batch, language, _GROUP_OF[options.groups])
+            _add(part, observer, batch, language, _GROUP_OF[options.groups])
         if number >= done:
             if number == done and part.corpus["digest"] != stream.digest:
                 raise InputError(
@@ -201,8 +202,8 @@ def _score_stream(
     return part
 
 
-def _add(part: PartialScores, scorer: Scorer, batch: Batch, language: str, group: Callable[[int], str]) -> None:
-    for number, found in zip(batch.numbers, scorer.score(batch.token_ids), strict=True):
+def _add(part: PartialScores, observer: Observer, batch: Batch, language: str, group: Callable[[int], str]) -> None:
+    for number, found in zip(batch.numbers, observer.observe(batch.token_ids), strict=True):
         try:
             part.group(group(number)).add(found)
         except ValueError as error:
@@ -256,7 +257,7 @@ def _finished(
     return table if _read_so_far(stream)["digest"] == table.about["corpus"]["digest"] else None
 
 
-def _about_model(layout: Layout, model_name: str, method: Method) -> dict[str, Any]:
+def _about_model(layout: Layout, model_name: str, method: str) -> dict[str, Any]:
     return {
         "model": model_name,
         "fingerprint": fingerprint_of(layout.model),

@@ -7,6 +7,7 @@ from typing import Any
 
 from safetensors.numpy import save_file
 
+from mwork_eval.detection.detector import find_detector
 from mwork_eval.detection.score_table import ScoreAccumulator, ScoreTable, places_of
 from mwork_eval.digests import canonical_json, write_atomically
 from mwork_eval.errors import InputError
@@ -15,7 +16,6 @@ from mwork_eval.neurons.shape import ModelShape
 
 FORMAT = "mwork-partial-scores"
 VERSION = 1
-_STATISTICS = ("minimum", "sum", "worst_rank")
 
 
 @dataclass
@@ -42,7 +42,12 @@ class PartialScores:
 
     def group(self, name: str) -> ScoreAccumulator:
         """Return a group, making it if need be."""
-        return self.groups.setdefault(name, ScoreAccumulator(self.shape))
+        if name not in self.groups:
+            self.groups[name] = self._empty()
+        return self.groups[name]
+
+    def _empty(self) -> ScoreAccumulator:
+        return ScoreAccumulator(self.shape, find_detector(self.run["about"]["method"]))
 
     @property
     def documents(self) -> int:
@@ -51,7 +56,7 @@ class PartialScores:
 
     def joined(self, *names: str) -> ScoreAccumulator:
         """Return the sum of the groups named, of all if none is."""
-        total = ScoreAccumulator(self.shape)
+        total = self._empty()
         for name in sorted(self.groups):
             if not names or name in names:
                 total.merge(self.groups[name])
@@ -66,10 +71,10 @@ class PartialScores:
     def save(self, path: Path) -> None:
         """Write to a safetensors file, whole or not at all."""
         arrays = {
-            f"{name}.layers.{layer}.{structure}.{statistic}": getattr(group, statistic)[layer, structure]
+            f"{name}.layers.{layer}.{structure}.{statistic}": total[layer, structure]
             for name, group in self.groups.items()
             for layer, structure in places_of(self.shape)
-            for statistic in _STATISTICS
+            for statistic, total in group.totals.items()
         }
         metadata = {
             "format": FORMAT,
@@ -102,10 +107,9 @@ class PartialScores:
             for name, documents in metadata["documents"].items():
                 group = part.group(name)
                 group.documents = documents
-                for layer, structure in places_of(shape):
-                    for statistic in _STATISTICS:
-                        array = arrays[f"{name}.layers.{layer}.{structure}.{statistic}"]
-                        getattr(group, statistic)[layer, structure][:] = array
+                for statistic, total in group.totals.items():
+                    for (layer, structure), array in total.items():
+                        array[:] = arrays[f"{name}.layers.{layer}.{structure}.{statistic}"]
         except (KeyError, ValueError) as error:
             raise InputError(f"{path} is damaged", found=str(error), hint="score again") from error
         return part

@@ -1,4 +1,4 @@
-"""Scores over a corpus: running minimum, mean and worst rank per neuron, and their file."""
+"""Scores over a corpus: what a detector keeps of each neuron while documents come, the finished table, and its file."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
+from mwork_eval.detection.detector import Detector, find_detector
 from mwork_eval.digests import canonical_json, write_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.files import read_mwork_file
@@ -18,7 +19,6 @@ from mwork_eval.neurons.structures import STRUCTURES
 
 FORMAT = "mwork-scores"
 VERSION = 1
-STATISTICS = ("minimum", "mean", "worst_rank")
 
 Array = npt.NDArray[Any]
 
@@ -29,26 +29,27 @@ class ScoreTable:
 
     Attributes:
         shape: Neuron counts of the model.
-        minimum: Per (layer, structure), the smallest score over documents, float32 `[neurons]`. A neuron belongs
-            to the language at threshold ε if its minimum is at least ε (Eq. 2).
-        mean: Mean score over documents, float32 `[neurons]`.
-        worst_rank: The worst rank within layer and structure over documents, int32 `[neurons]`, 0 is the highest
-            score. A neuron is among the top k of every document if it is below k.
+        values: Per column of the detector and (layer, structure), an array `[neurons]`. A column is an attribute, too:
+            with PLND `minimum`, `mean` and `worst_rank`.
         about: Language, model, fingerprint, corpus, method and counts.
     """
 
     shape: ModelShape
-    minimum: Mapping[Place, Array]
-    mean: Mapping[Place, Array]
-    worst_rank: Mapping[Place, Array]
+    values: Mapping[str, Mapping[Place, Array]]
     about: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Mapping[Place, Array]:
+        values: Mapping[str, Mapping[Place, Array]] = self.__dict__.get("values", {})  # none while it is unpickled
+        if name not in values:
+            raise AttributeError(f"a table of scores has no {name!r}")
+        return values[name]
 
     def save(self, path: Path) -> None:
         """Write the table to a safetensors file, whole or not at all."""
         arrays = {
-            f"layers.{layer}.{structure}.{statistic}": getattr(self, statistic)[layer, structure]
+            f"layers.{layer}.{structure}.{column}": values[layer, structure]
             for layer, structure in places_of(self.shape)
-            for statistic in STATISTICS
+            for column, values in self.values.items()
         }
         metadata = {
             "format": FORMAT,
@@ -63,71 +64,71 @@ class ScoreTable:
         """Read a table.
 
         Raises:
-            InputError: If the file is missing, damaged or incomplete.
+            InputError: If the file is missing, damaged, incomplete or of a method that is not known.
         """
         metadata, arrays = read_mwork_file(path, FORMAT, VERSION, {"shape", "about"})
         shape = ModelShape.from_json(metadata["shape"])
-        found: dict[str, dict[Place, Array]] = {statistic: {} for statistic in STATISTICS}
+        columns = find_detector(metadata["about"].get("method", "")).columns
+        found: dict[str, dict[Place, Array]] = {column: {} for column in columns}
         for layer, structure in places_of(shape):
-            for statistic in STATISTICS:
-                name = f"layers.{layer}.{structure}.{statistic}"
+            for column in columns:
+                name = f"layers.{layer}.{structure}.{column}"
                 array = arrays.get(name)
                 if array is None or array.shape != (shape.sizes[layer][structure],):
                     raise InputError(
                         f"{path} is incomplete", found=f"no usable {name}", hint="run `mwork detect` again"
                     )
-                found[statistic][layer, structure] = array
-        return cls(shape, found["minimum"], found["mean"], found["worst_rank"], metadata["about"])
+                found[column][layer, structure] = array
+        return cls(shape, found, metadata["about"])
 
 
 class ScoreAccumulator:
-    """Collects the scores of documents, one at a time; minimum and worst rank do not depend on their order.
+    """Collects a detector's statistics of documents; minima and maxima do not depend on the order of these.
 
     Attributes:
         shape: Neuron counts of the model.
+        detector: Says what is kept and how it is joined.
         documents: Number of documents added.
-        minimum: Smallest score so far, float32.
-        sum: Sum of the scores, float64.
-        worst_rank: Worst rank so far, int32.
+        totals: Per statistic and (layer, structure), its value so far `[neurons]`.
     """
 
-    def __init__(self, shape: ModelShape) -> None:
+    def __init__(self, shape: ModelShape, detector: Detector) -> None:
         self.shape = shape
+        self.detector = detector
         self.documents = 0
-        self.minimum: dict[Place, Array] = {}
-        self.sum: dict[Place, Array] = {}
-        self.worst_rank: dict[Place, Array] = {}
-        for layer, structure in places_of(shape):
-            size = shape.sizes[layer][structure]
-            self.minimum[layer, structure] = np.full(size, np.inf, np.float32)
-            self.sum[layer, structure] = np.zeros(size, np.float64)
-            self.worst_rank[layer, structure] = np.zeros(size, np.int32)
+        self.totals: dict[str, dict[Place, Array]] = {
+            one.name: {
+                (layer, structure): np.full(shape.sizes[layer][structure], one.start, one.dtype)
+                for layer, structure in places_of(shape)
+            }
+            for one in detector.statistics
+        }
 
-    def add(self, scores: Mapping[Place, Array]) -> None:
-        """Add one document's scores: per (layer, structure), float32 `[neurons]`.
+    def add(self, observed: Mapping[str, Mapping[Place, Array]]) -> None:
+        """Add one document's statistics.
 
         Raises:
-            ValueError: If a score is not finite.
+            ValueError: If a number is not finite; nothing is added.
         """
-        ranks: dict[int, Array] = {}  # gate, up and down share one array
-        for place in places_of(self.shape):
-            found = np.asarray(scores[place], np.float32)
-            if id(scores[place]) not in ranks:
-                if not np.isfinite(found).all():
-                    raise ValueError(f"a score of layers.{place[0]}.{place[1]} is not finite")
-                ranks[id(scores[place])] = _ranks(found)
-            np.minimum(self.minimum[place], found, out=self.minimum[place])
-            np.maximum(self.worst_rank[place], ranks[id(scores[place])], out=self.worst_rank[place])
-            self.sum[place] += found
+        checked: set[int] = set()  # several statistics and structures may share one array
+        for places in observed.values():
+            for (layer, structure), found in places.items():
+                if id(found) not in checked and found.dtype.kind == "f" and not np.isfinite(found).all():
+                    raise ValueError(f"a score of layers.{layer}.{structure} is not finite")
+                checked.add(id(found))
+        self._join(observed)
         self.documents += 1
 
     def merge(self, other: "ScoreAccumulator") -> None:
         """Add another accumulator's documents."""
-        for place in places_of(self.shape):
-            np.minimum(self.minimum[place], other.minimum[place], out=self.minimum[place])
-            np.maximum(self.worst_rank[place], other.worst_rank[place], out=self.worst_rank[place])
-            self.sum[place] += other.sum[place]
+        self._join(other.totals)
         self.documents += other.documents
+
+    def _join(self, other: Mapping[str, Mapping[Place, Array]]) -> None:
+        for statistic in self.detector.statistics:
+            join, theirs = _JOIN[statistic.merge], other[statistic.name]
+            for place, mine in self.totals[statistic.name].items():
+                join(mine, theirs[place], out=mine)
 
     def table(self, about: Mapping[str, Any]) -> ScoreTable:
         """Return the scores so far.
@@ -137,15 +138,11 @@ class ScoreAccumulator:
         """
         if self.documents == 0:
             raise ValueError("no document was scored")
-        mean = {place: (total / self.documents).astype(np.float32) for place, total in self.sum.items()}
-        return ScoreTable(self.shape, self.minimum, mean, self.worst_rank, {**about, "documents": self.documents})
+        values = self.detector.finish(self.totals, self.documents)
+        return ScoreTable(self.shape, values, {**about, "documents": self.documents})
 
 
-def _ranks(scores: Array) -> Array:
-    """Return the rank of every score, 0 for the highest; equal scores rank by index, the same on every machine."""
-    ranks = np.empty(len(scores), np.int32)
-    ranks[np.argsort(-scores, kind="stable")] = np.arange(len(scores), dtype=np.int32)
-    return ranks
+_JOIN: dict[str, np.ufunc] = {"min": np.minimum, "sum": np.add, "max": np.maximum}
 
 
 def places_of(shape: ModelShape) -> Iterator[Place]:

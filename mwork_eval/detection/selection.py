@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mwork_eval.detection.score_table import Array, ScoreTable
+from mwork_eval.detection.detector import find_detector
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.neurons.neuron_set import NeuronSet, Place
+from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.structures import DEFAULT_STRUCTURES, parse_structures
+
+if TYPE_CHECKING:
+    from mwork_eval.detection.score_table import Array, ScoreTable
 
 SPECIFIC = ("english", "common", "none")
 """What is taken away from a language's neurons: English's (default), those all languages share, or nothing.
@@ -92,28 +95,8 @@ class Selection:
         return {**rule, "by": "minimum" if self.threshold is not None else "worst_rank"}
 
 
-def select(table: ScoreTable, selection: Selection) -> NeuronSet:
-    """Return all neurons of a language by the rule, the strongest first.
-
-    By threshold these have the highest minima over documents; by fraction or top k the best worst ranks, and where
-    those are equal the highest means.
-    """
-    indices: dict[Place, Array] = {}
-    for place, minimum in table.minimum.items():
-        if place[1] not in selection.structures:
-            continue
-        worst_rank, mean = table.worst_rank[place], table.mean[place]
-        if selection.threshold is not None:
-            chosen, order = minimum >= selection.threshold[place[1]], np.argsort(-minimum, kind="stable")
-        else:
-            top = selection.top_k or top_count(selection.fraction or 0.0, len(minimum))
-            chosen, order = worst_rank < top, np.lexsort((-mean, worst_rank))
-        indices[place] = order[chosen[order]]
-    return NeuronSet(table.shape, indices, {**table.about, "selection": selection.to_json()})
-
-
-def select_specific(tables: Sequence[ScoreTable], selection: Selection) -> dict[str, NeuronSet]:
-    """Return the language-specific set of each language.
+def select_specific(tables: "Sequence[ScoreTable]", selection: Selection) -> dict[str, NeuronSet]:
+    """Return the language-specific set of each language, as the detector that made the tables selects them.
 
     Args:
         tables: Scores of each language; with `specific="english"` one must be English.
@@ -127,8 +110,27 @@ def select_specific(tables: Sequence[ScoreTable], selection: Selection) -> dict[
         InputError: If scores do not belong together, English is missing, or nothing is left of a set.
     """
     check_compatible(tables)
+    return find_detector(tables[0].about["method"]).select(tables, selection)
+
+
+def specific_sets(
+    tables: "Sequence[ScoreTable]", found: Mapping[str, NeuronSet], selection: Selection
+) -> dict[str, NeuronSet]:
+    """Take away from each language's neurons what a rule says, for detectors that look at one language at a time.
+
+    Args:
+        tables: Scores of each language.
+        found: All neurons of each language.
+        selection: The rule.
+
+    Returns:
+        As `select_specific`.
+
+    Raises:
+        InputError: If English is missing, or nothing is left of a set.
+    """
     # Nothing is taken away yet; what the algebra below takes becomes shared.
-    detected = {table.about["language"]: replace(select(table, selection), shared={}) for table in tables}
+    detected = {language: replace(neurons, shared={}) for language, neurons in found.items()}
     if selection.specific == "none":
         if empty := [language for language, neurons in detected.items() if len(neurons) == 0]:
             raise InputError("nothing selected", found=f"no neuron of {' '.join(empty)}", hint="relax the rule")
@@ -154,7 +156,7 @@ def select_specific(tables: Sequence[ScoreTable], selection: Selection) -> dict[
     return sets
 
 
-def check_compatible(tables: Sequence[ScoreTable]) -> None:
+def check_compatible(tables: "Sequence[ScoreTable]") -> None:
     """Check that score tables come from one model and one method, so that their sets may be combined.
 
     Raises:
@@ -175,7 +177,7 @@ def top_count(fraction: float, size: int) -> int:
     return max(1, round(fraction * size))
 
 
-def top_fraction(scores: Array, fraction: float) -> Array:
+def top_fraction(scores: "Array", fraction: float) -> "Array":
     """Say of each score whether it is among the top fraction, at least one; equal ones count by index."""
     chosen = np.zeros(len(scores), bool)
     chosen[np.argsort(-scores, kind="stable")[: top_count(fraction, len(scores))]] = True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from mwork_eval.detection.partial import PartialScores
-from mwork_eval.detection.score_table import ScoreAccumulator, places_of
+from mwork_eval.detection.score_table import ScoreAccumulator
 from mwork_eval.processes import join_processes
 
 
@@ -66,18 +66,15 @@ class Workers:
         return merged
 
     def _reduce(self, group: ScoreAccumulator) -> ScoreAccumulator:
-        operations = torch.distributed.ReduceOp
+        reduce = torch.distributed.ReduceOp
+        operations = {"min": reduce.MIN, "sum": reduce.SUM, "max": reduce.MAX}
         count = torch.tensor([group.documents], device=self.device)
         torch.distributed.all_reduce(count)
-        merged = ScoreAccumulator(group.shape)
+        merged = ScoreAccumulator(group.shape, group.detector)
         merged.documents = int(count.item())
-        for statistic, operation in (
-            ("minimum", operations.MIN),
-            ("sum", operations.SUM),
-            ("worst_rank", operations.MAX),
-        ):
-            for place in places_of(group.shape):
-                tensor = torch.from_numpy(getattr(group, statistic)[place]).clone().to(self.device)
-                torch.distributed.all_reduce(tensor, operation)
-                getattr(merged, statistic)[place] = tensor.cpu().numpy()
+        for statistic in group.detector.statistics:
+            for place, total in group.totals[statistic.name].items():
+                tensor = torch.from_numpy(total).clone().to(self.device)
+                torch.distributed.all_reduce(tensor, operations[statistic.merge])
+                merged.totals[statistic.name][place] = tensor.cpu().numpy()
         return merged

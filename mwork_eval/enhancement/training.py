@@ -156,7 +156,7 @@ def train(
     if options.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=options.patience))
     frozen = model._frozen[0]
-    checkpointed = frozen.is_gradient_checkpointing
+    checkpointed = any(getattr(module, "gradient_checkpointing", False) for module in frozen.modules())
     if options.gradient_checkpointing:
         frozen.gradient_checkpointing_enable({"use_reentrant": False})
         frozen.train()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.errors import InputError
 from mwork_eval.gate.comparison import compare_scores
 from mwork_eval.gate.control import Control
@@ -11,7 +12,7 @@ from mwork_eval.gate.delta_comparison import RowChange, TableComparison
 from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.pairing import pair_documents, reordered, same_documents
 from mwork_eval.gate.reading import read_snapshot
-from mwork_eval.gate.snapshot import Scored, Snapshot, TaskName
+from mwork_eval.gate.snapshot import Scored, Snapshot
 from mwork_eval.gate.verdict import (
     Outcome,
     RowComparison,

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mwork_eval.benchmarks.clusters import cluster_keys
+from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.errors import InputError
-from mwork_eval.gate.snapshot import ClusterField, TaskName
+from mwork_eval.gate.snapshot import ClusterField
 
 
 def read_clusters(

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.errors import InputError
-from mwork_eval.gate.snapshot import TaskName
 
 POINTS = 1.0
 """Largest drop without a limits file, in percentage points (for other metrics but bits per byte, in their unit)."""

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.errors import InputError
 from mwork_eval.gate.document_clusters import read_clusters
-from mwork_eval.gate.snapshot import ClusterField, DocumentKey, PlainEntry, Snapshot, TaskName, not_told
+from mwork_eval.gate.snapshot import ClusterField, DocumentKey, PlainEntry, Snapshot, not_told
 from mwork_eval.results.lm_eval_folder import PATTERN, LmEvalFile
 from mwork_eval.results.task_score import TaskScore
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.gate.document_clusters import read_clusters
-from mwork_eval.gate.snapshot import ClusterField, DocumentKey, Snapshot, TaskName, not_told
+from mwork_eval.gate.snapshot import ClusterField, DocumentKey, Snapshot, not_told
 from mwork_eval.neurons.recorded_sets import find_recorded_set
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.task_score import TaskScore

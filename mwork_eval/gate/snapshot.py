@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mwork_eval.benchmarks.task_family import benchmark_name, task_name
-from mwork_eval.languages.table import NAMES
+from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.results.file_value import FileValue
 from mwork_eval.results.manifest import CellEntry
@@ -27,32 +26,6 @@ class DocumentKey(NamedTuple):
     def of(cls, document: ScoredDocument) -> "DocumentKey":
         """Return what a document is known by."""
         return cls(*(part[:_HASH_LENGTH] for part in (document.document, document.prompt, document.target)))
-
-
-@dataclass(frozen=True)
-class TaskName:
-    """A task by the names that limits can use; equal if the lm-eval task is.
-
-    Attributes:
-        full: Name of the lm-eval task, such as `xquad_zh`.
-        task: The benchmark, such as `xquad`.
-        language: Its language; None if the name does not end in one.
-    """
-
-    full: str
-    task: str = field(compare=False)
-    language: str | None = field(compare=False)
-
-    @classmethod
-    def of_cell(cls, family: str, language: str) -> "TaskName":
-        """Return the name of a matrix' benchmark, or pattern with `{l}`, in a language."""
-        return cls(task_name(family, language), benchmark_name(family), language)
-
-    @classmethod
-    def of(cls, full: str) -> "TaskName":
-        """Split the name of an lm-eval task where it ends in a language."""
-        task, _, language = full.rpartition("_")
-        return cls(full, task, language) if task and language in NAMES else cls(full, full, None)
 
 
 ClusterField = Callable[[TaskName], str | None]

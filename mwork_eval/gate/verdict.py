@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from scipy import stats
 
+from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.gate.comparison import ScoreChange, TaskChange
 from mwork_eval.gate.control import Control, Evidence, correct
 from mwork_eval.gate.delta_comparison import RowChange
 from mwork_eval.gate.limits import Limit
-from mwork_eval.gate.snapshot import TaskName
 from mwork_eval.reports.wording import number
 from mwork_eval.statistics.power import detectable_drop
 

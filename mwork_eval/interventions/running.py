@@ -7,7 +7,7 @@ from typing import Any
 
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.models.fingerprint import fingerprint_of
-from mwork_eval.models.layout import Layout
+from mwork_eval.models.layout import Layout, base_of
 from mwork_eval.models.slice_editor import SliceEditor
 
 
@@ -61,7 +61,7 @@ def running(layout: Layout, intervention: Intervention, fingerprint: str | None)
 
 def running_on(model: Any) -> tuple[str, ...]:
     """Return the digests of the interventions that run on a model now, in the order in which they began."""
-    found = _RUNNING.get(_key(model))
+    found = _RUNNING.get(id(base_of(model)))
     return () if found is None else tuple(block.digest for block in found.blocks)
 
 
@@ -71,9 +71,5 @@ def fingerprint_without(model: Any) -> str:
     Raises:
         InputError: If they cannot be read.
     """
-    found = _RUNNING.get(_key(model))
+    found = _RUNNING.get(id(base_of(model)))
     return fingerprint_of(model) if found is None or found.fingerprint is None else found.fingerprint
-
-
-def _key(model: Any) -> int:
-    return id(model.get_base_model() if hasattr(model, "get_base_model") else model)

@@ -6,9 +6,9 @@ from typing import Any
 
 from mwork_eval.benchmarks.data import published_dataset
 from mwork_eval.benchmarks.rows import task_of
+from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
-from mwork_eval.gate.snapshot import TaskName
 from mwork_eval.leaderboard.entries import Contender, FolderResults, Score
 from mwork_eval.results.lm_eval_folder import LmEvalContent, LmEvalFile
 from mwork_eval.results.main_metric import factor_and_unit

@@ -13,18 +13,19 @@ from torch import nn
 
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
+from mwork_eval.inference.rotary import Rotary
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.models.modes import evaluation_mode
 
-_HARMLESS = ("torch.", "transformers.", "accelerate.")
-"""Whose hooks change no answer that the weights do not tell: they move weights and collect outputs."""
+_KNOWN = ("torch.", "transformers.", "accelerate.", "mwork_eval.")
+"""Whose hooks change no answer that the identity does not tell: they move weights, collect outputs, or are ours."""
 
 
 class BorrowedHF(MworkHF):
     """`mwork-hf` around a model in memory; made by `borrowed`.
 
-    The identity is that of the same model loaded by name. Where more than weights and configuration decide the answers,
-    it has more: the state of adapters, or, where the model has hooks, which nobody can name, something new every time.
+    The identity is that of the same model loaded by name. Where the model has hooks of the caller, of which nobody can
+    say what they do, the identity is a new one every time.
     """
 
     def __init__(self, model: nn.Module, tokenizer: Any, **options: Any) -> None:
@@ -35,7 +36,7 @@ class BorrowedHF(MworkHF):
             tokenizer: Its tokenizer.
             **options: Arguments of `MworkHF` that are about neither loading nor masks.
         """
-        self._apart: list[Any] = [*_adapters(model), *([uuid4().hex] if _changed_by_hand(model.modules()) else [])]
+        self._apart = uuid4().hex if _changed_by_hand(model.modules()) else None
         # The fast path calls the decoder and the head's weights, not these two.
         skipped = [model, model.get_output_embeddings()]  # type: ignore[operator]
         if _changed_by_hand(module for module in skipped if module is not None):
@@ -46,7 +47,7 @@ class BorrowedHF(MworkHF):
     def identity(self) -> str:
         """Digest of what determines an answer besides the mask and the request."""
         base = super().identity
-        return digest_of([base, self._apart]) if self._apart else base
+        return base if self._apart is None else digest_of([base, self._apart])
 
 
 @contextmanager
@@ -72,7 +73,9 @@ def borrowed(model: Any, tokenizer: Any, **options: Any) -> Iterator[MworkHF]:
             "a model in memory needs its tokenizer", found=type(tokenizer).__name__, expected="one of transformers"
         )
     with ExitStack() as stack:
-        for kept in (evaluation_mode(base), _tied_as_they_are(base), _padding_of(tokenizer), _random_states()):
+        for kept in (evaluation_mode(base), _tied_as_they_are(base), _frequencies(base)):
+            stack.enter_context(kept)
+        for kept in (_padding_of(tokenizer), _random_states()):
             stack.enter_context(kept)
         lm = BorrowedHF(base, tokenizer, **options)
         stack.callback(lm.unmask)
@@ -116,16 +119,7 @@ def _is_foreign(hook: Any) -> bool:
     while isinstance(hook, partial):
         hook = hook.func
     origin = getattr(hook, "__module__", None) or type(hook).__module__
-    return not f"{origin}.".startswith(_HARMLESS)
-
-
-def _adapters(model: nn.Module) -> list[Any]:
-    """Return what PEFT's layers say of their adapters besides the weights: which are on, and how strong."""
-    return [
-        [name, *(str(getattr(module, what, None)) for what in ("active_adapters", "disable_adapters", "scaling"))]
-        for name, module in model.named_modules()
-        if hasattr(module, "base_layer")
-    ]
+    return not f"{origin}.".startswith(_KNOWN)
 
 
 @contextmanager
@@ -139,6 +133,22 @@ def _tied_as_they_are(model: Any) -> Iterator[None]:
         del model.__dict__["tie_weights"]
         if own is not None:
             model.__dict__["tie_weights"] = own
+
+
+@contextmanager
+def _frequencies(model: Any) -> Iterator[None]:
+    """Give rotary embeddings back what they had made of the longest text they saw."""
+    modules = [module for module, _ in Rotary.of(model).modules]
+    before = [
+        (dict(module._buffers), {name: value for name, value in vars(module).items() if "max_seq_len" in name})
+        for module in modules
+    ]
+    try:
+        yield
+    finally:
+        for module, (buffers, lengths) in zip(modules, before, strict=True):
+            module._buffers.update(buffers)
+            vars(module).update(lengths)
 
 
 @contextmanager

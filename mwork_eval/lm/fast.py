@@ -44,9 +44,11 @@ class FastHF(TextsHF):
         show_progress: Whether bars are shown.
         fast: Whether to be faster than `hf` at all.
         memory: Bytes a forward pass may hold beside the weights, or None for a default by device.
+        make_bar: What makes them: takes ``total``, ``desc`` and ``disable`` as tqdm does.
     """
 
     show_progress = True
+    make_bar: Callable[..., Any] = staticmethod(tqdm)
     fast = True
     memory: int | None = None
 
@@ -300,4 +302,4 @@ class FastHF(TextsHF):
         return Budget.of(self.model, computing_device(self.model.get_input_embeddings()), self.memory)
 
     def _bar(self, what: str, total: int, hidden: bool) -> Any:
-        return tqdm(total=total, desc=f"Running {what} requests", disable=hidden or self.rank != 0)
+        return self.make_bar(total=total, desc=f"Running {what} requests", disable=hidden or self.rank != 0)

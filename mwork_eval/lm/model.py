@@ -14,7 +14,7 @@ from mwork_eval.lm.fast import FastHF
 from mwork_eval.lm.model_identity import digest_of_answers, identity_with_delta
 from mwork_eval.models import default_model
 from mwork_eval.models.fit import check_fit
-from mwork_eval.models.layout import Layout
+from mwork_eval.models.layout import Layout, base_of
 from mwork_eval.models.loading import check_dtype, default_dtype, find_device, model_not_loadable, resolve_name
 from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.choice import choose_neurons
@@ -184,7 +184,8 @@ class MworkHF(FastHF):
             InputError: If weights are offloaded.
         """
         if self._fingerprint is None:
-            self._fingerprint = fingerprint_without(self.model)
+            # The name by which detection knows a model in memory, which is that of its layers with their adapters.
+            self._fingerprint = fingerprint_without(base_of(self.model) if self.in_memory else self.model)
         return self._fingerprint
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.lm.model import MworkHF
+from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.matrix.cell_plan import CellPlan
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.runner import run_matrix
@@ -18,7 +18,7 @@ class SerialEngine:
         first: Whether this process plans, writes and reports.
     """
 
-    def __init__(self, model: MworkHF, name: str) -> None:
+    def __init__(self, model: MaskableLM, name: str) -> None:
         """Take a model, unmasked.
 
         Args:

@@ -1,5 +1,6 @@
 """A block: the neurons of one structure in one layer, as a view of the parameter that holds them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +27,8 @@ class Block:
         bias: View of the bias `[*axes]`, or None.
         channels: Per neuron, its channel in the module's output, or input for o and down; None for experts.
         experts: Number of experts, or 0.
-        adapted: Whether something adds to the weights or makes them anew in each call (an adapter that is not merged, a
-            parametrisation), so that a neuron is not off where its weights are zero.
+        remake: Makes the weights that the module computes with, where ``weight`` is only a part of them: beneath an
+            adapter that is not merged, or a parametrisation. None where ``weight`` is all.
     """
 
     module: nn.Module
@@ -36,7 +37,12 @@ class Block:
     bias: Tensor | None
     channels: Tensor | None
     experts: int = 0
-    adapted: bool = False
+    remake: Callable[[], Tensor] | None = None
+
+    @property
+    def adapted(self) -> bool:
+        """Whether a neuron is not off where its weights are zero, because they are not all that counts."""
+        return self.remake is not None
 
     @property
     def in_memory(self) -> bool:
@@ -57,7 +63,7 @@ class Block:
         """Return the weights as `[neurons, features]`; a copy where a view cannot have this shape.
 
         Raises:
-            InputError: If they are packed or offloaded.
+            InputError: If they are packed or offloaded, of experts beneath an adapter, or beneath one that drops out.
         """
         if self.weight is None or self.weight.is_meta:
             raise InputError(
@@ -66,7 +72,8 @@ class Block:
                 expected="plain weights in memory",
                 hint="load the model without quantisation and offloading",
             )
-        return self.weight.flatten(0, -2)
+        weight = self.weight if self.remake is None else self.remake()
+        return weight.flatten(0, -2)
 
     def positions(self, indices: Tensor) -> tuple[Tensor, ...]:
         """Return what indexes the axes of ``weight`` and ``bias`` for neuron indices `[n]`."""
@@ -90,15 +97,17 @@ def projection_block(module: nn.Module, matrix: Matrix, heads: Heads, *, column:
     inner = without_adapters(module)
     inputs, outputs = features_of(inner)
     weight: Tensor | None = getattr(inner, "weight", None)
-    adapted = inner is not module or not _is_own(inner, weight)
+    whole = inner is module and _is_own(inner, weight)
     if weight is not None:
         weight = weight.T if isinstance(inner, Conv1D) else weight
         if not weight.is_floating_point() or weight.shape != (outputs, inputs):
             weight = None
     if column:
         channels = torch.arange(inputs)
-        return Block(module, inputs, None if weight is None else weight.T, None, channels, adapted=adapted)
+        remake = None if whole else lambda: _effective(module, inner).T
+        return Block(module, inputs, None if weight is None else weight.T, None, channels, remake=remake)
     part: Slice = matrix.part
+    remake = None if whole else lambda: part(_effective(module, inner), heads)
     bias: Tensor | None = getattr(inner, "bias", None)
     channels = part(torch.arange(outputs), heads).flatten()
     return Block(
@@ -107,7 +116,7 @@ def projection_block(module: nn.Module, matrix: Matrix, heads: Heads, *, column:
         None if weight is None else part(weight, heads),
         None if bias is None else part(bias, heads),
         channels,
-        adapted=adapted,
+        remake=remake,
     )
 
 
@@ -127,9 +136,25 @@ def _is_own(module: nn.Module, weight: Tensor | None) -> bool:
     return weight is None or any(weight is own for own in (*module._parameters.values(), *module._buffers.values()))
 
 
+def _effective(module: nn.Module, inner: Any) -> Tensor:
+    """Return the matrix `[d_out, d_in]` that a projection with its adapters multiplies by, found by calling it."""
+    if any(isinstance(part, nn.Dropout) and part.p > 0 and part.training for part in module.modules()):
+        raise InputError("the weights beneath an adapter cannot be read", found="dropout", hint="call model.eval()")
+    with torch.no_grad():
+        probe = torch.eye(features_of(inner)[0], dtype=inner.weight.dtype, device=inner.weight.device)
+        # Past hooks on the module, which are no weights.
+        found: Tensor = module.forward(probe) - module.forward(probe[:1] * 0)
+        return found.T
+
+
+def _experts_are_not_remade() -> Tensor:
+    raise InputError("the weights of experts beneath an adapter cannot be read", hint="merge the adapter")
+
+
 def experts_block(module: nn.Module, parameter: Tensor, matrix: Matrix, heads: Heads, *, adapted: bool) -> Block:
     """Return the block of a structure of all experts of a layer."""
     view = matrix.part(parameter, heads)  # [experts, d_inter, features]
     count, width = view.shape[:2]
     weight = view if view.is_floating_point() else None
-    return Block(module, count * width, weight, None, None, experts=count, adapted=adapted)
+    remake = _experts_are_not_remade if adapted else None
+    return Block(module, count * width, weight, None, None, experts=count, remake=remake)

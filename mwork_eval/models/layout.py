@@ -47,7 +47,7 @@ class Layout:
         Raises:
             InputError: If the family is not supported or a projection is not where its family keeps it.
         """
-        base = model.get_base_model() if hasattr(model, "get_base_model") else model
+        base = base_of(model)
         model_type = getattr(getattr(base, "config", None), "model_type", type(base).__name__)
         family = find_family(model_type)
         if family is None:
@@ -105,6 +105,11 @@ class Layout:
     def device(self) -> torch.device:
         """Device of the input embeddings, where token ids go."""
         return computing_device(self.decoder.get_input_embeddings())  # type: ignore[operator]
+
+
+def base_of(model: Any) -> Any:
+    """Return the model of transformers inside a wrapper of peft, whose adapters lie in its layers, or the model."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _feed_forward(family: Family, layer: nn.Module, index: int) -> Matrices:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mwork_eval.enhancement.changes import ChangeTable
+from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.terminal.console import print_whole
 from mwork_eval.views.enhancement import LEGEND, finding, narrow_cells, notes, title
 

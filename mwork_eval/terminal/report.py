@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from mwork_eval.application.report import Report
+from mwork_eval.application.report import WrittenReport
 from mwork_eval.reports.formats.names import DEFAULT_FORMATS, TERMINAL
 from mwork_eval.terminal.matrix import print_results
 from mwork_eval.terminal.progress import TerminalProgress
 
 
-def show_report(report: Report, formats: Sequence[str] = DEFAULT_FORMATS) -> None:
+def show_report(report: WrittenReport, formats: Sequence[str] = DEFAULT_FORMATS) -> None:
     """Print the tables of a report, if asked for, and name its files.
 
     Args:

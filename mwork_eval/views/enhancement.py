@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mwork_eval.enhancement.changes import ChangeColumn, ChangeTable, Effect, Gain
+from mwork_eval.enhancement.tables import ChangeColumn, ChangeTable, Effect, Gain
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.reports.wording import difference, estimate, number, p_value
 from mwork_eval.results.comparison import SIGNIFICANT

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mwork_eval.enhancement.changes import ChangeColumn, ChangeTable
+from mwork_eval.enhancement.tables import ChangeColumn, ChangeTable
 from mwork_eval.languages.table import ENGLISH
 
 if TYPE_CHECKING:

@@ -129,13 +129,20 @@ def test_an_unmerged_adapter_is_scored_as_the_merged_one(tokenizer, family, targ
         assert not np.allclose(without.mean[place], values, rtol=1e-2)
 
 
-def test_an_adapter_whose_weights_are_no_sum_is_refused(tokenizer):
+def test_an_adapter_whose_weights_are_no_sum_is_scored_and_one_of_experts_is_refused(tokenizer):
     peft = pytest.importorskip("peft", reason="peft is optional")
-    adapted = peft.get_peft_model(make_model("llama"), peft.LoraConfig(target_modules=["o_proj"], use_dora=True))
-    with pytest.raises(mw.InputError, match="the adapter cannot be scored through"):
-        mw.detect(adapted, tokenizer, {"en": lines("en")}, **QUIET)
+    config = peft.LoraConfig(target_modules=["o_proj"], use_dora=True, init_lora_weights=False)
+    adapted = peft.get_peft_model(make_model("llama"), config)
+    found = mw.detect(adapted, tokenizer, {"en": lines("en")}, **QUIET).tables["en"]
+    merged = mw.detect(copy.deepcopy(adapted).merge_and_unload(), tokenizer, {"en": lines("en")}, **QUIET).tables["en"]
+    np.testing.assert_allclose(found.mean[1, "o"], merged.mean[1, "o"], rtol=1e-4)
     with adapted.disable_adapter():
-        mw.detect(adapted, tokenizer, {"en": lines("en")}, **QUIET)
+        without = mw.detect(adapted, tokenizer, {"en": lines("en")}, **QUIET).tables["en"]
+    plain = mw.detect(make_model("llama"), tokenizer, {"en": lines("en")}, **QUIET).tables["en"]
+    np.testing.assert_allclose(without.mean[1, "o"], plain.mean[1, "o"], rtol=1e-5)
+    config = peft.LoraConfig(target_modules=["q_proj"], target_parameters=["mlp.experts.down_proj"])
+    with pytest.raises(mw.InputError, match=r"experts beneath an adapter cannot be read.*merge"):
+        mw.detect(peft.get_peft_model(make_model("mixtral"), config), tokenizer, {"en": lines("en")}, **QUIET)
 
 
 def test_lists_files_and_embedded_texts_give_the_same(tokenizer, tmp_path):
@@ -195,9 +202,11 @@ def test_without_english_a_folder_gets_scores_alone_and_says_so(tokenizer, tmp_p
 
 
 def test_it_shows_itself(tokenizer):
-    found = mw.detect(make_model("llama"), tokenizer, {"en": lines("en"), "zh": lines("zh")}, set_draws=2, **QUIET)
+    texts = {"en": lines("en"), "zh": ["short", *lines("zh")[:1], *lines("zh")]}
+    found = mw.detect(make_model("llama"), tokenizer, texts, set_draws=2, **QUIET)
     assert repr(found) == "<Detection: en 4 documents, 96 tokens; zh 4 documents, 96 tokens>"
-    assert "<td>zh</td><td>4</td><td>96</td>" in found._repr_html_()
+    assert "<td>en</td><td>4</td><td>96</td><td>none</td>" in found._repr_html_()
+    assert "<td>zh</td><td>4</td><td>96</td><td>1 short, 1 duplicates</td>" in found._repr_html_()
     with pytest.raises(mw.InputError, match="too few documents of en"):
         found.select_draws()
 

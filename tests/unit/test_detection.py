@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 from conftest import make_model, make_tokenizer
+from plnd_scores import ScoreAccumulator
 
 from mwork_eval.detection.corpus.batches import make_batches
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import DetectOptions, score_languages
 from mwork_eval.detection.partial import PartialScores, merge_shards
-from mwork_eval.detection.score_table import ScoreAccumulator, ScoreTable
+from mwork_eval.detection.plnd import select, statistics_of
+from mwork_eval.detection.score_table import ScoreTable
 from mwork_eval.detection.scoring.scorer import Scorer
-from mwork_eval.detection.selection import Selection, select, select_specific
+from mwork_eval.detection.selection import Selection, select_specific
 from mwork_eval.detection.set_draws import draw_sets
 from mwork_eval.detection.stability import measure_stability
 from mwork_eval.errors import InputError
@@ -348,8 +350,9 @@ def test_shards_join_to_what_one_job_finds(tmp_path, tokenizer):
 
 
 def test_a_damaged_shard_is_an_error(tmp_path):
-    part = PartialScores(SHAPE, {"about": {}})
-    part.group("all").add({(layer, s): np.ones(n, np.float32) for layer in (0, 1) for s, n in SIZES.items()})
+    part = PartialScores(SHAPE, {"about": {"method": "exact"}})
+    scores = {(layer, s): np.ones(n, np.float32) for layer in (0, 1) for s, n in SIZES.items()}
+    part.group("all").add(statistics_of(scores))
     part.save(tmp_path / "a.safetensors")
     assert PartialScores.load(tmp_path / "a.safetensors").documents == 1
     (tmp_path / "a.safetensors").write_bytes((tmp_path / "a.safetensors").read_bytes()[:-4])

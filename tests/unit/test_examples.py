@@ -9,9 +9,9 @@ from types import ModuleType
 import pytest
 import torch
 from conftest import make_model, make_tokenizer
+from plnd_scores import ScoreAccumulator
 
 import mwork_eval
-from mwork_eval.detection.score_table import ScoreAccumulator
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.detection.selection import Selection, select_specific
 from mwork_eval.models.layout import Layout

@@ -80,7 +80,7 @@ def test_a_notebook_shows_tables_and_pandas_takes_the_numbers(model):
         ({"queries": {"zh": TEXTS}, "languages": ["zh"]}, "brings its own language"),
         ({"queries": {"zh": TEXTS}, "random_controls": [1]}, "found no neurons"),
         ({"queries": {"zh": TEXTS}, "neurons": {}}, "a language has no neuron set; found zh"),
-        ({"queries": {"zh": TEXTS}, "device": "cpu"}, "is loaded already; found device"),
+        ({"queries": {"zh": TEXTS}, "device": "cpu"}, "stays as it is; found device"),
         ({"languages": ["xx"]}, "unknown language"),
     ],
 )
@@ -89,8 +89,13 @@ def test_wrong_input_is_told_before_anything_is_computed(model, arguments, messa
         lens(model, make_tokenizer(), **arguments)
 
 
-def test_a_model_in_memory_needs_its_tokenizer_and_a_name_has_one(model):
+def test_a_model_in_memory_needs_its_tokenizer(model):
     with pytest.raises(InputError, match="needs its tokenizer"):
         lens(model, queries={"zh": TEXTS})
-    with pytest.raises(InputError, match="brings its tokenizer"):
-        lens("some/model", make_tokenizer(), {"zh": TEXTS})
+
+
+def test_a_model_by_name_gives_what_it_gives_in_memory(model, tiny_llama):
+    named = lens(tiny_llama, queries={"zh": TEXTS}, device="cpu", progress=Silent())
+    given = lens(model, make_tokenizer(), {"zh": TEXTS}, progress=Silent())
+    assert named.curves[0].amounts.tolist() == given.curves[0].amounts.tolist()
+    assert named.about["model"] == str(tiny_llama)

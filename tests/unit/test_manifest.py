@@ -127,6 +127,37 @@ def test_what_does_not_fit_is_named_with_its_place(change, message, tmp_path):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("left_out", "message"),
+    [
+        (
+            {"seed": 2, "mask_language": "zh"},
+            "cells of mine on xquad are not those of whole rows; found zh 1, es 2; zh 1",
+        ),
+        (
+            {"setting": "R under", "mask_language": "es"},
+            "are not those of whole rows; found zh 2; zh 1, es 1; zh 1, es 1",
+        ),
+        ({"task": "xquad", "language": "en", "setting": None}, "no cell of xquad en without a mask"),
+    ],
+)
+def test_rows_of_which_cells_are_missing_are_not_averaged(left_out, message, tmp_path):
+    folder = make_folder(tmp_path)
+    with edited_manifest(folder) as content:
+        content["cells"] = [cell for cell in content["cells"] if not left_out.items() <= cell.items()]
+    with pytest.raises(InputError, match=message):
+        read_results(folder)
+
+
+def test_a_mask_without_its_english_cell_makes_no_row(tmp_path):
+    folder = make_folder(tmp_path)
+    left_out = {"setting": "LS gen", "mask_language": "es", "language": "en"}
+    with edited_manifest(folder) as content:
+        content["cells"] = [cell for cell in content["cells"] if not left_out.items() <= cell.items()]
+    (table,) = read_results(folder).tables
+    assert [row.name for row in table.rows if row.delta is None] == ["LS gen"]
+
+
 # Damage of any kind is an error of one line, or does not matter.
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import mwork_eval
-from mwork_eval.application import detect, detection, load_model, read_neurons
+from mwork_eval.application import ablate, detect, detection, evaluate, load_model, read_neurons
 
 PLACES = mwork_eval._MODULES
 
@@ -25,7 +25,9 @@ def test_every_public_name_is_there_and_is_typed():
         mwork_eval.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("module", [detect, detection, load_model, read_neurons], ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    "module", [ablate, detect, detection, evaluate, load_model, read_neurons], ids=lambda one: one.__name__
+)
 def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypatch):
     shutil.copytree(tiny_llama, tmp_path / "models" / "tiny-llama")
     monkeypatch.chdir(tmp_path)

@@ -103,3 +103,11 @@ def test_a_long_text_loses_its_middle_and_says_so():
     assert shorten("a" * 10, 10) == "a" * 10
     assert shorten("a" * 600 + "b" * 1400, 1000) == "a" * 500 + " […1,000 characters left out…] " + "b" * 500
     assert shorten("\ud800", 10) == "?"
+
+
+def test_samples_without_a_score_are_an_error(tmp_path):
+    folder = make_folder(tmp_path, documents=3)
+    path = CellStore(folder).path("5")
+    path.write_text(path.read_text().replace('"acc": ', '"acd": '))
+    with pytest.raises(InputError, match=r"5\.jsonl is damaged; found a sample with KeyError 'acc'"):
+        read_answers(read_results(folder))

@@ -6,15 +6,16 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from plnd_scores import ScoreAccumulator
 from report_folders import make_folder
 from test_neuron_set import SHAPE, STAGES, make
 
 from mwork_eval.analysis.activity import count_active
 from mwork_eval.cli.main import main
 from mwork_eval.detection.corpus.sources import Corpus
-from mwork_eval.detection.score_table import ScoreAccumulator
+from mwork_eval.detection.plnd import select
 from mwork_eval.detection.scoring.scorer import Scorer
-from mwork_eval.detection.selection import Selection, select
+from mwork_eval.detection.selection import Selection
 from mwork_eval.errors import InputError
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout

@@ -8,7 +8,6 @@ from torch import nn
 
 from mwork_eval.detection.score_table import Array
 from mwork_eval.detection.scoring import closed_forms, reference
-from mwork_eval.detection.scoring.adapters import acting_columns
 from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.capture import run_batch
 from mwork_eval.detection.scoring.exact import ExactQueryKey
@@ -130,12 +129,12 @@ class Scorer:
 
     def _down_squares(self, layer: int) -> Tensor:
         if layer not in self._squares:
-            self._squares[layer] = closed_forms.squares(acting_columns(self.layout.blocks[layer, "down"]), 1)
+            self._squares[layer] = closed_forms.squares(self.layout.weight(layer, "down"), 1)
         return self._squares[layer]
 
     def _output(self, layer: int) -> Tensor:
         if layer not in self._outputs:
-            self._outputs[layer] = acting_columns(self.layout.blocks[layer, "o"])
+            self._outputs[layer] = self.layout.weight(layer, "o")
         return self._outputs[layer]
 
 

@@ -1,0 +1,170 @@
+"""Score a model on tasks of lm-eval, with neurons deactivated or none."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.application.matrix_arguments import Names, names_of
+from mwork_eval.application.model_source import find_model
+from mwork_eval.application.progress import Advance, Progress, shown
+from mwork_eval.errors import InputError
+from mwork_eval.evaluation.quiet import quiet_lm_eval
+from mwork_eval.evaluation.simple import evaluate_simply, find_evaluations
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.models.fit import check_fit
+from mwork_eval.neurons.choice import choose_neurons
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.random_control import check_controls
+from mwork_eval.neurons.references import find_neurons
+from mwork_eval.neurons.stages import parse_positions
+from mwork_eval.neurons.tuned_stages import stages_for
+
+_OURS = {"model", "tasks", "task_manager", "limit", "num_fewshot", "batch_size", "log_samples", "metadata", "device"}
+"""Arguments of `lm_eval.simple_evaluate` that have another name here, or none."""
+
+
+def evaluate(
+    model: Any,
+    tokenizer: Any = None,
+    tasks: Names = (),
+    *,
+    neurons: str | Path | NeuronSet | None = None,
+    positions: str = "all",
+    understanding_layers: int | None = None,
+    generation_layers: int | None = None,
+    count: int | None = None,
+    random_control: int | None = None,
+    controls: str = "any",
+    force: bool = False,
+    limit: int | float | None = None,
+    num_fewshot: int | None = None,
+    data: str | Path | None = None,
+    samples: bool = False,
+    batch_size: int = 8,
+    fast: bool = True,
+    device: str | None = None,
+    dtype: str | None = None,
+    device_map: str | None = None,
+    revision: str | None = None,
+    model_args: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Evaluate a model on tasks of lm-eval, ours and any other, with neurons deactivated.
+
+    The numbers are those of `lm_eval --model mwork-hf` on the same arguments. A model in memory is used where and as it
+    is, neither copied nor loaded again, and has its weights back bit by bit in the end, also after Ctrl-C.
+
+    Args:
+        model: A causal language model of transformers, or the name of one: `gemma3-270m`, a local folder, a hub id.
+        tokenizer: Its tokenizer; that of its name if not given.
+        tasks: Names of tasks, groups or tags, such as `xquad_zh`, `mwork_zh` or `hellaswag`.
+        neurons: What is deactivated: a set, or a reference to one such as `gemma3-270m/zh`; nothing if not given.
+        positions: At which positions, joined by `+` (`under+s-attn+s-ffn+gen`), or `all`.
+        understanding_layers: Number of first layers that understand; the set's number, else a quarter, if not given.
+        generation_layers: Number of last layers that generate; the set's number, else an eighth, if not given.
+        count: Deactivate only this many, the strongest.
+        random_control: A seed: as many random neurons of the same layers and structures are deactivated instead.
+        controls: What these are drawn from: `any` neurons outside the set, or only those `foreign` to the language.
+        force: Accept a set made for other weights of the same sizes.
+        limit: First documents of each task, or the share of them below 1; None for all.
+        num_fewshot: Examples before each question; the task's own number if not given.
+        data: Folder of the upstream files of our tasks, or `embedded`; what MWORK_DATA names or the hub if not given.
+        samples: Whether the results hold every document's answers, too.
+        batch_size: Requests at a time where lm-eval's own way is taken.
+        fast: Whether to compute faster than lm-eval's `hf` where the scores stay the same.
+        device: Where a model given by name is loaded to; the first accelerator or the CPU if not given.
+        dtype: What it is loaded as; float32 on a CPU without native bfloat16.
+        device_map: How it is spread over devices.
+        revision: Branch, tag or commit of a hub model.
+        model_args: Further arguments of `mwork-hf`, such as ``max_length``.
+        progress: Where progress goes; bars if not given.
+        **options: Further arguments of `lm_eval.simple_evaluate`, such as ``apply_chat_template``.
+
+    Returns:
+        lm-eval's results: `results` by task and metric (shares of 1, or bits per byte), `configs`, `versions`,
+        `n-shot`, `config` (with what was deactivated under `mwork`), and so on; `samples` if asked for.
+
+    Raises:
+        InputError: If a task is unknown, data cannot be had, or the set does not fit the model.
+
+    Example:
+        >>> import mwork_eval as mw
+        >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
+        >>> found = mw.evaluate(model, tokenizer, ["bpb_zh"], limit=2, data="embedded")
+        >>> list(found["results"])
+        ['bpb_zh']
+    """
+    names, source_of_data = names_of(tasks), None if data is None else str(data)
+    if not_ours := sorted(_OURS & options.keys()):
+        raise InputError("unknown argument of evaluate", found=" ".join(not_ours), expected="its own names for these")
+    with quiet_lm_eval():
+        wanted = None
+        if neurons is not None:
+            wanted = neurons if isinstance(neurons, NeuronSet) else find_neurons(str(neurons))
+        elif positions != "all" or count is not None or random_control is not None:
+            raise InputError("positions, count and random_control choose from a set", found="no neurons")
+        parse_positions(positions)
+        check_controls(controls)
+        source = find_model(
+            model,
+            tokenizer,
+            device=device,
+            dtype=dtype,
+            device_map=device_map,
+            revision=revision,
+            batch_size=batch_size,
+            fast=fast,
+            **(model_args or {}),
+        )
+        manager = find_evaluations(names, source_of_data)
+        with source.opened() as lm, _bars(lm, shown(progress)):
+            if wanted is not None:
+                shape = lm.layout.shape
+                stages = stages_for([wanted], shape.layers, understanding_layers, generation_layers)
+                check_fit(wanted, shape, lm.fingerprint, lm.model_name, force=force)
+                how: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
+                chosen = choose_neurons(wanted, stages, **how, controls=controls)
+                # In the words of `mwork-hf`, so that the results tell the same.
+                reference = None if isinstance(neurons, NeuronSet) else str(neurons)
+                lm.mask(chosen, {"neurons": reference, **how, "stages": vars(stages)})
+            return evaluate_simply(
+                lm,
+                names,
+                manager,
+                limit=limit,
+                num_fewshot=num_fewshot,
+                batch_size=batch_size,
+                log_samples=samples,
+                **options,
+            )
+
+
+@contextmanager
+def _bars(lm: MworkHF, progress: Progress) -> Iterator[None]:
+    """Let a model show its progress in the caller's way."""
+
+    @contextmanager
+    def bar(*, total: int, desc: str, disable: bool) -> Iterator["_Bar"]:
+        with progress.bar("evaluate", total, show=not disable) as advance:
+            yield _Bar(advance, desc)
+
+    lm.make_bar = bar
+    try:
+        yield
+    finally:
+        del lm.make_bar
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """A bar as the model moves it."""
+
+    advance: Advance
+    what: str
+
+    def update(self, amount: int) -> None:
+        """Move it on."""
+        self.advance(self.what, amount)

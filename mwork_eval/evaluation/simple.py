@@ -1,0 +1,57 @@
+"""Evaluate a model on tasks as lm-eval itself does, and return lm-eval's own results."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import lm_eval
+from lm_eval.tasks import TaskManager
+
+from mwork_eval.benchmarks.data import check_data
+from mwork_eval.benchmarks.rows import task_of
+from mwork_eval.errors import InputError
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.resources import tasks_folder
+
+
+def find_evaluations(names: Sequence[str], data: str | None) -> TaskManager:
+    """Return a task manager that knows some tasks, groups or tags of lm-eval's or ours; none is loaded.
+
+    Args:
+        names: Their names.
+        data: Where the data of our tasks comes from: a folder, `embedded`, or None for `MWORK_DATA` or the hub.
+
+    Raises:
+        InputError: If one is unknown, none is given, or the data of one of ours is not there.
+    """
+    if not names:
+        raise InputError("no task given", expected="names such as xquad_zh, or any other of lm-eval")
+    metadata = {"data": data} if data else {}
+    # Indexing lm-eval's thousands of task files takes seconds; ours alone take none.
+    manager = TaskManager(include_path=str(tasks_folder()), include_defaults=False, metadata=metadata)
+    if any(name not in manager.task_index for name in names):
+        manager = TaskManager(include_path=str(tasks_folder()), metadata=metadata)
+    index = manager.task_index
+    if unknown := [name for name in names if name not in index]:
+        raise InputError("unknown task", found=" ".join(unknown), expected="what `lm_eval ls tasks` lists, or xquad_zh")
+    # An entry without a file is a tag.
+    leaves = [leaf for name in names for leaf in ([name] if index[name].yaml_path else sorted(index[name].tags))]
+    check_data([leaf for leaf in leaves if task_of(leaf) is not None], data)
+    return manager
+
+
+def evaluate_simply(
+    model: MworkHF,
+    names: Sequence[str],
+    manager: TaskManager,
+    **options: Any,
+) -> dict[str, Any]:
+    """Return what `lm_eval.simple_evaluate` returns.
+
+    Args:
+        model: The model, masked or not.
+        names: The tasks.
+        manager: What `find_evaluations` returned for them.
+        **options: Its other arguments.
+    """
+    results: dict[str, Any] = lm_eval.simple_evaluate(model=model, tasks=list(names), task_manager=manager, **options)
+    return results
