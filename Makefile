@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint docs clean
+.PHONY: run test check lint docs tutorials clean
 
 run: $(VENV)/.installed
 	$(BIN)/mwork run
@@ -21,6 +21,9 @@ lint: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+tutorials: $(VENV)/.installed
+	$(BIN)/python docs/run_tutorials.py
 
 $(VENV)/.installed: pyproject.toml constraints.txt mwork_eval_autoload.pth
 	$(PYTHON) -m venv $(VENV)

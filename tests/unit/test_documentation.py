@@ -162,3 +162,13 @@ def test_mkdocs_reads_the_configuration_without_plugins_that_fetch():
         "autorefs",
         "mkdocstrings",
     }
+
+
+def test_examples_in_docstrings_are_sections_that_the_site_knows():
+    """`Example:` would be a box of prose, whose brackets are links; `Examples:` shows code as code."""
+    wrong = [
+        path.name
+        for path in (ROOT / "mwork_eval").rglob("*.py")
+        if re.search(r"^ +Example:$", path.read_text("utf-8"), re.M)
+    ]
+    assert not wrong
