@@ -109,7 +109,7 @@ def ablate(
         edit of a few weights may not, so give a model edited by hand an ``out`` of its own. Models with hooks of
         your own never share cells.
 
-    Example:
+    Examples:
         >>> import mwork_eval as mw
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
         >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)

@@ -46,7 +46,7 @@ def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterato
         InputError: If the family is not supported, the set does not fit the model, or neurons cannot be switched off;
             then the model is as it was.
 
-    Example:
+    Examples:
         >>> with deactivated(model, neurons):  # doctest: +SKIP
         ...     model.generate(**inputs)
     """

@@ -71,7 +71,7 @@ def detect(
         InputError: If the family is not supported, weights are quantised or offloaded, a corpus cannot be read or has
             too few usable documents, or a score is not finite.
 
-    Example:
+    Examples:
         >>> import mwork_eval as mw
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
         >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)

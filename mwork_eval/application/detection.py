@@ -28,7 +28,7 @@ class Detection:
         parts: Per language, the scores of groups of documents, where they were kept apart.
         set_draws: How many random halves of the documents sets are also selected from, or None.
 
-    Example:
+    Examples:
         >>> import mwork_eval as mw
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
         >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)

@@ -100,7 +100,7 @@ def enhance(
         InputError: If the input is unusable, the sets do not fit the model, data cannot be had, or the folder holds
             deltas of another base or of other options.
 
-    Example:
+    Examples:
         >>> import mwork_eval as mw
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
         >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)

@@ -90,7 +90,7 @@ def evaluate(
     Raises:
         InputError: If a task is unknown, data cannot be had, or the set does not fit the model.
 
-    Example:
+    Examples:
         >>> import mwork_eval as mw
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
         >>> found = mw.evaluate(model, tokenizer, ["bpb_zh"], limit=2, data="embedded")

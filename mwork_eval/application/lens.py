@@ -146,7 +146,7 @@ def lens(
     Raises:
         InputError: If the input is unusable, data or an extra is missing, or a set does not fit the model.
 
-    Example:
+    Examples:
         >>> import mwork_eval as mw
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
         >>> found = mw.lens(model, tokenizer, {"zh": ["今天天气很好。", "我们去学校。"]})

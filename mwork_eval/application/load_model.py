@@ -36,7 +36,7 @@ def load_model(
     Raises:
         InputError: If there is no such model, device or dtype, or the model cannot be read.
 
-    Example:
+    Examples:
         >>> import mwork_eval as mw
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
         >>> model.config.num_hidden_layers

@@ -67,7 +67,7 @@ class MatrixResults:
         has_tables: Whether there was a table to show when the matrix was computed: the scores without a mask were all
             there. It has none where other jobs still compute the rest, or in a process that helps another one.
 
-    Example:
+    Examples:
         >>> import mwork_eval as mw
         >>> matrix = mw.read_results("runs/zh")  # doctest: +SKIP
         >>> matrix.table("existence", "bpb").rows[1].delta.delta  # doctest: +SKIP

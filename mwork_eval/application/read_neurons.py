@@ -37,7 +37,7 @@ def read_neurons(
     Raises:
         InputError: If something is not found, or a file is damaged.
 
-    Example:
+    Examples:
         >>> import mwork_eval as mw
         >>> neurons = mw.read_neurons("gemma3-270m/zh")
         >>> neurons.shape.layers

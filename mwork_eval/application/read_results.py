@@ -20,7 +20,7 @@ def read_results(folder: str | Path) -> MatrixResults:
     Raises:
         InputError: If it holds no results of a matrix, or other ones, or a file is damaged.
 
-    Example:
+    Examples:
         >>> import mwork_eval as mw
         >>> mw.read_results("runs/zh")  # doctest: +SKIP
         <MatrixResults: existence on bpb; 6 cells>

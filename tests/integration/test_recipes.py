@@ -116,7 +116,6 @@ def test_a_language(copy):
     assert in_copy(copy, "-c", code) == "kat 3000 De kat zit op de mat.\n"
 
 
-@pytest.mark.skipif(not (ROOT / "mwork_eval/detection/detector.py").is_file(), reason="detectors are no seam yet")
 def test_a_detector(copy, tiny_llama, tmp_path):
     follow(copy, "How to add a detector")
     detector = copy / "mwork_eval/detection/detector.py"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import mwork_eval
 from mwork_eval.cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -172,3 +173,8 @@ def test_examples_in_docstrings_are_sections_that_the_site_knows():
         if re.search(r"^ +Example:$", path.read_text("utf-8"), re.M)
     ]
     assert not wrong
+
+
+def test_every_public_name_is_in_the_reference():
+    page = (DOCS / "reference/python.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^::: mwork_eval\.(\w+)$", page, re.MULTILINE)) == {*mwork_eval.__all__} - {"__version__"}
