@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +167,16 @@ def draw_stages(axes: "Axes", stages: Stages) -> None:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure of a size in inches, without pyplot and its global state."""
+    """Return an empty figure of a size in inches, without pyplot and its global state; a notebook shows it."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    # IPython draws figures by itself only where pyplot was imported.
+    figure._repr_png_ = lambda: _as_png(figure)  # type: ignore[attr-defined]
+    return figure
+
+
+def _as_png(figure: "Figure") -> bytes:
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", dpi=110)
+    return drawn.getvalue()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mwork_eval.enhancement.tables import ChangeColumn, ChangeTable
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.reports.plots import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,10 +16,8 @@ def plot_enhancement(tables: Sequence[ChangeTable]) -> "Figure":
 
     Languages' own neurons with their 95 % intervals; random neurons with the range of their seeds.
     """
-    from matplotlib.figure import Figure
-
     groups, tasks = (list(dict.fromkeys(getattr(table, name) for table in tables)) for name in ("trained", "task"))
-    figure = Figure(figsize=(4.2 * len(tasks), 3.0 * len(groups) + 0.5), layout="constrained")
+    figure = new_figure(4.2 * len(tasks), 3.0 * len(groups) + 0.5)
     panels = figure.subplots(len(groups), len(tasks), squeeze=False)
     for axes in panels.flat:
         axes.set_visible(False)
@@ -80,11 +79,10 @@ def plot_languages(tables: Sequence[ChangeTable]) -> "Figure":
         tables: What `mean_tables` returns, of any number of languages.
     """
     from matplotlib import colormaps
-    from matplotlib.figure import Figure
 
     groups = list(dict.fromkeys(table.trained for table in tables))
     scales = list(dict.fromkeys((table.task, table.unit, table.higher_is_better) for table in tables))
-    figure = Figure(figsize=(8.4, 3.0 * len(scales) + 0.5), layout="constrained")
+    figure = new_figure(8.4, 3.0 * len(scales) + 0.5)
     panels = figure.subplots(len(scales), 2, squeeze=False, sharex=True)
     for table in tables:
         row = panels[scales.index((table.task, table.unit, table.higher_is_better))]

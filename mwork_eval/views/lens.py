@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from mwork_eval.analysis.lens_file import LensReport
 from mwork_eval.analysis.shares import Curves, crossings
 from mwork_eval.reports.lens_wording import title_of
+from mwork_eval.reports.plots import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,11 +15,9 @@ COLORS = {"english": "#5b7f9e", "query": "#b5462f", "other": "#6b8e4e", "undecid
 
 def plot_lens(report: LensReport) -> "Figure":
     """Draw a panel per language and mask: the share of each class by layer, crossings of the first two marked."""
-    from matplotlib.figure import Figure
-
     languages = list(dict.fromkeys(curves.language for curves in report.curves))
     across = max(sum(curves.language == language for curves in report.curves) for language in languages)
-    figure = Figure(figsize=(4.2 * across, 2.7 * len(languages) + 0.6), layout="constrained")
+    figure = new_figure(4.2 * across, 2.7 * len(languages) + 0.6)
     panels = figure.subplots(len(languages), across, sharey=True, squeeze=False)
     for row, language in zip(panels, languages, strict=True):
         own = [curves for curves in report.curves if curves.language == language]

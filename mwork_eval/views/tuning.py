@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mwork_eval.matrix.tuning import GridPoint, Tuning
-from mwork_eval.reports.plots import FORMATS, write_figures
+from mwork_eval.reports.plots import FORMATS, new_figure, write_figures
 from mwork_eval.reports.wording import difference, interval
 from mwork_eval.statistics.resampling import LEVEL
 
@@ -111,13 +111,12 @@ def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
 
 def draw_tuning(tuning: Tuning) -> "Figure":
     """Draw the grid as a heat map of ∆, the best pair framed."""
-    from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
     rows = sorted({point.stages.understanding for point in tuning.grid})
     columns = sorted({point.stages.generation for point in tuning.grid})
     unit = tuning.scale.unit
-    figure = Figure(figsize=(2.5 + 1.1 * len(columns), 2 + 0.6 * len(rows)), layout="constrained")
+    figure = new_figure(2.5 + 1.1 * len(columns), 2 + 0.6 * len(rows))
     axes = figure.add_subplot()
     values = {boundaries: found.delta.value for boundaries, found in tuning.deltas.items()}
     image = axes.imshow(
