@@ -11,7 +11,7 @@ from mwork_eval.versions import __version__
 
 if TYPE_CHECKING:
     from mwork_eval.application.ablate import ablate
-    from mwork_eval.application.check import check
+    from mwork_eval.application.check import CheckResults, check
     from mwork_eval.application.deactivated import deactivated
     from mwork_eval.application.detect import detect
     from mwork_eval.application.detection import Detection
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mwork_eval.neurons.neuron_set import NeuronSet
 
 __all__ = [
+    "CheckResults",
     "Detection",
     "EnhancementResults",
     "InputError",
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "CheckResults": "application.check",
     "EnhancementResults": "application.enhancement_results",
     "LensResults": "application.lens",
     "MatrixResults": "application.matrix_results",
@@ -74,4 +76,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -1,12 +1,12 @@
 """Switch neurons off in a model in memory, for the duration of a block."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.intervention import Intervention
-from mwork_eval.interventions.running import fingerprint_without, running
+from mwork_eval.interventions.running import alone_with, fingerprint_without, running
 from mwork_eval.interventions.zero import ways_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout
@@ -34,8 +34,11 @@ def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterato
     The model may be moved or change its dtype inside the block. What is written to these neurons there, as by training,
     is overwritten at its end.
 
+    Threads may have blocks on one model at a time: as with blocks one inside another, the neurons of all of them are
+    off for all threads, and the weights are as before when the last block ends.
+
     Args:
-        model: A causal language model of transformers, also wrapped by peft.
+        model: A causal language model of transformers, also wrapped by peft or by torch.compile.
         neurons: What to switch off.
         force: Accept a set that was made for other weights of the same sizes.
 
@@ -52,16 +55,18 @@ def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterato
     """
     layout = Layout.of(model)
     stored = neurons.about.get("fingerprint") is not None
-    fingerprint = _fingerprint(layout.model, needed=stored and not force)
-    check_fit(neurons, layout.shape, fingerprint or "", name_of(model), force=force or not stored)
-    intervention = Intervention(neurons)
-    if "activations" in ways_of(layout) and _is_compiled(model):
-        raise InputError(
-            "a compiled model does not see the hooks that switch its neurons off",
-            found="weights that are packed, offloaded or beneath an adapter",
-            hint="take the model without torch.compile, or merge the adapter",
-        )
-    with running(layout, intervention, fingerprint):
+    with ExitStack() as block:
+        with alone_with(layout.model):
+            fingerprint = _fingerprint(layout.model, needed=stored and not force)
+            check_fit(neurons, layout.shape, fingerprint or "", name_of(model), force=force or not stored)
+            intervention = Intervention(neurons)
+            if "activations" in ways_of(layout) and _is_compiled(model):
+                raise InputError(
+                    "a compiled model does not see the hooks that switch its neurons off",
+                    found="weights that are packed, offloaded or beneath an adapter",
+                    hint="take the model without torch.compile, or merge the adapter",
+                )
+            block.enter_context(running(layout, intervention, fingerprint))
         yield model
 
 

@@ -14,9 +14,10 @@ from mwork_eval.detection.detect import DetectOptions, groups_for, score_languag
 from mwork_eval.detection.selection import Selection
 from mwork_eval.detection.workers import Workers
 from mwork_eval.errors import InputError
-from mwork_eval.models.layout import Layout
+from mwork_eval.models.layout import Layout, uncompiled
 from mwork_eval.models.loading import LoadedModel, name_of
 from mwork_eval.models.modes import evaluation_mode
+from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.sizes import parse_size
 
 log = logging.getLogger(__name__)
@@ -83,9 +84,11 @@ def detect(
     budget = parse_size(str(memory), "memory") if memory is not None else DetectOptions.memory
     options = DetectOptions(method, budget, groups=groups_for(stability=False, set_draws=set_draws))
     rules = DocumentRules(max_documents, max_tokens, min_tokens, seed, check_language)
-    loaded = LoadedModel(name_of(model), model, tokenizer)
+    loaded = LoadedModel(name_of(model), uncompiled(model), tokenizer)
     folder, progress = None if out is None else Path(out), shown(progress)
-    found = detect_corpora(loaded, corpora_of(texts), rules, options, folder, set_draws=set_draws, progress=progress)
+    corpora = corpora_of(texts)
+    with kept_tokenizer(tokenizer):
+        found = detect_corpora(loaded, corpora, rules, options, folder, set_draws=set_draws, progress=progress)
     if found is None:
         raise InputError("this process is one of several", hint="`mwork detect` shares the work among them")
     if folder is not None:

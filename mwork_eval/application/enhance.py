@@ -30,6 +30,8 @@ from mwork_eval.lm.borrowed import borrowed
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import find_family
 from mwork_eval.models.loading import LoadedModel
+from mwork_eval.models.random_states import kept_random_states
+from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_named_sets
 from mwork_eval.processes import is_first_process
@@ -69,7 +71,7 @@ def enhance(
     """Fine-tune the neurons of sets on a few hundred documents, and as many random ones alike (arXiv:2402.18815).
 
     A model in memory stays where and what it is, and has its own weights and modes again in the end, also after an
-    exception.
+    exception; so have its tokenizer and the random number generators.
 
     Args:
         model: `gemma3-270m`, a local folder, a hub id, or a model in memory.
@@ -127,12 +129,14 @@ def enhance(
         raise InputError("several processes share a folder", found="no folder", expected="out=FOLDER")
     sets = _sets_of(named, codes)
     steps_of(sizes, options, workers.count)
-    read = {
-        corpus.language: read_training_text(corpus, given.tokenizer, count=sizes[-1], max_tokens=options.max_tokens)
-        for corpus in corpora
-    }
-    plan = Enhancement(sets, read, sizes, tuple(seeds), controls, together, options, force)
     with ExitStack() as stack:
+        stack.enter_context(kept_random_states())
+        stack.enter_context(kept_tokenizer(given.tokenizer))
+        read = {
+            corpus.language: read_training_text(corpus, given.tokenizer, count=sizes[-1], max_tokens=options.max_tokens)
+            for corpus in corpora
+        }
+        plan = Enhancement(sets, read, sizes, tuple(seeds), controls, together, options, force)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
         base = given.load(workers.model_device)
         say = (progress if workers.is_main else Silent()).tell

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.errors import InputError
+from mwork_eval.models.layout import uncompiled
 from mwork_eval.models.loading import LoadedModel, load_model, load_tokenizer, name_of
 
 
@@ -50,7 +51,7 @@ class GivenModel:
                 expected="these for a model given by its name",
             )
         self._tokenizer = tokenizer
-        self._loaded = None if by_name else LoadedModel(name_of(model), model, tokenizer)
+        self._loaded = None if by_name else LoadedModel(name_of(model), uncompiled(model), tokenizer)
         self.name = str(model) if self._loaded is None else self._loaded.name
 
     @cached_property

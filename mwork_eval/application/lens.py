@@ -24,6 +24,8 @@ from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.modes import evaluation_mode
+from mwork_eval.models.random_states import kept_random_states
+from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_language_sets
 from mwork_eval.neurons.stages import parse_positions
@@ -174,10 +176,11 @@ def lens(
         prompts = (
             texts_of(corpora, most) if corpora else prompts_of_tasks(tasks, codes, data=data, limit=most, order=order)
         )
-    loaded = given.load()
+    with kept_random_states():
+        loaded = given.load()
     layout = Layout.of(loaded.model)
     asked: dict[str, Any]
-    with evaluation_mode(loaded.model):
+    with evaluation_mode(loaded.model), kept_tokenizer(loaded.tokenizer):
         masks = choose_masks(layout, given.name, sets, positions=positions, seeds=random_controls, force=force)
         if method == "tokens":
             looked = _look_at_tokens(layout, loaded.tokenizer, prompts, masks, max_tokens, k, weight, progress)

@@ -1,12 +1,10 @@
 """Load a model and its tokenizer by name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from mwork_eval.models import loading
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 def load_model(
@@ -16,7 +14,7 @@ def load_model(
     dtype: str | None = None,
     device_map: str | None = None,
     revision: str | None = None,
-) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a causal language model and its tokenizer, as the commands load them.
 
     The model is an ordinary one of transformers, in evaluation mode; any other such model does as well wherever this

@@ -11,6 +11,8 @@ from mwork_eval.lm.borrowed import borrowed
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.loading import load_for_matrix
 from mwork_eval.models.loading import name_of
+from mwork_eval.models.random_states import kept_random_states
+from mwork_eval.models.tokens import kept_tokenizer
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class NamedModel:
 
     @contextmanager
     def opened(self) -> Iterator[MworkHF]:
-        """Load it for a block."""
-        yield self.load()
+        """Load it for a block; the random number generators and a tokenizer in memory are as before in the end."""
+        with kept_random_states(), kept_tokenizer(self.options.get("tokenizer")):
+            yield self.load()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from mwork_eval.evaluation.fewshot import never_show_the_answer
 from mwork_eval.evaluation.known_answers import KnownAnswers
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.lm.maskable import MaskableLM
+from mwork_eval.models.random_states import kept_random_states
 from mwork_eval.resources import tasks_folder
 from mwork_eval.results.main_metric import find_main_metric, need_documents, numbers_of
 from mwork_eval.results.task_score import TRUNCATED, TaskScore
@@ -81,6 +82,8 @@ def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
 def prepare_tasks(names: Sequence[str], *, data: str | None, sample: Sample = _ALL) -> dict[str, PreparedTask]:
     """Load the tasks' documents and build their requests; no model is needed.
 
+    The random number generators, which lm-eval seeds, are as before in the end.
+
     Args:
         names: Names of lm-eval tasks, ours or any other.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
@@ -89,6 +92,11 @@ def prepare_tasks(names: Sequence[str], *, data: str | None, sample: Sample = _A
     Raises:
         InputError: If a task is unknown, its data cannot be had, or no document is left.
     """
+    with kept_random_states():
+        return _prepare(names, data, sample)
+
+
+def _prepare(names: Sequence[str], data: str | None, sample: Sample) -> dict[str, PreparedTask]:
     manager = find_tasks(names, data)
     tasks = {name: _load(name, manager) for name in names}
     chosen = _choose(tasks, data, sample)

@@ -1,5 +1,6 @@
 """What is done to a model in memory now: blocks one inside another, and the weights' fingerprint before the first."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,12 +21,46 @@ class _Block:
 
 @dataclass
 class _Running:
-    fingerprint: str | None
+    fingerprint: str | None = None
     blocks: list[_Block] = field(default_factory=list)
+    # Reentrant: a block that was left open may be closed by the garbage collector while its thread has the lock.
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    users: int = 0
 
 
 _RUNNING: dict[int, _Running] = {}
 """By the id of a model that blocks run on. Not an attribute of it: a copy or a pickle made in a block would have it."""
+_REGISTER = threading.RLock()
+"""Held while records are found and dropped, never while a model is read or written: models do not wait for another."""
+
+
+@contextmanager
+def alone_with(model: Any) -> Iterator[None]:
+    """Let no other thread begin or end a block on a model, or read its fingerprint, meanwhile.
+
+    A thread may take it several times. Other models are not concerned.
+
+    Args:
+        model: The model, or what peft or torch.compile wraps around it.
+    """
+    with _record_of(id(base_of(model))):
+        yield
+
+
+@contextmanager
+def _record_of(key: int) -> Iterator[_Running]:
+    """Have the record of a model for oneself; it is kept while blocks run or somebody waits for it."""
+    with _REGISTER:
+        record = _RUNNING.setdefault(key, _Running())
+        record.users += 1
+    try:
+        with record.lock:
+            yield record
+    finally:
+        with _REGISTER:
+            record.users -= 1
+            if not record.users and not record.blocks:
+                _RUNNING.pop(key, None)
 
 
 @contextmanager
@@ -33,36 +68,37 @@ def running(layout: Layout, intervention: Intervention, fingerprint: str | None)
     """Intervene in a model during a block, and remember it until the model is as it was before.
 
     Blocks on one model may be one inside another. Where they end in another order than they began, each comes undone
-    when those that began after it have ended, because they saved what it wrote.
+    when those that began after it have ended, because they saved what it wrote. The same holds for blocks of several
+    threads; each is begun and ended while no other thread does so on the same model.
 
     Args:
         layout: The model.
         intervention: What is done to it.
-        fingerprint: That of the model's weights without interventions, as `fingerprint_without` gives it.
+        fingerprint: That of the model's weights without interventions, as `fingerprint_without` gives it; taken
+            with `alone_with` around both, or another thread may have begun a block in between.
 
     Raises:
         InputError: If the neurons cannot be changed.
     """
-    key = id(layout.model)
-    blocks = _RUNNING.setdefault(key, _Running(fingerprint)).blocks
+    key, digest = id(layout.model), intervention.digest
+    with _record_of(key) as record:
+        if not record.blocks:
+            record.fingerprint = fingerprint
+        block = _Block(digest, intervention.apply(layout))
+        record.blocks.append(block)
     try:
-        block = _Block(intervention.digest, intervention.apply(layout))
-        blocks.append(block)
-        try:
-            yield
-        finally:
-            block.ended = True
-            while blocks and blocks[-1].ended:
-                blocks.pop().undo.close()
+        yield
     finally:
-        if not blocks:
-            _RUNNING.pop(key, None)
+        with _record_of(key) as record:
+            block.ended = True
+            while record.blocks and record.blocks[-1].ended:
+                record.blocks.pop().undo.close()
 
 
 def running_on(model: Any) -> tuple[str, ...]:
     """Return the digests of the interventions that run on a model now, in the order in which they began."""
-    found = _RUNNING.get(id(base_of(model)))
-    return () if found is None else tuple(block.digest for block in found.blocks)
+    with _record_of(id(base_of(model))) as record:
+        return tuple(block.digest for block in record.blocks)
 
 
 def fingerprint_without(model: Any) -> str:
@@ -71,5 +107,5 @@ def fingerprint_without(model: Any) -> str:
     Raises:
         InputError: If they cannot be read.
     """
-    found = _RUNNING.get(id(base_of(model)))
-    return fingerprint_of(model) if found is None or found.fingerprint is None else found.fingerprint
+    with _record_of(id(base_of(model))) as record:
+        return record.fingerprint if record.blocks and record.fingerprint is not None else fingerprint_of(model)

@@ -1,21 +1,21 @@
 """`mwork-hf` around a model of the caller, who gets it back as it was."""
 
-import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
-import torch
 from torch import nn
 
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.inference.rotary import Rotary
 from mwork_eval.lm.model import MworkHF
+from mwork_eval.models.layout import uncompiled
 from mwork_eval.models.modes import evaluation_mode
+from mwork_eval.models.random_states import kept_random_states
+from mwork_eval.models.tokens import kept_tokenizer
 
 _KNOWN = ("torch.", "transformers.", "accelerate.", "mwork_eval.")
 """Whose hooks change no answer that the identity does not tell: they move weights, collect outputs, or are ours."""
@@ -75,7 +75,7 @@ def borrowed(model: Any, tokenizer: Any, **options: Any) -> Iterator[MworkHF]:
     with ExitStack() as stack:
         for kept in (evaluation_mode(base), _tied_as_they_are(base), _frequencies(base)):
             stack.enter_context(kept)
-        for kept in (_padding_of(tokenizer), _random_states()):
+        for kept in (kept_tokenizer(tokenizer), kept_random_states()):
             stack.enter_context(kept)
         lm = BorrowedHF(base, tokenizer, **options)
         stack.callback(lm.unmask)
@@ -83,11 +83,17 @@ def borrowed(model: Any, tokenizer: Any, **options: Any) -> Iterator[MworkHF]:
 
 
 def _base_of(model: Any) -> Any:
-    """Return the transformers model itself; a PEFT wrapper's adapters lie in its layers."""
+    """Return the transformers model itself, not compiled; a PEFT wrapper's adapters lie in its layers."""
     if not isinstance(model, nn.Module):
         raise InputError(
             "no model in memory", found=type(model).__name__, expected="a model of transformers, or the name of one"
         )
+    if (inner := uncompiled(model)) is not model:
+        if any(map(_is_foreign, (*model._forward_hooks.values(), *model._forward_pre_hooks.values()))):
+            raise InputError(
+                "the compiled wrapper has hooks, which would not be called", hint="put them on the model it was made of"
+            )
+        model = inner
     if hasattr(model, "get_base_model"):
         adapter: Any = getattr(model, "active_peft_config", None)
         if getattr(adapter, "is_prompt_learning", False):
@@ -100,7 +106,7 @@ def _base_of(model: Any) -> Any:
             raise InputError(
                 "the PEFT wrapper has hooks, which would not be called", hint="put them on model.get_base_model()"
             )
-        model = model.get_base_model()  # type: ignore[operator]
+        model = uncompiled(model.get_base_model())  # type: ignore[operator]
     if not hasattr(model, "get_output_embeddings") or not hasattr(model, "config"):
         raise InputError("no causal language model", found=type(model).__name__, expected="one of transformers")
     return model
@@ -149,28 +155,3 @@ def _frequencies(model: Any) -> Iterator[None]:
         for module, (buffers, lengths) in zip(modules, before, strict=True):
             module._buffers.update(buffers)
             vars(module).update(lengths)
-
-
-@contextmanager
-def _padding_of(tokenizer: Any) -> Iterator[None]:
-    """Give a tokenizer its own padding back: `hf` chooses a token for it."""
-    token, side = tokenizer.pad_token, tokenizer.padding_side
-    try:
-        yield
-    finally:
-        tokenizer.pad_token, tokenizer.padding_side = token, side
-
-
-@contextmanager
-def _random_states() -> Iterator[None]:
-    """Bring the generators back, which lm-eval seeds."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
-        if devices is not None:
-            torch.cuda.set_rng_state_all(devices)

@@ -10,6 +10,8 @@ from mwork_eval.errors import InputError
 
 _SAMPLES = 256
 """Values read per parameter. Reading all of a 7B model would cost seconds at every load."""
+_COMPILED = "_orig_mod."
+"""What torch.compile puts into the names of the parameters within."""
 
 
 def fingerprint_of(model: nn.Module) -> str:
@@ -19,6 +21,8 @@ def fingerprint_of(model: nn.Module) -> str:
     and as bfloat16 has one fingerprint. A float32 checkpoint loaded as float16 has another one, because it is
     rounded twice. Two fine-tuned models differ; a masked model differs from its base wherever a masked neuron is
     sampled, so take the fingerprint before masking.
+
+    What torch.compile made of a model or of a part of it has the fingerprint of the model.
 
     Offloaded weights are brought in one module at a time. Packed weights (4-bit, 8-bit) have another one.
 
@@ -42,6 +46,6 @@ def fingerprint_of(model: nn.Module) -> str:
                 flat = parameter.detach().reshape(-1)
                 positions = torch.linspace(0, flat.numel() - 1, min(_SAMPLES, flat.numel()), dtype=torch.float64)
                 values = flat[positions.round().long().to(flat.device)].to(torch.bfloat16)
-                digest.update(f"{name}{tuple(parameter.shape)}".encode())
+                digest.update(f"{name.replace(_COMPILED, '')}{tuple(parameter.shape)}".encode())
                 digest.update(values.view(torch.int16).cpu().numpy().tobytes())
     return digest.hexdigest()[:32]

@@ -23,7 +23,7 @@ class Layout:
     """A model seen as layers of structures; it may live on the meta device.
 
     Attributes:
-        model: The causal language model (a PEFT wrapper is looked through).
+        model: The causal language model (wrappers of PEFT and torch.compile are looked through).
         family: Its row in the table of families.
         decoder: The text decoder, whose forward computes hidden states and no logits.
         layers: Its layers.
@@ -108,8 +108,16 @@ class Layout:
 
 
 def base_of(model: Any) -> Any:
-    """Return the model of transformers inside a wrapper of peft, whose adapters lie in its layers, or the model."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+    """Return the model of transformers inside wrappers of peft, whose adapters lie in its layers, and torch.compile."""
+    model = uncompiled(model)
+    return uncompiled(model.get_base_model()) if hasattr(model, "get_base_model") else model
+
+
+def uncompiled(model: Any) -> Any:
+    """Return the model that torch.compile made a model of, which has the same modules and weights; or the model."""
+    # Not getattr: the wrapper of peft would pass on the question, and be dropped.
+    inner = getattr(model, "_modules", {}).get("_orig_mod")
+    return model if inner is None else inner
 
 
 def _feed_forward(family: Family, layer: nn.Module, index: int) -> Matrices:

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mwork_eval.errors import InputError
 from mwork_eval.models import default_model
+from mwork_eval.models.layout import base_of
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +38,10 @@ def resolve_name(name: str) -> str:
 def name_of(model: Any) -> str:
     """Return what a model is called in files and reports: what was given to load it by.
 
-    An adapter of peft is looked through. The default model has its name, not the folder it was converted into, and a
-    model that was made from a configuration that of its class.
+    Wrappers of peft and torch.compile are looked through. The default model has its name, not the folder it was
+    converted into, and a model that was made from a configuration that of its class.
     """
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = base_of(model)
     name = str(getattr(base, "name_or_path", "") or type(base).__name__)
     return default_model.NAME if name == str(default_model.folder_of_conversion()) else name
 

@@ -102,14 +102,20 @@ class NeuronSet:
         return digest_of({"shape": self.shape.to_json(), "neurons": content})
 
     def __and__(self, other: "NeuronSet") -> "NeuronSet":
+        if not isinstance(other, NeuronSet):
+            return NotImplemented
         self._check_combines(other)
         return self._keeping(_combine(self.indices, other.indices, _in_both))
 
     def __sub__(self, other: "NeuronSet") -> "NeuronSet":
+        if not isinstance(other, NeuronSet):
+            return NotImplemented
         self._check_combines(other)
         return self._keeping(_combine(self.indices, other.indices, _in_first))
 
     def __or__(self, other: "NeuronSet") -> "NeuronSet":
+        if not isinstance(other, NeuronSet):
+            return NotImplemented
         self._check_combines(other)
         both = _combine(self.indices, other.indices, _in_either)
         if self.shared is None or other.shared is None:
@@ -119,6 +125,8 @@ class NeuronSet:
 
     def __xor__(self, other: "NeuronSet") -> "NeuronSet":
         """Return the neurons of either set that are not in both."""
+        if not isinstance(other, NeuronSet):
+            return NotImplemented
         return (self - other) | (other - self)
 
     def _keeping(self, indices: Mapping[Place, Indices]) -> "NeuronSet":
@@ -152,8 +160,10 @@ class NeuronSet:
         their numbers, then the layers of a structure do (largest remainder), and each gives its first neurons.
 
         Raises:
-            InputError: If the set has fewer neurons.
+            InputError: If the set has fewer neurons, or the count is no number of neurons.
         """
+        if not _is_whole(count) or count < 0:
+            raise InputError("no number of neurons", found=repr(count), expected=f"0 to {len(self)}")
         if count > len(self):
             raise InputError("not enough neurons in the set", found=len(self), expected=f"at least {count}")
         by_structure: dict[str, dict[int, list[int]]] = {}
@@ -206,11 +216,13 @@ def _frozen(indices: Mapping[Place, Indices], shape: ModelShape) -> Mapping[Plac
     """Return a read-only copy without empty places.
 
     Raises:
-        InputError: If a neuron is not one of the model's, or named twice.
+        InputError: If a neuron is not one of the model's, named twice, or named by anything but an integer.
     """
     frozen: dict[Place, Indices] = {}
     for layer, structure in sorted(indices):
-        array = np.asarray(indices[layer, structure])
+        if not _is_whole(layer):
+            raise InputError("neurons outside the model", found=f"layer {layer!r}", expected="the number of a layer")
+        array = _integers(indices[layer, structure], f"layers.{layer}.{structure}")
         size = shape.sizes[layer].get(structure) if 0 <= layer < shape.layers else None
         if size is None:
             raise InputError("neurons outside the model", found=f"layers.{layer}.{structure}", expected=str(shape))
@@ -227,6 +239,26 @@ def _frozen(indices: Mapping[Place, Indices], shape: ModelShape) -> Mapping[Plac
             array.setflags(write=False)
             frozen[layer, structure] = array
     return MappingProxyType(frozen)
+
+
+def _integers(members: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
+    """Return neuron indices as an array.
+
+    Raises:
+        InputError: If one is no integer: rounded, or as 0 and 1, it would name another neuron.
+    """
+    array = np.asarray(members)
+    # Among integers numpy makes numbers of truth values, so that the array no longer shows them.
+    strange = [one for one in members if not _is_whole(one)] if isinstance(members, (list, tuple)) else []
+    if strange or (array.size and not np.issubdtype(array.dtype, np.integer)):
+        found = repr(strange[0]) if strange else array.dtype
+        raise InputError(f"a neuron index in {where} is no integer", found=found, expected="integers from 0")
+    return array
+
+
+def _is_whole(value: object) -> bool:
+    """Tell whether a value is an integer of Python or numpy, and no truth value."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _combine(

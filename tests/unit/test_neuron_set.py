@@ -1,6 +1,7 @@
 """The neuron set: algebra, counts, positions, trimming, random controls."""
 
 import copy
+import operator
 import pickle
 from dataclasses import replace
 
@@ -265,6 +266,45 @@ def test_random_control_tells_hits_of_shared_neurons_and_can_avoid_them():
         draw_random_control(unknown, excluded=unknown, seed=0, controls="foreign")
     with pytest.raises(InputError, match="unknown controls; found none; expected any or foreign"):
         draw_random_control(known, excluded=known, seed=0, controls="none")
+
+
+@pytest.mark.parametrize("combine", [operator.and_, operator.or_, operator.sub, operator.xor])
+@pytest.mark.parametrize("other", [3, {1, 2}, None, SHAPE])
+def test_nothing_but_sets_combines_with_a_set(combine, other):
+    with pytest.raises(TypeError, match="unsupported operand"):
+        combine(make(q0=[1]), other)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        combine(other, make(q0=[1]))
+
+
+@pytest.mark.parametrize(
+    "indices",
+    [[1.5], [1.0], [float("nan")], [True, False], [0, True], (np.bool_(True),), ["1"], [None], [2**70],
+     np.array([1.0, 2.0]), np.array([False, True])],
+    ids=repr,
+)  # fmt: skip
+def test_indices_are_integers(indices):
+    with pytest.raises(InputError, match=r"a neuron index in layers\.0\.q is no integer; found .*; expected integers"):
+        NeuronSet(SHAPE, {(0, "q"): indices})
+    with pytest.raises(InputError, match=r"is no integer"):
+        NeuronSet(SHAPE, {}, shared={(0, "q"): indices})
+
+
+def test_indices_may_be_any_integers_and_none_at_all():
+    for indices in ([1, 2], (1, 2), range(1, 3), [np.int64(1), 2], np.array([1, 2], np.uint8)):
+        assert NeuronSet(SHAPE, {(0, "q"): indices}) == make(q0=[1, 2])
+    assert NeuronSet(SHAPE, {(np.int64(0), "q"): []}) == make()
+    for layer in (0.5, True, None):
+        with pytest.raises(InputError, match=f"neurons outside the model; found layer {layer}"):
+            NeuronSet(SHAPE, {(layer, "q"): [1]})
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, float("nan"), True, None, "1"])
+def test_strongest_takes_a_number_of_neurons(count):
+    with pytest.raises(InputError, match=r"no number of neurons; found .*; expected 0 to 2"):
+        make(q0=[1, 2]).strongest(count)
+    assert len(make(q0=[1, 2]).strongest(np.int64(1))) == 1
+    assert len(make(q0=[1, 2]).strongest(0)) == 0
 
 
 def test_default_stages_of_the_papers_models():

@@ -2,7 +2,9 @@
 
 import ast
 import doctest
+import inspect
 import shutil
+import typing
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,19 @@ def test_every_public_name_is_there_and_is_typed():
     assert typed == {name: f"mwork_eval.{module}" for name, module in PLACES.items()}
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         mwork_eval.nothing  # noqa: B018
+
+
+def test_dir_shows_what_is_public_and_nothing_else():
+    shown = {name for name in dir(mwork_eval) if not (name.startswith("__") and name.endswith("__"))}
+    assert shown == set(PLACES)
+
+
+@pytest.mark.parametrize("name", [name for name in mwork_eval.__all__ if not name.startswith("__")])
+def test_the_types_of_what_is_public_can_be_read(name):
+    public = getattr(mwork_eval, name)
+    hints = typing.get_type_hints(public)
+    if inspect.isfunction(public):
+        assert hints.keys() == {*inspect.signature(public).parameters, "return"}
 
 
 @pytest.mark.parametrize(
