@@ -13,7 +13,7 @@ from mwork_eval.interventions import running
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.models.fingerprint import fingerprint_of
 
-IN_VAIN = 0.4
+IN_VAIN = 1
 """Seconds that a thread waits for what another one may only do before or after it."""
 
 
@@ -27,18 +27,22 @@ def run(*parts):
 def test_a_set_is_compared_with_weights_that_no_other_thread_is_changing(monkeypatch):
     model = make_model("llama")
     before, fingerprint = state_of(model), fingerprint_of(model)
-    reading, written = threading.Event(), threading.Event()
+    reading, written, read = threading.Event(), threading.Event(), threading.Event()
     every = {(layer, "q"): range(24) for layer in range(4)}
 
     def late(of):
         if not reading.is_set():
             reading.set()
             written.wait(timeout=IN_VAIN)
-        return fingerprint_of(of)
+        found = fingerprint_of(of)
+        if threading.current_thread().name == "first":
+            read.set()
+        return found
 
     monkeypatch.setattr(running, "fingerprint_of", late)
 
     def first():
+        threading.current_thread().name = "first"
         with deactivated(model, neurons_of(model, OTHERS, fingerprint=fingerprint)):
             assert running.fingerprint_without(model) == fingerprint
 
@@ -46,6 +50,7 @@ def test_a_set_is_compared_with_weights_that_no_other_thread_is_changing(monkeyp
         reading.wait(timeout=30)
         with deactivated(model, neurons_of(model, every, fingerprint=fingerprint)):
             written.set()
+            assert read.wait(timeout=30)
 
     run(first, second)
     assert_same(before, state_of(model))
@@ -55,7 +60,7 @@ def test_a_set_is_compared_with_weights_that_no_other_thread_is_changing(monkeyp
 def test_blocks_are_undone_in_the_order_in_which_they_wrote(monkeypatch):
     model = make_model("llama")
     before, both = state_of(model), logits(zeroed_copy(model, BOTH))
-    written, overtaken = threading.Event(), threading.Event()
+    written, overtaken, ended = threading.Event(), threading.Event(), threading.Event()
     inside, apply = threading.Barrier(2, timeout=30), Intervention.apply
 
     def late(self, layout):
@@ -71,14 +76,15 @@ def test_blocks_are_undone_in_the_order_in_which_they_wrote(monkeypatch):
         with deactivated(model, neurons_of(model)):
             inside.wait()
             assert torch.equal(logits(model), both)
-            inside.wait()
+        ended.set()
 
     def second():
         written.wait(timeout=30)
         with deactivated(model, neurons_of(model, OTHERS)):
             overtaken.set()
             inside.wait()
-            inside.wait()
+            assert ended.wait(timeout=30)
+            assert torch.equal(logits(model), both)
 
     run(first, second)
     assert_same(before, state_of(model))
