@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from mwork_eval.application.object_arguments import check_in_memory, check_one_set
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.interventions.running import fingerprint_without, running
@@ -50,6 +51,8 @@ def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterato
         >>> with deactivated(model, neurons):  # doctest: +SKIP
         ...     model.generate(**inputs)
     """
+    check_in_memory(model, "deactivated")
+    check_one_set(neurons, "deactivated")
     layout = Layout.of(model)
     stored = neurons.about.get("fingerprint") is not None
     fingerprint = _fingerprint(layout.model, needed=stored and not force)
