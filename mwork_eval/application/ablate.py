@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.application.arguments import Names, Numbers, folder_to_write, shard_of, whole_number
 from mwork_eval.application.engines import check_engine, start_engine
 from mwork_eval.application.matrix_arguments import (
     Drawn,
-    Names,
     Neurons,
     prepare_matrix,
 )
@@ -34,13 +34,13 @@ def ablate(
     tasks: Names | None = None,
     limit: int | None = None,
     order: Order = EVEN,
-    languages: Iterable[str] | None = None,
+    languages: str | Iterable[str] | None = None,
     data: str | Path | None = None,
     out: str | Path | None = None,
     seeds: Iterable[int] | None = None,
     controls: str = "any",
     cross: bool = False,
-    counts: Iterable[int] = (),
+    counts: Numbers = (),
     set_draws: Drawn | None = None,
     understanding_layers: int | None = None,
     generation_layers: int | None = None,
@@ -118,6 +118,8 @@ def ablate(
         >>> matrix
         <MatrixResults: existence on bpb; 6 cells>
     """
+    shard, to_write = shard_of(shard), folder_to_write(out)
+    workers = whole_number("workers", workers, at_least=1, none_is="the engine's own number")
     with quiet_lm_eval():
         source = find_model(
             model,
@@ -146,7 +148,7 @@ def ablate(
             generation_layers=generation_layers,
             force=force,
         )
-        place, say = TemporaryFolder() if out is None else Path(out), shown(progress)
+        place, say = TemporaryFolder() if to_write is None else to_write, shown(progress)
         folder = place.path if isinstance(place, TemporaryFolder) else place
         with start_engine(engine, source, workers, say.tell) as running:
             has_tables = compute_matrix(running, sets, options, folder, shard=shard, progress=say)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.application.arguments import folder_to_read, shown_value
 from mwork_eval.digests import write_text_atomically
+from mwork_eval.errors import InputError
 from mwork_eval.gate import wording
 from mwork_eval.gate.baseline import write_baseline as write_snapshot
 from mwork_eval.gate.calibration import Calibration, as_limits_file
@@ -95,7 +97,9 @@ def check(
         InputError: If the limits cannot be read, or name what neither folder has. What cannot be compared is in
             `problems`.
     """
-    found = check_folders(Path(old), Path(new), _limits(limits), strict, _control(per_task))
+    found = check_folders(
+        folder_to_read("old", old), folder_to_read("new", new), _limits(limits), strict, _control(per_task)
+    )
     return CheckResults(**vars(found))
 
 
@@ -113,7 +117,9 @@ def write_baseline(results: str | Path, out: str | Path, *, limits: Limits | str
     Raises:
         InputError: If a file is missing or damaged.
     """
-    return write_snapshot(read_snapshot(Path(results), _limits(limits).cluster_of), Path(out))
+    return write_snapshot(
+        read_snapshot(folder_to_read("results", results), _limits(limits).cluster_of), folder_to_read("out", out)
+    )
 
 
 def calibrate(
@@ -143,6 +149,8 @@ def calibrate(
 def _limits(limits: Limits | str | Path | None) -> Limits:
     if limits is None:
         return Limits()
+    if not isinstance(limits, Limits | str | Path):
+        raise InputError("unusable limits", found=shown_value(limits), expected="Limits, or a YAML file of them")
     return limits if isinstance(limits, Limits) else read_limits(Path(limits))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
+from mwork_eval.application.object_arguments import check_in_memory, check_one_set
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.interventions.running import alone_with, fingerprint_without, running
@@ -53,6 +54,8 @@ def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterato
         >>> with deactivated(model, neurons):  # doctest: +SKIP
         ...     model.generate(**inputs)
     """
+    check_in_memory(model, "deactivated")
+    check_one_set(neurons, "deactivated")
     layout = Layout.of(model)
     stored = neurons.about.get("fingerprint") is not None
     with ExitStack() as block:

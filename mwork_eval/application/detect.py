@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.application.arguments import folder_to_write, one_of, whole_number
 from mwork_eval.application.detection import Detection, save_sets
+from mwork_eval.application.object_arguments import check_in_memory, check_texts, check_tokenizer
 from mwork_eval.application.progress import Progress, shown
 from mwork_eval.benchmarks.data import DETECTION_DOCUMENTS
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import AnyCorpus, corpora_of
 from mwork_eval.detection.detect import DetectOptions, groups_for, score_languages
+from mwork_eval.detection.detector import DETECTORS
 from mwork_eval.detection.selection import Selection
 from mwork_eval.detection.workers import Workers
 from mwork_eval.errors import InputError
@@ -81,12 +84,21 @@ def detect(
         >>> found.select(fraction=0.4)["zh"].about["language"]
         'zh'
     """
+    check_in_memory(model, "detect")
+    check_tokenizer(tokenizer)
+    check_texts(texts)
+    max_documents = whole_number("max_documents (--max-docs)", max_documents, at_least=1, none_is="all")
+    max_tokens = whole_number("max_tokens (--max-tokens)", max_tokens, at_least=1)
+    min_tokens = whole_number("min_tokens (--min-tokens)", min_tokens, at_least=0)
+    seed = whole_number("seed", seed, at_least=0, none_is="the order of the corpus")
+    set_draws = whole_number("set_draws (--set-draws)", set_draws, at_least=2, none_is="no draws")
+    folder = folder_to_write(out)
+    one_of("method of detection", method, DETECTORS)
     budget = parse_size(str(memory), "memory") if memory is not None else DetectOptions.memory
     options = DetectOptions(method, budget, groups=groups_for(stability=False, set_draws=set_draws))
     rules = DocumentRules(max_documents, max_tokens, min_tokens, seed, check_language)
     loaded = LoadedModel(name_of(model), uncompiled(model), tokenizer)
-    folder, progress = None if out is None else Path(out), shown(progress)
-    corpora = corpora_of(texts)
+    corpora, progress = corpora_of(texts), shown(progress)
     with kept_tokenizer(tokenizer):
         found = detect_corpora(loaded, corpora, rules, options, folder, set_draws=set_draws, progress=progress)
     if found is None:

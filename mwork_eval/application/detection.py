@@ -1,17 +1,20 @@
 """What a detection found: scores by language, from which sets are selected by any rule, and what is written of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.application.arguments import folder_to_read, names_of, one_of, shown_value, whole_number
 from mwork_eval.application.sets import share_of
 from mwork_eval.detection.partial import PartialScores
 from mwork_eval.detection.score_table import ScoreTable, load_score_tables
-from mwork_eval.detection.selection import Selection, select_specific
+from mwork_eval.detection.selection import SPECIFIC, Selection, select_specific
 from mwork_eval.detection.set_draws import draw_sets
 from mwork_eval.detection.stability import measure_stability
+from mwork_eval.errors import InputError
 from mwork_eval.neurons.drawn_sets import save_drawn_sets
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -49,7 +52,7 @@ class Detection:
         Raises:
             InputError: If there are none, or one is damaged.
         """
-        return cls({table.about["language"]: table for table in load_score_tables(Path(folder))})
+        return cls({table.about["language"]: table for table in load_score_tables(folder_to_read("folder", folder))})
 
     def select(
         self,
@@ -57,7 +60,7 @@ class Detection:
         top_k: int | None = None,
         threshold: Mapping[str, float] | None = None,
         specific: str = "english",
-        structures: str = "q,k,v,up",
+        structures: str | Iterable[str] = "q,k,v,up",
     ) -> dict[str, NeuronSet]:
         """Select the neurons that carry each language; the model is not needed.
 
@@ -77,7 +80,7 @@ class Detection:
         Raises:
             InputError: If the rule is none, English was not scored and is to be taken away, or a set is empty.
         """
-        return self.select_by(Selection.of(fraction, top_k, threshold, specific, structures))
+        return self.select_by(_rule_of(fraction, top_k, threshold, specific, structures))
 
     def select_by(self, selection: Selection) -> dict[str, NeuronSet]:
         """Select by a rule that is already one; otherwise as `select`."""
@@ -98,7 +101,7 @@ class Detection:
         top_k: int | None = None,
         threshold: Mapping[str, float] | None = None,
         specific: str = "english",
-        structures: str = "q,k,v,up",
+        structures: str | Iterable[str] = "q,k,v,up",
     ) -> None:
         """Write what `mwork detect` writes: `FOLDER/scores/LANGUAGE.safetensors` and the sets of a rule beside them.
 
@@ -113,8 +116,9 @@ class Detection:
         Raises:
             InputError: As `select` does; the scores are written by then.
         """
-        save_scores(self, Path(folder))
-        save_sets(self, Selection.of(fraction, top_k, threshold, specific, structures), Path(folder), lambda _: None)
+        rule, place = _rule_of(fraction, top_k, threshold, specific, structures), folder_to_read("folder", folder)
+        save_scores(self, place)
+        save_sets(self, rule, place, lambda _: None)
 
     def __repr__(self) -> str:
         languages = (f"{code} {documents} documents, {tokens} tokens" for code, documents, tokens in self._rows())
@@ -130,6 +134,25 @@ class Detection:
 
     def _rows(self) -> list[tuple[str, int, int]]:
         return [(code, table.about["documents"], table.about["tokens"]) for code, table in self.tables.items()]
+
+
+def _rule_of(fraction: Any, top_k: Any, threshold: Any, specific: Any, structures: str | Iterable[str]) -> Selection:
+    """Return a rule from what a caller gave.
+
+    Raises:
+        InputError: If it is none.
+    """
+    is_number = isinstance(fraction, Real) and not isinstance(fraction, bool)
+    if fraction is not None and not is_number:
+        raise InputError("unusable fraction", found=shown_value(fraction), expected="more than 0 and at most 1")
+    top_k = whole_number("top_k (--top-k)", top_k, at_least=1, none_is="another rule")
+    if threshold is not None and not (
+        isinstance(threshold, Mapping) and all(isinstance(least, Real) for least in threshold.values())
+    ):
+        expected = "the least score per structure, such as {'q': 0.1, 'k': 0.1, 'v': 2, 'up': 5}"
+        raise InputError("unusable threshold", found=shown_value(threshold), expected=expected)
+    one_of("specific (--specific)", specific, SPECIFIC)
+    return Selection.of(fraction, top_k, threshold, specific, ",".join(names_of("structures", structures)))
 
 
 def _left_out(table: ScoreTable) -> str:

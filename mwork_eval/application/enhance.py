@@ -6,9 +6,22 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.application.arguments import (
+    Names,
+    Numbers,
+    folder_to_write,
+    languages_of,
+    names_of,
+    order_of,
+    seeds_of,
+    shown_value,
+    whole_number,
+    whole_numbers,
+)
 from mwork_eval.application.enhancement_results import ChangeTables, EnhancementResults
 from mwork_eval.application.given_model import GivenModel
 from mwork_eval.application.matrix_progress import matrix_progress
+from mwork_eval.application.object_arguments import check_source, check_texts, language_of, sets_by_language
 from mwork_eval.application.progress import Progress, Silent, shown
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
@@ -25,7 +38,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
 from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.sampling import EVEN, Order, Sample
-from mwork_eval.languages.table import ENGLISH, check_language
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.lm.borrowed import borrowed
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import find_family
@@ -49,16 +62,16 @@ def enhance(
     neurons: str | Path | Sequence[str] | NeuronSet | Mapping[str, NeuronSet] | None = None,
     texts: Source | Mapping[str, Source] | None = None,
     *,
-    documents: Sequence[int] = (100, 400),
-    seeds: Sequence[int] = (0,),
+    documents: Numbers = (100, 400),
+    seeds: Iterable[int] = (0,),
     controls: int = 3,
     together: bool = False,
     training: TrainingOptions | None = None,
-    evaluate: Sequence[str] = (),
-    languages: Sequence[str] = ("en", "zh", "es", "de"),
+    evaluate: Names = (),
+    languages: str | Iterable[str] = ("en", "zh", "es", "de"),
     limit: int | None = None,
     order: Order = EVEN,
-    data: str | None = None,
+    data: str | Path | None = None,
     merge: str | Path | None = None,
     out: str | Path | None = None,
     force: bool = False,
@@ -114,18 +127,29 @@ def enhance(
     """
     progress = shown(progress)
     given = GivenModel(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
-    if merge is not None and Path(merge).exists() and any(Path(merge).iterdir()):
+    sizes = tuple(sorted(set(_numbers_of_documents(documents))))
+    drawn, controls = seeds_of("seeds", seeds), whole_number("controls (--random-control)", controls, at_least=0)
+    if not drawn:
+        raise InputError("unusable seeds", found="no seed", expected="whole numbers from 0 such as [0]")
+    benchmarks, scored_languages = names_of("evaluate (--evaluate)", evaluate), languages_of(languages)
+    limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(order)
+    data, place, merged = None if data is None else str(data), folder_to_write(out), folder_to_write(merge, "merge")
+    if training is not None and not isinstance(training, TrainingOptions):
+        raise InputError("unusable training", found=shown_value(training), expected="TrainingOptions")
+    if merged is not None and merged.exists() and any(merged.iterdir()):
         raise InputError(f"{merge} is not empty", expected="a new folder for the checkpoint")
     if neurons is None or texts is None:
         raise InputError("neurons are trained on texts", found="no neurons" if neurons is None else "no texts")
+    if isinstance(texts, Mapping):
+        check_texts(texts)
+    else:
+        check_source(texts, "texts")
     named = _named(neurons)
     corpora = corpora_of(texts if isinstance(texts, Mapping) else {only_language(named): texts})
     codes = [corpus.language for corpus in corpora]
-    families = _find_families(evaluate, [*codes, ENGLISH, *map(check_language, languages)], data)
-    if not documents or min(documents) < 1:
-        raise InputError("unusable --documents", found=tuple(documents), expected="numbers from 1 such as 100,400")
-    sizes, options, workers = tuple(sorted(set(documents))), training or TrainingOptions(), Workers.join()
-    if out is None and workers.count > 1:
+    families = _find_families(benchmarks, [*codes, ENGLISH, *scored_languages], data)
+    options, workers = training or TrainingOptions(), Workers.join()
+    if place is None and workers.count > 1:
         raise InputError("several processes share a folder", found="no folder", expected="out=FOLDER")
     sets = _sets_of(named, codes)
     steps_of(sizes, options, workers.count)
@@ -136,25 +160,24 @@ def enhance(
             corpus.language: read_training_text(corpus, given.tokenizer, count=sizes[-1], max_tokens=options.max_tokens)
             for corpus in corpora
         }
-        plan = Enhancement(sets, read, sizes, tuple(seeds), controls, together, options, force)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
+        plan = Enhancement(sets, read, sizes, drawn, controls, together, options, force)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if place is None else place)
         base = given.load(workers.model_device)
         say = (progress if workers.is_main else Silent()).tell
-        where = "" if out is None else f", in {folder}"
+        where = "" if place is None else f", in {folder}"
         say(f"{len(plan.runs)} trainings of up to {sizes[-1]} documents{where}")
         with progress.bar("train", documents_left(plan, folder), show=workers.is_main) as advance:
             record = train_deltas(base, plan, folder, tell=say, advance=advance)
-        if merge is not None and is_first_process():
-            _merge_last(base, record, folder, Path(merge), force=force, progress=progress)
+        if merged is not None and is_first_process():
+            _merge_last(base, record, folder, merged, force=force, progress=progress)
         tables: list[ChangeTable] = []
         about: dict[str, Any] = {}
         # lm-eval shares a task only among processes that loaded the model by itself.
         if families and is_first_process():
             scored = {"data": data, "limit": limit, "order": order}
             tables, about = _score_deltas(base, record, families, folder, scored, force=force, progress=progress)
-        in_memory = {one.file: load_delta(folder / one.file) for one in record.deltas} if out is None else {}
-    place = None if out is None else folder
-    files = ChangeTables(tables, about).write(folder, SCORES) if about and out is not None else []
+        in_memory = {one.file: load_delta(folder / one.file) for one in record.deltas} if place is None else {}
+    files = ChangeTables(tables, about).write(folder, SCORES) if about and place is not None else []
     return EnhancementResults(tables, about, record, place, tuple(files), in_memory)
 
 
@@ -164,7 +187,7 @@ def only_language(named: Mapping[str, NeuronSet]) -> str:
     Raises:
         InputError: If there are sets of several languages.
     """
-    languages = {str(neurons.about.get("language")) for neurons in named.values()}
+    languages = {language_of(neurons) for neurons in named.values()}
     if len(languages) != 1:
         raise InputError("texts name no language", found=f"sets of {' '.join(sorted(languages))}", expected="one set")
     return languages.pop()
@@ -172,10 +195,21 @@ def only_language(named: Mapping[str, NeuronSet]) -> str:
 
 def _named(neurons: str | Path | Sequence[str] | NeuronSet | Mapping[str, NeuronSet]) -> dict[str, NeuronSet]:
     if isinstance(neurons, NeuronSet):
-        return {str(neurons.about.get("language")): neurons}
+        return {language_of(neurons): neurons}
     if isinstance(neurons, Mapping):
-        return dict(neurons)
-    return find_named_sets([str(neurons)] if isinstance(neurons, (str, Path)) else [str(one) for one in neurons])
+        return sets_by_language(neurons)
+    references = [neurons] if isinstance(neurons, (str, Path)) else neurons
+    if not isinstance(references, Iterable) or not all(isinstance(one, (str, Path)) for one in references):
+        expected = "a set, sets by language such as {'zh': set}, or what read_neurons reads"
+        raise InputError("unusable neurons", found=shown_value(neurons), expected=expected)
+    return find_named_sets([str(one) for one in references])
+
+
+def _numbers_of_documents(documents: Any) -> tuple[int, ...]:
+    numbers = whole_numbers("documents (--documents)", documents, at_least=1, example="[100, 400]", alone=True)
+    if not numbers:
+        raise InputError("unusable documents (--documents)", found="none", expected="numbers from 1 such as 100,400")
+    return numbers
 
 
 def _sets_of(named: Mapping[str, NeuronSet], languages: Sequence[str]) -> dict[str, NeuronSet]:
@@ -193,7 +227,9 @@ def _sets_of(named: Mapping[str, NeuronSet], languages: Sequence[str]) -> dict[s
             found[language] = neurons
     if missing := [code for code in languages if code not in found]:
         raise InputError(
-            "a corpus has no neuron set", found=" ".join(missing), expected="--neurons with a set of each --corpus"
+            "a corpus has no neuron set",
+            found=" ".join(missing),
+            expected="neurons (--neurons) with a set of each corpus (--corpus)",
         )
     return {code: found[code] for code in languages}
 

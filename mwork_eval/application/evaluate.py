@@ -3,26 +3,36 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.application.matrix_arguments import Names, names_of
+from mwork_eval.application.arguments import (
+    Names,
+    names_of,
+    one_of,
+    positions_of,
+    share_or_number,
+    shown_value,
+    whole_number,
+)
 from mwork_eval.application.model_source import find_model
+from mwork_eval.application.object_arguments import check_one_set
 from mwork_eval.application.progress import Advance, Progress, shown
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.quiet import quiet_lm_eval
-from mwork_eval.evaluation.simple import evaluate_simply, find_evaluations
+from mwork_eval.evaluation.simple import OPTIONS, evaluate_simply, find_evaluations
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.models.fit import check_fit
 from mwork_eval.neurons.choice import choose_neurons
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.random_control import check_controls
+from mwork_eval.neurons.random_control import CONTROLS
 from mwork_eval.neurons.references import find_neurons
-from mwork_eval.neurons.stages import parse_positions
 from mwork_eval.neurons.tuned_stages import stages_for
 
 _OURS = {"model", "tasks", "task_manager", "limit", "num_fewshot", "batch_size", "log_samples", "metadata", "device"}
 """Arguments of `lm_eval.simple_evaluate` that have another name here, or none."""
+_SETS_OWN = "the set's own"
 
 
 def evaluate(
@@ -45,7 +55,7 @@ def evaluate(
     batch_size: int = 8,
     fast: bool = True,
     device: str | None = None,
-    dtype: str | None = None,
+    dtype: Any = None,
     device_map: str | None = None,
     revision: str | None = None,
     model_args: Mapping[str, Any] | None = None,
@@ -97,17 +107,32 @@ def evaluate(
         >>> list(found["results"])
         ['bpb_zh']
     """
-    names, source_of_data = names_of(tasks), None if data is None else str(data)
-    if not_ours := sorted(_OURS & options.keys()):
-        raise InputError("unknown argument of evaluate", found=" ".join(not_ours), expected="its own names for these")
+    names, source_of_data = names_of("tasks", tasks), None if data is None else str(data)
+    _check_options(options, model_args, in_memory=not isinstance(model, str | Path))
+    limit = share_or_number("limit", limit)
+    num_fewshot = whole_number("num_fewshot", num_fewshot, at_least=0, none_is="the task's own number")
+    understanding_layers = whole_number("understanding_layers", understanding_layers, at_least=0, none_is=_SETS_OWN)
+    generation_layers = whole_number("generation_layers", generation_layers, at_least=0, none_is=_SETS_OWN)
+    count = whole_number("count", count, at_least=1, none_is="all")
+    random_control = whole_number("random_control", random_control, at_least=0, none_is="the set itself")
+    positions = positions_of(positions)
+    one_of("controls", controls, CONTROLS)
+    chooses = {
+        "positions": positions != "all",
+        "count": count is not None,
+        "random_control": random_control is not None,
+        "controls": controls != "any",
+        "understanding_layers": understanding_layers is not None,
+        "generation_layers": generation_layers is not None,
+    }
+    wanted = None
+    if neurons is not None:
+        wanted = check_one_set(find_neurons(str(neurons)) if isinstance(neurons, str | Path) else neurons, "evaluate")
+    elif asked := [name for name, is_asked in chooses.items() if is_asked]:
+        raise InputError(f"{' and '.join(asked)} choose from a set", found="no neurons")
+    if controls != "any" and random_control is None:
+        raise InputError("controls is about random neurons", found=f"controls={controls!r}, no random_control")
     with quiet_lm_eval():
-        wanted = None
-        if neurons is not None:
-            wanted = neurons if isinstance(neurons, NeuronSet) else find_neurons(str(neurons))
-        elif positions != "all" or count is not None or random_control is not None:
-            raise InputError("positions, count and random_control choose from a set", found="no neurons")
-        parse_positions(positions)
-        check_controls(controls)
         source = find_model(
             model,
             tokenizer,
@@ -140,6 +165,34 @@ def evaluate(
                 log_samples=samples,
                 **options,
             )
+
+
+def _check_options(options: Mapping[str, Any], model_args: Any, *, in_memory: bool) -> None:
+    """Check the arguments that go on to lm-eval and to `mwork-hf`.
+
+    Raises:
+        InputError: If one is unknown there, or is an argument of `evaluate`, too.
+    """
+    if model_args is not None and not isinstance(model_args, Mapping):
+        raise InputError("unusable model_args", found=shown_value(model_args), expected="a mapping")
+    if not_ours := sorted(_OURS & options.keys()):
+        raise InputError("unknown argument of evaluate", found=" ".join(not_ours), expected="its own names for these")
+    own = {*signature(evaluate).parameters}
+    known = OPTIONS - _OURS - own
+    if unknown := sorted(options.keys() - known):
+        expected = f"its own, or some of lm-eval's: {' '.join(sorted(known))}"
+        raise InputError("unknown argument of evaluate", found=" ".join(unknown), expected=expected)
+    given = set(model_args or {})
+    if twice := sorted(given & {*own, "pretrained", "parallelize"}):
+        raise InputError(
+            "model_args are further arguments of mwork-hf", found=" ".join(twice), expected="these as evaluate's own"
+        )
+    # Of a model that is loaded, what mwork-hf does not know goes on to transformers.
+    accepted = {name for kind in MworkHF.__mro__ for name in signature(kind.__init__).parameters}
+    if in_memory and (unknown := sorted(given - accepted)):
+        raise InputError(
+            "unknown model_args", found=" ".join(unknown), expected="arguments of mwork-hf or lm-eval's hf"
+        )
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.application.arguments import dtype_name
+from mwork_eval.application.object_arguments import check_model, check_tokenizer
 from mwork_eval.errors import InputError
 from mwork_eval.models.layout import uncompiled
 from mwork_eval.models.loading import LoadedModel, load_model, load_tokenizer, name_of
@@ -23,7 +25,7 @@ class GivenModel:
         tokenizer: Any = None,
         *,
         device: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
         device_map: str | None = None,
         revision: str | None = None,
     ) -> None:
@@ -38,12 +40,13 @@ class GivenModel:
             revision: See ``device``.
 
         Raises:
-            InputError: If a model in memory comes without tokenizer, or is to be loaded otherwise.
+            InputError: If a model in memory comes without tokenizer, or is none, or is to be loaded otherwise.
         """
-        self._loading = {"device": device, "dtype": dtype, "device_map": device_map, "revision": revision}
+        self._loading = {"device": device, "dtype": dtype_name(dtype), "device_map": device_map, "revision": revision}
         by_name = isinstance(model, (str, Path))
-        if not by_name and tokenizer is None:
-            raise InputError("a model in memory needs its tokenizer", found=type(model).__name__)
+        check_model(model, tokenizer)
+        if tokenizer is not None:
+            check_tokenizer(tokenizer)
         if not by_name and (options := [name for name, value in self._loading.items() if value is not None]):
             raise InputError(
                 "a model in memory stays as it is",

@@ -14,21 +14,33 @@ from mwork_eval.analysis.token_language import TokenClassifier, require_identifi
 from mwork_eval.analysis.tokens_lens import look_at_tokens
 from mwork_eval.analysis.word_list import load_word_list
 from mwork_eval.analysis.words_lens import WordTokens, look_at_words, word_queries
+from mwork_eval.application.arguments import (
+    Names,
+    folder_to_write,
+    languages_of,
+    names_of,
+    one_of,
+    order_of,
+    positions_of,
+    seeds_of,
+    shown_value,
+    whole_number,
+)
 from mwork_eval.application.given_model import GivenModel
+from mwork_eval.application.object_arguments import check_texts, sets_by_language
 from mwork_eval.application.progress import Progress, shown
 from mwork_eval.benchmarks.data import check_data
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import EVEN, Order
-from mwork_eval.languages.table import ENGLISH, check_language
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.modes import evaluation_mode
 from mwork_eval.models.random_states import kept_random_states
 from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_language_sets
-from mwork_eval.neurons.stages import parse_positions
 from mwork_eval.reports.lens_wording import describe_crossings, lens_cells, title_of
 from mwork_eval.views.lens import plot_lens
 from mwork_eval.views.notebook import data_frame, html_table
@@ -92,17 +104,17 @@ def lens(
     queries: Mapping[str, str | Path | Iterable[str]] | None = None,
     *,
     method: Literal["tokens", "words"] = "tokens",
-    tasks: Sequence[str] = ("xquad",),
-    languages: Sequence[str] | None = None,
+    tasks: Names = ("xquad",),
+    languages: str | Iterable[str] | None = None,
     neurons: str | Path | Mapping[str, NeuronSet] | None = None,
     positions: str = "under",
-    random_controls: Sequence[int] = (),
+    random_controls: Iterable[int] = (),
     limit: int | None = None,
     max_tokens: int = 512,
     k: int = 5,
     weight: Literal["count", "probability"] = "count",
     prompt: Literal["translation", "repetition"] = "translation",
-    data: str | None = None,
+    data: str | Path | None = None,
     order: Order = EVEN,
     out: str | Path | None = None,
     force: bool = False,
@@ -157,56 +169,71 @@ def lens(
     """
     progress = shown(progress)
     given = GivenModel(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    one_of("method", method, ("tokens", "words"))
+    one_of("weight", weight, ("count", "probability"))
+    one_of("prompt", prompt, ("translation", "repetition"))
+    default = "every word" if method == "words" else f"{DEFAULT_QUERIES}"
+    limit = whole_number("limit", limit, at_least=1, none_is=default)
+    k, max_tokens = whole_number("k", k, at_least=1), whole_number("max_tokens", max_tokens, at_least=1)
+    names, data, order = names_of("tasks", tasks), None if data is None else str(data), order_of(order)
+    seeds, positions = seeds_of("random_controls (--random-control)", random_controls), positions_of(positions)
+    folder, asked_for = folder_to_write(out), None if languages is None else languages_of(languages)
+    if queries is not None:
+        check_texts(queries, "queries (--text)")
     corpora = [] if queries is None else corpora_of(queries)
-    if corpora and (languages or method == "words"):
-        raise InputError("--text brings its own language, and words come from the word list", found="both")
-    if random_controls and neurons is None:
+    if corpora and (asked_for or method == "words"):
+        raise InputError("queries (--text) bring their own language, and words come from the word list", found="both")
+    if not names and not corpora and method == "tokens":
+        raise InputError("no task given", found="tasks=[]", expected="benchmarks such as xquad")
+    if seeds and neurons is None:
         raise InputError("random controls have the size of a set", found="no neurons")
-    codes = [corpus.language for corpus in corpora] or list(map(check_language, languages or DEFAULT_LANGUAGES))
+    codes = [corpus.language for corpus in corpora] or asked_for or list(DEFAULT_LANGUAGES)
     if ENGLISH in codes:
         raise InputError("English is what the others are compared with", found="en", expected="other languages")
-    parse_positions(positions)
     sets = {} if neurons is None else _sets_of(neurons, codes)
     prompts: Mapping[str, Sequence[str]] = {}
     if method == "tokens":
         if not corpora:
-            codes = _languages_with_data(tasks, codes, data, progress)
+            codes = _languages_with_data(names, codes, data, progress)
         require_identifier(codes)
         most = limit or DEFAULT_QUERIES
         prompts = (
-            texts_of(corpora, most) if corpora else prompts_of_tasks(tasks, codes, data=data, limit=most, order=order)
+            texts_of(corpora, most) if corpora else prompts_of_tasks(names, codes, data=data, limit=most, order=order)
         )
     with kept_random_states():
         loaded = given.load()
     layout = Layout.of(loaded.model)
     asked: dict[str, Any]
     with evaluation_mode(loaded.model), kept_tokenizer(loaded.tokenizer):
-        masks = choose_masks(layout, given.name, sets, positions=positions, seeds=random_controls, force=force)
+        masks = choose_masks(layout, given.name, sets, positions=positions, seeds=seeds, force=force)
         if method == "tokens":
             looked = _look_at_tokens(layout, loaded.tokenizer, prompts, masks, max_tokens, k, weight, progress)
             texts = [f"{corpus.language}={corpus.source}" for corpus in corpora]
-            asked = {"tasks": None if corpora else list(tasks), "texts": texts or None, "data": data}
+            asked = {"tasks": None if corpora else names, "texts": texts or None, "data": data}
             asked |= {"order": None if corpora else order, "k": k, "weight": weight, "max_tokens": max_tokens}
         else:
             looked = _look_at_words(layout, loaded.tokenizer, codes, masks, prompt, limit, progress)
             asked = {"prompt": prompt}
     about = {"method": method, "model": given.name, **asked, "neurons": _describe(neurons)}
     report = LensReport(about | {"positions": None if neurons is None else positions}, looked)
-    return LensResults(report.about, looked, () if out is None else (write_lens(report, Path(out)),))
+    return LensResults(report.about, looked, () if folder is None else (write_lens(report, folder),))
 
 
 def _sets_of(neurons: str | Path | Mapping[str, NeuronSet], codes: list[str]) -> dict[str, NeuronSet]:
     if isinstance(neurons, (str, Path)):
         return find_language_sets(str(neurons), codes)
-    if missing := [code for code in codes if code not in neurons]:
+    if not isinstance(neurons, Mapping):
+        raise InputError("unusable neurons", found=shown_value(neurons), expected="sets by language, or a folder")
+    given = sets_by_language(neurons)
+    if missing := [code for code in codes if code not in given]:
         raise InputError("a language has no neuron set", found=" ".join(missing), expected="a set of each language")
-    return {code: neurons[code] for code in codes}
+    return {code: given[code] for code in codes}
 
 
 def _describe(neurons: str | Path | Mapping[str, NeuronSet] | None) -> Any:
     """Return what the file says of the sets: where they are from, or the digests of those in memory."""
     if isinstance(neurons, Mapping):
-        return {code: of_language.digest_unordered for code, of_language in neurons.items()}
+        return {code: own.digest_unordered for code, own in sets_by_language(neurons).items()}
     return None if neurons is None else str(neurons)
 
 

@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from mwork_eval.application.arguments import dtype_name, shown_value
+from mwork_eval.errors import InputError
 from mwork_eval.models import loading
 
 
 def load_model(
     name: str | Path,
     *,
-    device: str | None = None,
-    dtype: str | None = None,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
     device_map: str | None = None,
     revision: str | None = None,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -23,8 +26,8 @@ def load_model(
     Args:
         name: `gemma3-270m` (the default model; needs the extra `[demo]`), a local folder, or a hub id.
         device: Such as `cuda:0` or `cpu`; the first accelerator, else the CPU, if not given.
-        dtype: `float32`, `bfloat16`, `float16` or `auto`. If not given, `auto`, but float32 on a CPU that only
-            emulates bfloat16.
+        dtype: `float32`, `bfloat16`, `float16` or `auto`, or a dtype of torch. If not given, `auto`, but float32 on a
+            CPU that only emulates bfloat16.
         device_map: Spread the model over devices, as in transformers (such as `auto`); replaces ``device``.
         revision: Branch, tag or commit of a hub model.
 
@@ -40,5 +43,8 @@ def load_model(
         >>> model.config.num_hidden_layers
         4
     """
-    loaded = loading.load_model(str(name), device=device, dtype=dtype, device_map=device_map, revision=revision)
+    if not isinstance(name, str | Path):
+        raise InputError("unusable name of a model", found=shown_value(name), expected="such as gemma3-270m")
+    place, kind = None if device is None else str(device), dtype_name(dtype)
+    loaded = loading.load_model(str(name), device=place, dtype=kind, device_map=device_map, revision=revision)
     return loaded.model, loaded.tokenizer

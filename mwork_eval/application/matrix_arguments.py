@@ -6,6 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from mwork_eval.application.arguments import (
+    Names,
+    Numbers,
+    languages_of,
+    names_of,
+    one_of,
+    order_of,
+    seeds_of,
+    shown_value,
+    whole_number,
+    whole_numbers,
+)
+from mwork_eval.application.object_arguments import language_of, sets_by_language
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import find_tasks
 from mwork_eval.evaluation.sampling import EVEN, Order
@@ -15,13 +28,11 @@ from mwork_eval.matrix.presets import find_presets
 from mwork_eval.matrix.whole import check_counts, check_draws
 from mwork_eval.neurons.drawn_sets import find_drawn_sets
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.random_control import check_controls
+from mwork_eval.neurons.random_control import CONTROLS
 from mwork_eval.neurons.references import find_language_sets, find_named_sets
 
 Neurons = str | Path | NeuronSet | Mapping[str, NeuronSet]
 """A folder with a set per language, local or shipped; a set that says its language; or sets by language."""
-Names = str | Path | Iterable[str | Path]
-"""One name, or several."""
 Drawn = int | Sequence[Mapping[str, NeuronSet]]
 """A number of draws that lie beside the sets in their folder, or per draw the sets by language."""
 
@@ -36,7 +47,7 @@ class OptionArguments(TypedDict, total=False):
     seeds: Iterable[int] | None
     controls: str
     cross: bool
-    counts: Iterable[int]
+    counts: Numbers
     understanding_layers: int | None
     generation_layers: int | None
     force: bool
@@ -46,7 +57,7 @@ class MatrixArguments(OptionArguments, total=False):
     """What a matrix consists of, apart from model and sets: arguments of `ablate`, which describes each."""
 
     preset: Names
-    languages: Iterable[str] | None
+    languages: str | Iterable[str] | None
     set_draws: Drawn | None
 
 
@@ -54,7 +65,7 @@ def prepare_matrix(
     neurons: Neurons | None,
     *,
     preset: Names = "existence",
-    languages: Iterable[str] | None = None,
+    languages: str | Iterable[str] | None = None,
     set_draws: Drawn | None = None,
     **given: Unpack[OptionArguments],
 ) -> tuple[dict[str, NeuronSet], MatrixOptions]:
@@ -94,27 +105,26 @@ def make_matrix_options(
     force: bool = False,
     controls: str = "any",
     cross: bool = False,
-    counts: Iterable[int] = (),
+    counts: Numbers = (),
 ) -> MatrixOptions:
     """Turn arguments of `ablate` into one value.
 
     Raises:
         InputError: If a preset is unknown or none is given, or a number is unusable.
     """
-    presets = find_presets(names_of(preset))
-    check_controls(controls)
-    if limit is not None and limit < 1:
-        raise InputError("unusable limit", found=limit, expected="at least 1 document, or None for all")
-    numbers, drawn = sorted(set(counts)), None if seeds is None else tuple(dict.fromkeys(seeds))
-    if numbers and numbers[0] < 1:
-        raise InputError("unusable counts", found=numbers, expected="numbers from 1 such as 10, 30, 100")
-    if drawn and min(drawn) < 0:
-        raise InputError("unusable seeds", found=drawn, expected="numbers from 0 such as 1, 2, 3")
+    presets = find_presets(names_of("preset", preset))
+    one_of("controls", controls, CONTROLS)
+    limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(order)
+    numbers = sorted(set(whole_numbers("counts", counts, at_least=1, example="[10, 30, 100]", alone=True)))
+    drawn = None if seeds is None else seeds_of("seeds", seeds)
+    default = "the sets' own"
+    understanding_layers = whole_number("understanding_layers", understanding_layers, at_least=0, none_is=default)
+    generation_layers = whole_number("generation_layers", generation_layers, at_least=0, none_is=default)
     # What the option --data reads, too; a cell says where its task's data came from.
     source = str(data) if data is not None else os.environ.get("MWORK_DATA") or None
     return MatrixOptions(
         presets,
-        tuple(dict.fromkeys(names_of(tasks or ()))),
+        () if tasks is None else tuple(names_of("tasks", tasks)),
         tuple(languages),
         limit=limit,
         order=order,
@@ -129,7 +139,7 @@ def make_matrix_options(
     )
 
 
-def find_sets(neurons: Neurons | None, languages: Iterable[str] | None) -> tuple[dict[str, NeuronSet], list[str]]:
+def find_sets(neurons: Neurons | None, languages: str | Iterable[str] | None) -> tuple[dict[str, NeuronSet], list[str]]:
     """Return the neuron sets by language, and the languages of the matrix: English and those of the sets if not given.
 
     Args:
@@ -144,13 +154,16 @@ def find_sets(neurons: Neurons | None, languages: Iterable[str] | None) -> tuple
             "no neurons given",
             expected="sets by language as `Detection.select` returns them, a folder of sets, or gemma3-270m",
         )
-    asked = None if languages is None else list(dict.fromkeys(languages))
+    asked = None if languages is None else languages_of(languages)
     if isinstance(neurons, str | Path):
         if asked is None:
             named = find_named_sets([str(neurons)])
             asked = [ENGLISH, *(name for name, own in named.items() if own.about.get("language") == name != ENGLISH)]
         return find_language_sets(str(neurons), [code for code in asked if code != ENGLISH]), asked
-    given = {str(neurons.about.get("language")): neurons} if isinstance(neurons, NeuronSet) else dict(neurons)
+    if not isinstance(neurons, NeuronSet | Mapping):
+        expected = "sets by language such as {'zh': set}, a folder of them, or gemma3-270m"
+        raise InputError("unusable neurons", found=shown_value(neurons), expected=expected)
+    given = {language_of(neurons): neurons} if isinstance(neurons, NeuronSet) else sets_by_language(neurons)
     asked = [ENGLISH, *(code for code in given if code != ENGLISH)] if asked is None else asked
     if missing := [code for code in asked if code not in given and code != ENGLISH]:
         raise InputError(
@@ -185,9 +198,8 @@ def with_set_draws(
     """
     if draws is None:
         return options
-    if isinstance(draws, int):
-        if draws < 2:
-            raise InputError("unusable set_draws", found=draws, expected="at least 2")
+    if not isinstance(draws, Sequence) or isinstance(draws, str):
+        draws = whole_number("set_draws (--set-draws)", draws, at_least=2)
         if not isinstance(neurons, str | Path):
             raise InputError(
                 "a number of set draws needs the folder they lie in",
@@ -195,11 +207,11 @@ def with_set_draws(
                 expected="the drawn sets themselves, or a folder of `mwork detect --set-draws`",
             )
         return replace(options, set_draws=find_drawn_sets(str(neurons), sets, draws))
+    if not draws or not all(isinstance(draw, Mapping) for draw in draws):
+        raise InputError(
+            "unusable set_draws", found=shown_value(draws), expected="per draw the sets by language, or their number"
+        )
+    draws = [sets_by_language(draw, "set_draws") for draw in draws]
     if missing := sorted({code for draw in draws for code in sets if code not in draw}):
         raise InputError("a draw lacks the set of a language", found=f"no {' '.join(missing)}")
     return replace(options, set_draws=tuple({code: draw[code] for code in sets} for draw in draws))
-
-
-def names_of(names: Names) -> list[str]:
-    """Return names as a list."""
-    return [str(names)] if isinstance(names, str | Path) else [str(name) for name in names]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.application.arguments import dtype_name, whole_number
+from mwork_eval.application.object_arguments import check_model
 from mwork_eval.errors import InputError
 from mwork_eval.lm.borrowed import borrowed
 from mwork_eval.lm.model import MworkHF
@@ -34,7 +36,12 @@ class NamedModel:
         Raises:
             InputError: If it cannot be loaded.
         """
-        return load_for_matrix(self.name, **self.options)
+        try:
+            return load_for_matrix(self.name, **self.options)
+        except TypeError as error:
+            if "unexpected keyword argument" not in str(error):
+                raise
+            raise InputError(f"model {self.name} cannot be loaded", found=str(error)) from error
 
     @contextmanager
     def opened(self) -> Iterator[MworkHF]:
@@ -78,7 +85,7 @@ def find_model(
     tokenizer: Any = None,
     *,
     device: str | None = None,
-    dtype: str | None = None,
+    dtype: Any = None,
     device_map: str | None = None,
     revision: str | None = None,
     batch_size: int = 8,
@@ -97,11 +104,11 @@ def find_model(
         **options: Further arguments of `MworkHF`.
 
     Raises:
-        InputError: If a model in memory is to be loaded otherwise, or has no tokenizer.
+        InputError: If a model in memory is to be loaded otherwise, is none, or has no tokenizer.
     """
-    if batch_size < 1:
-        raise InputError("unusable batch_size", found=batch_size, expected="at least 1")
-    loading = {"device": device, "dtype": dtype, "device_map": device_map, "revision": revision}
+    batch_size = whole_number("batch_size", batch_size, at_least=1)
+    check_model(model, tokenizer)
+    loading = {"device": device, "dtype": dtype_name(dtype), "device_map": device_map, "revision": revision}
     if isinstance(model, str | Path):
         loading["tokenizer"] = tokenizer
         return NamedModel(str(model), {**loading, "batch_size": batch_size, **options})
@@ -109,6 +116,4 @@ def find_model(
         raise InputError(
             "a model in memory stays as it is", found=" ".join(given), expected="these for a model given by its name"
         )
-    if tokenizer is None:
-        raise InputError("a model in memory needs its tokenizer", found="none", expected="it beside the model")
     return ModelInMemory(model, tokenizer, {"batch_size": batch_size, **options})

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
 
+from mwork_eval.application.arguments import languages_of, shown_value
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import parse_languages
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_folder, find_language_sets, find_named_sets, find_neurons
 
@@ -45,6 +45,8 @@ def read_neurons(
         >>> sorted(mw.read_neurons("gemma3-270m", "zh,es"))
         ['es', 'zh']
     """
+    if not isinstance(reference, str | Path):
+        raise InputError("unusable reference", found=shown_value(reference), expected="such as gemma3-270m/zh")
     where = str(reference)
     if languages is None:
         if _is_folder(where):
@@ -53,10 +55,9 @@ def read_neurons(
                 expected=f"one set, such as {where}/zh, or languages, such as {ALL!r}",
             )
         return find_neurons(where)
-    if languages == ALL:
+    if isinstance(languages, str) and languages == ALL:
         return find_named_sets([str(find_folder(where))])
-    chosen = parse_languages(languages if isinstance(languages, str) else ",".join(languages))
-    return find_language_sets(where, chosen)
+    return find_language_sets(where, languages_of(languages))
 
 
 def _is_folder(reference: str) -> bool:

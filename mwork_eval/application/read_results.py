@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mwork_eval.application.arguments import folder_to_read
 from mwork_eval.application.matrix_results import MatrixResults
 from mwork_eval.enhancement.folder import is_enhancement
 from mwork_eval.errors import InputError
@@ -25,7 +26,7 @@ def read_results(folder: str | Path) -> MatrixResults:
         >>> mw.read_results("runs/zh")  # doctest: +SKIP
         <MatrixResults: existence on bpb; 6 cells>
     """
-    path = Path(folder)
+    path = folder_to_read("folder", folder)
     if not (path / MANIFEST).is_file():
         if is_enhancement(path):
             raise InputError(

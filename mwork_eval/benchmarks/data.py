@@ -33,7 +33,10 @@ HUB_ARTICLES = 200
 HUB_ARTICLE_CHARACTERS = 1000
 """Longest beginning of such an article; the cut is at the end of a sentence or paragraph."""
 
-_HINT_SOURCE = "name a directory with --metadata data=DIR or MWORK_DATA=DIR, or use --metadata data=embedded"
+_HINT_SOURCE = (
+    "name a directory with data='DIR' (--data DIR, --metadata data=DIR) or MWORK_DATA=DIR, or use data='embedded' "
+    "(--metadata data=embedded)"
+)
 
 _log = logging.getLogger(__name__)
 

@@ -1,6 +1,7 @@
 """Evaluate a model on tasks as lm-eval itself does, and return lm-eval's own results."""
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import lm_eval
@@ -11,6 +12,9 @@ from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.errors import InputError
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.resources import tasks_folder
+
+OPTIONS = frozenset(signature(lm_eval.simple_evaluate).parameters)
+"""Names of the arguments of `lm_eval.simple_evaluate`."""
 
 
 def find_evaluations(names: Sequence[str], data: str | None) -> TaskManager:

@@ -33,7 +33,18 @@ def find_neurons(reference: str) -> NeuronSet:
     path = Path(reference).expanduser()
     if path.suffix == SUFFIX:
         return load_neuron_set(path)
-    folder = find_folder(str(path.parent))
+    try:
+        folder = find_folder(str(path.parent))
+    except InputError:
+        if path.parent != Path():
+            raise
+        # A bare name is in no folder: the one that is meant by none need not be spoken of.
+        raise InputError(
+            f"no neuron set {reference!r}",
+            found="neither a file nor a folder of sets",
+            expected="a file, a set in a folder such as gemma3-270m/zh, or a folder where several are read",
+            hint="make one with `mwork detect --out FOLDER`",
+        ) from None
     if (whole := folder / f"{path.name}{SUFFIX}").is_file():
         return load_neuron_set(whole)
     names = re.split(r"([-&|])", path.name)

@@ -170,7 +170,7 @@ def test_selection_errors():
             Selection(**bad)
     with pytest.raises(InputError, match="nothing selected; found no neuron of zh"):
         select_specific([table("zh")], Selection(threshold={"q": 9.0}, structures=("q",), specific="none"))
-    with pytest.raises(InputError, match="unknown --specific"):
+    with pytest.raises(InputError, match="unknown specific"):
         Selection(fraction=0.1, specific="german")
 
 

@@ -14,6 +14,8 @@ from mwork_eval.resources import embedded_folder
 
 EMBEDDED = "embedded"
 _FIELD = "text"
+_SHOWN = 80
+"""Characters that a message shows of what is a text and no name of a file."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,18 @@ class Corpus:
             _ = self._hub
             return
         path = self._path
-        if not path.is_file():
+        try:
+            is_text, there = False, path.is_file()
+        except OSError:  # a name longer than a file system takes
+            is_text, there = True, False
+        if not there:
+            name = str(path)
+            is_text = is_text or "\n" in name
             raise InputError(
                 f"no corpus for {self.language}",
-                found=f"no file {path}",
+                found=f"no file {f'{name[:_SHOWN]}…' if is_text and len(name) > _SHOWN else name}",
                 expected=f"a text or jsonl file, {PREFIX}NAME, or {EMBEDDED}",
+                hint="texts themselves are given as a list of them" if is_text else None,
             )
 
     def documents(self, seed: int | None = None) -> Iterator[str]:
