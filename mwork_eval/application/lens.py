@@ -180,7 +180,7 @@ def lens(
         check_texts(queries, "queries (--text)")
     corpora = [] if queries is None else corpora_of(queries)
     if corpora and (asked_for or method == "words"):
-        raise InputError("each of queries (--text) brings its own language, and words come from the word list", found="both")
+        raise InputError("each of queries (--text) brings its own language, words come from a list", found="both")
     if not names and not corpora and method == "tokens":
         raise InputError("no task given", found="tasks=[]", expected="benchmarks such as xquad")
     if seeds and neurons is None:
