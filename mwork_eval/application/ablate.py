@@ -67,13 +67,13 @@ def ablate(
     Args:
         model: A causal language model of transformers, or the name of one: `gemma3-270m`, a local folder, a hub id.
         tokenizer: Its tokenizer; that of its name if not given.
-        neurons: Neuron sets by language, such as `Detection.select` returns; or a folder of them, local or shipped,
-            such as `gemma3-270m`.
+        neurons: Neuron sets by language, such as `Detection.select` returns, or references to them; or a folder of
+            them, local or shipped, such as `gemma3-270m`.
         preset: A table of the paper, a `.yaml` file of presets, or several of these.
         tasks: Benchmarks such as `xquad`, or patterns with `{l}` for the language; each preset's own if not given.
         limit: Documents per task, or None for all.
         order: Which ones: `even`, spread over the task, or the seed of a random order.
-        languages: Languages, `en` among them; English and those of the sets if not given.
+        languages: Languages, `en` among them, as a list or as `en,zh`; English and those of the sets if not given.
         data: Folder of the upstream files, or `embedded`; what MWORK_DATA names or the hub if not given.
         out: Folder of the results. Without one nothing stays on disk: the results keep a temporary folder while they
             are in use.

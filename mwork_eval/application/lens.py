@@ -182,7 +182,7 @@ def lens(
         check_texts(queries, "queries (--text)")
     corpora = [] if queries is None else corpora_of(queries)
     if corpora and (asked_for or method == "words"):
-        raise InputError("queries (--text) bring their own language, and words come from the word list", found="both")
+        raise InputError("each of queries (--text) brings its own language, words come from a list", found="both")
     if not names and not corpora and method == "tokens":
         raise InputError("no task given", found="tasks=[]", expected="benchmarks such as xquad")
     if seeds and neurons is None:
@@ -224,7 +224,7 @@ def _sets_of(neurons: str | Path | Mapping[str, NeuronSet], codes: list[str]) ->
         return find_language_sets(str(neurons), codes)
     if not isinstance(neurons, Mapping):
         raise InputError("unusable neurons", found=shown_value(neurons), expected="sets by language, or a folder")
-    given = sets_by_language(neurons)
+    given = sets_by_language(neurons) if neurons else {}
     if missing := [code for code in codes if code not in given]:
         raise InputError("a language has no neuron set", found=" ".join(missing), expected="a set of each language")
     return {code: given[code] for code in codes}

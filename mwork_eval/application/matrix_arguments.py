@@ -31,8 +31,8 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.random_control import CONTROLS
 from mwork_eval.neurons.references import find_language_sets, find_named_sets
 
-Neurons = str | Path | NeuronSet | Mapping[str, NeuronSet]
-"""A folder with a set per language, local or shipped; a set that says its language; or sets by language."""
+Neurons = str | Path | NeuronSet | Mapping[str, NeuronSet | str | Path]
+"""A folder with a set per language, local or shipped; a set that says its language; sets or references by language."""
 Drawn = int | Sequence[Mapping[str, NeuronSet]]
 """A number of draws that lie beside the sets in their folder, or per draw the sets by language."""
 

@@ -99,7 +99,7 @@ def test_detect(given, model, wrong, message):
         ({"queries": None, "languages": []}, "no language given"),
         ({"queries": None, "languages": "xx"}, "unknown language; found 'xx'"),
         ({"queries": "zh.txt"}, MAPPING),
-        ({"languages": "zh"}, r"queries \(--text\) bring their own language"),
+        ({"languages": "zh"}, r"queries \(--text\) brings its own language"),
         ({"tokenizer": "gemma3-270m"}, "a model in memory needs its tokenizer; found 'gemma3-270m'"),
         ({"model": "gemma3-270m", "tokenizer": "gemma3-270m"}, "needs its tokenizer; found 'gemma3-270m'"),
         ({"model": "HEADLESS"}, "the model has no output head; found LlamaModel"),
