@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from mwork_eval.application.enhance import enhance
     from mwork_eval.application.enhancement_results import EnhancementResults
     from mwork_eval.application.evaluate import evaluate
-    from mwork_eval.application.lens import LensResults, lens
+    from mwork_eval.application.lens import lens
+    from mwork_eval.application.lens_results import LensResults
     from mwork_eval.application.load_model import load_model
     from mwork_eval.application.matrix_results import MatrixResults
     from mwork_eval.application.read_neurons import read_neurons
@@ -50,7 +51,7 @@ __all__ = [
 _MODULES = {
     "CheckResults": "application.check",
     "EnhancementResults": "application.enhancement_results",
-    "LensResults": "application.lens",
+    "LensResults": "application.lens_results",
     "MatrixResults": "application.matrix_results",
     "Detection": "application.detection",
     "InputError": "errors",

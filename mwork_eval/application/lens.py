@@ -1,12 +1,11 @@
 """Look through a lens: what language the layers of a model think in."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mwork_eval.analysis.lens import look_with_masks
-from mwork_eval.analysis.lens_file import LensReport, lens_rows, write_lens
+from mwork_eval.analysis.lens_file import LensReport, write_lens
 from mwork_eval.analysis.masks import choose_masks
 from mwork_eval.analysis.queries import distinct_queries, prompts_of_tasks, texts_of
 from mwork_eval.analysis.shares import Curves
@@ -27,6 +26,7 @@ from mwork_eval.application.arguments import (
     whole_number,
 )
 from mwork_eval.application.given_model import GivenModel
+from mwork_eval.application.lens_results import LensResults
 from mwork_eval.application.object_arguments import check_texts, sets_by_language
 from mwork_eval.application.progress import Progress, shown
 from mwork_eval.benchmarks.data import check_data
@@ -41,12 +41,9 @@ from mwork_eval.models.random_states import kept_random_states
 from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_language_sets
-from mwork_eval.reports.lens_wording import describe_crossings, lens_cells, title_of
-from mwork_eval.views.lens import plot_lens
-from mwork_eval.views.notebook import data_frame, html_table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 DEFAULT_LANGUAGES = ("zh", "de", "es", "ru")
 DEFAULT_QUERIES = 8
@@ -54,48 +51,6 @@ DEFAULT_QUERIES = 8
 
 Masks = Mapping[str, Mapping[str, NeuronSet]]
 Q = TypeVar("Q")
-
-
-@dataclass(frozen=True, repr=False)
-class LensResults:
-    """What a lens found; a notebook shows its tables.
-
-    Attributes:
-        about: How it was looked: method, model, options; JSON values.
-        curves: Per language, then per mask, the share of each class of language by layer, the whole model first.
-        files: What was written.
-    """
-
-    about: Mapping[str, Any]
-    curves: Sequence[Curves]
-    files: tuple[Path, ...] = ()
-
-    @property
-    def report(self) -> LensReport:
-        """What the file holds and a terminal shows."""
-        return LensReport(self.about, self.curves)
-
-    def to_pandas(self) -> Any:
-        """Return a `pandas.DataFrame` with a row per language, mask, layer and class; shares from 0 to 1.
-
-        Raises:
-            InputError: If pandas is not installed.
-        """
-        return data_frame([row for curves in self.curves for row in lens_rows(curves)])
-
-    def figure(self) -> "Figure":
-        """Draw a panel per language and mask: the share of each class by layer in percent; needs the extra `plot`."""
-        return plot_lens(self.report)
-
-    def __repr__(self) -> str:
-        looked = "; ".join(f"{title_of(curves)}, {curves.queries} queries" for curves in self.curves)
-        return f"<LensResults of {self.about['model']}, method {self.about['method']}: {looked}>"
-
-    def _repr_html_(self) -> str:
-        return "".join(
-            html_table(f"{title_of(curves)}: share by layer, %", *lens_cells(curves), note=describe_crossings(curves))
-            for curves in self.curves
-        )
 
 
 def lens(

@@ -64,7 +64,7 @@ def test_a_table_has_its_columns_and_no_others(tmp_path):
 
 def test_an_unknown_method_is_named(tmp_path, monkeypatch):
     texts, how = {"en": "embedded"}, {"max_documents": 2, "progress": Silent()}
-    with pytest.raises(mw.InputError, match=r"unknown method of detection; found guess; expected exact or paper or"):
+    with pytest.raises(mw.InputError, match=r"unknown method of detection; found 'guess'; expected exact or paper or"):
         mw.detect(make_model("llama"), make_tokenizer(), texts, method="guess", **how)
     mw.detect(make_model("llama"), make_tokenizer(), texts, method="loudest", out=tmp_path, **how)
     monkeypatch.delitem(detector.DETECTORS, "loudest")
