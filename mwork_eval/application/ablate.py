@@ -15,7 +15,6 @@ from mwork_eval.application.matrix_progress import matrix_progress, tell_what_is
 from mwork_eval.application.matrix_results import MatrixResults, TemporaryFolder
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.progress import Progress, shown
-from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.matrix.engine import Engine
 from mwork_eval.matrix.manifest import record_matrix
@@ -120,38 +119,37 @@ def ablate(
     """
     shard, to_write = shard_of(shard), folder_to_write(out)
     workers = whole_number("workers", workers, at_least=1, none_is="the engine's own number")
-    with quiet_lm_eval():
-        source = find_model(
-            model,
-            tokenizer,
-            device=device,
-            dtype=dtype,
-            device_map=device_map,
-            revision=revision,
-            batch_size=batch_size,
-        )
-        check_engine(engine, workers, in_memory=source.in_memory)
-        sets, options = prepare_matrix(
-            neurons,
-            preset=preset,
-            tasks=tasks,
-            limit=limit,
-            order=order,
-            languages=languages,
-            data=data,
-            seeds=seeds,
-            controls=controls,
-            cross=cross,
-            counts=counts,
-            set_draws=set_draws,
-            understanding_layers=understanding_layers,
-            generation_layers=generation_layers,
-            force=force,
-        )
-        place, say = TemporaryFolder() if to_write is None else to_write, shown(progress)
-        folder = place.path if isinstance(place, TemporaryFolder) else place
-        with start_engine(engine, source, workers, say.tell) as running:
-            has_tables = compute_matrix(running, sets, options, folder, shard=shard, progress=say)
+    source = find_model(
+        model,
+        tokenizer,
+        device=device,
+        dtype=dtype,
+        device_map=device_map,
+        revision=revision,
+        batch_size=batch_size,
+    )
+    check_engine(engine, workers, in_memory=source.in_memory)
+    sets, options = prepare_matrix(
+        neurons,
+        preset=preset,
+        tasks=tasks,
+        limit=limit,
+        order=order,
+        languages=languages,
+        data=data,
+        seeds=seeds,
+        controls=controls,
+        cross=cross,
+        counts=counts,
+        set_draws=set_draws,
+        understanding_layers=understanding_layers,
+        generation_layers=generation_layers,
+        force=force,
+    )
+    place, say = TemporaryFolder() if to_write is None else to_write, shown(progress)
+    folder = place.path if isinstance(place, TemporaryFolder) else place
+    with start_engine(engine, source, workers, say.tell) as running:
+        has_tables = compute_matrix(running, sets, options, folder, shard=shard, progress=say)
     return MatrixResults(place, has_tables=has_tables).as_it_is()
 
 

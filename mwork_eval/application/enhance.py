@@ -21,6 +21,7 @@ from mwork_eval.application.arguments import (
 from mwork_eval.application.enhancement_results import ChangeTables, EnhancementResults
 from mwork_eval.application.given_model import GivenModel
 from mwork_eval.application.matrix_progress import matrix_progress
+from mwork_eval.application.model_source import ModelInMemory
 from mwork_eval.application.object_arguments import check_source, check_texts, language_of, sets_by_language
 from mwork_eval.application.progress import Progress, Silent, shown
 from mwork_eval.benchmarks.task_family import TaskFamily
@@ -36,10 +37,8 @@ from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.enhancement.training import TrainingOptions, steps_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
-from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.sampling import EVEN, Order, Sample
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.lm.borrowed import borrowed
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import find_family
 from mwork_eval.models.loading import LoadedModel
@@ -244,8 +243,7 @@ def _find_families(benchmarks: Sequence[str], languages: Sequence[str], data: st
     # One document of each: data that cannot be had is told before the training, not after.
     names = [family.task(language) for family in families for language in family.languages]
     if names:
-        with quiet_lm_eval():
-            prepare_tasks(names, data=data, sample=Sample(limit=1))
+        prepare_tasks(names, data=data, sample=Sample(limit=1))
     return families
 
 
@@ -279,7 +277,7 @@ def _score_deltas(
         force: Accept deltas of other weights of the same sizes.
         progress: Where progress and messages go.
     """
-    with quiet_lm_eval(), borrowed(base.model, base.tokenizer) as model:
+    with ModelInMemory(base.model, base.tokenizer).opened() as model:
         plan = plan_scores(ModelFacts.of(model, base.name), record, families, **scored)
         left_out = count_left_out(plan)
         for name, count in left_out.items():

@@ -20,7 +20,6 @@ from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import check_one_set
 from mwork_eval.application.progress import Advance, Progress, shown
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.simple import OPTIONS, evaluate_simply, find_evaluations
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.models.fit import check_fit
@@ -132,39 +131,38 @@ def evaluate(
         raise InputError(f"{' and '.join(asked)} choose from a set", found="no neurons")
     if controls != "any" and random_control is None:
         raise InputError("controls is about random neurons", found=f"controls={controls!r}, no random_control")
-    with quiet_lm_eval():
-        source = find_model(
-            model,
-            tokenizer,
-            device=device,
-            dtype=dtype,
-            device_map=device_map,
-            revision=revision,
+    source = find_model(
+        model,
+        tokenizer,
+        device=device,
+        dtype=dtype,
+        device_map=device_map,
+        revision=revision,
+        batch_size=batch_size,
+        fast=fast,
+        **(model_args or {}),
+    )
+    manager = find_evaluations(names, source_of_data)
+    with source.opened() as lm, _bars(lm, shown(progress)):
+        if wanted is not None:
+            shape = lm.layout.shape
+            stages = stages_for([wanted], shape.layers, understanding_layers, generation_layers)
+            check_fit(wanted, shape, lm.fingerprint, lm.model_name, force=force)
+            how: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
+            chosen = choose_neurons(wanted, stages, **how, controls=controls)
+            # In the words of `mwork-hf`, so that the results tell the same.
+            reference = None if isinstance(neurons, NeuronSet) else str(neurons)
+            lm.mask(chosen, {"neurons": reference, **how, "stages": vars(stages)})
+        return evaluate_simply(
+            lm,
+            names,
+            manager,
+            limit=limit,
+            num_fewshot=num_fewshot,
             batch_size=batch_size,
-            fast=fast,
-            **(model_args or {}),
+            log_samples=samples,
+            **options,
         )
-        manager = find_evaluations(names, source_of_data)
-        with source.opened() as lm, _bars(lm, shown(progress)):
-            if wanted is not None:
-                shape = lm.layout.shape
-                stages = stages_for([wanted], shape.layers, understanding_layers, generation_layers)
-                check_fit(wanted, shape, lm.fingerprint, lm.model_name, force=force)
-                how: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
-                chosen = choose_neurons(wanted, stages, **how, controls=controls)
-                # In the words of `mwork-hf`, so that the results tell the same.
-                reference = None if isinstance(neurons, NeuronSet) else str(neurons)
-                lm.mask(chosen, {"neurons": reference, **how, "stages": vars(stages)})
-            return evaluate_simply(
-                lm,
-                names,
-                manager,
-                limit=limit,
-                num_fewshot=num_fewshot,
-                batch_size=batch_size,
-                log_samples=samples,
-                **options,
-            )
 
 
 def _check_options(options: Mapping[str, Any], model_args: Any, *, in_memory: bool) -> None:

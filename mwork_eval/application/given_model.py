@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.application.arguments import dtype_name
-from mwork_eval.application.object_arguments import check_model, check_tokenizer
-from mwork_eval.errors import InputError
+from mwork_eval.application.object_arguments import check_model
 from mwork_eval.models.layout import uncompiled
 from mwork_eval.models.loading import LoadedModel, load_model, load_tokenizer, name_of
 
@@ -43,16 +42,8 @@ class GivenModel:
             InputError: If a model in memory comes without tokenizer, or is none, or is to be loaded otherwise.
         """
         self._loading = {"device": device, "dtype": dtype_name(dtype), "device_map": device_map, "revision": revision}
-        by_name = isinstance(model, (str, Path))
-        check_model(model, tokenizer)
-        if tokenizer is not None:
-            check_tokenizer(tokenizer)
-        if not by_name and (options := [name for name, value in self._loading.items() if value is not None]):
-            raise InputError(
-                "a model in memory stays as it is",
-                found=" ".join(options),
-                expected="these for a model given by its name",
-            )
+        by_name = isinstance(model, str | Path)
+        check_model(model, tokenizer, self._loading)
         self._tokenizer = tokenizer
         self._loaded = None if by_name else LoadedModel(name_of(model), uncompiled(model), tokenizer)
         self.name = str(model) if self._loaded is None else self._loaded.name

@@ -7,7 +7,6 @@ from typing import Unpack
 from mwork_eval.application.engines import check_engine
 from mwork_eval.application.matrix_arguments import MatrixArguments, Neurons, prepare_matrix
 from mwork_eval.detection.estimate import measure_speed
-from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.inference.budget import default_size
 from mwork_eval.matrix.estimate import MatrixCost, estimate_matrix, plan_without_weights
 from mwork_eval.models.inspection import inspect_model
@@ -65,11 +64,10 @@ def estimate(
         InputError: As `ablate` does before a model loads.
     """
     check_engine(engine, workers)
-    with quiet_lm_eval():
-        sets, options = prepare_matrix(neurons, **matrix)
-        inspection, found = inspect_model(model, revision), find_device(device)
-        dtype = check_dtype(dtype) or str(default_dtype(found)).removeprefix("torch.")
-        name = inspection.dtype if dtype == "auto" else dtype
-        plan, missing = plan_without_weights(inspection, sets, options, None if out is None else Path(out))
-        cost = estimate_matrix(inspection, load_tokenizer(model, revision), plan, missing)
+    sets, options = prepare_matrix(neurons, **matrix)
+    inspection, found = inspect_model(model, revision), find_device(device)
+    dtype = check_dtype(dtype) or str(default_dtype(found)).removeprefix("torch.")
+    name = inspection.dtype if dtype == "auto" else dtype
+    plan, missing = plan_without_weights(inspection, sets, options, None if out is None else Path(out))
+    cost = estimate_matrix(inspection, load_tokenizer(model, revision), plan, missing)
     return MatrixEstimate(cost, measure_speed(found, name), inspection.weight_bytes(name), default_size(found))

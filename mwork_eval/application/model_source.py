@@ -1,4 +1,4 @@
-"""Where the model of an evaluation comes from: memory, or a name under which it is loaded."""
+"""Where the model of an evaluation comes from: memory, or a name under which it is loaded; lm-eval is quiet with it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from typing import Any
 from mwork_eval.application.arguments import dtype_name, whole_number
 from mwork_eval.application.object_arguments import check_model
 from mwork_eval.errors import InputError
+from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.lm.borrowed import borrowed
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.loading import load_for_matrix
@@ -46,7 +47,7 @@ class NamedModel:
     @contextmanager
     def opened(self) -> Iterator[MworkHF]:
         """Load it for a block; the random number generators and a tokenizer in memory are as before in the end."""
-        with kept_random_states(), kept_tokenizer(self.options.get("tokenizer")):
+        with quiet_lm_eval(), kept_random_states(), kept_tokenizer(self.options.get("tokenizer")):
             yield self.load()
 
 
@@ -73,7 +74,7 @@ class ModelInMemory:
     @contextmanager
     def opened(self) -> Iterator[MworkHF]:
         """Use it for a block; it is as before in the end."""
-        with borrowed(self.model, self.tokenizer, **self.options) as lm:
+        with quiet_lm_eval(), borrowed(self.model, self.tokenizer, **self.options) as lm:
             yield lm
 
 
@@ -107,13 +108,8 @@ def find_model(
         InputError: If a model in memory is to be loaded otherwise, is none, or has no tokenizer.
     """
     batch_size = whole_number("batch_size", batch_size, at_least=1)
-    check_model(model, tokenizer)
     loading = {"device": device, "dtype": dtype_name(dtype), "device_map": device_map, "revision": revision}
+    check_model(model, tokenizer, loading)
     if isinstance(model, str | Path):
-        loading["tokenizer"] = tokenizer
-        return NamedModel(str(model), {**loading, "batch_size": batch_size, **options})
-    if given := {key: value for key, value in loading.items() if value is not None}:
-        raise InputError(
-            "a model in memory stays as it is", found=" ".join(given), expected="these for a model given by its name"
-        )
+        return NamedModel(str(model), {**loading, "tokenizer": tokenizer, "batch_size": batch_size, **options})
     return ModelInMemory(model, tokenizer, {"batch_size": batch_size, **options})

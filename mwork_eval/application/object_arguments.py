@@ -41,13 +41,21 @@ def check_in_memory(model: Any, what: str) -> None:
     _check_is_model(model, "a model of transformers")
 
 
-def check_model(model: Any, tokenizer: Any) -> None:
+def check_model(model: Any, tokenizer: Any, loading: Mapping[str, Any]) -> None:
     """Check a model that scores texts, and its tokenizer, as far as they are in memory.
 
+    Args:
+        model: The model, or its name.
+        tokenizer: Its tokenizer; None for that of the name.
+        loading: How a model of that name is to be loaded; None for what is not said.
+
     Raises:
-        InputError: If the model is none or has no output head, or there is no tokenizer.
+        InputError: If the model is none or has no output head, there is no tokenizer, or a model in memory is to be
+            loaded otherwise.
     """
     if isinstance(model, str | PathLike):
+        if tokenizer is not None:
+            check_tokenizer(tokenizer)
         return
     _check_is_model(model, "a model of transformers, or the name of one")
     check_tokenizer(tokenizer)
@@ -57,6 +65,10 @@ def check_model(model: Any, tokenizer: Any) -> None:
             "the model has no output head",
             found=type(model).__name__,
             expected="a causal language model, as AutoModelForCausalLM loads it",
+        )
+    if given := [name for name, value in loading.items() if value is not None]:
+        raise InputError(
+            "a model in memory stays as it is", found=" ".join(given), expected="these for a model given by its name"
         )
 
 

@@ -13,7 +13,6 @@ from mwork_eval.application.progress import Progress, shown
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.sampling import EVEN, Order, Sample
 from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.matrix.cell_plan import TaskSource
@@ -149,7 +148,6 @@ def tune_layers(
     family = TaskFamily(task, (ENGLISH, language))
     tasks_from = TaskSource(tuple(family.task(code) for code in family.languages), data, Sample(limit, order))
     with ExitStack() as stack:
-        stack.enter_context(quiet_lm_eval())
         tasks = prepare_tuning(tasks_from)
         lm = stack.enter_context(source.opened())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)

@@ -19,6 +19,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.evaluation.answer_language import answer_language_metrics
 from mwork_eval.evaluation.fewshot import never_show_the_answer
 from mwork_eval.evaluation.known_answers import KnownAnswers
+from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.models.random_states import kept_random_states
@@ -54,6 +55,7 @@ class PreparedTask:
     items: Sequence[str] = ()
 
 
+@quiet_lm_eval()
 def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
     """Return a task manager that knows some tasks; none is loaded.
 
@@ -79,6 +81,7 @@ def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
     return manager
 
 
+@quiet_lm_eval()
 def prepare_tasks(names: Sequence[str], *, data: str | None, sample: Sample = _ALL) -> dict[str, PreparedTask]:
     """Load the tasks' documents and build their requests; no model is needed.
 

@@ -10,6 +10,7 @@ from lm_eval.tasks import TaskManager
 from mwork_eval.benchmarks.data import check_data
 from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.errors import InputError
+from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.resources import tasks_folder
 
@@ -17,6 +18,7 @@ OPTIONS = frozenset(signature(lm_eval.simple_evaluate).parameters)
 """Names of the arguments of `lm_eval.simple_evaluate`."""
 
 
+@quiet_lm_eval()
 def find_evaluations(names: Sequence[str], data: str | None) -> TaskManager:
     """Return a task manager that knows some tasks, groups or tags of lm-eval's or ours; none is loaded.
 
