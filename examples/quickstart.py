@@ -13,5 +13,6 @@ with mw.deactivated(model, neurons):  # bit-identical afterwards, also after an 
 results = mw.evaluate(model, tokenizer, ["xquad_zh", "bpb_zh"], neurons=neurons, data="embedded", limit=8)
 print(results["results"]["bpb_zh"])  # lm-eval's own dict
 
-matrix = mw.ablate(model, tokenizer, {"zh": neurons}, preset="existence", tasks=["bpb"], data="embedded", limit=8)
-print(matrix.to_pandas())  # in a notebook, `matrix` alone is a table
+masks = {"zh": neurons}
+matrix = mw.ablate(model, tokenizer, masks, preset="existence", tasks=["bpb"], data="embedded", limit=8, seeds=[1, 2, 3])
+print(matrix.table("existence", "bpb"))  # also to_pandas() and figure("changes"); a notebook shows `matrix` alone
