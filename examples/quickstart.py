@@ -14,5 +14,7 @@ results = mw.evaluate(model, tokenizer, ["xquad_zh", "bpb_zh"], neurons=neurons,
 print(results["results"]["bpb_zh"])  # lm-eval's own dict
 
 masks = {"zh": neurons}
-matrix = mw.ablate(model, tokenizer, masks, preset="existence", tasks=["bpb"], data="embedded", limit=8, seeds=[1, 2, 3])
+matrix = mw.ablate(
+    model, tokenizer, masks, preset="existence", tasks=["bpb"], data="embedded", limit=8, seeds=[1, 2, 3]
+)
 print(matrix.table("existence", "bpb"))  # also to_pandas() and figure("changes"); a notebook shows `matrix` alone
