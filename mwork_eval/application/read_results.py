@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mwork_eval.application.arguments import folder_to_read
 from mwork_eval.application.matrix_results import MatrixResults
-from mwork_eval.enhancement.folder import is_enhancement
+from mwork_eval.enhancement.record import is_enhancement
 from mwork_eval.errors import InputError
 from mwork_eval.results.store import MANIFEST
 

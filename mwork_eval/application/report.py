@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mwork_eval.application.matrix_results import MatrixResults
-from mwork_eval.enhancement.folder import is_enhancement
+from mwork_eval.enhancement.record import is_enhancement
 from mwork_eval.errors import InputError
 from mwork_eval.reports.files import write_report_figures, write_report_files
 from mwork_eval.reports.formats.names import DEFAULT_FORMATS

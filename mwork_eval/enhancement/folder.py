@@ -36,11 +36,6 @@ class ScoredEnhancement:
     scores: Scores
 
 
-def is_enhancement(folder: Path) -> bool:
-    """Tell whether a folder was written by `mwork enhance`."""
-    return (folder / FILE).is_file()
-
-
 class ImprovementCell(FileValue):
     """A score of an enhancement: the delta's file (None for the base), the lm-eval task, and the cell's name."""
 

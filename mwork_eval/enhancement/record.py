@@ -15,6 +15,11 @@ VERSION = 1
 SPECIFIC, RANDOM = "specific", "random"
 
 
+def is_enhancement(folder: Path) -> bool:
+    """Tell whether a folder was written by `mwork enhance`."""
+    return (folder / FILE).is_file()
+
+
 @dataclass(frozen=True)
 class Run:
     """One training: a neuron set, a kind, a seed.

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lm_eval.loggers import EvaluationTracker
-
 from mwork_eval.errors import InputError
 
 
@@ -27,6 +25,8 @@ def write_lm_eval_files(
     Raises:
         InputError: If a file could not be written.
     """
+    from lm_eval.loggers import EvaluationTracker  # imports datasets, which no other report needs
+
     tracker = EvaluationTracker(output_path=str(folder))
     tracker.general_config_tracker.log_experiment_args(
         model_source="mwork-hf",

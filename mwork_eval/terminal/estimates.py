@@ -1,12 +1,16 @@
 """What a detection or a matrix will cost."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from mwork_eval.detection.estimate import DetectionCost
-from mwork_eval.matrix.estimate import MatrixCost
+if TYPE_CHECKING:
+    from mwork_eval.detection.estimate import DetectionCost
+    from mwork_eval.matrix.estimate import MatrixCost
 
 _GIB = 2**30
 

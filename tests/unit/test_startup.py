@@ -27,6 +27,22 @@ def test_nothing_heavy_is_imported(code):
     assert loaded_by(f"{code}\nimport sys; print(sorted({HEAVY} & set(sys.modules)))") == "[]"
 
 
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "mwork_eval.application.detect, mwork_eval.terminal.estimates",
+        "mwork_eval.application.report, mwork_eval.terminal",
+        "mwork_eval.application.check, mwork_eval.application.leaderboard",
+        "mwork_eval.application.read_neurons, mwork_eval.neurons.neuron_set",
+    ],
+)
+def test_what_evaluates_nothing_loads_no_lm_eval(modules):
+    assert (
+        loaded_by(f"import {modules}, sys; print(sorted({{'lm_eval', 'datasets', 'pandas'}} & set(sys.modules)))")
+        == "[]"
+    )
+
+
 def test_a_python_start_imports_nothing_of_ours():
     assert loaded_by("import sys; print([name for name in sys.modules if name.startswith('mwork')])") == "[]"
 
