@@ -15,6 +15,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from mwork_eval.models.layout import Layout
 from mwork_eval.resources import embedded_folder
 
+pytest.register_assert_rewrite("helpers")  # an assert that fails there shows what it compared, too
+
 _COMMON = {
     "vocab_size": 384,
     "hidden_size": 24,
@@ -178,6 +180,11 @@ def make_tokenizer() -> transformers.PreTrainedTokenizerFast:
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>"
     )
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> transformers.PreTrainedTokenizerFast:
+    return make_tokenizer()
 
 
 @pytest.fixture(params=FAMILIES)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import make_model, make_tokenizer
-from gate_folders import make_results
-from test_lm_eval import lm_eval
+from helpers.commands import lm_eval
+from helpers.gate_folders import make_results
 
 from mwork_eval.benchmarks.rows import BENCHMARKS
 
-pytest_plugins = ["matrix_fixtures"]
+pytest_plugins = ["helpers.matrix_fixtures"]
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "ci"
 TASKS = ("xcsqa_zh", "bpb_zh", "mgsm_zh", "xlsum_zh", "xquad_zh")

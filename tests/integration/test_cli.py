@@ -6,26 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from helpers.commands import invoke
 
-from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.presets import load_presets
 from mwork_eval.resources import embedded_folder
-
-
-def mwork(*arguments: object, code: int = 0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + str(result.exception)
-    assert "Traceback" not in result.output
-    return result
 
 
 @pytest.fixture(scope="module")
 def detected(tiny_llama, tmp_path_factory) -> Path:
     """Sets for zh and es of the tiny model, from the embedded texts."""
     out = tmp_path_factory.mktemp("detected")
-    mwork(
+    invoke(
         "detect", "--model", tiny_llama, "--languages", "en,zh,es", "--fraction", "0.4",
         "--max-docs", "4", "--max-tokens", "32", "--device", "cpu", "--out", out,
     )  # fmt: skip
@@ -33,7 +25,7 @@ def detected(tiny_llama, tmp_path_factory) -> Path:
 
 
 def ablate(model: Path, neurons: Path, out: Path, *extra: object, code: int = 0):
-    return mwork(
+    return invoke(
         "ablate", "--model", model, "--neurons", neurons, "--preset", "existence", "--tasks", "xcsqa,bpb",
         "--languages", "en,zh,es", "--data", "embedded", "--limit", "2", "--seeds", "1,2", "--device", "cpu",
         "--out", out, *extra,
@@ -44,7 +36,7 @@ def ablate(model: Path, neurons: Path, out: Path, *extra: object, code: int = 0)
 def test_detect_writes_scores_and_sets(detected):
     assert sorted(path.name for path in detected.glob("*.safetensors")) == ["es.safetensors", "zh.safetensors"]
     assert sorted(path.name for path in detected.glob("scores/*")) == [f"{c}.safetensors" for c in ("en", "es", "zh")]
-    shown = mwork("sets", "show", detected / "zh.safetensors", detected / "zh-es").output
+    shown = invoke("sets", "show", detected / "zh.safetensors", detected / "zh-es").output
     assert "by position: under" in shown
     assert "language: zh" in shown
     assert "taken away, because others have them too: " in shown
@@ -52,9 +44,9 @@ def test_detect_writes_scores_and_sets(detected):
 
 
 def test_select_needs_no_model(detected, tmp_path):
-    output = mwork("select", detected, "--top-k", "9", "--specific", "none", "--out", tmp_path).output
+    output = invoke("select", detected, "--top-k", "9", "--specific", "none", "--out", tmp_path).output
     assert "en.safetensors" in output
-    mwork("select", detected, "--fraction", "0.4", "--out", tmp_path / "same")
+    invoke("select", detected, "--fraction", "0.4", "--out", tmp_path / "same")
     same = (tmp_path / "same" / "zh.safetensors").read_bytes()
     assert same == (detected / "zh.safetensors").read_bytes()
 
@@ -78,7 +70,7 @@ def test_a_matrix_from_start_to_report_and_again(tiny_llama, detected, tmp_path)
         cell.unlink()
     assert "30 cells, 3 to compute" in ablate(tiny_llama, detected, tmp_path).output
     assert (tmp_path / "report.md").read_text() == first
-    assert "∆n-Eng" in mwork("report", tmp_path).output
+    assert "∆n-Eng" in invoke("report", tmp_path).output
 
 
 def test_a_second_preset_joins_the_first(tiny_llama, detected, tmp_path):
@@ -86,7 +78,7 @@ def test_a_second_preset_joins_the_first(tiny_llama, detected, tmp_path):
     output = ablate(tiny_llama, detected, tmp_path, "--preset", "knowledge", "--preset", "existence").output
     assert "existence (Table 1" in output
     assert "knowledge (Table 4" in output
-    mwork(
+    invoke(
         "ablate", "--model", tiny_llama, "--neurons", detected, "--preset", "generation", "--tasks", "bpb",
         "--languages", "en,zh", "--data", "embedded", "--limit", "1", "--device", "cpu", "--out", tmp_path,
     )  # fmt: skip
@@ -105,12 +97,12 @@ def test_foreign_controls_are_cells_of_their_own(tiny_llama, detected, tmp_path)
         recorded[controls] = (drawn, [hits for of in preset["shared_hits"].values() for hits in of["R all"]])
     assert sum(recorded["any"][1]) > 0 == sum(recorded["foreign"][1])
     assert recorded["any"][0] != recorded["foreign"][0]
-    assert "random neurons 0 are the language's own" in mwork("report", tmp_path).output
+    assert "random neurons 0 are the language's own" in invoke("report", tmp_path).output
 
 
 @pytest.mark.parametrize("extra", [(), ("--cross",), ("--dry-run",)])
 def test_english_alone_is_one_error(tiny_llama, detected, tmp_path, extra):
-    found = mwork("ablate", "--model", tiny_llama, "--neurons", detected, "--preset", "existence", "--tasks", "bpb",
+    found = invoke("ablate", "--model", tiny_llama, "--neurons", detected, "--preset", "existence", "--tasks", "bpb",
                   "--languages", "en", "--data", "embedded", "--out", tmp_path, *extra, code=2)  # fmt: skip
     assert "∆ compares English with other languages; found en" in found.output
 
@@ -123,13 +115,13 @@ def test_run_draws_three_controls(monkeypatch):
         raise InputError("enough")
 
     monkeypatch.setattr("mwork_eval.application.run.check_task_data", stop)
-    mwork("run", code=2)
+    invoke("run", code=2)
     assert asked[0].seeds == (1, 2, 3)
 
 
 def test_results_of_two_models_do_not_mix(tiny_llama, tiny_qwen2, detected, tmp_path):
     ablate(tiny_llama, detected, tmp_path)
-    mwork(
+    invoke(
         "detect", "--model", tiny_qwen2, "--languages", "en,zh,es", "--fraction", "0.4",
         "--max-docs", "4", "--max-tokens", "32", "--device", "cpu", "--out", tmp_path / "qwen",
     )  # fmt: skip
@@ -144,7 +136,7 @@ def test_a_corrected_answer_is_scored_again(tiny_llama, detected, tmp_path):
         (data / f"{code}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def run():
-        return mwork(
+        return invoke(
             "ablate", "--model", tiny_llama, "--neurons", detected, "--preset", "existence", "--tasks", "xcsqa",
             "--languages", "en,zh,es", "--data", data.parent, "--seeds", "1,2", "--device", "cpu",
             "--out", tmp_path / "o",
@@ -225,7 +217,7 @@ def test_run_does_it_all_from_a_yaml_file(tiny_llama, tmp_path):
 )
 def test_wrong_input_is_one_line_and_code_2(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = mwork(*arguments, code=2)
+    result = invoke(*arguments, code=2)
     assert message in result.output
     assert len([line for line in result.output.splitlines() if line.startswith("Error: ")]) == 1
 
@@ -233,29 +225,30 @@ def test_wrong_input_is_one_line_and_code_2(arguments, message, tmp_path, monkey
 def test_wrong_input_to_ablate(tiny_llama, tiny_qwen2, detected, tmp_path):
     common = ["ablate", "--model", tiny_llama, "--neurons", detected, "--languages", "en,zh", "--device", "cpu"]
     common += ["--data", "embedded", "--out", tmp_path / "o"]
-    assert "no preset given" in mwork(*common, code=2).output
-    assert "unknown preset" in mwork(*common, "--preset", "all", code=2).output
-    assert "unknown task" in mwork(*common, "--preset", "existence", "--tasks", "nothing_{l}", code=2).output
-    assert "cannot read --seeds" in mwork(*common, "--preset", "existence", "--seeds", "a", code=2).output
+    assert "no preset given" in invoke(*common, code=2).output
+    assert "unknown preset" in invoke(*common, "--preset", "all", code=2).output
+    assert "unknown task" in invoke(*common, "--preset", "existence", "--tasks", "nothing_{l}", code=2).output
+    assert "cannot read --seeds" in invoke(*common, "--preset", "existence", "--seeds", "a", code=2).output
     other = [*common]
     other[2] = tiny_qwen2
-    assert "does not fit" in mwork(*other, "--preset", "existence", "--tasks", "bpb", code=2).output
+    assert "does not fit" in invoke(*other, "--preset", "existence", "--tasks", "bpb", code=2).output
     cut = tmp_path / "cut"
     cut.mkdir()
     (cut / "zh.safetensors").write_bytes((detected / "zh.safetensors").read_bytes()[:50])
     other = [*common]
     other[4] = cut
-    assert "cannot be read" in mwork(*other, "--preset", "existence", code=2).output
+    assert "cannot be read" in invoke(*other, "--preset", "existence", code=2).output
 
 
 def test_unknown_entries_of_a_config_are_named(tmp_path):
     (tmp_path / "run.yaml").write_text("modle: x\n")
-    output = mwork("run", "--config", tmp_path / "run.yaml", code=2).output
+    output = invoke("run", "--config", tmp_path / "run.yaml", code=2).output
     assert "unknown entries; found modle" in output
 
 
 def test_help_names_every_preset_and_command():
-    assert all(command in mwork("--help").output for command in ("detect", "select", "ablate", "report", "run", "sets"))
+    shown = invoke("--help").output
+    assert all(command in shown for command in ("detect", "select", "ablate", "report", "run", "sets"))
     assert len(load_presets()) == 5
 
 

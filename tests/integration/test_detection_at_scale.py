@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from helpers.commands import mwork
 
-from mwork_eval.cli.main import main
 from mwork_eval.detection.partial import PartialScores
 from mwork_eval.detection.score_table import ScoreTable
 from mwork_eval.resources import embedded_folder
@@ -114,12 +113,6 @@ def test_two_processes_find_what_one_finds(tiny_llama, corpora, whole, tmp_path)
             np.testing.assert_array_equal(mine.worst_rank[place], theirs.worst_rank[place])
             np.testing.assert_allclose(mine.mean[place], theirs.mean[place], rtol=1e-6)
     assert files_of(tmp_path)["zh.safetensors"] == files_of(whole)["zh.safetensors"]
-
-
-def mwork(*arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + str(result.exception)
-    return result.output
 
 
 def test_shards_of_separate_jobs_are_merged(tiny_llama, corpora, whole, tmp_path):

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import make_model
-from enhancement_models import write_inputs
+from helpers.enhancement_models import write_inputs
 
 from mwork_eval.weight_deltas.delta import load_delta
 

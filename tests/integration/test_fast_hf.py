@@ -22,11 +22,6 @@ TASKS = {"xcsqa_zh": "loglikelihood", "bpb_de": "loglikelihood_rolling", "xquad_
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    return make_tokenizer()
-
-
-@pytest.fixture(scope="module")
 def tasks():
     return prepare_tasks(list(TASKS), data="embedded", sample=Sample(limit=6))
 

@@ -2,14 +2,14 @@
 
 import pytest
 from click.testing import CliRunner
-from leaderboard_folders import make_results_file
-from report_folders import HOSTILE, make_folder
+from helpers.leaderboard_folders import make_results_file
+from helpers.report_folders import HOSTILE, make_folder
 
 from mwork_eval.cli.main import main
 from mwork_eval.leaderboard.board import slug_of
 
 pytestmark = pytest.mark.browser
-pytest_plugins = ["browser_fixtures"]
+pytest_plugins = ["helpers.browser_fixtures"]
 
 MASKED = {"neurons": "zh", "positions": "all", "total": 9, "digest": "ab" * 32}
 LONG = "x" * 100_000

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import transformers
-from report_folders import make_folder
-from test_cli import mwork
+from helpers.commands import invoke
+from helpers.report_folders import make_folder
 
 from mwork_eval.analysis.lens_file import lens_file, read_lens, write_lens
 from mwork_eval.application.report import write_reports
@@ -31,7 +31,7 @@ def neurons(tiny_llama, tmp_path_factory) -> Path:
 
 
 def lens(model: Path, *extra: object, code: int = 0):
-    return mwork("lens", "--model", model, "--device", "cpu", *extra, code=code)
+    return invoke("lens", "--model", model, "--device", "cpu", *extra, code=code)
 
 
 @pytest.fixture(scope="module")

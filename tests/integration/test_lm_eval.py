@@ -1,9 +1,6 @@
 """mwork-hf inside a real lm-eval: the command as a user types it, and the Python interface."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import accelerate
@@ -12,6 +9,7 @@ import pytest
 import torch
 import transformers
 from conftest import make_model
+from helpers.commands import lm_eval
 from lm_eval import simple_evaluate
 from lm_eval.api.registry import get_model
 from lm_eval.tasks import TaskManager
@@ -41,15 +39,6 @@ def neurons(tiny_llama, tmp_path_factory) -> Path:
         about = {"model": "tiny-llama", "fingerprint": fingerprint_of(layout.model), "language": code}
         save_neuron_set(NeuronSet(layout.shape, indices, about), folder / f"{code}.safetensors")
     return folder
-
-
-def lm_eval(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "lm_eval", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
-    )
 
 
 def evaluate(model: str, tasks=TASKS, use_cache: str | None = None, **arguments):

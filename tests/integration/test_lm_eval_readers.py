@@ -11,13 +11,13 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
+from helpers.commands import mwork
 from lm_eval import utils
-from matrix_runs import mwork
 
 from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.results.store import CellStore, load_manifest
 
-pytest_plugins = ["matrix_fixtures"]
+pytest_plugins = ["helpers.matrix_fixtures"]
 
 
 @pytest.fixture(scope="module")

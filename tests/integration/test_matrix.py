@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matrix_runs import (
+from helpers.matrix_runs import (
     CELLS,
     OPTIONS,
     arguments,
@@ -34,7 +34,7 @@ from mwork_eval.neurons.tuned_stages import TunedOn, with_stages
 from mwork_eval.resources import embedded_folder
 from mwork_eval.results.store import CellStore
 
-pytest_plugins = ["matrix_fixtures"]
+pytest_plugins = ["helpers.matrix_fixtures"]
 
 KILLS = 20
 ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

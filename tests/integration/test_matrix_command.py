@@ -4,9 +4,10 @@ import json
 import shutil
 
 import pytest
-from matrix_runs import CELLS, ablate, arguments, mwork
+from helpers.commands import mwork
+from helpers.matrix_runs import CELLS, ablate, arguments
 
-pytest_plugins = ["matrix_fixtures"]
+pytest_plugins = ["helpers.matrix_fixtures"]
 
 
 def test_parts_make_up_the_matrix(tiny_llama, neurons, whole, tmp_path):

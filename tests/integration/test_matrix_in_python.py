@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import torch
 import transformers
-from matrix_runs import CELLS, ablate, mwork
+from helpers.commands import mwork
+from helpers.matrix_runs import CELLS, ablate
 
 import mwork_eval as mw
 from mwork_eval.application.ablate import ablate as ablate_in_python
@@ -20,7 +21,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.neurons.references import find_language_sets
 from mwork_eval.results.tables import DeltaTable
 
-pytest_plugins = ["matrix_fixtures"]
+pytest_plugins = ["helpers.matrix_fixtures"]
 
 MATRIX = {"tasks": ["xcsqa", "bpb"], "limit": 2, "seeds": (1, 2), "data": "embedded", "progress": Silent()}
 SMALL = MATRIX | {"tasks": "bpb", "seeds": (1,)}

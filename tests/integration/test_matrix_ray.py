@@ -4,14 +4,14 @@ import os
 import signal
 
 import pytest
-from matrix_runs import CELLS, ablate, assert_close
+from helpers.matrix_runs import CELLS, ablate, assert_close
 
 from mwork_eval.errors import InputError
 from mwork_eval.matrix import ray_engine
 from mwork_eval.matrix.ray_engine import RayEngine, ray_cluster
 from mwork_eval.results.store import CellStore
 
-pytest_plugins = ["matrix_fixtures"]
+pytest_plugins = ["helpers.matrix_fixtures"]
 
 ray = pytest.importorskip("ray")
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 import transformers
 from conftest import CONFIGS, make_model, make_tokenizer
+from helpers.commands import mwork
 from lm_eval import simple_evaluate
 from lm_eval.caching import cache
 from lm_eval.tasks import TaskManager
-from matrix_runs import mwork
 
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import evaluate_task, prepare_tasks

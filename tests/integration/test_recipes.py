@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-from report_folders import make_folder
+from helpers.commands import mwork
+from helpers.report_folders import make_folder
 
 import mwork_eval
-from mwork_eval.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```\w*\n# (\S+), ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -129,12 +128,6 @@ def test_a_detector(copy, tiny_llama, tmp_path):
     neurons = mwork_eval.read_neurons(tmp_path / "out/zh")
     assert neurons.about["method"] == "mean"
     assert len(neurons) > 0
-
-
-def mwork(*arguments: object) -> str:
-    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert done.exit_code == 0, done.output + str(done.exception)
-    return done.output
 
 
 def test_a_preset(tiny_llama, tmp_path):

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import jsonschema
 import pytest
-from matrix_runs import mwork
+from helpers.commands import mwork
 
 FORMATS = "md,html,tex,csv,json"
 

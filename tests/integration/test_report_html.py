@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from report_folders import HOSTILE, LAYERS, make_folder
+from helpers.report_folders import HOSTILE, LAYERS, make_folder
 
 from mwork_eval.application.report import write_reports
 
 pytestmark = pytest.mark.browser
-pytest_plugins = ["browser_fixtures"]
+pytest_plugins = ["helpers.browser_fixtures"]
 
 LONG = "x" * 100_000
 

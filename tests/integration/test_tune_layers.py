@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import transformers
-from test_cli import mwork
+from helpers.commands import invoke
 
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
@@ -33,7 +33,7 @@ def neurons(tiny_llama, tmp_path_factory) -> Path:
 
 
 def tune(model: Path, neurons: Path, out: Path, *extra: object, code: int = 0):
-    return mwork(
+    return invoke(
         "tune-layers", "--model", model, "--neurons", neurons, "--task", "bpb", "--limit", "3", "--data", "embedded",
         "--understanding", "1,2", "--generation", "0,1", "--device", "cpu", "--out", out, *extra, code=code,
     )  # fmt: skip
@@ -86,7 +86,7 @@ def test_a_wider_grid_computes_only_its_new_points(tiny_llama, neurons, tuned):
 
 
 def ablate(model: Path, tuned: Path, out: Path, languages: str, *extra: object, code: int = 0):
-    return mwork(
+    return invoke(
         "ablate", "--model", model, "--neurons", tuned / "neurons", "--preset", "generation", "--tasks", "bpb,xcsqa",
         "--languages", languages, "--data", "embedded", "--limit", "2", "--seeds", "1", "--device", "cpu",
         "--out", out, *extra, code=code,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_model, make_tokenizer
-from test_cli import mwork
+from helpers.commands import mwork
 
 from mwork_eval.application.progress import Silent
 from mwork_eval.application.tune_layers import tune_layers

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from test_neuron_set import SHAPE, STAGES, make, places
+from helpers.neuron_sets import ES, SHAPE, STAGES, ZH, make, places
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
@@ -16,9 +16,6 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.results.store import CellStore, load_manifest
 from mwork_eval.results.task_score import TaskScore
-
-ZH = make(q0=[1, 2], up1=[2, 5, 6], q3=[4], up3=[0, 1, 2, 3], v7=[1], up7=[3, 4])
-ES = make(q0=[3], up1=[7], q4=[4], up4=[0], up7=[5])
 
 
 def own_preset(*settings):

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from conftest import make_model, make_tokenizer
-from models_in_memory import PLACES, adapted, assert_same, logits, neurons_of, state_of, zeroed_copy
+from helpers.models_in_memory import PLACES, adapted, assert_same, logits, neurons_of, state_of, zeroed_copy
 
 from mwork_eval.application.deactivated import deactivated
 from mwork_eval.detection.scoring.scorer import Scorer

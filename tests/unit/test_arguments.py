@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_model, make_tokenizer
-from models_in_memory import neurons_of
+from helpers.models_in_memory import neurons_of
 
 import mwork_eval as mw
 from mwork_eval.application.arguments import languages_of, names_of, order_of, shard_of, whole_number, whole_numbers

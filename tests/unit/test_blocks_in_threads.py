@@ -6,7 +6,7 @@ from functools import partial
 
 import torch
 from conftest import make_model
-from models_in_memory import BOTH, OTHERS, assert_same, logits, neurons_of, state_of, zeroed_copy
+from helpers.models_in_memory import BOTH, OTHERS, assert_same, logits, neurons_of, state_of, zeroed_copy
 
 from mwork_eval.application.deactivated import deactivated
 from mwork_eval.interventions import running

@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from test_neuron_set import SHAPE, STAGES, make
+from helpers.neuron_sets import SHAPE, STAGES, make
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError

@@ -3,20 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from helpers.task_scores import accuracy, bits
 
 from mwork_eval.errors import InputError
 from mwork_eval.results.deltas import DeltaCalculator
 from mwork_eval.results.language_scores import AnswerCounts, LanguageChange, language_score
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.task_score import TaskScore
-
-
-def accuracy(*correct: int) -> TaskScore:
-    return TaskScore("acc,none", True, tuple((float(c), 1.0) for c in correct), {"acc,none": 0.0})
-
-
-def bits(*documents: tuple[float, float]) -> TaskScore:
-    return TaskScore("bits_per_byte,none", False, documents, {})
 
 
 def test_deltas_by_hand():

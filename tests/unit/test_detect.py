@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from conftest import _COMMON, make_model, make_tokenizer
+from conftest import _COMMON, make_model
 
 import mwork_eval as mw
 from mwork_eval.application.progress import Silent
@@ -17,11 +17,6 @@ from mwork_eval.neurons.files import load_neuron_set
 from mwork_eval.resources import embedded_folder
 
 QUIET = {"max_documents": 4, "max_tokens": 24, "progress": Silent()}
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return make_tokenizer()
 
 
 def lines(language: str, count: int = 5) -> list[str]:

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import make_model, make_tokenizer
-from plnd_scores import ScoreAccumulator
+from conftest import make_model
+from helpers.plnd_scores import ScoreAccumulator
 
 from mwork_eval.detection.corpus.batches import make_batches
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
@@ -23,11 +23,6 @@ from mwork_eval.neurons.shape import ModelShape
 
 SIZES = {"q": 6, "k": 2, "v": 2, "o": 6, "gate": 5, "up": 5, "down": 5}
 SHAPE = ModelShape("llama", (SIZES, SIZES))
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return make_tokenizer()
 
 
 def table(language: str = "zh", seed: int = 0, documents: int = 4, **about) -> ScoreTable:

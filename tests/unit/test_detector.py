@@ -20,7 +20,7 @@ from mwork_eval.models.layout import Layout
 
 @pytest.fixture(autouse=True)
 def loudest(monkeypatch):
-    monkeypatch.setitem(detector.DETECTORS, "loudest", "loudest_detector")
+    monkeypatch.setitem(detector.DETECTORS, "loudest", "helpers.loudest_detector")
 
 
 def test_a_second_detector_detects_and_is_read_again(tmp_path):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from conftest import make_tokenizer
 
 from mwork_eval.detection.corpus import language_check
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
@@ -15,11 +14,6 @@ from mwork_eval.errors import InputError
 from mwork_eval.resources import embedded_folder
 
 LONG = "a sentence that has enough words to be of use in this test, number {}"
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return make_tokenizer()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from conftest import make_model, make_tokenizer
-from enhancement_models import neurons_of, weights_of, write_inputs
+from helpers.enhancement_models import neurons_of, weights_of, write_inputs
 
 from mwork_eval.application.enhance import enhance
 from mwork_eval.application.enhancement_results import mean_changes

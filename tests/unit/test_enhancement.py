@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from conftest import CONFIGS, make_model
-from enhancement_models import OPTIONS, documents_of, selected, weights_of
+from helpers.enhancement_models import OPTIONS, documents_of, selected, weights_of
 from torch.nn import functional
 from transformers import TrainerCallback
 

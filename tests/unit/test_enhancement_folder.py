@@ -7,7 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from conftest import make_model, make_tokenizer
-from enhancement_models import plan_of, text_of, weights_of, write_inputs
+from helpers.enhancement_models import plan_of, text_of, weights_of, write_inputs
 
 from mwork_eval.cli.main import main
 from mwork_eval.enhancement.documents import TrainingText, interleaved, shuffled

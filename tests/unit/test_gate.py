@@ -5,14 +5,14 @@ import random
 from statistics import mean, pvariance
 
 import pytest
-from gate_folders import EN, ZH, answers, check, limits
+from helpers.gate_folders import EN, ZH, answers, check, limits
 
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.errors import InputError
 from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.verdict import NOT_ENOUGH, Outcome
 
-pytest_plugins = ["gate_fixtures"]
+pytest_plugins = ["helpers.gate_fixtures"]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from gate_folders import EN, ZH, answers, check, make_lm_eval, make_results
+from helpers.gate_folders import EN, ZH, answers, check, make_lm_eval, make_results
 from scipy import stats
 
 from mwork_eval.benchmarks.task_family import TaskName

@@ -5,7 +5,7 @@ from statistics import mean
 
 import numpy as np
 import pytest
-from gate_folders import EN, ES, ZH, answers, check, limits, make_lm_eval, make_results, problems
+from helpers.gate_folders import EN, ES, ZH, answers, check, limits, make_lm_eval, make_results, problems
 from scipy import stats
 
 from mwork_eval.gate.baseline import write_baseline

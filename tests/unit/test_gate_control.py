@@ -6,8 +6,8 @@ from statistics import mean
 
 import numpy as np
 import pytest
-from gate_folders import answers, check, make_results
 from gate_simulation import change, judged
+from helpers.gate_folders import answers, check, make_results
 from scipy import stats
 
 from mwork_eval.gate.control import LEVEL, Control
@@ -21,7 +21,7 @@ from mwork_eval.statistics.power import detectable_loss
 from mwork_eval.statistics.resampling import holm
 from mwork_eval.statistics.sign_flips import moved_needed, sign_flip_p
 
-pytest_plugins = ["gate_fixtures"]
+pytest_plugins = ["helpers.gate_fixtures"]
 
 LANGUAGES = ("zh", "en", "de", "es", "fr", "it", "ja", "ru", "th", "sw", "tr", "vi")
 

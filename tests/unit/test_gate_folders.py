@@ -4,7 +4,7 @@ import math
 from statistics import pvariance
 
 import pytest
-from gate_folders import EN, ES, ZH, answers, check, make_lm_eval, make_results, problems
+from helpers.gate_folders import EN, ES, ZH, answers, check, make_lm_eval, make_results, problems
 
 from mwork_eval.errors import InputError
 from mwork_eval.gate.baseline import write_baseline

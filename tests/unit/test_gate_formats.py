@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from gate_folders import make_lm_eval, make_results
+from helpers.gate_folders import make_lm_eval, make_results
 from lxml import etree
 from rich.console import Console
 

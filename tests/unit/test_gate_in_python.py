@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from gate_folders import make_results
-from leaderboard_folders import make_results_file
+from helpers.gate_folders import make_results
+from helpers.leaderboard_folders import make_results_file
 
 from mwork_eval.application.check import calibrate, check, write_baseline
 from mwork_eval.application.leaderboard import leaderboard

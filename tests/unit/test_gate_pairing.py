@@ -7,11 +7,11 @@ from pathlib import Path
 from statistics import pvariance
 
 import pytest
-from gate_folders import EN, ES, ZH, answers, check, make_lm_eval, make_results, problems
+from helpers.gate_folders import EN, ES, ZH, answers, check, make_lm_eval, make_results, problems
 
 from mwork_eval.gate.verdict import Outcome
 
-pytest_plugins = ["gate_fixtures"]
+pytest_plugins = ["helpers.gate_fixtures"]
 
 
 def test_swapped_languages_cannot_be_compared(tmp_path):

@@ -9,17 +9,17 @@ import pytest
 import torch
 from click.testing import CliRunner
 from conftest import make_model, make_tokenizer
-from enhancement_models import neurons_of, plan_of, weights_of, write_inputs
+from helpers.enhancement_models import neurons_of, plan_of, weights_of, write_inputs
+from helpers.enhancement_scores import FIRST, SECOND, SPECIFIC, delta, scores_of
+from helpers.task_scores import accuracy, bits
 from rich.console import Console
 from scipy.stats import t
-from test_deltas import accuracy, bits
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.cli.main import main
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.enhancement.changes import change_tables
 from mwork_eval.enhancement.documents import document_digest
-from mwork_eval.enhancement.record import TrainedDelta
 from mwork_eval.enhancement.run import train_deltas
 from mwork_eval.enhancement.scores import compute_scores, count_left_out, plan_scores, stored_scores
 from mwork_eval.errors import InputError
@@ -37,21 +37,6 @@ from mwork_eval.views.enhancement_plot import plot_enhancement
 from mwork_eval.weight_deltas.delta import load_delta, save_delta
 
 FAMILY = TaskFamily("xquad", ("zh", "en", "es", "de"), ("fr",))
-
-
-def delta(kind, seed, documents=8, languages=("zh",)):
-    return TrainedDelta(languages, kind, seed, documents, f"{kind}{seed}", f"d{kind}{seed}{documents}", 5, 9, 2.0, 1.0)
-
-
-SPECIFIC, FIRST, SECOND = delta("specific", 0), delta("random", 1), delta("random", 2)
-
-
-def scores_of(family, by_delta):
-    return {
-        (of, family.task(language)): score
-        for of, scores in by_delta.items()
-        for language, score in zip(family.languages, scores, strict=True)
-    }
 
 
 def by_hand():

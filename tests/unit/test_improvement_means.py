@@ -5,8 +5,8 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from test_deltas import accuracy, bits
-from test_improvement import FIRST, SECOND, SPECIFIC, delta, scores_of
+from helpers.enhancement_scores import FIRST, SECOND, SPECIFIC, delta, scores_of
+from helpers.task_scores import accuracy, bits
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.cli.main import main

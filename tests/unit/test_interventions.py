@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import make_model, make_tokenizer
-from enhancement_models import neurons_of
-from test_neuron_set import make
+from helpers.enhancement_models import neurons_of
+from helpers.neuron_sets import make
 
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import PreparedTask

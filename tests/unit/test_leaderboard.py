@@ -8,8 +8,8 @@ import statistics
 import pytest
 import yaml
 from click.testing import CliRunner
-from leaderboard_folders import make_results_file
-from report_folders import HOSTILE, make_folder
+from helpers.leaderboard_folders import make_results_file
+from helpers.report_folders import HOSTILE, make_folder
 
 from mwork_eval.cli.main import main
 from mwork_eval.digests import digest_of

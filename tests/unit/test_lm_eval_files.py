@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from helpers.report_folders import make_folder
 from lm_eval import utils
-from report_folders import make_folder
 
 from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gate_folders import EN, ES, ZH, answers, check, make_results
-from manifests import edited_manifest
-from report_folders import make_folder
-from square_folders import make_square_folder
-from test_ablation import ES as ES_SET
-from test_ablation import ZH as ZH_SET
-from test_neuron_set import SHAPE, STAGES, make
+from helpers.gate_folders import EN, ES, ZH, answers, check, make_results
+from helpers.manifests import edited_manifest
+from helpers.neuron_sets import ES as ES_SET
+from helpers.neuron_sets import SHAPE, STAGES, make
+from helpers.neuron_sets import ZH as ZH_SET
+from helpers.report_folders import make_folder
+from helpers.square_folders import make_square_folder
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError

@@ -1,8 +1,8 @@
 """A matrix runs on any model of lm-eval that can be masked, without weights in this process as well."""
 
 import pytest
+from helpers.neuron_sets import SHAPE, make
 from lm_eval.api.model import LM
-from test_neuron_set import SHAPE, make
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.evaluation.sampling import Sample

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 import torch
 from conftest import make_model
-from models_in_memory import (
+from helpers.models_in_memory import (
     ADAPTED,
     BOTH,
     IDS,

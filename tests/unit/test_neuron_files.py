@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.neuron_sets import SHAPE, make
 from safetensors import safe_open
 from safetensors.numpy import save_file
-from test_neuron_set import SHAPE, make
 
 from mwork_eval.digests import canonical_json
 from mwork_eval.errors import InputError

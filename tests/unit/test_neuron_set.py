@@ -7,21 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.neuron_sets import SHAPE, SIZES, STAGES, beside, make, places
 
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.neuron_set import NeuronSet, apportion
 from mwork_eval.neurons.random_control import draw_random_control
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.stages import POSITIONS, Stages, parse_positions
-
-SIZES = {"q": 8, "k": 4, "v": 4, "o": 8, "gate": 12, "up": 12, "down": 12}
-SHAPE = ModelShape("llama", (SIZES,) * 8)
-STAGES = Stages.of(8, 2, 1)
-
-
-def make(**places: list[int]) -> NeuronSet:
-    """`q0=[1, 2]` is q neurons 1 and 2 of layer 0."""
-    return NeuronSet(SHAPE, {(int(name[-1]), name[:-1]): np.array(at) for name, at in places.items()})
 
 
 def test_algebra():
@@ -165,14 +157,6 @@ def test_what_algebra_takes_away_is_shared():
         replace(make(q0=[5, 1]), shared=make(q0=[1]).indices)
     with pytest.raises(InputError, match="out of range"):
         NeuronSet(SHAPE, {}, {}, {(0, "q"): np.array([8])})
-
-
-def beside(neurons: NeuronSet) -> NeuronSet:
-    return NeuronSet(SHAPE, neurons.shared)
-
-
-def places(neurons: NeuronSet) -> dict[tuple[int, str], int]:
-    return {(layer, structure): len(members) for layer, structure, members in neurons.switches()}
 
 
 def test_random_control_has_as_many_of_every_layer_and_structure_and_none_of_the_set():

@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from manifests import edited_manifest
-from report_folders import make_folder, sample
+from helpers.manifests import edited_manifest
+from helpers.report_folders import make_folder, sample
 
 from mwork_eval.errors import InputError
 from mwork_eval.results.answers import read_answers
@@ -12,7 +12,7 @@ from mwork_eval.results.sample_text import answered, shorten
 from mwork_eval.results.store import CellStore, load_manifest
 from mwork_eval.results.tables import read_results
 
-pytest_plugins = ["report_fixtures"]
+pytest_plugins = ["helpers.report_fixtures"]
 
 
 def test_answers_stand_beside_the_unmasked_ones(folder, results):

@@ -9,11 +9,10 @@ from importlib.resources import files
 
 import jsonschema
 import pytest
-from click.testing import CliRunner
-from report_folders import HOSTILE, make_folder
-from test_reports import LS_ALL, R_ALL, save_matrix, two_documents
+from helpers.commands import mwork
+from helpers.matrix_folders import LS_ALL, R_ALL, save_matrix, two_documents
+from helpers.report_folders import HOSTILE, make_folder
 
-from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
 from mwork_eval.reports.formats import latex
 from mwork_eval.reports.formats.csv import COLUMNS, as_csv
@@ -23,13 +22,7 @@ from mwork_eval.reports.formats.names import parse_formats
 from mwork_eval.results.store import CellStore, load_manifest
 from mwork_eval.results.tables import read_results
 
-pytest_plugins = ["report_fixtures"]
-
-
-def mwork(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + str(result.exception)
-    return result.output
+pytest_plugins = ["helpers.report_fixtures"]
 
 
 # Formats and files

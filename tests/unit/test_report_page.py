@@ -5,14 +5,14 @@ import re
 from html.parser import HTMLParser
 from importlib.resources import files
 
-from report_folders import HOSTILE, make_folder
-from test_reports import LS_ALL, R_ALL, save_matrix, two_documents
+from helpers.matrix_folders import LS_ALL, R_ALL, save_matrix, two_documents
+from helpers.report_folders import HOSTILE, make_folder
 
 from mwork_eval.reports.html.environment import embedded_json
 from mwork_eval.reports.html.page import as_html
 from mwork_eval.results.tables import read_results
 
-pytest_plugins = ["report_fixtures"]
+pytest_plugins = ["helpers.report_fixtures"]
 
 
 class Page(HTMLParser):

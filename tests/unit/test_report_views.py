@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from report_folders import SHAPE, make_folder, make_set
-from test_reports import LS_ALL, R_ALL, save_matrix, two_documents
+from helpers.matrix_folders import LS_ALL, R_ALL, save_matrix, two_documents
+from helpers.report_folders import SHAPE, make_folder, make_set
 
 from mwork_eval.neurons import recorded_sets
 from mwork_eval.neurons.files import save_neuron_set
@@ -17,7 +17,7 @@ from mwork_eval.results.set_counts import count_recorded
 from mwork_eval.results.tables import read_results
 from mwork_eval.results.task_score import TaskScore
 
-pytest_plugins = ["report_fixtures"]
+pytest_plugins = ["helpers.report_fixtures"]
 
 
 def test_a_finding_names_what_was_done_what_happened_and_how_sure_that_is(results):

@@ -3,87 +3,23 @@
 import json
 import math
 import os
-from pathlib import Path
 
 import pytest
-from manifests import edited_manifest, write_manifest
-from report_folders import make_folder
+from helpers.manifests import edited_manifest
+from helpers.matrix_folders import LS_ALL, R_ALL, save_matrix, two_documents
+from helpers.report_folders import make_folder
+from helpers.task_scores import accuracy
 from rich.console import Console
-from test_deltas import accuracy
 
 from mwork_eval.matrix.presets import load_presets
 from mwork_eval.matrix.settings import Setting
-from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.reports.formats.csv import as_csv
 from mwork_eval.reports.formats.json import as_json
 from mwork_eval.reports.formats.markdown import as_markdown
 from mwork_eval.reports.wording import summary
-from mwork_eval.results.store import CellStore
 from mwork_eval.results.tables import read_results
 from mwork_eval.results.task_score import TaskScore
 from mwork_eval.terminal.matrix import print_results
-
-LS_ALL, R_ALL = Setting(False, POSITIONS), Setting(True, POSITIONS)
-
-
-def save_matrix(folder: Path, settings, scores, table: int | None = 1) -> Path:
-    """Store a matrix of English and Chinese.
-
-    Args:
-        folder: Where.
-        settings: The rows.
-        scores: By (setting or None, seed, language), a score or None for a missing cell.
-        table: Number of the table.
-    """
-    cells = []
-    for number, ((setting, seed, language), score) in enumerate(scores.items()):
-        identity = str(number)
-        if score is not None:
-            CellStore(folder).save(identity, score, {}, [])
-        cells.append(
-            {
-                "preset": "mine",
-                "setting": setting,
-                "mask_language": setting and "zh",
-                "seed": seed,
-                "task": "xquad",
-                "language": language,
-                "identity": identity,
-            }
-        )
-    write_manifest(
-        folder,
-        model="tiny <b>",
-        languages=["en", "zh"],
-        limit=2,
-        seeds=[1],
-        sets={"zh": {}},
-        tasks=[{"name": "xquad", "languages": ["en", "zh"], "missing": ["fr"]}],
-        presets=[
-            {
-                "name": "mine",
-                "table": table,
-                "settings": [
-                    {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
-                    for setting in settings
-                ],
-                "counts": {"zh": 5},
-            }
-        ],
-        cells=cells,
-    )
-    return folder
-
-
-def two_documents(last_cell: TaskScore | None):
-    return {
-        (None, None, "en"): accuracy(1, 1),
-        (None, None, "zh"): accuracy(1, 0),
-        ("LS all", None, "zh"): accuracy(0, 0),
-        ("LS all", None, "en"): accuracy(1, 0),
-        ("R all", 1, "zh"): accuracy(1, 0),
-        ("R all", 1, "en"): last_cell,
-    }
 
 
 def on_terminal(results, width: int = 60) -> str:

@@ -5,11 +5,10 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from report_folders import SHAPE, make_set
+from helpers.commands import mwork
+from helpers.report_folders import SHAPE, make_set
 from rich.console import Console
 
-from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.comparison import Comparisons, compare_pairs, compare_sets
 from mwork_eval.neurons.expressions import evaluate
@@ -33,12 +32,6 @@ def folders(tmp_path):
 
 def neurons_of(neurons: NeuronSet) -> set:
     return {(layer, structure, int(k)) for (layer, structure), indices in neurons.indices.items() for k in indices}
-
-
-def mwork(*arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + str(result.exception)
-    return result.output
 
 
 def test_counts_are_those_of_plain_sets():

@@ -8,10 +8,9 @@ from importlib.resources import files
 
 import jsonschema
 import pytest
+from helpers.neuron_sets import ES, SHAPE, STAGES, ZH, make
+from helpers.square_folders import LANGUAGES, LS, MASKS, damage_of, damage_of_draw, make_square_folder, score
 from rich.console import Console
-from square_folders import LANGUAGES, LS, MASKS, damage_of, damage_of_draw, make_square_folder, score
-from test_ablation import ES, ZH
-from test_neuron_set import SHAPE, STAGES, make
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError

@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from plnd_scores import ScoreAccumulator
-from report_folders import make_folder
-from test_neuron_set import SHAPE, STAGES, make
+from helpers.commands import invoke, mwork
+from helpers.neuron_sets import SHAPE, STAGES, make
+from helpers.plnd_scores import ScoreAccumulator
+from helpers.report_folders import make_folder
 
 from mwork_eval.analysis.activity import count_active
 from mwork_eval.cli.main import main
@@ -32,12 +33,6 @@ from mwork_eval.results.set_counts import count_sets
 ZH = make(q0=[1, 2], up1=[2, 5], gate1=[5, 6], v3=[1], down7=[4])
 ES = make(q0=[2], up1=[6], v3=[1, 2], k5=[0])
 SETS = {"zh": ZH, "es": ES}
-
-
-def mwork(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + str(result.exception)
-    return result.stdout
 
 
 @pytest.fixture
@@ -214,7 +209,7 @@ def test_a_profile_by_query_counts_what_a_detection_of_that_query_alone_selects(
         by_query.append(select(collected.table({"fingerprint": fingerprint_of(loaded.model)}), rule))
     save_neuron_set(by_query[0], tmp_path / "sets" / "zh.safetensors")
     command = ("profile", tmp_path / "sets", "--corpus", f"zh={text}", "--model", tiny_llama, "--device", "cpu")
-    (found,) = json.loads(mwork(*command, "--json", "--limit", 3))["activity"]
+    (found,) = json.loads(invoke(*command, "--json", "--limit", 3).stdout)["activity"]
     assert (found["neurons"], found["language"], found["size"]) == ("zh", "zh", len(by_query[0]))
     totals = [sum(query["attn"]) + sum(query["ffn"]) for query in found["queries"]]
     assert totals == [len(by_query[0] & other) for other in by_query]
@@ -225,6 +220,4 @@ def test_a_profile_by_query_counts_what_a_detection_of_that_query_alone_selects(
     assert "active neurons per query" in (tmp_path / "a.svg").read_text()
     other = by_query[0].described(fingerprint="f" * 32)
     save_neuron_set(other, tmp_path / "other" / "zh.safetensors")
-    result = CliRunner().invoke(main, list(map(str, ("profile", tmp_path / "other", *command[2:]))))
-    assert result.exit_code == 2
-    assert "f" * 32 in result.output
+    assert "f" * 32 in mwork("profile", tmp_path / "other", *command[2:], code=2)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from conftest import make_model
-from enhancement_models import neurons_of, weights_of
+from helpers.enhancement_models import neurons_of, weights_of
 
 from mwork_eval.models import slice_editor
 from mwork_eval.models.layout import Layout

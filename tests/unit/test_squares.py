@@ -9,10 +9,9 @@ from importlib.resources import files
 import jsonschema
 import numpy as np
 import pytest
+from helpers.neuron_sets import ES, SHAPE, STAGES, ZH
+from helpers.square_folders import COUNTS, LANGUAGES, LS, MASKS, SEEDS, R, damage_of, make_square_folder, score
 from rich.console import Console
-from square_folders import COUNTS, LANGUAGES, LS, MASKS, SEEDS, R, damage_of, make_square_folder, score
-from test_ablation import ES, ZH
-from test_neuron_set import SHAPE, STAGES
 
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
 from mwork_eval.benchmarks.task_family import TaskFamily

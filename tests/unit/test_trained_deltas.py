@@ -3,7 +3,7 @@
 import pytest
 import torch
 from conftest import make_model, make_tokenizer
-from enhancement_models import OPTIONS, documents_of, neurons_of, saved, selected, weights_of
+from helpers.enhancement_models import OPTIONS, documents_of, neurons_of, saved, selected, weights_of
 from transformers import AutoModelForCausalLM
 
 from mwork_eval.enhancement.training import train

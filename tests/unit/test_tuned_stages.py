@@ -1,14 +1,12 @@
 """Stage boundaries that a neuron set keeps, and those given by hand."""
 
 import pytest
-from test_ablation import ES, ZH
+from helpers.neuron_sets import ES, TUNED_ON, ZH
 
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.neurons.tuned_stages import TunedOn, stages_for, tuning_documents, with_stages
-
-TUNED_ON = {"task": "xquad", "language": "zh", "documents": 16, "positions": "under+gen", "delta": 12.5}
 
 
 def test_a_set_keeps_its_tuned_stages_on_disk(tmp_path):

@@ -5,11 +5,10 @@ import json
 import math
 
 import pytest
+from helpers.neuron_sets import EDGES, SHAPE, ZH, make
+from helpers.task_scores import accuracy, bits
 from rich.console import Console
 from scipy.stats import t
-from test_ablation import ZH
-from test_deltas import accuracy, bits
-from test_neuron_set import SHAPE, make
 
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.tuning import default_grid, judge_grid, plan_grid
@@ -17,8 +16,6 @@ from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports import plots
 from mwork_eval.terminal.tuning import print_tuning
 from mwork_eval.views import tuning as report
-
-EDGES = ("under", "gen")
 
 
 def test_the_default_grid_is_a_handful_around_the_default_boundaries():

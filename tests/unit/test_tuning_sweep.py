@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_tuned_stages import TUNED_ON
-from test_tuning import EDGES
+from helpers.neuron_sets import EDGES, TUNED_ON
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError

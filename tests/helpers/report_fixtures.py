@@ -1,8 +1,8 @@
 """A results folder that the tests of a module share."""
 
 import pytest
-from report_folders import make_folder
 
+from helpers.report_folders import make_folder
 from mwork_eval.results.tables import read_results
 
 

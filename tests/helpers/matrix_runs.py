@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
+from helpers.commands import mwork
 from mwork_eval.application.report import write_reports
-from mwork_eval.cli.main import main
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.manifest import record_matrix
@@ -26,13 +25,6 @@ OPTIONS = MatrixOptions(
     find_presets(["existence"]), ("xcsqa", "bpb"), ("en", "zh", "es"), limit=2, seeds=(1, 2), data="embedded"
 )
 CELLS = 30  # per task: 3 baselines, and 3 masks (LS, R with two seeds) of 2 languages on their own and English
-
-
-def mwork(*arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + str(result.exception)
-    assert "Traceback" not in result.output
-    return result.output
 
 
 def arguments(model: Path, neurons: Path, out: Path) -> list[str]:

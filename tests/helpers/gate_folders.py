@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from manifests import write_manifest
-from report_folders import make_set
-
+from helpers.manifests import write_manifest
+from helpers.report_folders import make_set
 from mwork_eval.digests import digest_of
 from mwork_eval.gate.check import Check, check_folders
 from mwork_eval.gate.control import Control

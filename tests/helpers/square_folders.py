@@ -4,8 +4,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from manifests import write_manifest
-
+from helpers.manifests import write_manifest
 from mwork_eval.matrix.settings import Setting
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.results.store import CellStore

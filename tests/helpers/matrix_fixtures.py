@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from matrix_runs import CELLS, Matrix, exit_code, fork, logging_to, mwork, started_cells
 
+from helpers.commands import mwork
+from helpers.matrix_runs import CELLS, Matrix, exit_code, fork, logging_to, started_cells
 from mwork_eval.application.report import write_reports
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.planning import MatrixPlan

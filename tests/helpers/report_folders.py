@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from manifests import write_manifest
 
+from helpers.manifests import write_manifest
 from mwork_eval.matrix.settings import Setting
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet

@@ -1,7 +1,8 @@
 """Pairs of results folders for the gate."""
 
 import pytest
-from gate_folders import make_results
+
+from helpers.gate_folders import make_results
 
 
 @pytest.fixture

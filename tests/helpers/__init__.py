@@ -1,0 +1,1 @@
+"""What test files share: tiny models, folders made by hand, scores and sets, the command, fixtures."""
