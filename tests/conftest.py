@@ -213,3 +213,14 @@ def tiny_qwen2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_model("qwen2").save_pretrained(folder)
     make_tokenizer().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def no_other_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let benchmarks come from nowhere but the folders that a test names."""
+    monkeypatch.delenv("MWORK_DATA", raising=False)
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a test asked for the network")
+
+    monkeypatch.setattr("datasets.load_dataset", refuse)

@@ -133,3 +133,20 @@ def test_neighbours_and_languages_beyond_the_benchmarks_are_told_too():
     assert language_check.LanguageCheck("de").passes("1990, 1991, 1992: 12 %, 14 %, 15 %")
     with pytest.raises(InputError, match=r"cannot tell this language; found mt"):
         language_check.LanguageCheck("mt")
+
+
+def test_corpora_that_cannot_be_read_are_errors(tmp_path):
+    with pytest.raises(InputError, match="expected LANGUAGE=SOURCE"):
+        Corpus.parse("zh.txt")
+    with pytest.raises(InputError, match="unknown language"):
+        Corpus.parse("xx=a.txt")
+    with pytest.raises(InputError, match="no corpus for zh"):
+        Corpus.parse(f"zh={tmp_path / 'missing.txt'}")
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"text": "fine"}\n{"body": 1}\n')
+    with pytest.raises(InputError, match="record 2"):
+        list(Corpus("en", str(broken)).documents())
+    latin = tmp_path / "latin.txt"
+    latin.write_bytes("größe".encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        list(Corpus("de", str(latin)).documents())

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 import torch
 from conftest import make_model, make_tokenizer
-from helpers.plnd_scores import ScoreAccumulator
+from helpers.detections import ScoreAccumulator
 
 import mwork_eval
 from mwork_eval.detection.scoring.scorer import Scorer

@@ -6,7 +6,7 @@ from typing import Any
 
 import datasets
 import pytest
-from test_task_data import summary
+from helpers.benchmark_files import summary
 
 from mwork_eval.benchmarks import data as task_data
 from mwork_eval.benchmarks.data import load
@@ -14,11 +14,7 @@ from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import NAMES
 
-
-@pytest.fixture(autouse=True)
-def no_other_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MWORK_DATA", raising=False)
-
+pytestmark = pytest.mark.usefixtures("no_other_source")
 
 HUB_ROWS: dict[str, list[dict[str, Any]]] = {
     "xquad": [{"id": "1", "context": "c", "question": "q", "answers": {"text": ["a"], "answer_start": [0]}}],

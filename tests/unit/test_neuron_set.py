@@ -16,7 +16,7 @@ from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.stages import POSITIONS, Stages, parse_positions
 
 
-def test_algebra():
+def test_sets_join_meet_and_differ():
     left, right = make(q0=[5, 1, 3], up2=[7]), make(q0=[3, 5], k1=[0])
     assert (left & right) == make(q0=[5, 3])
     assert (left - right) == make(q0=[1], up2=[7])
