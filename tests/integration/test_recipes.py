@@ -71,13 +71,13 @@ def copy(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_model_family(copy):
+def test_a_model_family_passes_the_tests_of_families(copy):
     follow(copy, "How to add a model family")
     files = ("scores", "deactivation", "models")
     run_tests(copy, *(f"tests/unit/test_{name}.py" for name in files), "-k", "seed-oss")
 
 
-def test_a_benchmark(copy, tiny_llama):
+def test_a_benchmark_is_evaluated_by_lm_eval(copy, tiny_llama):
     follow(copy, "How to add a benchmark")
     readme = copy / "tasks/README.md"
     text, count = TABLES.subn(lambda line: line[0] + line[0].replace("`bpb`", "`quiz`"), readme.read_text("utf-8"))
@@ -94,7 +94,7 @@ def test_a_benchmark(copy, tiny_llama):
     assert results["n-samples"]["quiz_en"]["effective"] == 2
 
 
-def test_a_language(copy):
+def test_a_language_has_rules_and_data(copy):
     follow(copy, "How to add a language")
     scripts = copy / "mwork_eval/languages/scripts.yaml"
     edit(scripts, " nl ", " ")
@@ -115,7 +115,7 @@ def test_a_language(copy):
     assert in_copy(copy, "-c", code) == "kat 3000 De kat zit op de mat.\n"
 
 
-def test_a_detector(copy, tiny_llama, tmp_path):
+def test_a_detector_detects_from_the_command_line(copy, tiny_llama, tmp_path):
     follow(copy, "How to add a detector")
     detector = copy / "mwork_eval/detection/detector.py"
     (line,) = re.findall(r"^DETECTORS\b.*\n", detector.read_text("utf-8"), re.MULTILINE)
@@ -130,7 +130,7 @@ def test_a_detector(copy, tiny_llama, tmp_path):
     assert len(neurons) > 0
 
 
-def test_a_preset(tiny_llama, tmp_path):
+def test_a_preset_of_ones_own_is_a_table(tiny_llama, tmp_path):
     follow(tmp_path, "How to add a table (preset)")
     mwork(
         "detect", "--model", tiny_llama, "--languages", "en,zh", "--fraction", "0.4", "--max-docs", "4",
@@ -145,7 +145,7 @@ def test_a_preset(tiny_llama, tmp_path):
     assert "R under + s-attn" in shown
 
 
-def test_a_preset_of_the_package(copy):
+def test_a_preset_of_the_package_is_known_by_name(copy):
     ((_, _, text),) = recipe("How to add a table (preset)")
     presets = copy / "mwork_eval/matrix/presets.yaml"
     presets.write_text(presets.read_text("utf-8") + text, encoding="utf-8")
@@ -153,7 +153,7 @@ def test_a_preset_of_the_package(copy):
     assert in_copy(copy, "-c", code) == "bpb\n"
 
 
-def test_a_report_format(copy, tmp_path):
+def test_a_report_format_is_written(copy, tmp_path):
     follow(copy, "How to add a report format")
     edit(copy / "mwork_eval/reports/formats/names.py", '"json")\n"""Formats', '"json", "txt")\n"""Formats')
     files = copy / "mwork_eval/reports/files.py"
