@@ -14,6 +14,8 @@ from helpers.report_folders import make_folder
 
 import mwork_eval
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```\w*\n# (\S+), ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLES = re.compile(r"^\| `bpb` \|.*\n", re.MULTILINE)

@@ -100,6 +100,7 @@ def test_the_missing_extra_is_one_error(monkeypatch):
         language_check.require()
 
 
+@pytest.mark.slow
 def test_documents_in_another_language_are_left_out(tokenizer, tmp_path):
     pytest.importorskip("lingua", reason="needs the extra [langid]")
     folder = embedded_folder() / "corpus"
@@ -115,6 +116,7 @@ def test_documents_in_another_language_are_left_out(tokenizer, tmp_path):
         list(stream)
 
 
+@pytest.mark.slow
 def test_the_embedded_texts_are_in_their_languages():
     pytest.importorskip("lingua", reason="needs the extra [langid]")
     for path in (embedded_folder() / "corpus").glob("*.txt"):

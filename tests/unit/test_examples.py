@@ -88,6 +88,7 @@ def embedded_texts(language: str) -> list[str]:
     return [line for line in text.splitlines() if line][:3]
 
 
+@pytest.mark.slow
 def test_the_quickstart_runs(monkeypatch, capsys):
     """On a tiny random model, which has no neurons that are first in every text: more are taken."""
     text = (EXAMPLES / "quickstart.py").read_text(encoding="utf-8")
