@@ -152,6 +152,10 @@ VARIANTS = {
 """Members of a family that are built differently."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mutations", type=int, default=500, help="damaged copies of a file per loader")
+
+
 def make_model(family: str, seed: int = 0) -> transformers.PreTrainedModel:
     """Build a tiny random model; biases and norms get random values too, so that none is trivially zero."""
     torch.manual_seed(seed)

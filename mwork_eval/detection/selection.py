@@ -14,7 +14,8 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.structures import DEFAULT_STRUCTURES, parse_structures
 
 if TYPE_CHECKING:
-    from mwork_eval.detection.score_table import Array, ScoreTable
+    from mwork_eval.detection.score_table import ScoreTable
+    from mwork_eval.files.tensor_file import Array
 
 SPECIFIC = ("english", "common", "none")
 """What is taken away from a language's neurons: English's (default), those all languages share, or nothing.

@@ -6,12 +6,12 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from mwork_eval.digests import canonical_json, write_text_atomically
+from mwork_eval.files.json_values import FileValue
+from mwork_eval.files.seal import read_sealed, write_sealed
 from mwork_eval.gate.snapshot import DocumentKey, PlainEntry, Snapshot
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.recorded_sets import FOLDER
 from mwork_eval.neurons.references import SUFFIX
-from mwork_eval.results.file_value import FileValue, read_file
 from mwork_eval.results.manifest import CellEntry
 from mwork_eval.results.stored_cell import StoredScore
 
@@ -63,7 +63,7 @@ def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
         path = folder / FOLDER / f"{language}{SUFFIX}"
         save_neuron_set(neurons, path)
         written.append(path)
-    write_text_atomically(folder / FILE, canonical_json(content) + "\n")
+    write_sealed(folder / FILE, content)
     return written
 
 
@@ -74,7 +74,7 @@ def read_baseline(folder: Path) -> Snapshot:
         InputError: If a file is missing, damaged or of another version.
     """
     hint = "write it again with `mwork check --write-baseline`"
-    content = read_file(_Baseline, folder / FILE, (_FORMAT, _VERSION), hint)
+    content = read_sealed(_Baseline, folder / FILE, (_FORMAT, _VERSION), hint)
     return Snapshot(
         model=content.model,
         cells=content.cells,

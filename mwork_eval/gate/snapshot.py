@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mwork_eval.benchmarks.task_family import TaskName
+from mwork_eval.files.json_values import FileValue
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.results.file_value import FileValue
 from mwork_eval.results.manifest import CellEntry
 from mwork_eval.results.scored_document import ScoredDocument
 from mwork_eval.results.task_score import TaskScore

@@ -10,8 +10,8 @@ import jsonlines
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import misfit
 from mwork_eval.results.definition import definition_of
-from mwork_eval.results.file_value import misfit
 from mwork_eval.results.main_metric import MainMetric, find_main_metric, need_documents
 from mwork_eval.results.scored_document import ScoredDocument
 from mwork_eval.results.task_score import lm_eval_digest

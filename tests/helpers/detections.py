@@ -27,7 +27,8 @@ def table(language: str = "zh", seed: int = 0, documents: int = 4, **about) -> s
     accumulator = ScoreAccumulator(SHAPE)
     for _ in range(documents):
         accumulator.add({(layer, s): generator.random(n, np.float32) for layer in (0, 1) for s, n in SIZES.items()})
-    return accumulator.table({"language": language, "fingerprint": "f", "method": "paper", **about})
+    told = {"language": language, "fingerprint": "f", "method": "paper", "corpus": {"name": "c"}, "tokens": 9}
+    return accumulator.table({**told, **about})
 
 
 def stream_of(tokenizer, language: str = "en", documents: int | None = 3, **rules) -> DocumentStream:
