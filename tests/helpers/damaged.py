@@ -29,7 +29,6 @@ from mwork_eval.enhancement.record import Record, TrainedDelta
 from mwork_eval.errors import InputError
 from mwork_eval.files.seal import write_sealed
 from mwork_eval.gate.limits import read_limits
-from mwork_eval.leaderboard.report_file import tables_of
 from mwork_eval.matrix.preset_file import read_presets
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
@@ -38,6 +37,7 @@ from mwork_eval.reports.files import write_report_files
 from mwork_eval.results.manifest import TaskEntry
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.store import CellStore
+from mwork_eval.results.summaries.report_file import tables_of
 from mwork_eval.results.tables import read_results
 from mwork_eval.statistics.resampling import Estimate
 from mwork_eval.weight_deltas.delta import WeightDelta, apply_delta, load_delta, save_delta
