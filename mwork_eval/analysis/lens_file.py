@@ -75,7 +75,7 @@ def read_lens(path: Path) -> LensReport:
             groups.setdefault((row["language"], row["masked"]), []).append(row)
         return LensReport(about, [_curves(*key, of_group) for key, of_group in groups.items()])
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged", found=repr(error), hint="run `mwork lens` again") from error
+        raise InputError(f"{path} is damaged", found=repr(error), hint="run `lens` again") from error
 
 
 def _curves(language: str, masked: str | None, rows: Sequence[Mapping[str, Any]]) -> Curves:

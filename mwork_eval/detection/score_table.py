@@ -75,9 +75,7 @@ class ScoreTable:
                 name = f"layers.{layer}.{structure}.{column}"
                 array = arrays.get(name)
                 if array is None or array.shape != (shape.sizes[layer][structure],):
-                    raise InputError(
-                        f"{path} is incomplete", found=f"no usable {name}", hint="run `mwork detect` again"
-                    )
+                    raise InputError(f"{path} is incomplete", found=f"no usable {name}", hint="run `detect` again")
                 found[column][layer, structure] = array
         return cls(shape, found, metadata["about"])
 
@@ -164,7 +162,5 @@ def load_score_tables(folder: Path) -> list[ScoreTable]:
     """
     files = sorted((folder / "scores").glob("*.safetensors"))
     if not files:
-        raise InputError(
-            f"{folder} has no scores", found=f"no {folder}/scores/*.safetensors", hint="run `mwork detect`"
-        )
+        raise InputError(f"{folder} has no scores", found=f"no {folder}/scores/*.safetensors", hint="run `detect`")
     return [ScoreTable.load(file) for file in files]

@@ -115,7 +115,7 @@ class Record:
                     f"{folder} holds deltas that were trained otherwise",
                     found=f"{what} {was}",
                     expected=f"{what} {now}",
-                    hint="choose another --out",
+                    hint="choose another `out`",
                 )
         longest = {
             language: max(earlier.seen.get(language, []), self.seen.get(language, []), key=len)
@@ -152,7 +152,7 @@ class Record:
         """
         path = folder / FILE
         if not path.is_file():
-            raise InputError(f"{folder} holds no deltas", found=f"no {FILE}", hint="make them with `mwork enhance`")
+            raise InputError(f"{folder} holds no deltas", found=f"no {FILE}", hint="make them with `enhance`")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             if (content.pop("format"), content.pop("version")) != (FORMAT, VERSION):

@@ -74,7 +74,7 @@ def _check_digest(path: Path, neurons: NeuronSet, digest: str) -> None:
             f"{path} is damaged",
             found=f"digest {neurons.digest[:12]}",
             expected=digest[:12],
-            hint="make it anew with `mwork detect` or `mwork select`",
+            hint="make it anew with `detect` or `select`",
         )
 
 
