@@ -76,11 +76,11 @@ def test_a_notebook_shows_tables_and_pandas_takes_the_numbers(model):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"queries": {"en": TEXTS}}, "English is what the others are compared with"),
-        ({"queries": {"zh": TEXTS}, "languages": ["zh"]}, "brings its own language"),
+        ({"texts": {"en": TEXTS}}, "English is what the others are compared with"),
+        ({"texts": {"zh": TEXTS}, "languages": ["zh"]}, "brings its own language"),
         ({"texts": {"zh": TEXTS}, "seeds": [1]}, "found no neurons"),
-        ({"queries": {"zh": TEXTS}, "neurons": {}}, "a language has no neuron set; found zh"),
-        ({"queries": {"zh": TEXTS}, "device": "cpu"}, "stays as it is; found device"),
+        ({"texts": {"zh": TEXTS}, "neurons": {}}, "a language has no neuron set; found zh"),
+        ({"texts": {"zh": TEXTS}, "device": "cpu"}, "stays as it is; found device"),
         ({"languages": ["xx"]}, "unknown language"),
     ],
 )

@@ -57,8 +57,8 @@ FIXED = {
     "generation_layers", "k", "language", "languages", "limit", "limits", "log_samples", "max_docs", "max_memory",
     "max_tokens", "merge", "method", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot",
     "old", "options", "out", "per_task", "positions", "preset", "progress", "prompt", "random_control",
-    "revision", "sample_seed", "seeds", "set_draws", "shard", "specific", "strict", "structures", "task", "tasks", "texts",
-    "threshold", "together", "tokenizer", "top_k", "trained_controls", "training", "understanding",
+    "revision", "sample_seed", "seeds", "set_draws", "shard", "specific", "strict", "structures", "task", "tasks",
+    "texts", "threshold", "together", "tokenizer", "top_k", "trained_controls", "training", "understanding",
     "understanding_layers", "weight", "workers", "reference", "folder",
 }  # fmt: skip
 """Every argument of a public function: each word means one thing, which docs/reference/promise.md tells."""
