@@ -70,7 +70,7 @@ def read_lens(path: Path) -> LensReport:
     Raises:
         InputError: If it is damaged.
     """
-    hint = "run `mwork lens` again"
+    hint = "run `lens` again"
     first, *lines = unsealed(read_bytes(path), path, hint).splitlines() or [b""]
     groups: dict[tuple[str, str | None], list[_LensRow]] = {}
     for number, line in enumerate(lines, 2):

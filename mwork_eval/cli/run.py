@@ -95,12 +95,12 @@ def run(
     max_docs: int | None,
     max_tokens: int,
     min_tokens: int,
-    seed: int | None,
+    document_seed: int | None,
     check_language: bool,
     method: str,
-    memory: int,
+    max_memory: int,
     set_draws: int | None,
-    presets: tuple[str, ...],
+    preset: tuple[str, ...],
     limit: int | None,
     tasks: tuple[str, ...],
     seeds: tuple[int, ...] | None,
@@ -127,13 +127,13 @@ def run(
     from mwork_eval.detection.selection import Selection
 
     rule = Selection.of(fraction, top_k, threshold, specific, structures)
-    if not presets:
+    if not preset:
         # The quick look: what fits into four minutes on two cores.
-        presets, tasks, limit, seeds = ("understanding",), tasks or ("bpb",), limit or 4, seeds or (1, 2, 3)
+        preset, tasks, limit, seeds = ("understanding",), tasks or ("bpb",), limit or 4, seeds or (1, 2, 3)
     sources = parse_corpora(corpora, languages)
     if corpora:
         languages = _languages_of(sources, languages)
-    rules = DocumentRules(max_docs, max_tokens, min_tokens, seed, check_language)
+    rules = DocumentRules(max_docs, max_tokens, min_tokens, document_seed, check_language)
     from mwork_eval.application.matrix_arguments import make_matrix_options
     from mwork_eval.application.model_source import find_model
     from mwork_eval.application.report import write_reports
@@ -149,10 +149,10 @@ def run(
         rule,
         DetectOptions(
             method=method,
-            memory=memory,
+            memory=max_memory,
             groups=groups_for(stability=False, set_draws=set_draws),
         ),
-        make_matrix_options(presets, languages=languages, tasks=tasks, limit=limit, seeds=seeds, **matrix),
+        make_matrix_options(preset, languages=languages, tasks=tasks, limit=limit, seeds=seeds, **matrix),
         out,
         set_draws=set_draws,
         progress=TerminalProgress(),

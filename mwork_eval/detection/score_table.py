@@ -18,7 +18,7 @@ from mwork_eval.neurons.structures import STRUCTURES
 
 FORMAT = "mwork-scores"
 VERSION = 1
-_HINT = "run `mwork detect` again"
+_HINT = "run `detect` again"
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,5 @@ def load_score_tables(folder: Path) -> list[ScoreTable]:
     """
     files = sorted((folder / "scores").glob("*.safetensors"))
     if not files:
-        raise InputError(
-            f"{folder} has no scores", found=f"no {folder}/scores/*.safetensors", hint="run `mwork detect`"
-        )
+        raise InputError(f"{folder} has no scores", found=f"no {folder}/scores/*.safetensors", hint="run `detect`")
     return [ScoreTable.load(file) for file in files]

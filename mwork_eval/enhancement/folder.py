@@ -71,13 +71,13 @@ def read_enhancement(folder: Path) -> ScoredEnhancement:
     """
     record, path = Record.load(folder), folder / f"{SCORES}.json"
     if not path.is_file():
-        raise InputError(f"{folder} holds no scores", found=f"no {path.name}", hint="run `mwork enhance --evaluate`")
+        raise InputError(f"{folder} holds no scores", found=f"no {path.name}", hint="run `enhance(tasks=...)`")
     content = parse_as(ImprovementCells, unsealed(read_bytes(path), path), path)
     if content.cells is None or content.families is None:
         raise InputError(
             f"{path} does not say where the scores are",
             found="a file of an earlier version",
-            hint="look at its improvement.md, or train into another --out: controls are drawn otherwise now",
+            hint="look at its improvement.md, or train into another `out`: controls are drawn otherwise now",
         )
     deltas, store = {delta.file: delta for delta in record.deltas}, CellStore(folder)
     scores: dict[tuple[TrainedDelta | None, str], TaskScore] = {}

@@ -115,7 +115,7 @@ class Record:
                     f"{folder} holds deltas that were trained otherwise",
                     found=f"{what} {was}",
                     expected=f"{what} {now}",
-                    hint="choose another --out",
+                    hint="choose another `out`",
                 )
         longest = {
             language: max(earlier.seen.get(language, []), self.seen.get(language, []), key=len)
@@ -152,8 +152,8 @@ class Record:
         """
         path = folder / FILE
         if not path.is_file():
-            raise InputError(f"{folder} holds no deltas", found=f"no {FILE}", hint="make them with `mwork enhance`")
-        record = read_sealed(cls, path, (FORMAT, VERSION), "train into another --out")
+            raise InputError(f"{folder} holds no deltas", found=f"no {FILE}", hint="make them with `enhance`")
+        record = read_sealed(cls, path, (FORMAT, VERSION), "train into another folder")
         if not isinstance(sets := record.options.get("sets"), dict) or not all(
             isinstance(d, str) for d in sets.values()
         ):

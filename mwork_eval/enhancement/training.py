@@ -197,7 +197,7 @@ def steps_of(sizes: Sequence[int], options: TrainingOptions, processes: int) -> 
         raise InputError(
             "a number of documents does not end with a step",
             found=f"{uneven[0]} documents in steps of {each}",
-            hint="give multiples, or another --batch-size",
+            hint="give multiples, or another `batch_size`",
         )
     return {size: options.epochs * size // each for size in sizes}
 

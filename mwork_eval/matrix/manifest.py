@@ -57,7 +57,7 @@ def _with_earlier_tables(manifest: Manifest, folder: Path) -> Manifest:
             f"{folder} holds results of another model",
             found=f"{earlier.model} {earlier.fingerprint}",
             expected=f"{manifest.model} {manifest.fingerprint}",
-            hint="choose another --out",
+            hint="choose another `out`",
         )
     replaced = {preset.name for preset in manifest.presets}
     kept = [preset for preset in earlier.presets if preset.name not in replaced]
@@ -69,7 +69,7 @@ def _with_earlier_tables(manifest: Manifest, folder: Path) -> Manifest:
                 f"{folder} holds the tables {' '.join(preset.name for preset in kept)}, which were made otherwise",
                 found=was,
                 expected=now,
-                hint="choose another --out, or make all tables with one command",
+                hint="choose another `out`, or make all tables with one command",
             )
     names, known = {preset.name for preset in kept}, {task.name for task in manifest.tasks}
     cells = {

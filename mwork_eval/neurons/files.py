@@ -16,7 +16,7 @@ VERSION = 2
 _WITHOUT_SHARED = 1
 """The version before shared neurons; still read, and written for a set whose shared neurons are not known."""
 
-_HINT = "make it anew with `mwork detect` or `mwork select`"
+_HINT = "make it anew with `detect` or `select`"
 _SHARED = "shared."
 _NAME = re.compile(r"(shared\.)?layers\.(\d{1,9})\.(\w+)")
 

@@ -186,7 +186,5 @@ def load_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise InputError(
-            f"{folder} holds no ablation results", found=f"no {MANIFEST}", hint="make them with `mwork ablate`"
-        )
+        raise InputError(f"{folder} holds no ablation results", found=f"no {MANIFEST}", hint="make them with `ablate`")
     return Manifest.read(path)

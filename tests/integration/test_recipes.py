@@ -40,6 +40,14 @@ def follow(copy: Path, title: str) -> None:
         if where == "at the end":
             path.write_text(f"{before}\n\n{text}", encoding="utf-8")
             continue
+        if where == "among the imports":
+            (first, *_) = re.findall(r"^from mwork_eval\b.*\n", before, re.MULTILINE)
+            path.write_text(before.replace(first, text + first, 1), encoding="utf-8")
+            continue
+        if where.startswith("above "):
+            (line,) = re.findall(rf"^{where.removeprefix('above ')}\b.*\n", before, re.MULTILINE)
+            path.write_text(before.replace(line, f"{text}\n\n{line}"), encoding="utf-8")
+            continue
         table = where.removeprefix("in ")
         (line,) = re.findall(rf"^{table}\b.*[({{]\n", before, re.MULTILINE)
         path.write_text(before.replace(line, line + text), encoding="utf-8")
@@ -130,6 +138,44 @@ def test_a_detector_detects_from_the_command_line(copy, tiny_llama, tmp_path):
     neurons = mwork_eval.read_neurons(tmp_path / "out/zh")
     assert neurons.about["method"] == "mean"
     assert len(neurons) > 0
+
+
+def test_a_kind_of_intervention(copy, tiny_llama):
+    follow(copy, "How to add a kind of intervention")
+    run_tests(copy, "tests/unit/test_interventions.py", "-k", "every_kind")
+    code = (
+        "import numpy as np, mwork_eval as mw\n"
+        "from mwork_eval.interventions.intervention import Intervention\n"
+        "from mwork_eval.lm.model import MworkHF\n"
+        f"lm = MworkHF({str(tiny_llama)!r}, device='cpu', dtype='float32')\n"
+        "weight = lm.model.model.layers[1].mlp.up_proj.weight\n"
+        "before, others = weight[3].clone(), weight[4].clone()\n"
+        "lm.mask(Intervention(mw.NeuronSet(lm.layout.shape, {(1, 'up'): np.array([3])}), 'scale', 0.5))\n"
+        "halved = (weight[3] == before / 2).all() and (weight[4] == others).all()\n"
+        "print(bool(halved), lm.masked['by'], lm.masked['kind'], lm.masked['value'])\n"
+        "lm.unmask(); print(bool((weight[3] == before).all()))"
+    )
+    assert in_copy(copy, "-c", code) == "True scaled weights scale 0.5\nTrue\n"
+
+
+def test_an_engine(copy, tiny_llama, tmp_path):
+    follow(copy, "How to add an engine")
+    code = (
+        "import logging, sys; logging.basicConfig(level='INFO', stream=sys.stdout, format='%(message)s')\n"
+        "import mwork_eval as mw\n"
+        f"model, tokenizer = mw.load_model({str(tiny_llama)!r}, device='cpu')\n"
+        "how = {'max_docs': 4, 'max_tokens': 32, 'progress': False}\n"
+        "found = mw.detect(model, tokenizer, {'en': 'embedded', 'zh': 'embedded'}, **how)\n"
+        "how = {'tasks': 'bpb', 'limit': 1, 'seeds': [1], 'data': 'embedded', 'progress': False}\n"
+        f"how |= {{'out': {str(tmp_path / 'out')!r}, 'neurons': found.select(fraction=0.4)}}\n"
+        "for engine in ('timed', 'serial'):\n"
+        "    mw.ablate(model, tokenizer, engine=engine, **how)"
+    )
+    said = in_copy(copy, "-c", code)
+    assert len(re.findall(r"^.+ took \d+\.\d s$", said, re.MULTILINE)) == 6
+    assert "6 cells, 6 to compute" in said
+    assert "6 cells, 0 to compute" in said
+    assert "[serial|ray|timed]" in in_copy(copy, "-m", "mwork_eval", "ablate", "--help")
 
 
 def test_a_preset_of_ones_own_is_a_table(tiny_llama, tmp_path):

@@ -58,9 +58,7 @@ def test_short_documents_and_duplicates_are_counted(tokenizer, tmp_path):
 
 def test_a_corpus_without_usable_documents_is_an_error(tokenizer, tmp_path):
     corpus = write(tmp_path / "en.txt", "a", "b", "c", LONG)
-    with pytest.raises(
-        InputError, match=r"found 1 of at least 16 tokens, 3 shorter.*lower min_tokens \(--min-tokens\)"
-    ):
+    with pytest.raises(InputError, match=r"found 1 of at least 16 tokens, 3 shorter.*lower `min_tokens`"):
         list(DocumentStream(corpus, tokenizer, DocumentRules(9, 50)))
     assert len(list(DocumentStream(corpus, tokenizer, DocumentRules(9, 50, min_tokens=1)))) == 4
     empty = write(tmp_path / "empty.txt", "")

@@ -93,7 +93,7 @@ def test_a_draw_of_few_neurons_deactivates_all_and_one_of_none_is_named_before_a
     drawn = (*DRAWS, {"zh": few, "es": ES})
     rows = MatrixOptions((UNDERSTANDING,), ("bpb",), ("en", "zh", "es"), set_draws=drawn, **stages)
     check_draws(SETS, rows)
-    with pytest.raises(InputError, match=r"draw 3 of the documents has no neuron of zh for LS gen; found .*--fraction"):
+    with pytest.raises(InputError, match=r"draw 3 of the documents has no neuron of zh for LS gen; found .*`fraction`"):
         check_draws(SETS, replace(rows, set_draws=(*DRAWS, {"zh": none, "es": ES})))
 
 

@@ -78,7 +78,7 @@ def test_a_dose_of_the_tables_own_number_is_the_tables_mask():
 def test_more_neurons_than_a_set_has_are_named_before_anything_loads():
     options = MatrixOptions((EXISTENCE,), ("bpb",), ("en", "zh", "es"), counts=(3, len(ES) + 1))
     with pytest.raises(
-        InputError, match=rf"than es has .* found {len(ES) + 1}; expected at most {len(ES)}; .*--fraction"
+        InputError, match=rf"than es has .* found {len(ES) + 1}; expected at most {len(ES)}; .*`fraction`"
     ):
         check_counts(SETS, options)
     stages = {"understanding_layers": STAGES.understanding, "generation_layers": STAGES.generation}
