@@ -43,6 +43,7 @@ def ablate(
     understanding_layers: int | None = None,
     generation_layers: int | None = None,
     force: bool = False,
+    repair: bool = False,
     device: str | None = None,
     dtype: str | None = None,
     device_map: str | None = None,
@@ -84,6 +85,7 @@ def ablate(
         understanding_layers: Number of first layers that understand; the sets' number, else a quarter, if not given.
         generation_layers: Number of last layers that generate; the sets' number, else an eighth, if not given.
         force: Accept sets made for other weights of the same sizes.
+        repair: Compute damaged cells again, and write a damaged manifest anew, instead of ending with an error.
         device: Where a model given by name is loaded to; the first accelerator or the CPU if not given.
         dtype: What it is loaded as; float32 on a CPU without native bfloat16.
         device_map: How it is spread over devices.
@@ -144,6 +146,7 @@ def ablate(
         understanding_layers=understanding_layers,
         generation_layers=generation_layers,
         force=force,
+        repair=repair,
     )
     place, say = TemporaryFolder() if to_write is None else to_write, shown(progress)
     folder = place.path if isinstance(place, TemporaryFolder) else place
@@ -180,6 +183,8 @@ def compute_matrix(
     plan = plan_matrix(engine.facts, sets, options)
     if engine.first:
         record_matrix(folder, engine.facts, sets, options, plan)
+        for reason in CellStore(folder).discard_damaged() if options.repair else ():
+            progress.tell(f"computed again: {reason}")
     with matrix_progress(progress, plan, folder, shard, show=engine.first) as advance:
         engine.run(plan, folder, shard=shard, advance=advance, tell=progress.tell)
     if not engine.first:

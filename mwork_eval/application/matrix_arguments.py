@@ -50,6 +50,7 @@ class OptionArguments(TypedDict, total=False):
     understanding_layers: int | None
     generation_layers: int | None
     force: bool
+    repair: bool
 
 
 class MatrixArguments(OptionArguments, total=False):
@@ -102,6 +103,7 @@ def make_matrix_options(
     understanding_layers: int | None = None,
     generation_layers: int | None = None,
     force: bool = False,
+    repair: bool = False,
     controls: str = "any",
     cross: bool = False,
     counts: Numbers = (),
@@ -132,6 +134,7 @@ def make_matrix_options(
         understanding_layers=understanding_layers,
         generation_layers=generation_layers,
         force=force,
+        repair=repair,
         controls=controls,
         cross=cross,
         counts=tuple(numbers),

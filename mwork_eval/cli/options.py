@@ -225,6 +225,7 @@ matrix_options = together(
         "--batch-size", type=click.IntRange(1), default=8, help="Requests at a time where lm-eval's own way is taken."
     ),
     click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes."),
+    click.option("--repair", is_flag=True, help="Compute damaged cells again, and write a damaged manifest anew."),
 )
 
 whole_options = together(

@@ -191,7 +191,7 @@ class Manifest(FileValue):
             InputError: If the file is of another kind, something is missing or of another type, or a cell stands for
                 what the manifest does not have; the first such place is named.
         """
-        hint = "run `ablate` again; finished cells stay"
+        hint = "run `ablate(repair=True)`; finished cells stay"
         manifest = read_sealed(cls, path, (FORMAT, VERSION), hint)
         if undescribed := next(manifest._undescribed(), None):
             raise InputError(f"{path} is damaged", found=undescribed, hint=hint)

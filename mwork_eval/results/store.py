@@ -22,7 +22,7 @@ from mwork_eval.results.task_score import TaskScore
 _FORMAT = "mwork-cell"
 _VERSION = 1
 _SUFFIX = ".jsonl"
-_HINT = "delete it; the cell is computed again"
+_HINT = "delete it, or ask for `repair`; the cell is computed again"
 MANIFEST = "manifest.json"
 
 
@@ -70,6 +70,23 @@ class CellStore:
         for identity in half_written | locked:
             with self.claim(identity):
                 pass
+
+    def discard_damaged(self) -> list[str]:
+        """Remove the cells whose file is damaged, so that they are computed again.
+
+        Returns:
+            What was wrong with each.
+        """
+        reasons = []
+        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+            try:
+                self.read(path.stem)
+                for _ in self.samples(path.stem):
+                    pass
+            except InputError as error:
+                path.unlink()
+                reasons.append(str(error))
+        return reasons
 
     def read(self, identity: str) -> StoredCell | None:
         """Return what the head of a finished cell says, or None if it is not there.

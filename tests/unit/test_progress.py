@@ -4,7 +4,7 @@ import logging
 
 import pytest
 from conftest import make_model, make_tokenizer
-from models_in_memory import neurons_of
+from helpers.models_in_memory import neurons_of
 
 import mwork_eval as mw
 from mwork_eval.application.progress import Bars, Silent, shown

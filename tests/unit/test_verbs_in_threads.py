@@ -8,7 +8,7 @@ import lm_eval.api.task
 import pytest
 import torch
 from conftest import make_model, make_tokenizer
-from models_in_memory import BOTH, OTHERS, assert_same, logits, neurons_of, state_of, zeroed_copy
+from helpers.models_in_memory import BOTH, OTHERS, assert_same, logits, neurons_of, state_of, zeroed_copy
 
 import mwork_eval as mw
 from mwork_eval.application.progress import Silent
