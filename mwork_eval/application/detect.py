@@ -94,7 +94,7 @@ def detect(
     document_seed = whole_number("document_seed", document_seed, at_least=0, none_is="the order of the corpus")
     set_draws = whole_number("set_draws", set_draws, at_least=2, none_is="no draws")
     folder = folder_to_write(out)
-    one_of("method", method, DETECTORS)
+    one_of("method of detection", method, DETECTORS)
     budget = parse_size(str(max_memory), "max_memory") if max_memory is not None else DetectOptions.memory
     options = DetectOptions(method, budget, groups=groups_for(stability=False, set_draws=set_draws))
     rules = DocumentRules(max_docs, max_tokens, min_tokens, document_seed, check_language)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from mwork_eval.application.arguments import shown_value
 from mwork_eval.errors import InputError
 
 log = logging.getLogger("mwork_eval")
@@ -91,6 +90,8 @@ def shown(progress: ProgressChoice) -> Progress:
     if progress is None or isinstance(progress, bool):
         return Silent() if progress is False else Bars()
     if isinstance(progress, type) or not all(callable(getattr(progress, name, None)) for name in ("bar", "tell")):
+        from mwork_eval.application.arguments import shown_value  # the command line reads this file; that needs numpy
+
         expected = "None for bars, False for none, or an object with the methods bar and tell"
         raise InputError("unusable progress", found=shown_value(progress), expected=expected)
     return progress

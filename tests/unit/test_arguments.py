@@ -71,7 +71,7 @@ def filled(value, given):
         ({"tokenizer": "gemma3-270m"}, "a model in memory needs its tokenizer; found 'gemma3-270m'"),
         ({"model": "gemma3-270m"}, r"found 'gemma3-270m'; expected what load_model gives; model, tokenizer = mw"),
         ({"model": "PAIR"}, "no model in memory; found tuple; .*; unpack what load_model gives"),
-        ({"method": "best"}, "unknown method; found 'best'; expected exact or "),
+        ({"method": "best"}, "unknown method of detection; found 'best'; expected exact or "),
         ({"out": "FILE"}, "unusable out; found the file .*a file; expected a folder"),
         ({"out": "BELOW"}, "unusable out; found the file .*a file; expected a folder"),
         ({"out": "/proc/nowhere"}, "unusable out; found /proc/nowhere: .*; expected a folder to write to"),
@@ -186,6 +186,29 @@ def test_ablate(given, model, zh, wrong, message):
     arguments = {"model": model, "tokenizer": make_tokenizer(), "neurons": {"zh": zh}, "tasks": "bpb", "limit": 1}
     with pytest.raises(mw.InputError, match=message):
         mw.ablate(**arguments | {"data": "embedded", "seeds": [1]} | filled(wrong, given))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        *[({"limit": value}, "unusable limit; found .*; expected a whole number from 2") for value in (1, None, "8")],
+        ({"sample_seed": "even"}, "unusable sample_seed; found 'even'"),
+        ({"understanding": 2}, "unusable understanding; found 2; expected whole numbers from 0 such as"),
+        ({"generation": ["1"]}, r"unusable generation; found \['1'\]"),
+        ({"positions": "somewhere"}, "unknown position; found 'somewhere'"),
+        ({"task": 3}, "unusable task; found 3; expected names"),
+        ({"language": "en"}, "∆ compares a language with English; found `language=en`"),
+        ({"neurons": 3}, "unusable neurons; found 3; expected sets by language"),
+        ({"neurons": {"zh": None}}, "unusable neurons; found None for 'zh'"),
+        ({"neurons": {"es": "SET"}}, "a language has no neuron set; found zh; expected one of es"),
+        ({"out": "FILE"}, "unusable out; found the file"),
+        ({"model": "HEADLESS"}, "the model has no output head; found LlamaModel"),
+    ],
+)
+def test_tune_layers(given, model, zh, wrong, message):
+    arguments = {"model": model, "tokenizer": make_tokenizer(), "neurons": {"zh": zh}, "task": "bpb", "limit": 2}
+    with pytest.raises(mw.InputError, match=message):
+        mw.tune_layers(**arguments | {"data": "embedded"} | filled(wrong, given))
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_wrong_input_is_told_before_anything_is_trained(model, tmp_path):
         ),
         ({"neurons": neurons, "texts": TEXTS, "documents": ()}, "unusable documents"),
         ({"neurons": neurons, "texts": TEXTS, "documents": (6,)}, "6 documents in steps of 4"),
-        ({"neurons": neurons, "texts": TEXTS, "evaluate": ["nosuch"]}, "unknown task"),
+        ({"neurons": neurons, "texts": TEXTS, "tasks": ["nosuch"]}, "unknown task"),
         ({"neurons": neurons, "texts": TEXTS, "merge": tmp_path}, "is not empty"),
     ):
         with pytest.raises(InputError, match=message):
