@@ -177,12 +177,9 @@ def train(
             trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
     except (RuntimeError, SafetensorError) as error:
         # A disk that is full is no OSError to torch and safetensors.
-        if (
-            isinstance(error, SafetensorError)
-            or "PytorchStreamWriter" in str(error)
-            or "inline_container" in str(error)
-        ):
-            raise OSError(f"a checkpoint in {folder} cannot be written: {str(error).splitlines()[0]}") from error
+        said = str(error)
+        if isinstance(error, SafetensorError) or "PytorchStreamWriter" in said or "inline_container" in said:
+            raise OSError(f"a checkpoint in {folder} cannot be written: {said.splitlines()[0]}") from error
         raise
     finally:
         if options.gradient_checkpointing:
