@@ -208,9 +208,9 @@ def _named(neurons: str | Path | Sequence[str] | NeuronSet | Mapping[str, Neuron
 
 
 def _numbers_of_documents(documents: Any) -> tuple[int, ...]:
-    numbers = whole_numbers("documents", documents, at_least=1, example="[100, 400]", alone=True)
+    numbers = whole_numbers("`documents`", documents, at_least=1, example="[100, 400]", alone=True)
     if not numbers:
-        raise InputError("unusable documents", found="none", expected="numbers from 1 such as 100,400")
+        raise InputError("unusable `documents`", found="none", expected="numbers from 1 such as 100,400")
     return numbers
 
 

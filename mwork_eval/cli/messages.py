@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import click
 
 _QUOTED = re.compile(r"`(\w+)(?:=([^`]*))?`|`(\w+)\(([^`]*)\)`")
-_UNUSABLE = re.compile(r"^unusable (\w+)(?=;)")
 
 
 def in_options(message: str, root: click.Group, invoked: click.Command) -> str:
@@ -37,7 +36,6 @@ def in_options(message: str, root: click.Group, invoked: click.Command) -> str:
         words = [_option(own, name, value) or f"{name}{equals}{value}" for name, equals, value in given]
         return f"`mwork {' '.join([str(commands[function].name), *words])}`"
 
-    message = _UNUSABLE.sub(lambda match: f"unusable {_option(everywhere, match[1], None) or match[1]}", message)
     return _QUOTED.sub(said, message)
 
 

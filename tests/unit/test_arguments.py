@@ -128,8 +128,8 @@ def test_lens(given, model, wrong, message):
         *[({"limit": value, "tasks": "bpb"}, "unusable limit") for value in (-1, 0)],
         ({"tasks": 3}, "unusable tasks"),
         ({"tasks": "nothing", "data": "embedded"}, "unknown task"),
-        ({"documents": 0}, "unusable documents"),
-        ({"documents": "4"}, r"unusable documents; found '4'; expected whole numbers from 1 such as"),
+        ({"documents": 0}, "unusable `documents`"),
+        ({"documents": "4"}, r"unusable `documents`; found '4'; expected whole numbers from 1 such as"),
         ({"documents": 1000}, "has too few documents; .*give fewer `documents`"),
         (
             {"texts": "今天天气很好。" * 100},

@@ -120,7 +120,7 @@ def test_wrong_input_is_told_before_anything_is_trained(model, tmp_path):
             {"neurons": {"zh": neurons, "es": other}, "texts": TEXTS},
             "texts name no language",
         ),
-        ({"neurons": neurons, "texts": TEXTS, "documents": ()}, "unusable documents"),
+        ({"neurons": neurons, "texts": TEXTS, "documents": ()}, "unusable `documents`"),
         ({"neurons": neurons, "texts": TEXTS, "documents": (6,)}, "6 documents in steps of 4"),
         ({"neurons": neurons, "texts": TEXTS, "tasks": ["nosuch"]}, "unknown task"),
         ({"neurons": neurons, "texts": TEXTS, "merge": tmp_path}, "is not empty"),

@@ -32,7 +32,7 @@ ROOMS = ("cli", "terminal", "gate", "leaderboard")
         ("each of `texts`", "lens", "each of --text"),
         ("each of `texts`", "enhance", "each of --corpus"),
         ("larger sets with a higher `fraction`", "ablate", "larger sets with a higher --fraction"),
-        ("unusable documents; found 0", "enhance", "unusable --documents; found 0"),
+        ("unusable `documents`; found 0", "enhance", "unusable --documents; found 0"),
         ("`out` is no file", "sets", "--out is no file"),
         ("the file `notes` is damaged; no `x=y`", "ablate", "the file `notes` is damaged; no `x=y`"),
     ],
