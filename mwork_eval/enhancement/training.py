@@ -179,7 +179,8 @@ def train(
         # A disk that is full is no OSError to torch and safetensors.
         said = str(error)
         if isinstance(error, SafetensorError) or "PytorchStreamWriter" in said or "inline_container" in said:
-            raise OSError(f"a checkpoint in {folder} cannot be written: {said.splitlines()[0]}") from error
+            free = f"{shutil.disk_usage(folder).free:,} bytes are free there"
+            raise OSError(f"a checkpoint in {folder} cannot be written, {free}: {said.splitlines()[0]}") from error
         raise
     finally:
         if options.gradient_checkpointing:
