@@ -15,6 +15,7 @@ from mwork_eval.cli.options import (
     sample_option,
 )
 from mwork_eval.errors import InputError
+from mwork_eval.terminal.lines import tell_written
 
 if TYPE_CHECKING:
     from mwork_eval.evaluation.sampling import Order
@@ -104,13 +105,12 @@ def enhance(
     where the last one stopped. Random controls are as many random neurons of the same layers and structures,
     trained alike.
     """
-    from rich.console import Console
-
     from mwork_eval.application.enhance import enhance as enhance_neurons
     from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.enhancement.folder import SCORES
     from mwork_eval.enhancement.training import TrainingOptions
     from mwork_eval.reports.plots import FORMATS, require_matplotlib, write_figures
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.enhancement import print_enhancement
     from mwork_eval.terminal.progress import TerminalProgress
 
@@ -147,8 +147,8 @@ def enhance(
     written = list(made.files)
     if plot:
         written += write_figures({SCORES: made.figure}, out, FORMATS)
-    print_enhancement(made.tables, Console(soft_wrap=False))
-    click.echo("written: " + ", ".join(map(str, written)), err=True)
+    print_enhancement(made.tables, make_console())
+    tell_written(written)
 
 
 def _with_language(text: str, references: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ import click
 
 from mwork_eval.cli.options import languages_option, model_options, parse_names, sample_option
 from mwork_eval.errors import InputError
+from mwork_eval.terminal.lines import tell_written
 
 
 @click.command()
@@ -79,11 +80,10 @@ def lens(
     if (plot and out is None) or (random_control and neurons is None):
         raise InputError("an option is missing", expected="--plot with --out, --random-control with --neurons")
 
-    from rich.console import Console
-
     from mwork_eval.application.lens import lens as look
     from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.reports.plots import FORMATS, require_matplotlib, write_figures
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.lens import print_lens
     from mwork_eval.terminal.progress import TerminalProgress
 
@@ -99,9 +99,9 @@ def lens(
         progress=TerminalProgress(),
         **options,
     )
-    print_lens(found.report, Console(soft_wrap=False))
+    print_lens(found.report, make_console())
     written = list(found.files)
     if plot and out is not None:
         written += write_figures({f"lens-{options['method']}": found.figure}, out, FORMATS)
     if written:
-        click.echo("written: " + ", ".join(map(str, written)), err=True)
+        tell_written(written)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from mwork_eval.cli.options import model_options, out_option, parse_numbers, sample_option
+from mwork_eval.terminal.lines import tell, tell_written
 
 
 @click.command("tune-layers")
@@ -33,10 +34,9 @@ def tune_layers(model: str, neurons: str, plot: bool, out: Path, **options: Any)
     Writes OUT/neurons: the same sets, with the choice in them, for `mwork ablate --neurons OUT/neurons`. Finished
     scores are on disk; the same command goes on where the last one stopped.
     """
-    from rich.console import Console
-
     from mwork_eval.application.tune_layers import tune_layers as tune
     from mwork_eval.reports.plots import require_matplotlib
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.progress import TerminalProgress
     from mwork_eval.terminal.tuning import print_tuning
     from mwork_eval.views.tuning import plot_tuning
@@ -47,8 +47,8 @@ def tune_layers(model: str, neurons: str, plot: bool, out: Path, **options: Any)
     if found is None:
         return
     plots = plot_tuning(found.tuning, out) if plot else []
-    print_tuning(found.tuning, Console())
+    print_tuning(found.tuning, make_console())
     for path in (*found.files, *plots):
-        click.echo(f"written: {path}", err=True)
+        tell_written([path])
     target = out / "neurons"
-    click.echo(f"the sets with the choice: {target}; use them with `mwork ablate --neurons {target}`", err=True)
+    tell(f"the sets with the choice: {target}; use them with `mwork ablate --neurons {target}`")
