@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from mwork_eval.cli.numbers import Count, Seed
 from mwork_eval.cli.options import languages_option, model_options, parse_names, sample_option
 from mwork_eval.errors import InputError
 from mwork_eval.terminal.lines import tell_written
@@ -32,10 +33,10 @@ from mwork_eval.terminal.lines import tell_written
 @click.option(
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
 )
-@click.option("--limit", type=click.IntRange(1), help="Queries per language and task.  [default: 8; words: all]")
+@click.option("--limit", type=Count(1), help="Queries per language and task.  [default: 8; words: all]")
 @sample_option
-@click.option("--max-tokens", type=click.IntRange(2), default=512, help="Tokens read of a query; the rest is cut off.")
-@click.option("--k", type=click.IntRange(1, 100), default=5, help="Best tokens looked at, at each position.")
+@click.option("--max-tokens", type=Count(2), default=512, help="Tokens read of a query; the rest is cut off.")
+@click.option("--k", type=Count(1, 100), default=5, help="Best tokens looked at, at each position.")
 @click.option(
     "--weight",
     type=click.Choice(["count", "probability"]),
@@ -55,7 +56,7 @@ from mwork_eval.terminal.lines import tell_written
 @click.option(
     "--random-control",
     multiple=True,
-    type=click.IntRange(0),
+    type=Seed(0),
     help="Seed: as many random neurons, too.  [default: none]",
 )
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from mwork_eval.cli.numbers import Count
 from mwork_eval.cli.options import model_options, rule_options, stage_options, together
 from mwork_eval.errors import InputError
 from mwork_eval.terminal.lines import print_document, tell_written
@@ -47,8 +48,8 @@ def _save(draw: Any, plot: Path | None) -> None:
     help="Queries, as `mwork detect`: count the neurons that each of them calls up. Needs the model.  "
     "[default: count those of the sets]",
 )
-@click.option("--limit", type=click.IntRange(1), default=8, show_default=True, help="Queries per language.")
-@click.option("--max-tokens", type=click.IntRange(2), default=128, show_default=True, help="Tokens read of a query.")
+@click.option("--limit", type=Count(1), default=8, show_default=True, help="Queries per language.")
+@click.option("--max-tokens", type=Count(2), default=128, show_default=True, help="Tokens read of a query.")
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
 @model_options
 def profile(

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from mwork_eval.cli.numbers import Count
 from mwork_eval.cli.options import model_options, out_option, parse_numbers, sample_option
 from mwork_eval.terminal.lines import tell, tell_written
 
@@ -14,7 +15,7 @@ from mwork_eval.terminal.lines import tell, tell_written
 @click.option("--neurons", required=True, help="Folder with a set per language, or a shipped one such as gemma3-270m.")
 @click.option("--task", default="xquad", help="A benchmark, or a pattern with {l}.")
 @click.option("--language", default="zh", help="Whose neurons to deactivate.")
-@click.option("--limit", type=click.IntRange(2), default=64, help="Documents; the tables leave them out.")
+@click.option("--limit", type=Count(2), default=64, help="Documents; the tables leave them out.")
 @sample_option
 @click.option("--positions", default="under+gen", help="Where to deactivate, as in mwork-hf.")
 @click.option("--understanding", callback=parse_numbers, help="First layers to try, as 1,2,4; up to 3/8 if not given.")
@@ -22,9 +23,7 @@ from mwork_eval.terminal.lines import tell, tell_written
 @click.option(
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
 )
-@click.option(
-    "--batch-size", type=click.IntRange(1), default=8, help="Requests at a time where lm-eval's own way is taken."
-)
+@click.option("--batch-size", type=Count(1), default=8, help="Requests at a time where lm-eval's own way is taken.")
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
 @click.option("--plot", is_flag=True, help="Also draw the grid (SVG and PNG); needs the extra plot.")
 @out_option(None)

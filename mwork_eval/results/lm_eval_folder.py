@@ -9,6 +9,7 @@ from typing import Any
 import jsonlines
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mwork_eval.digests import file_name
 from mwork_eval.errors import InputError
 from mwork_eval.results.definition import definition_of
 from mwork_eval.results.file_value import misfit
@@ -133,7 +134,7 @@ class LmEvalFile:
 
     def samples_path(self, task: str) -> Path:
         """Return the file of a task's samples, whether or not they were logged."""
-        return self.path.parent / f"samples_{task}{self.path.stem.removeprefix('results')}.jsonl"
+        return self.path.parent / f"samples_{file_name(task)}{self.path.stem.removeprefix('results')}.jsonl"
 
     def main_metric(self, task: str, *, with_samples: bool) -> MainMetric:
         """Choose the main metric of a task.

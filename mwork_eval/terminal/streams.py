@@ -6,6 +6,8 @@ from files of others. What they would begin is broken here, in every stream and 
 such a service: a container in a workflow does not see the variable, and what is printed into a file may be shown later.
 """
 
+import codecs
+import io
 import re
 import sys
 from collections.abc import Iterator
@@ -30,20 +32,20 @@ class ReaderGoneError(Exception):
 class GuardedStream:
     """A text stream that breaks commands: their last character is written as an escape, which JSON reads as itself.
 
-    It has no `buffer`: what is written past the text would be written past the guard.
-
     Args:
         stream: Where the text goes.
+
+    Attributes:
+        buffer: Takes the text as bytes of UTF-8.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.buffer = _Bytes(self)
         self._line = ""
         """What stands on the line that is not ended yet: a command may come in pieces."""
 
     def __getattr__(self, name: str) -> Any:
-        if name == "buffer":
-            raise AttributeError(name)
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
@@ -89,6 +91,27 @@ class GuardedStream:
             self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         except BrokenPipeError as error:
             raise ReaderGoneError from error
+
+
+class _Bytes(io.RawIOBase):
+    """What takes bytes, and hands them on to the guard as text."""
+
+    def __init__(self, guard: GuardedStream) -> None:
+        self._guard = guard
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def writable(self) -> bool:
+        """Say that it can be written."""
+        return True
+
+    def write(self, content: Any) -> int:
+        """Write bytes."""
+        self._guard.write(self._decoder.decode(bytes(content)))
+        return len(content)
+
+    def flush(self) -> None:
+        """Hand on what is written."""
+        self._guard.flush()
 
 
 def _break(found: re.Match[str], before: int) -> str:
