@@ -59,8 +59,8 @@ def check(
 
     NEW and OLD are folders of `mwork ablate`, `mwork run`, or lm_eval --log_samples. A score fails if it dropped by
     more than its limit (1 point; 0.02 bits per byte) and an exact test of no change, corrected for the number of
-    comparisons, says p < 0.05. Exit codes: 0 pass, 1 regression, 2 something could not be compared. Writes check.md,
-    check.json and junit.xml.
+    comparisons, says p < 0.05. Exit codes: 0 pass, 1 regression, 2 something could not be compared, 3 a defect
+    of this program. Writes check.md, check.json and junit.xml.
 
     With --calibrate: NEW are two or more runs of one checkpoint, with other seeds, batches or hardware.
     """

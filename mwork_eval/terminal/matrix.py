@@ -12,6 +12,7 @@ from mwork_eval.results.set_draws import read_set_draws
 from mwork_eval.results.squares import Square, read_squares
 from mwork_eval.results.tables import DeltaTable, Results
 from mwork_eval.terminal.console import TextTable, print_whole, say
+from mwork_eval.terminal.lines import shown
 
 _TABLE_WIDTH = 120
 _OWN = "◆ "
@@ -66,7 +67,7 @@ def _print_square(square: Square, console: Console) -> None:
 
 
 def _print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> None:
-    lines = [list(columns), *map(list, rows)]
+    lines = [[shown(cell) for cell in line] for line in (columns, *rows)]
     needed = sum(max(map(cell_len, column)) + 2 for column in zip(*lines, strict=True)) + 1
     # One blank between columns, where two would make the table wider than the terminal.
     padding = (0, 1, 0, 0) if needed <= console.width else (0, 0, 0, 0)
