@@ -35,14 +35,13 @@ def ablate(
     other cells. Under `accelerate launch` or torchrun the processes share the documents of each cell.
     """
     if dry_run:
-        from rich.console import Console
-
         from mwork_eval.application.matrix_estimate import estimate
+        from mwork_eval.terminal.console import make_console
         from mwork_eval.terminal.estimates import print_matrix_cost
 
         del given["batch_size"]
         found = estimate(preset=preset, **given)
-        print_matrix_cost(found.cost, found.speed, found.weights, found.batch, Console())
+        print_matrix_cost(found.cost, found.speed, found.weights, found.batch, make_console())
         return
     from mwork_eval.application.ablate import ablate as compute
     from mwork_eval.application.report import write_reports

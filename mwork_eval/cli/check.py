@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mwork_eval.errors import InputError
+from mwork_eval.terminal.lines import print_document, tell_written
 
 if TYPE_CHECKING:
     from mwork_eval.application.check import CheckResults
@@ -58,8 +59,8 @@ def check(
 
     NEW and OLD are folders of `mwork ablate`, `mwork run`, or lm_eval --log_samples. A score fails if it dropped by
     more than its limit (1 point; 0.02 bits per byte) and an exact test of no change, corrected for the number of
-    comparisons, says p < 0.05. Exit codes: 0 pass, 1 regression, 2 something could not be compared. Writes check.md,
-    check.json and junit.xml.
+    comparisons, says p < 0.05. Exit codes: 0 pass, 1 regression, 2 something could not be compared, 3 a defect
+    of this program. Writes check.md, check.json and junit.xml.
 
     With --calibrate: NEW are two or more runs of one checkpoint, with other seeds, batches or hardware.
     """
@@ -74,9 +75,9 @@ def check(
 
         limits_out = None if out is None else out / "limits.yaml"
         measured = gate.calibrate(folders, limits=limits_file, per_task=per_task, out=limits_out)
-        click.echo(as_limits_file(measured), nl=False)
+        print_document(as_limits_file(measured))
         if limits_out is not None:
-            _tell_written([limits_out])
+            tell_written([limits_out])
         return
     if len(folders) > 1:
         raise InputError("one NEW is compared", found=" ".join(map(str, folders)), hint="several are for --calibrate")
@@ -86,25 +87,20 @@ def check(
         _show(found, out or new / "check")
         ctx.exit(found.exit_code)
     elif write_baseline is not None:
-        _tell_written(gate.write_baseline(new, write_baseline, limits=limits_file))
+        tell_written(gate.write_baseline(new, write_baseline, limits=limits_file))
 
 
 def _show(found: "CheckResults", folder: Path) -> None:
     """Show a check on the terminal, as files and, in a GitHub workflow, as summary and annotations."""
-    from rich.console import Console
-
     from mwork_eval.gate.formats.files import append_step_summary
     from mwork_eval.gate.formats.github import annotations
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.gate import print_check
+    from mwork_eval.terminal.streams import write_commands
 
-    print_check(found, Console())
-    _tell_written(found.write(folder))
+    print_check(found, make_console())
+    tell_written(found.write(folder))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         append_step_summary(found, Path(summary))
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in annotations(found):
-            click.echo(line)
-
-
-def _tell_written(files: list[Path]) -> None:
-    click.echo("written: " + ", ".join(map(str, files)), err=True)
+        write_commands(annotations(found))

@@ -63,14 +63,13 @@ def detect(
     sources = parse_corpora(corpora, languages)
     rules = DocumentRules(max_docs, max_tokens, min_tokens, document_seed, check_language)
 
-    from rich.console import Console
-
     from mwork_eval.application.detect import detect_corpora
     from mwork_eval.application.detection import add_stability, save_sets, stability_of
     from mwork_eval.application.detection_estimate import estimate_detection
     from mwork_eval.detection.detect import DetectOptions, groups_for
     from mwork_eval.detection.workers import Workers
     from mwork_eval.models.loading import load_model
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.estimates import print_cost
     from mwork_eval.terminal.stability import print_stability
 
@@ -84,7 +83,7 @@ def detect(
     )
     if dry_run:
         cost = estimate_detection(model, revision, sources, rules, options)
-        print_cost(cost.costs, cost.summaries, cost.speed, cost.weights, cost.memory, Console())
+        print_cost(cost.costs, cost.summaries, cost.speed, cost.weights, cost.memory, make_console())
         return
     workers, progress = Workers.join(), TerminalProgress()
     device = device or workers.model_device
@@ -96,5 +95,5 @@ def detect(
         return
     if stability:
         found = add_stability(found, rule, out)
-        print_stability(stability_of(found), Console())
+        print_stability(stability_of(found), make_console())
     save_sets(found, rule, out, progress.tell)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from mwork_eval.cli.numbers import Count, Real
 from mwork_eval.cli.options import (
     languages_option,
     model_options,
@@ -15,6 +16,7 @@ from mwork_eval.cli.options import (
     sample_option,
 )
 from mwork_eval.errors import InputError
+from mwork_eval.terminal.lines import tell_written
 
 
 @click.command()
@@ -36,24 +38,16 @@ from mwork_eval.errors import InputError
 @click.option(
     "--seeds", "document_seeds", callback=parse_seeds, default="0", help="Seeds of the order of the documents."
 )
-@click.option(
-    "--random-control", "trained_controls", type=click.IntRange(0), default=3, help="Random controls to train, too."
-)
+@click.option("--random-control", "trained_controls", type=Count(0), default=3, help="Random controls to train, too.")
 @click.option("--together", is_flag=True, help="Train all languages at once, with all their neurons.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=5e-5, show_default=True)
-@click.option("--warmup-steps", type=click.IntRange(0), default=10, show_default=True)
-@click.option("--weight-decay", type=click.FloatRange(0), default=0.0, show_default=True)
-@click.option(
-    "--batch-size", type=click.IntRange(1), default=4, show_default=True, help="Documents per batch and process."
-)
-@click.option("--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Batches per step.")
-@click.option("--epochs", type=click.IntRange(1), default=1, show_default=True)
-@click.option(
-    "--max-tokens", type=click.IntRange(16), default=128, show_default=True, help="Tokens kept of a document."
-)
-@click.option(
-    "--patience", type=click.IntRange(0), default=0, help="Evaluations without a better loss before it stops."
-)
+@click.option("--learning-rate", type=Real(0, min_open=True), default=5e-5, show_default=True)
+@click.option("--warmup-steps", type=Count(0), default=10, show_default=True)
+@click.option("--weight-decay", type=Real(0), default=0.0, show_default=True)
+@click.option("--batch-size", type=Count(1), default=4, show_default=True, help="Documents per batch and process.")
+@click.option("--accumulate", type=Count(1), default=1, show_default=True, help="Batches per step.")
+@click.option("--epochs", type=Count(1), default=1, show_default=True)
+@click.option("--max-tokens", type=Count(16), default=128, show_default=True, help="Tokens kept of a document.")
+@click.option("--patience", type=Count(0), default=0, help="Evaluations without a better loss before it stops.")
 @click.option("--mixed-precision", type=click.Choice(["no", "bf16", "fp16"]), default="no", show_default=True)
 @click.option("--gradient-checkpointing", is_flag=True, help="Less memory for more time.")
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
@@ -69,7 +63,7 @@ from mwork_eval.errors import InputError
     help="Score base and deltas on benchmarks such as bpb,xquad, or a pattern with {l}.  [default: none]",
 )
 @languages_option("en,zh,es,de", "Languages to score, besides English and those of the corpora.")
-@click.option("--limit", type=click.IntRange(1), help="Documents per task to score.  [default: all]")
+@click.option("--limit", type=Count(1), help="Documents per task to score.  [default: all]")
 @sample_option
 @click.option(
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
@@ -105,13 +99,12 @@ def enhance(
     where the last one stopped. Random controls are as many random neurons of the same layers and structures,
     trained alike.
     """
-    from rich.console import Console
-
     from mwork_eval.application.enhance import enhance as enhance_neurons
     from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.enhancement.folder import SCORES
     from mwork_eval.enhancement.training import TrainingOptions
     from mwork_eval.reports.plots import FORMATS, require_matplotlib, write_figures
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.enhancement import print_enhancement
     from mwork_eval.terminal.progress import TerminalProgress
 
@@ -148,8 +141,8 @@ def enhance(
     written = list(made.files)
     if plot:
         written += write_figures({SCORES: made.figure}, out, FORMATS)
-    print_enhancement(made.tables, Console(soft_wrap=False))
-    click.echo("written: " + ", ".join(map(str, written)), err=True)
+    print_enhancement(made.tables, make_console())
+    tell_written(written)
 
 
 def _with_language(text: str, references: tuple[str, ...]) -> str:

@@ -11,9 +11,8 @@ def inspect(model: str, revision: str | None) -> None:
 
     MODEL is gemma3-270m, a local folder, or a hub id.
     """
-    from rich.console import Console
-
     from mwork_eval.models.inspection import inspect_model
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.inspection import print_inspection
 
-    print_inspection(inspect_model(model, revision), Console())
+    print_inspection(inspect_model(model, revision), make_console())

@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 
+from mwork_eval.cli.numbers import Count, Seed
 from mwork_eval.cli.options import languages_option, model_options, parse_names, sample_option
 from mwork_eval.errors import InputError
+from mwork_eval.terminal.lines import tell_written
 
 
 @click.command()
@@ -31,10 +33,10 @@ from mwork_eval.errors import InputError
 @click.option(
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
 )
-@click.option("--limit", type=click.IntRange(1), help="Queries per language and task.  [default: 8; words: all]")
+@click.option("--limit", type=Count(1), help="Queries per language and task.  [default: 8; words: all]")
 @sample_option
-@click.option("--max-tokens", type=click.IntRange(2), default=512, help="Tokens read of a query; the rest is cut off.")
-@click.option("--k", type=click.IntRange(1, 100), default=5, help="Best tokens looked at, at each position.")
+@click.option("--max-tokens", type=Count(2), default=512, help="Tokens read of a query; the rest is cut off.")
+@click.option("--k", type=Count(1, 100), default=5, help="Best tokens looked at, at each position.")
 @click.option(
     "--weight",
     type=click.Choice(["count", "probability"]),
@@ -55,7 +57,7 @@ from mwork_eval.errors import InputError
     "--random-control",
     "seeds",
     multiple=True,
-    type=click.IntRange(0),
+    type=Seed(0),
     help="Seed: as many random neurons, too.  [default: none]",
 )
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
@@ -80,11 +82,10 @@ def lens(
     if (plot and out is None) or (seeds and neurons is None):
         raise InputError("an option is missing", expected="--plot with --out, --random-control with --neurons")
 
-    from rich.console import Console
-
     from mwork_eval.application.lens import lens as look
     from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.reports.plots import FORMATS, require_matplotlib, write_figures
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.lens import print_lens
     from mwork_eval.terminal.progress import TerminalProgress
 
@@ -100,9 +101,9 @@ def lens(
         progress=TerminalProgress(),
         **options,
     )
-    print_lens(found.report, Console(soft_wrap=False))
+    print_lens(found.report, make_console())
     written = list(found.files)
     if plot and out is not None:
         written += write_figures({f"lens-{options['method']}": found.figure}, out, FORMATS)
     if written:
-        click.echo("written: " + ", ".join(map(str, written)), err=True)
+        tell_written(written)

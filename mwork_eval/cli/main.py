@@ -2,6 +2,9 @@
 
 import logging
 import os
+import sys
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -10,6 +13,7 @@ import mwork_eval
 from mwork_eval.cli.ablate import ablate
 from mwork_eval.cli.check import check
 from mwork_eval.cli.detect import detect
+from mwork_eval.cli.endings import ending_of, run_to_end
 from mwork_eval.cli.enhance import enhance
 from mwork_eval.cli.inspect import inspect
 from mwork_eval.cli.leaderboard import leaderboard
@@ -24,31 +28,39 @@ from mwork_eval.cli.sets import sets
 from mwork_eval.cli.tune_layers import tune_layers
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.quiet import hush_loggers
-
-
-class _BadInput(click.ClickException):
-    exit_code = InputError.exit_code
+from mwork_eval.terminal.lines import log_handler
+from mwork_eval.terminal.streams import guarded_streams
 
 
 class _Command(click.Group):
-    """A group that ends on bad input with one line and code 2, and on Ctrl-C with 130."""
+    """A group whose every ending has an exit code of its own, and whose output gives no commands to who reads it."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command line, and exit unless told otherwise."""
+        run = partial(super().main, args, *rest, standalone_mode=False, **extra)
+        if not standalone_mode:
+            return run()
+        with guarded_streams():
+            code = run_to_end(run)
+        sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that the options name."""
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except SystemExit as error:
+            # Of a library: its 1 is not our "regression".
+            if error.code != 1 and not isinstance(error.code, str):
+                raise
+            ctx.exit(ending_of(error, debug=ctx.params["debug"]))
         except InputError as error:
             invoked = self.get_command(ctx, ctx.invoked_subcommand or "")
-            raise _BadInput(in_options(str(error), self, invoked or self)) from error
-        except OSError as error:
-            where = f" ({error.filename})" if error.filename else ""
-            what = f"{error.strerror or error}{where}"
-            raise _BadInput(f"{what}; what is finished is kept, the same command goes on from there") from error
-        except KeyboardInterrupt:
-            click.echo(
-                "\nInterrupted. What is finished is kept; the same command goes on from there (detect: with --resume).",
-                err=True,
-            )
-            ctx.exit(130)
+            told = InputError(in_options(str(error), self, invoked or self))
+            ctx.exit(ending_of(told.with_traceback(error.__traceback__), debug=ctx.params["debug"]))
+        except (Exception, KeyboardInterrupt) as error:
+            ctx.exit(ending_of(error, debug=ctx.params["debug"]))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by what they are for."""
@@ -62,7 +74,7 @@ def _quiet_libraries() -> None:
     """Leave the terminal to our own progress: must run before transformers or lm-eval is imported."""
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[log_handler()])
     hush_loggers()
 
 
@@ -84,8 +96,15 @@ Completion of commands and options, in bash (zsh: zsh_source):
     epilog=_COMPLETION,
 )
 @click.version_option(mwork_eval.__version__, prog_name="mwork")
-def main() -> None:
+@click.option(
+    "--debug",
+    is_flag=True,
+    envvar="MWORK_DEBUG",
+    help="Print the traceback of an error, too; MWORK_DEBUG=1 does the same.",
+)
+def main(debug: bool) -> None:
     """Find the neurons that carry a language in an LLM, deactivate them, and measure what breaks."""
+    del debug  # read by the group where a command ends
     _quiet_libraries()
 
 

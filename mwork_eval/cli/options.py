@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from mwork_eval.application.engines import ENGINES
+from mwork_eval.cli.numbers import LARGEST_SEED, Count, Real, Seed, parse_real, parse_whole
 from mwork_eval.detection.detector import DETECTORS
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import parse_languages
@@ -45,12 +46,13 @@ def parse_numbers(_: click.Context, parameter: click.Parameter, value: str | Non
     """
     if value is None:
         return None
-    parts = [part.strip() for part in value.split(",")]
-    if not all(part.isdecimal() for part in parts):
+    numbers = [parse_whole(part) for part in value.split(",")]
+    found = [number for number in numbers if number is not None]
+    if len(found) < len(numbers):
         raise InputError(
             f"cannot read --{(parameter.name or '').replace('_', '-')}", found=value, expected="numbers such as 1,2,4"
         )
-    return tuple(sorted({int(part) for part in parts}))
+    return tuple(sorted(set(found)))
 
 
 def parse_seeds(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -61,13 +63,11 @@ def parse_seeds(_: click.Context, __: click.Parameter, value: str | None) -> tup
     """
     if value is None:
         return None
-    try:
-        seeds = tuple(dict.fromkeys(int(part) for part in value.split(",")))
-    except ValueError:
-        seeds = (-1,)
-    if min(seeds) < 0:
+    seeds = [parse_whole(part, LARGEST_SEED) for part in value.split(",")]
+    found = tuple(dict.fromkeys(seed for seed in seeds if seed is not None))
+    if None in seeds:
         raise InputError("cannot read --seeds", found=value, expected="numbers from 0 such as 1,2,3")
-    return seeds
+    return found
 
 
 def _counts(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -80,10 +80,14 @@ def _counts(context: click.Context, parameter: click.Parameter, value: str | Non
 def _thresholds(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, float] | None:
     if value is None:
         return None
-    try:
-        return {name.strip(): float(number) for name, number in (part.split("=") for part in value.split(","))}
-    except ValueError:
-        raise InputError("cannot read --threshold", found=value, expected="q=0.1,k=0.1,v=2,up=5") from None
+    thresholds = {}
+    for part in value.split(","):
+        name, equals, text = part.partition("=")
+        number = parse_real(text) if equals else None
+        if number is None:
+            raise InputError("cannot read --threshold", found=value, expected="q=0.1,k=0.1,v=2,up=5")
+        thresholds[name.strip()] = number
+    return thresholds
 
 
 def _memory(_: click.Context, __: click.Parameter, value: str) -> int:
@@ -92,22 +96,24 @@ def _memory(_: click.Context, __: click.Parameter, value: str) -> int:
 
 def _shard(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int]:
     index, slash, count = (value or "1/1").partition("/")
-    if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+    part, parts = parse_whole(index), parse_whole(count)
+    if not slash or part is None or parts is None or not 1 <= part <= parts:
         raise InputError("cannot read --shard", found=value, expected="I/N with I from 1 to N, such as 2/8")
-    return int(index) - 1, int(count)
+    return part - 1, parts
 
 
 def _count(_: click.Context, __: click.Parameter, value: str) -> int | None:
     if value == "all":
         return None
-    if not value.isdecimal() or int(value) < 1:
+    count = parse_whole(value)
+    if count is None or count < 1:
         raise InputError("cannot read --max-docs", found=value, expected="a number from 1, or all")
-    return int(value)
+    return count
 
 
 sample_option = click.option(
     "--sample-seed",
-    type=click.IntRange(0),
+    type=Seed(0),
     help="Take --limit documents at random, by this seed.  [default: evenly spread over the task]",
 )
 
@@ -124,11 +130,13 @@ model_options = together(
 
 rule_options = together(
     click.option(
-        "--fraction", type=float, help="In this top fraction of layer and structure in every document.  [default: 0.01]"
+        "--fraction",
+        type=Real(),
+        help="In this top fraction of layer and structure in every document.  [default: 0.01]",
     ),
     click.option(
         "--top-k",
-        type=int,
+        type=Count(),
         help="Among the top k of the layer and structure in every document.  [default: by --fraction]",
     ),
     click.option(
@@ -155,9 +163,9 @@ corpus_options = together(
         "--languages]",
     ),
     click.option("--max-docs", callback=_count, default="24", help="Documents per language, or all."),
-    click.option("--max-tokens", type=click.IntRange(2), default=128, help="Tokens kept of a document."),
-    click.option("--min-tokens", type=click.IntRange(1), default=16, help="Shorter documents are skipped and counted."),
-    click.option("--seed", "document_seed", type=int, help="Shuffle the corpora.  [default: in file order]"),
+    click.option("--max-tokens", type=Count(2), default=128, help="Tokens kept of a document."),
+    click.option("--min-tokens", type=Count(1), default=16, help="Shorter documents are skipped and counted."),
+    click.option("--seed", "document_seed", type=Seed(), help="Shuffle the corpora.  [default: in file order]"),
     click.option("--check-language", is_flag=True, help="Drop documents in another language; needs the extra langid."),
 )
 
@@ -168,7 +176,7 @@ scoring_options = together(
 
 set_draws_option = click.option(
     "--set-draws",
-    type=click.IntRange(2),
+    type=Count(2),
     help="Also select from this many random halves of the documents, to see how much ∆ depends on them.  "
     "[default: none]",
 )
@@ -177,7 +185,7 @@ long_options = together(
     click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted run."),
     click.option(
         "--checkpoint-docs",
-        type=click.IntRange(1),
+        type=Count(1),
         help="Documents between checkpoints.  [default: as many as a minute takes]",
     ),
     click.option(
@@ -202,7 +210,7 @@ matrix_options = together(
         callback=parse_names,
         help="Benchmarks such as xquad,bpb, or a pattern with {l}.  [default: the preset's]",
     ),
-    click.option("--limit", type=click.IntRange(1), help="Documents per task.  [default: all]"),
+    click.option("--limit", type=Count(1), help="Documents per task.  [default: all]"),
     sample_option,
     click.option(
         "--seeds", callback=parse_seeds, help="Of the random controls.  [default: 1 to 20 for bpb, else to 3]"
@@ -215,15 +223,13 @@ matrix_options = together(
     ),
     click.option(
         "--understanding-layers",
-        type=click.IntRange(0),
+        type=Count(0),
         help="First layers.  [default: the sets' number, else a quarter]",
     ),
     click.option(
-        "--generation-layers", type=click.IntRange(0), help="Last layers.  [default: the sets' number, else an eighth]"
+        "--generation-layers", type=Count(0), help="Last layers.  [default: the sets' number, else an eighth]"
     ),
-    click.option(
-        "--batch-size", type=click.IntRange(1), default=8, help="Requests at a time where lm-eval's own way is taken."
-    ),
+    click.option("--batch-size", type=Count(1), default=8, help="Requests at a time where lm-eval's own way is taken."),
     click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes."),
     click.option("--repair", is_flag=True, help="Compute damaged cells again, and write a damaged manifest anew."),
 )
@@ -237,7 +243,7 @@ whole_options = together(
     ),
     click.option(
         "--set-draws",
-        type=click.IntRange(2),
+        type=Count(2),
         help="Also the sets of this many random halves of the documents, which `mwork detect --set-draws` writes.  "
         "[default: none]",
     ),
@@ -252,7 +258,7 @@ machine_options = together(
         help="Compute the I-th of N parts, as in a job array.  [default: all]",
     ),
     click.option("--engine", type=click.Choice(list(ENGINES)), default="serial", help="ray needs the extra ray."),
-    click.option("--workers", type=click.IntRange(1), help="Of ray.  [default: one per GPU, or two without]"),
+    click.option("--workers", type=Count(1), help="Of ray.  [default: one per GPU, or two without]"),
     click.option("--dry-run", is_flag=True, help="Print cells, requests, tokens, time and memory; load no weights."),
 )
 
@@ -276,11 +282,11 @@ def out_option(default: str | None) -> Callable[[F], F]:
 stage_options = together(
     click.option(
         "--understanding-layers",
-        type=click.IntRange(0),
+        type=Count(0),
         help="First layers.  [default: the set's number, else a quarter]",
     ),
     click.option(
-        "--generation-layers", type=click.IntRange(0), help="Last layers.  [default: the set's number, else an eighth]"
+        "--generation-layers", type=Count(0), help="Last layers.  [default: the set's number, else an eighth]"
     ),
 )
 """Where the stages end and begin."""

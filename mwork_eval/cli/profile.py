@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 
+from mwork_eval.cli.numbers import Count
 from mwork_eval.cli.options import model_options, rule_options, stage_options, together
 from mwork_eval.errors import InputError
+from mwork_eval.terminal.lines import print_document, tell_written
 from mwork_eval.terminal.progress import TerminalProgress
 
 _set_options = together(
@@ -33,7 +35,7 @@ def _save(draw: Any, plot: Path | None) -> None:
     from mwork_eval.reports.plots import save_figure
 
     if plot is not None:
-        click.echo(f"written: {save_figure(draw(), plot)}", err=True)
+        tell_written([save_figure(draw(), plot)])
 
 
 @click.command()
@@ -46,8 +48,8 @@ def _save(draw: Any, plot: Path | None) -> None:
     help="Queries, as `mwork detect`: count the neurons that each of them calls up. Needs the model.  "
     "[default: count those of the sets]",
 )
-@click.option("--limit", type=click.IntRange(1), default=8, show_default=True, help="Queries per language.")
-@click.option("--max-tokens", type=click.IntRange(2), default=128, show_default=True, help="Tokens read of a query.")
+@click.option("--limit", type=Count(1), default=8, show_default=True, help="Queries per language.")
+@click.option("--max-tokens", type=Count(2), default=128, show_default=True, help="Tokens read of a query.")
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
 @model_options
 def profile(
@@ -71,9 +73,8 @@ def profile(
     """
     _check(plot)
 
-    from rich.console import Console
-
     from mwork_eval.application.named_sets import NamedSets
+    from mwork_eval.terminal.console import make_console
 
     sets, stages = NamedSets.find(references, understanding_layers, generation_layers)
     if corpora:
@@ -88,9 +89,9 @@ def profile(
         loaded = load_model(model, **loading)
         found = observe_queries(loaded, sets, texts, max_tokens=max_tokens, force=force, progress=TerminalProgress())
         if as_json:
-            click.echo(activity_as_json(found, stages), nl=False)
+            print_document(activity_as_json(found, stages))
         else:
-            print_activity(found, stages, Console())
+            print_activity(found, stages, make_console())
         _save(lambda: plot_activity(found, stages), plot)
         return
     from mwork_eval.reports.plots import plot_layers
@@ -100,9 +101,9 @@ def profile(
 
     counts = count_sets(sets)
     if as_json:
-        click.echo(profile_as_json(counts, stages), nl=False)
+        print_document(profile_as_json(counts, stages))
     else:
-        print_profile(counts, stages, Console())
+        print_profile(counts, stages, make_console())
     _save(lambda: plot_layers(counts, stages), plot)
 
 
@@ -139,12 +140,11 @@ def overlap(
         raise InputError("a rule selects from scores", found="no --with-english", expected="--with-english")
     _check(plot)
 
-    from rich.console import Console
-
     from mwork_eval.application.named_sets import NamedSets
     from mwork_eval.detection.selection import Selection
     from mwork_eval.neurons.comparison import overlaps_by
     from mwork_eval.reports.plots import plot_overlap
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.set_tables import print_overlaps
     from mwork_eval.views.set_tables import overlaps_as_json
 
@@ -155,9 +155,9 @@ def overlap(
         sets, stages = NamedSets.find(references, *bounds)
     matrices = overlaps_by(sets, by, stages)
     if as_json:
-        click.echo(overlaps_as_json(matrices), nl=False)
+        print_document(overlaps_as_json(matrices))
     else:
-        print_overlaps(matrices, Console())
+        print_overlaps(matrices, make_console())
     shares = {
         part: {first: {second: found.share for second, found in row.items()} for first, row in matrix.items()}
         for part, matrix in matrices.items()

@@ -6,6 +6,7 @@ import click
 
 from mwork_eval.errors import InputError
 from mwork_eval.reports.formats.names import DEFAULT_FORMATS, FORMATS, TERMINAL, parse_formats
+from mwork_eval.terminal.lines import tell_written
 
 _ENHANCEMENTS = "improvements"
 """Name of the files of a report on enhancements, without their endings."""
@@ -44,10 +45,9 @@ def report(folders: tuple[Path, ...], formats: tuple[str, ...], out: Path | None
 
 def _report_enhancements(folders: tuple[Path, ...], formats: tuple[str, ...], out: Path, figures: bool) -> None:
     """Show what training changed, the mean over tasks per language (Table 6), and write it as `improvements.*`."""
-    from rich.console import Console
-
     from mwork_eval.application.enhancement_results import mean_changes
     from mwork_eval.reports.plots import FORMATS, write_figures
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.enhancement import print_enhancement
 
     if not {"md", "json", TERMINAL} & set(formats):
@@ -57,6 +57,6 @@ def _report_enhancements(folders: tuple[Path, ...], formats: tuple[str, ...], ou
     if figures:
         written += write_figures({_ENHANCEMENTS: found.figure}, out, FORMATS)
     if TERMINAL in formats:
-        print_enhancement(found.tables, Console(soft_wrap=False))
+        print_enhancement(found.tables, make_console())
     if written:
-        click.echo("written: " + ", ".join(map(str, written)), err=True)
+        tell_written(written)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from mwork_eval.cli.options import out_option
+from mwork_eval.terminal.lines import answer
 
 
 @click.group()
@@ -23,4 +24,4 @@ def merge(files: tuple[Path, ...], out: Path) -> None:
     """
     from mwork_eval.application.scores import merge_scores
 
-    merge_scores(files, out, click.echo)
+    merge_scores(files, out, answer)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from mwork_eval.cli.options import out_option, selection_options
+from mwork_eval.terminal.lines import answer
 
 
 @click.command()
@@ -18,4 +19,4 @@ def select(folder: Path, out: Path, **selection: Any) -> None:
     from mwork_eval.detection.selection import Selection
 
     rule = Selection.of(**selection)
-    save_sets(Detection.load(folder), rule, out, click.echo)
+    save_sets(Detection.load(folder), rule, out, answer)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from mwork_eval.cli.options import stage_options
+from mwork_eval.terminal.lines import answer, print_document, tell_written
 
 
 @click.group()
@@ -20,12 +21,11 @@ def show(references: tuple[str, ...], understanding_layers: int | None, generati
 
     FILE is a file, a shipped name such as gemma3-270m/zh, or an expression such as gemma3-270m/zh-es.
     """
-    from rich.console import Console
-
     from mwork_eval.application.sets import find_sets
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.neuron_sets import print_neuron_set
 
-    console = Console()
+    console = make_console()
     for one in find_sets(references, understanding_layers, generation_layers):
         print_neuron_set(one.name, one.neurons, one.stages, console)
 
@@ -43,17 +43,16 @@ def diff(
     FIRST and SECOND are sets (files, names such as gemma3-270m/zh, expressions), or two folders of sets, which are
     compared language by language. They may be of two checkpoints of one model.
     """
-    from rich.console import Console
-
     from mwork_eval.neurons.comparison import compare_pairs
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.set_comparison import print_comparisons
     from mwork_eval.views.set_comparison import comparisons_as_json
 
     found = compare_pairs(first, second, understanding_layers, generation_layers)
     if as_json:
-        click.echo(comparisons_as_json(found), nl=False)
+        print_document(comparisons_as_json(found))
     else:
-        print_comparisons(found, Console())
+        print_comparisons(found, make_console())
 
 
 @sets.command()
@@ -67,7 +66,7 @@ def algebra(expression: str, out: Path) -> None:
     """
     from mwork_eval.application.sets import combine_sets, share_of
 
-    click.echo(f"{out}: {share_of(combine_sets(expression, out))}")
+    answer(f"{out}: {share_of(combine_sets(expression, out))}")
 
 
 @sets.command()
@@ -83,4 +82,4 @@ def plot(references: tuple[str, ...], out: Path) -> None:
     from mwork_eval.results.set_counts import count_sets
 
     check_plot_file(out, "--out")
-    click.echo(f"written: {save_figure(plot_heat(count_sets(find_named_sets(references))), out)}", err=True)
+    tell_written([save_figure(plot_heat(count_sets(find_named_sets(references))), out)])

@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
+from mwork_eval.cli.numbers import Count
 from mwork_eval.cli.options import model_options, out_option, parse_numbers, sample_option
+from mwork_eval.terminal.lines import tell, tell_written
 
 
 @click.command("tune-layers")
@@ -13,7 +15,7 @@ from mwork_eval.cli.options import model_options, out_option, parse_numbers, sam
 @click.option("--neurons", required=True, help="Folder with a set per language, or a shipped one such as gemma3-270m.")
 @click.option("--task", default="xquad", help="A benchmark, or a pattern with {l}.")
 @click.option("--language", default="zh", help="Whose neurons to deactivate.")
-@click.option("--limit", type=click.IntRange(2), default=64, help="Documents; the tables leave them out.")
+@click.option("--limit", type=Count(2), default=64, help="Documents; the tables leave them out.")
 @sample_option
 @click.option("--positions", default="under+gen", help="Where to deactivate, as in mwork-hf.")
 @click.option("--understanding", callback=parse_numbers, help="First layers to try, as 1,2,4; up to 3/8 if not given.")
@@ -21,9 +23,7 @@ from mwork_eval.cli.options import model_options, out_option, parse_numbers, sam
 @click.option(
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
 )
-@click.option(
-    "--batch-size", type=click.IntRange(1), default=8, help="Requests at a time where lm-eval's own way is taken."
-)
+@click.option("--batch-size", type=Count(1), default=8, help="Requests at a time where lm-eval's own way is taken.")
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
 @click.option("--plot", is_flag=True, help="Also draw the grid (SVG and PNG); needs the extra plot.")
 @out_option(None)
@@ -33,10 +33,9 @@ def tune_layers(model: str, neurons: str, plot: bool, out: Path, **options: Any)
     Writes OUT/neurons: the same sets, with the choice in them, for `mwork ablate --neurons OUT/neurons`. Finished
     scores are on disk; the same command goes on where the last one stopped.
     """
-    from rich.console import Console
-
     from mwork_eval.application.tune_layers import tune_layers as tune
     from mwork_eval.reports.plots import require_matplotlib
+    from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.progress import TerminalProgress
     from mwork_eval.terminal.tuning import print_tuning
     from mwork_eval.views.tuning import plot_tuning
@@ -47,8 +46,8 @@ def tune_layers(model: str, neurons: str, plot: bool, out: Path, **options: Any)
     if found is None:
         return
     plots = plot_tuning(found.tuning, out) if plot else []
-    print_tuning(found.tuning, Console())
+    print_tuning(found.tuning, make_console())
     for path in (*found.files, *plots):
-        click.echo(f"written: {path}", err=True)
+        tell_written([path])
     target = out / "neurons"
-    click.echo(f"the sets with the choice: {target}; use them with `mwork ablate --neurons {target}`", err=True)
+    tell(f"the sets with the choice: {target}; use them with `mwork ablate --neurons {target}`")

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mwork_eval.digests import digest_of
+from mwork_eval.digests import digest_of, file_name
 from mwork_eval.errors import InputError
 from mwork_eval.models.default_model import NAME as DEFAULT_MODEL
 from mwork_eval.resources import tasks_folder
@@ -133,6 +133,9 @@ def _name_masked_results(module: ModuleType) -> None:
                 name += f"__masked-{Path(str(mask.get('neurons'))).stem}-{digest_of(mask)[:8]}"
             model_args = {"pretrained": name}
         log(self, model_source, model_args, *args, **options)
+        if model_source == MODEL_NAME:
+            # lm-eval catches the error of a name too long for a folder, says so in a log, and exits with 0.
+            self.model_name_sanitized = file_name(self.model_name_sanitized)
 
     tracker.log_experiment_args = log_with_mask
 

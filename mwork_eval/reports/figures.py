@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mwork_eval.digests import file_name
 from mwork_eval.reports import dose_wording, plots, square_wording, wording
 from mwork_eval.reports.dose_plot import plot_dose
 from mwork_eval.reports.square_plot import plot_square
@@ -39,8 +40,8 @@ class FigureName:
         """Name of its file, without the ending."""
         parts = [part for part in (self.kind, self.preset, self.task) if part is not None]
         if self.setting is None:
-            return "-".join(parts).replace("/", "-")
-        return "-".join([*parts, self.setting]).replace("/", "-").replace(" ", "-")
+            return file_name("-".join(parts).replace("/", "-"))
+        return file_name("-".join([*parts, self.setting]).replace("/", "-").replace(" ", "-"))
 
 
 def report_figures(results: Results) -> dict[FigureName, "Callable[[], Figure]"]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.digests import file_name
 from mwork_eval.errors import InputError
 
 
@@ -35,13 +36,14 @@ def write_lm_eval_files(
         chat_template=None,
         fewshot_as_multiturn=False,
     )
+    inside = folder / file_name(str(tracker.general_config_tracker.model_name_sanitized))
+    tracker.general_config_tracker.model_name_sanitized = inside.name
     # The tracker changes what it is given.
     tracker.save_results_aggregated(results=dict(results), samples=samples)
     for task, of_task in samples.items():
-        tracker.save_results_samples(task_name=task, samples=copy.deepcopy(list(of_task)))
-    inside = folder / str(tracker.general_config_tracker.model_name_sanitized)
+        tracker.save_results_samples(task_name=file_name(task), samples=copy.deepcopy(list(of_task)))
     date = getattr(tracker, "date_id", "")
-    files = [inside / f"results_{date}.json", *(inside / f"samples_{task}_{date}.jsonl" for task in samples)]
+    files = [inside / f"results_{date}.json", *(inside / f"samples_{file_name(task)}_{date}.jsonl" for task in samples)]
     if missing := [path for path in files if not path.is_file()]:
         raise InputError(
             "cannot write results", found=f"no {missing[0]}", hint="look at the free space and permissions"

@@ -10,6 +10,7 @@ import jsonlines
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mwork_eval.benchmarks.rows import task_of
+from mwork_eval.digests import file_name
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import misfit
 from mwork_eval.results.definition import definition_of
@@ -167,7 +168,7 @@ class LmEvalFile:
 
     def samples_path(self, task: str) -> Path:
         """Return the file of a task's samples, whether or not they were logged."""
-        return self.path.parent / f"samples_{task}{self.path.stem.removeprefix('results')}.jsonl"
+        return self.path.parent / f"samples_{file_name(task)}{self.path.stem.removeprefix('results')}.jsonl"
 
     def task(self, name: str) -> ReportedTask:
         """Return what is said of a task; of tasks that are not ours, the samples tell the main metric if there are any.

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from mwork_eval.analysis.activity import Activity
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.results.set_counts import COMPONENTS
-from mwork_eval.terminal.console import print_whole
+from mwork_eval.terminal.console import TextTable, print_whole, say
 from mwork_eval.terminal.set_tables import layer_label
 from mwork_eval.views.activity import title_of
 
@@ -18,9 +16,9 @@ from mwork_eval.views.activity import title_of
 def print_activity(found: Sequence[Activity], stages: Stages, console: Console) -> None:
     """Print, per component, the mean number of active neurons by layer, with the least and the most of any query."""
     for component, name in COMPONENTS.items():
-        table = Table("layer", title=f"{name}: active neurons of the set per query", title_justify="left")
+        table = TextTable("layer", title=f"{name}: active neurons of the set per query")
         for activity in found:
-            table.add_column(escape(title_of(activity)), justify="right", no_wrap=True)
+            table.add_column(title_of(activity), justify="right", no_wrap=True)
         for layer in range(stages.layers):
             cells = (_range(activity.per_layer(component)[:, layer]) for activity in found)
             table.add_row(layer_label(stages, layer), *cells)
@@ -29,11 +27,10 @@ def print_activity(found: Sequence[Activity], stages: Stages, console: Console) 
         print_whole(table, console)
     for activity in found:
         shares = 100 * activity.shares
-        console.print(
+        say(
+            console,
             f"{title_of(activity)}: {shares.mean():.0f} % of {activity.size} neurons active "
             f"({shares.min():.0f} to {shares.max():.0f} % in {len(shares)} queries)",
-            highlight=False,
-            markup=False,
         )
 
 

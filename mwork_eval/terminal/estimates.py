@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+
+from mwork_eval.terminal.console import TextTable, print_table, say
 
 if TYPE_CHECKING:
     from mwork_eval.detection.estimate import DetectionCost
@@ -29,18 +30,18 @@ def print_cost(
         console: Where to print.
     """
     for summary in summaries:
-        console.print(summary, highlight=False, soft_wrap=True)
-    table = Table("language", "documents", "tokens", "forward passes", "time")
+        say(console, summary, wrap=False)
+    table = TextTable("language", "documents", "tokens", "forward passes", "time")
     for cost in costs:
         time = _duration(cost.seconds(speed / 2))
         table.add_row(cost.language, f"{cost.documents:,}", f"{cost.tokens:,}", f"{cost.batches:,}", time)
-    console.print(table)
+    print_table(table, console)
     total = _duration(sum(cost.seconds(speed / 2) for cost in costs))
-    console.print(
+    say(
+        console,
         f"about {total} at {speed / 2e9:,.0f} billion operations per second, and {(weights + memory) / 2**30:.1f} GiB: "
         f"{weights / 2**30:.1f} of weights and up to {memory / 2**30:.1f} of activations and scores",
-        highlight=False,
-        soft_wrap=True,
+        wrap=False,
     )
 
 
@@ -61,20 +62,22 @@ def print_matrix_cost(cost: MatrixCost, speed: float, weights: int, batch: int, 
         console: Where to print.
     """
     to_compute = sum(count for count, _ in cost.tasks.values())
-    console.print(f"{cost.cells} cells, {cost.finished} finished, {to_compute} to compute", highlight=False)
-    table = Table(
-        "task", "cells", "requests", "prompt tokens", "computed once", "generated, at most", title="tokens of one cell"
+    say(console, f"{cost.cells} cells, {cost.finished} finished, {to_compute} to compute")
+    table = TextTable(
+        *("task", "cells", "requests", "prompt tokens", "computed once", "generated, at most"),
+        title="tokens of one cell",
+        title_justify="center",
     )
     for name, (count, size) in cost.tasks.items():
         numbers = (count, size.requests, size.prompt_tokens, size.computed_tokens, size.generated_tokens)
         table.add_row(name, *(f"{number:,}" for number in numbers))
-    console.print(table)
+    print_table(table, console)
     requests = sum(count * size.requests for count, size in cost.tasks.values())
     tokens = sum(count * size.prompt_tokens for count, size in cost.tasks.values())
-    console.print(
+    say(
+        console,
         f"{requests:,} requests with {tokens:,} prompt tokens; at most about {cost.operations / (speed / 2) / 60:,.1f} "
         f"minutes at {speed / 2e9:,.0f} billion operations per second, and {(weights + batch) / _GIB:.1f} "
         f"GiB: {weights / _GIB:.1f} of weights and {batch / _GIB:.1f} of a batch",
-        highlight=False,
-        soft_wrap=True,
+        wrap=False,
     )

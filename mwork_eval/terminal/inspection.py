@@ -1,26 +1,29 @@
 """An inspected model."""
 
-from functools import partial
-
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from mwork_eval.models.inspection import Inspection
 from mwork_eval.neurons.structures import STRUCTURES
+from mwork_eval.terminal.console import TextTable, print_table, say, styled
 
 
 def print_inspection(model: Inspection, console: Console) -> None:
     """Print family, layers, structures, neuron counts, memory, and what is supported."""
     layout, shape, heads = model.layout, model.layout.shape, model.layout.heads[0]
-    say = partial(console.print, highlight=False, soft_wrap=True)
-    say(f"[bold]{model.name}[/bold]: family {shape.family} ({', '.join(layout.family.model_types)})", end="")
-    say(f", {shape.layers} layers")
-    say(f"  heads: {heads.query} query, {heads.groups} key/value, {heads.width} channels each", end="")
-    say(f"; rotary: {layout.family.rotary}")
-    say(f"  {model.parameters / 1e6:,.0f} M parameters: {_gib(model.weight_bytes('float32'))} in float32", end="")
-    say(f", {_gib(model.weight_bytes('bfloat16'))} in bfloat16; the configuration says {model.dtype}")
-    say(f"  fused: {', '.join(model.fused) or 'nothing'}")
-    table = Table("layers", *STRUCTURES, "total", "experts")
+
+    def line(*parts: str | Text, end: str = "\n") -> None:
+        say(console, *parts, end=end, wrap=False)
+
+    types = ", ".join(layout.family.model_types)
+    line(styled(model.name, "bold"), f": family {shape.family} ({types})", end="")
+    line(f", {shape.layers} layers")
+    line(f"  heads: {heads.query} query, {heads.groups} key/value, {heads.width} channels each", end="")
+    line(f"; rotary: {layout.family.rotary}")
+    line(f"  {model.parameters / 1e6:,.0f} M parameters: {_gib(model.weight_bytes('float32'))} in float32", end="")
+    line(f", {_gib(model.weight_bytes('bfloat16'))} in bfloat16; the configuration says {model.dtype}")
+    line(f"  fused: {', '.join(model.fused) or 'nothing'}")
+    table = TextTable("layers", *STRUCTURES, "total", "experts")
     for first, last in _runs(shape.sizes, shape.experts):
         sizes = shape.sizes[first]
         total = sum(sizes.get(structure, 0) for structure in ("q", "k", "v", "up"))
@@ -30,10 +33,10 @@ def print_inspection(model: Inspection, console: Console) -> None:
             f"{total:,}",
             str(shape.experts[first]) if shape.experts and shape.experts[first] else "",
         )
-    console.print(table)
-    say(f"  {shape.switches:,} neurons; gate, up and down count once, o not")
-    say(f"  detection: {_detection(model)}")
-    say(f"  masking: {_masking(model)}")
+    print_table(table, console)
+    line(f"  {shape.switches:,} neurons; gate, up and down count once, o not")
+    line(f"  detection: {_detection(model)}")
+    line(f"  masking: {_masking(model)}")
 
 
 def _detection(model: Inspection) -> str:

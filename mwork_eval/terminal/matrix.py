@@ -5,15 +5,14 @@ from collections.abc import Iterable, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
 from mwork_eval.results.doses import read_doses
 from mwork_eval.results.set_draws import read_set_draws
 from mwork_eval.results.squares import Square, read_squares
 from mwork_eval.results.tables import DeltaTable, Results
-from mwork_eval.terminal.console import print_whole
+from mwork_eval.terminal.console import TextTable, print_whole, say
+from mwork_eval.terminal.lines import shown
 
 _TABLE_WIDTH = 120
 _OWN = "◆ "
@@ -22,29 +21,29 @@ _OWN = "◆ "
 def print_results(results: Results, console: Console) -> None:
     """Print the paper-style tables, their notes, the language scores and the legend; the cells are in the files."""
     console.width = max(console.width, _TABLE_WIDTH)
-    console.print(wording.summary(results), highlight=False, markup=False)
+    say(console, wording.summary(results))
     for table in results.tables:
-        console.print()
+        say(console)
         rows = (wording.brief_cells(row, table) for row in table.rows)
         _print_table(wording.title(table), wording.BRIEF_COLUMNS, rows, console)
-        console.print(wording.notes(table), style="dim", highlight=False, markup=False)
-        console.print()
+        say(console, wording.notes(table), style="dim")
+        say(console)
         _print_language_scores(table, console)
     for square in read_squares(results):
-        console.print()
+        say(console)
         _print_square(square, console)
     for dose in read_doses(results):
-        console.print()
+        say(console)
         _print_table(dose_wording.title(dose), dose_wording.COLUMNS, dose_wording.rows(dose, intervals=False), console)
-        console.print(dose_wording.notes(dose), style="dim", highlight=False, markup=False)
+        say(console, dose_wording.notes(dose), style="dim")
     for draws in read_set_draws(results):
-        console.print()
+        say(console)
         _print_table(set_draw_wording.title(draws), set_draw_wording.COLUMNS, set_draw_wording.rows(draws), console)
-        console.print(set_draw_wording.notes(draws), style="dim", highlight=False, markup=False)
-    console.print()
-    console.print(wording.LEGEND, style="dim", highlight=False, markup=False)
+        say(console, set_draw_wording.notes(draws), style="dim")
+    say(console)
+    say(console, wording.LEGEND, style="dim")
     if results.unfinished:
-        console.print(f"{results.unfinished} cells are not computed yet; `mwork ablate` goes on.", style="yellow")
+        say(console, f"{results.unfinished} cells are not computed yet; `mwork ablate` goes on.", style="yellow")
 
 
 def _print_language_scores(table: DeltaTable, console: Console) -> None:
@@ -64,17 +63,17 @@ def _print_square(square: Square, console: Console) -> None:
     texts = [square_wording.emphasised(row, f"{_OWN}{{}}".format) for row in rows]
     _print_table(square_wording.title(square), square_wording.columns(square), texts, console)
     notes = f"{_OWN}the mask's own language. {square_wording.notes(square)}"
-    console.print(notes, style="dim", highlight=False, markup=False)
+    say(console, notes, style="dim")
 
 
 def _print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> None:
-    lines = [list(columns), *map(list, rows)]
+    lines = [[shown(cell) for cell in line] for line in (columns, *rows)]
     needed = sum(max(map(cell_len, column)) + 2 for column in zip(*lines, strict=True)) + 1
     # One blank between columns, where two would make the table wider than the terminal.
     padding = (0, 1, 0, 0) if needed <= console.width else (0, 0, 0, 0)
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=padding)
+    drawn = TextTable(title=title, title_style="bold", box=SIMPLE_HEAD, padding=padding)
     for column in columns:
         drawn.add_column(column, justify="left" if column == "setting" else "right", no_wrap=True)
     for row in lines[1:]:
-        drawn.add_row(*map(escape, row))
+        drawn.add_row(*row)
     print_whole(drawn, console)

@@ -4,9 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
 from mwork_eval.application.progress import Advance
+from mwork_eval.terminal.lines import shown, tell
 
 
 class TerminalProgress:
@@ -24,7 +23,6 @@ class TerminalProgress:
         if not show:
             yield lambda label, amount: None
             return
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -34,12 +32,14 @@ class TerminalProgress:
             TimeRemainingColumn,
         )
 
-        console = Console(stderr=True)
+        from mwork_eval.terminal.console import make_console
+
+        console = make_console(stderr=True)
         if not console.is_terminal:
             yield _line_printer(what, total)
             return
         columns = (
-            TextColumn("{task.description:<44}"),
+            TextColumn("{task.description:<44}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -47,12 +47,12 @@ class TerminalProgress:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=console) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda label, amount: bar.update(task, advance=amount, description=f"{what} · {label}")
+            task = bar.add_task(shown(what), total=total)
+            yield lambda label, amount: bar.update(task, advance=amount, description=shown(f"{what} · {label}"))
 
     def tell(self, message: str) -> None:
         """Say something beside the bar."""
-        click.echo(message, err=True)
+        tell(message)
 
 
 def _line_printer(what: str, total: int | None) -> Advance:
@@ -67,9 +67,9 @@ def _line_printer(what: str, total: int | None) -> Advance:
         if step > printed:
             printed = step
             if total is None:
-                click.echo(f"{what}: {done}, {elapsed:.0f} s", err=True)
+                tell(f"{what}: {done}, {elapsed:.0f} s")
             else:
                 left = elapsed * (total - done) / done
-                click.echo(f"{what}: {done}/{total}, {elapsed:.0f} s, about {left:.0f} s left", err=True)
+                tell(f"{what}: {done}/{total}, {elapsed:.0f} s, about {left:.0f} s left")
 
     return advance

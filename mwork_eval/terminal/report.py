@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from mwork_eval.application.report import WrittenReport
 from mwork_eval.reports.formats.names import DEFAULT_FORMATS, TERMINAL
+from mwork_eval.terminal.console import make_console
+from mwork_eval.terminal.lines import tell_written
 from mwork_eval.terminal.matrix import print_results
-from mwork_eval.terminal.progress import TerminalProgress
 
 
 def show_report(report: WrittenReport, formats: Sequence[str] = DEFAULT_FORMATS) -> None:
@@ -19,6 +18,5 @@ def show_report(report: WrittenReport, formats: Sequence[str] = DEFAULT_FORMATS)
     """
     if TERMINAL in formats:
         for results in report.results:
-            print_results(results, Console(soft_wrap=False))
-    if report.files:
-        TerminalProgress().tell("written: " + ", ".join(map(str, report.files)))
+            print_results(results, make_console())
+    tell_written(report.files)

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from mwork_eval.neurons.comparison import Overlap
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.results.set_counts import COMPONENTS, SetCounts
-from mwork_eval.terminal.console import print_whole
+from mwork_eval.terminal.console import TextTable, print_whole
 from mwork_eval.views.set_tables import Matrix
 
 
@@ -34,7 +32,7 @@ def print_overlaps(matrices: Mapping[str, Matrix], console: Console) -> None:
     for part, matrix in matrices.items():
         table = _table("", *matrix, title=f"{part}: % of the row in the column (Jaccard)")
         for first, row in matrix.items():
-            table.add_row(escape(first), *(_text(overlap) for overlap in row.values()))
+            table.add_row(first, *(_text(overlap) for overlap in row.values()))
         print_whole(table, console)
 
 
@@ -44,8 +42,8 @@ def _text(overlap: Overlap) -> str:
     return f"{100 * overlap.share:.0f} ({100 * overlap.jaccard:.0f})"
 
 
-def _table(first: str, *columns: str, title: str) -> Table:
-    table = Table(first, *map(escape, columns), title=title, title_justify="left")
+def _table(first: str, *columns: str, title: str) -> TextTable:
+    table = TextTable(first, *columns, title=title)
     for column in table.columns[1:]:
         column.justify = "right"
     return table

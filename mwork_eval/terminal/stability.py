@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+
+from mwork_eval.terminal.console import TextTable, print_table, say
 
 
 def print_stability(rows: Mapping[str, Sequence[Mapping[str, Any]]], console: Console) -> None:
@@ -14,7 +15,7 @@ def print_stability(rows: Mapping[str, Sequence[Mapping[str, Any]]], console: Co
         rows: By language, what `Overlap.to_json` gave; languages without a set of their own have none.
         console: Where to print.
     """
-    table = Table("language", "documents", "neurons", "overlap with final set", "overlap of random halves")
+    table = TextTable("language", "documents", "neurons", "overlap with final set", "overlap of random halves")
     for language, own in rows.items():
         for row in own:
             halves = row["of_halves"]
@@ -26,10 +27,10 @@ def print_stability(rows: Mapping[str, Sequence[Mapping[str, Any]]], console: Co
                 "" if halves is None else f"{halves:.2f}",
             )
         table.add_section()
-    console.print(table)
-    console.print(
+    print_table(table, console)
+    say(
+        console,
         "Overlap: Jaccard, the neurons in both sets over those in either. The halves are of the documents so far; "
         "their overlap tells how far two corpora of half the size would agree.",
-        highlight=False,
-        soft_wrap=True,
+        wrap=False,
     )

@@ -9,6 +9,8 @@ from mwork_eval.enhancement.tables import ChangeColumn, ChangeTable, Effect, Gai
 from mwork_eval.files.json_values import dump
 from mwork_eval.files.seal import sealed
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.reports import markdown_text
+from mwork_eval.reports.markdown_text import escape, paragraph
 from mwork_eval.reports.wording import difference, estimate, number, p_value
 from mwork_eval.results.comparison import SIGNIFICANT
 from mwork_eval.statistics.resampling import LEVEL
@@ -151,11 +153,9 @@ def enhancement_as_markdown(tables: Sequence[ChangeTable]) -> str:
     """Return everything as Markdown, with what each seed changed."""
     parts = ["# What fine-tuned neurons changed"]
     for table in tables:
-        columns, rows = paper_cells(table)
-        lines = [columns, ["---"] * len(columns), *rows]
-        parts += [f"## {title(table)}", "\n".join("| " + " | ".join(line) + " |" for line in lines)]
-        parts += [notes(table), finding(table)]
-    return "\n\n".join([*parts, LEGEND]) + "\n"
+        parts += [f"## {escape(title(table))}", markdown_text.table(*paper_cells(table))]
+        parts += [paragraph(notes(table)), paragraph(finding(table))]
+    return "\n\n".join([*parts, paragraph(LEGEND)]) + "\n"
 
 
 def enhancement_as_json(tables: Sequence[ChangeTable], about: Mapping[str, Any]) -> str:

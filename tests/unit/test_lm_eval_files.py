@@ -1,6 +1,7 @@
 """Cells of a matrix as folders of lm-eval, read back by lm-eval's own functions, by the gate and by the leaderboard."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.gate.reading import read_lm_eval_folder
 from mwork_eval.leaderboard.reading import find_results, read_all
 from mwork_eval.results import lm_eval_files
+from mwork_eval.results.lm_eval_folder import LmEvalFile
 from mwork_eval.results.tables import read_results
 
 
@@ -71,7 +73,33 @@ def test_the_leaderboard_tells_which_of_them_are_masked(folder):
 
 
 def test_a_file_that_is_not_written_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(lm_eval_files.EvaluationTracker, "save_results_samples", lambda *_, **__: None)
+    monkeypatch.setattr("lm_eval.loggers.EvaluationTracker.save_results_samples", lambda *_, **__: None)
     sample = {f"{part}_hash": "x" for part in ("doc", "prompt", "target")}
     with pytest.raises(InputError, match=r"cannot write results; found no .*samples_t_"):
         lm_eval_files.write_lm_eval_files(tmp_path, "m", {}, {"t": [sample]})
+
+
+def test_names_of_any_length_become_files_that_are_read_back(tmp_path):
+    model, task = "/models/" + "深" * 130, "t" * 300
+    sample = {f"{part}_hash": "x" for part in ("doc", "prompt", "target")}
+    sample |= {"doc_id": 0, "arguments": [], "resps": [], "filtered_resps": [], "target": "", "acc": 1.0}
+    results = {"results": {task: {"acc,none": 1.0}}, "n-samples": {task: {"effective": 1}}}
+    results |= {"higher_is_better": {task: {"acc": True}}}
+    file, samples = lm_eval_files.write_lm_eval_files(tmp_path, model, results, {task: [sample]})
+    assert all(len(part.encode()) < 256 for part in (*file.parts, *samples.parts))
+    assert LmEvalFile.read(file).samples_path(task) == samples
+    other, _ = lm_eval_files.write_lm_eval_files(tmp_path, model + "x", results, {task: [sample]})
+    assert other.parent != file.parent
+
+
+def test_lm_evals_own_tracker_makes_a_folder_for_a_long_path():
+    from lm_eval.loggers.evaluation_tracker import GeneralConfigTracker
+
+    from mwork_eval.plugin import registration
+
+    registration._name_masked_results(sys.modules[GeneralConfigTracker.__module__])
+    tracker = GeneralConfigTracker()
+    tracker.log_experiment_args("mwork-hf", {"pretrained": "/m" * 193, "neurons": "n" * 300}, None, None, False)
+    assert len(tracker.model_name_sanitized.encode()) <= 200
+    tracker.log_experiment_args("hf", {"pretrained": "/m" * 193}, None, None, False)
+    assert len(tracker.model_name_sanitized) > 255

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.benchmarks.task_family import task_name
+from mwork_eval.digests import file_name
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.results.lm_eval_files import write_lm_eval_files
 from mwork_eval.results.manifest import CellEntry, Manifest
@@ -53,7 +54,7 @@ def _name(preset: str | None, setting: str | None, language: str | None, seed: i
     if setting is None:
         return _NO_MASK
     parts = [preset, setting, language, None if seed is None else f"seed{seed}"]
-    return re.sub(r"[^A-Za-z0-9]+", "-", " ".join(str(part) for part in parts if part is not None))
+    return file_name(re.sub(r"[^A-Za-z0-9]+", "-", " ".join(str(part) for part in parts if part is not None)))
 
 
 def _write(results: Results, target: Path, entries: Mapping[str, CellEntry]) -> list[Path]:
