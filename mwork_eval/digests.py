@@ -47,9 +47,18 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """Write bytes so that the file appears whole or not at all."""
+    write_atomically(path, lambda temporary: _write_bytes(temporary, content))
+
+
 def write_text_atomically(path: Path, text: str) -> None:
     """Write UTF-8 text so that the file appears whole or not at all."""
     write_atomically(path, lambda temporary: _write_text(temporary, text))
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from mwork_eval.application.progress import Progress, shown
 from mwork_eval.leaderboard.board import Board, build_board
-from mwork_eval.leaderboard.exports import write_export
+from mwork_eval.leaderboard.exports import render_export
 from mwork_eval.leaderboard.reading import find_results, read_all
-from mwork_eval.leaderboard.site import write_site
+from mwork_eval.leaderboard.site import check_room, render_site, write_site
 from mwork_eval.leaderboard.tables import score_record, score_rows
 from mwork_eval.views.notebook import data_frame, html_table
 
@@ -81,10 +81,15 @@ def leaderboard(
     if out is None:
         return LeaderboardResults(board)
     site = Path(out)
+    check_room(site)
+    exported: dict[str, bytes] = {}
+    for name in exports:
+        exported |= render_export(name, board, with_masked)
+    pages = render_site(board)
     with progress.bar("write", len(board.benchmarks) + len(board.models) + 1) as advance:
-        index = write_site(board, site, advance)
+        write_site(exported | pages, site, advance)
+    index = site / "index.html"
     progress.tell(f"written: {index}, {len(board.models)} models, {len(board.benchmarks)} benchmarks")
-    files = [path for name in exports for path in write_export(name, board, site / "export" / name, with_masked)]
     if exports:
-        progress.tell(f"exported: {len(files)} files in {site / 'export'}")
-    return LeaderboardResults(board, index, tuple(files))
+        progress.tell(f"exported: {len(exported)} files in {site / 'export'}")
+    return LeaderboardResults(board, index, tuple(site / name for name in exported))

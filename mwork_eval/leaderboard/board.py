@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from mwork_eval.digests import digest_of
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.leaderboard.entries import Contender, FolderResults, RowEffect, Score
+from mwork_eval.results.summaries.entries import Contender, FolderResults, RowEffect, Score
 
 _SLUG_LENGTH = 60
 

@@ -1,46 +1,44 @@
-"""Write scores in the forms that others read: model cards, `.eval_results` of model repositories, and a data set."""
+"""Scores in the forms that others read: model cards, `.eval_results` of model repositories, and a data set."""
 
+import io
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from mwork_eval.digests import write_atomically, write_text_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.leaderboard import tables
 from mwork_eval.leaderboard.board import Board, slug_of
-from mwork_eval.leaderboard.entries import Contender, Score
+from mwork_eval.results.summaries.entries import Contender, Score
 
 _TASK_TYPE = "text-generation"
 
 
-def write_export(name: str, board: Board, folder: Path, with_masked: bool) -> list[Path]:
-    """Write one kind of export.
+def render_export(name: str, board: Board, with_masked: bool) -> dict[str, bytes]:
+    """Render one kind of export.
 
     Args:
         name: `model-index`, `eval-results` or `dataset`.
         board: What to export.
-        folder: Where to.
         with_masked: Whether masked scores go out as those of a model of another name, which says what was deactivated.
             A data set has them in any case, with what was deactivated in a column.
 
     Returns:
-        The files written.
+        By path below a site, the content of each file.
 
     Raises:
         InputError: If nothing can be published as a model's own score.
     """
     if name == "dataset":
-        return _write_dataset(board, folder)
-    write = _MODEL_EXPORTS[name]
-    files = []
-    for contender, scores in _published(board, with_masked).items():
-        path = folder / slug_of(contender.name) / _FILES[name]
-        write_text_atomically(path, write(contender, scores))
-        files.append(path)
-    return files
+        files = _dataset(board)
+    else:
+        render = _MODEL_EXPORTS[name]
+        files = {
+            f"{slug_of(contender.name)}/{_FILES[name]}": render(contender, scores).encode()
+            for contender, scores in _published(board, with_masked).items()
+        }
+    return {f"export/{name}/{path}": content for path, content in files.items()}
 
 
 def _published(board: Board, with_masked: bool) -> dict[Contender, list[Score]]:
@@ -110,21 +108,21 @@ _MODEL_EXPORTS: Mapping[str, Callable[[Contender, list[Score]], str]] = {
 _FILES = {"model-index": "model-index.yaml", "eval-results": ".eval_results/mwork-eval.yaml"}
 
 
-def _write_dataset(board: Board, folder: Path) -> list[Path]:
+def _dataset(board: Board) -> dict[str, bytes]:
     from datasets import Dataset
 
     scores = [tables.score_record(*one) for model in board.models for one in model.scores]
     changes = [tables.change_record(*one) for model in board.models for one in model.changes]
-    files, configs = [], []
+    files: dict[str, bytes] = {}
+    configs = []
     for name, records in (("scores", scores), ("changes", changes)):
         if records:
-            path = folder / f"{name}.parquet"
-            write_atomically(path, Dataset.from_list(records).to_parquet)
-            files.append(path)
-            configs.append({"config_name": name, "data_files": path.name})
-    card = folder / "README.md"
-    write_text_atomically(card, f"---\n{_yaml({'configs': configs})}---\n\n{_CARD}")
-    return [*files, card]
+            file = io.BytesIO()
+            Dataset.from_list(records).to_parquet(file)
+            files[f"{name}.parquet"] = file.getvalue()
+            configs.append({"config_name": name, "data_files": f"{name}.parquet"})
+    files["README.md"] = f"---\n{_yaml({'configs': configs})}---\n\n{_CARD}".encode()
+    return files
 
 
 _CARD = """# Scores, and what deactivating neurons changes

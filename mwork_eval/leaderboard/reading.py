@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.errors import InputError
-from mwork_eval.leaderboard.entries import FolderResults
-from mwork_eval.leaderboard.lm_eval_folder import read_results_file
-from mwork_eval.leaderboard.matrix_folder import read_matrix
 from mwork_eval.results.store import MANIFEST
+from mwork_eval.results.summaries.entries import FolderResults
+from mwork_eval.results.summaries.lm_eval_file import read_results_file
+from mwork_eval.results.summaries.matrix import read_matrix
 
 _INSIDE = ("cells", "neurons", "scores")
 """Folders of a results folder that hold no results of their own."""

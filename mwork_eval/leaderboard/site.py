@@ -1,69 +1,87 @@
-"""Write a leaderboard as a static site: an index, a page per benchmark and per model, and the numbers as CSV."""
+"""A leaderboard as a static site: an index, a page per benchmark and per model, and the numbers as CSV."""
 
-import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.digests import write_text_atomically
+from mwork_eval.digests import write_bytes_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.leaderboard import tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
-from mwork_eval.leaderboard.entries import Contender, RowEffect, Score
 from mwork_eval.reports.html.environment import assets, page_environment
+from mwork_eval.results.summaries.entries import Contender, RowEffect, Score
 
 _PACKAGE = "mwork_eval.leaderboard"
 _MARK = ".mwork-leaderboard"
+_PAGE = "index.html"
 _FOLDERS = ("tasks", "models", "export")
 _TEXT_COLUMNS = frozenset({"benchmarks", "languages", "row", "table", "without", "metric", "unit", "weights", "shown"})
 """Columns that hold words; they are read from the left and may take several lines."""
 
 
-def write_site(board: Board, out: Path, advance: Callable[[str, int], Any] = lambda label, done: None) -> Path:
-    """Write a site; pages of an earlier one in the folder are replaced.
-
-    Args:
-        board: The leaderboard.
-        out: The folder: empty, not there yet, or an earlier site.
-        advance: Called with a label and the number of pages just written.
+def render_site(board: Board) -> dict[str, bytes]:
+    """Render every page, with its numbers as CSV.
 
     Returns:
-        The index page.
+        By path below the site, the content of each file; the index comes last.
+    """
+    pages = _Pages()
+    files: dict[str, bytes] = {}
+    models = {model.name: model for model in board.models}
+    for benchmark in board.benchmarks:
+        files |= pages.benchmark(benchmark, models)
+    for model in board.models:
+        files |= pages.model(model)
+    return files | pages.index(board)
+
+
+def check_room(out: Path) -> None:
+    """Check that a site may be written to a folder.
 
     Raises:
         InputError: If the folder holds other files.
     """
-    _make_room(out)
-    site = _Site(out)
-    for benchmark in board.benchmarks:
-        site.write_benchmark(benchmark, {model.name: model for model in board.models})
-        advance(benchmark.name, 1)
-    for model in board.models:
-        site.write_model(model)
-        advance(model.name, 1)
-    site.write_index(board)
-    advance("index", 1)
-    return out / "index.html"
-
-
-def _make_room(out: Path) -> None:
     if out.is_dir() and any(out.iterdir()) and not (out / _MARK).is_file():
         raise InputError(f"{out} holds other files", expected="an empty folder, or an earlier leaderboard")
+
+
+def write_site(
+    files: Mapping[str, bytes], out: Path, advance: Callable[[str, int], Any] = lambda label, done: None
+) -> None:
+    """Write a site over an earlier one.
+
+    What only the earlier site has goes after everything is written, so that no page that can be opened in the meantime
+    leads nowhere.
+
+    Args:
+        files: By path below the site, the content of each file.
+        out: The folder: empty, not there yet, or an earlier site.
+        advance: Called with a label and the number of pages just written.
+    """
     out.mkdir(parents=True, exist_ok=True)
     (out / _MARK).touch()
-    for name in _FOLDERS:
-        shutil.rmtree(out / name, ignore_errors=True)
+    kept = {out / name for name in files}
+    earlier = [path for path in out.rglob("*") if path.relative_to(out).parts[0] in _FOLDERS and path not in kept]
+    for name, content in files.items():
+        path = out / name
+        write_bytes_atomically(path, content)
+        advance(path.parent.name, int(path.name == _PAGE))
+    # In this order what a folder holds comes before the folder.
+    for path in sorted(earlier, reverse=True):
+        if not path.is_dir():
+            path.unlink()
+        elif not any(path.iterdir()):
+            path.rmdir()
 
 
-class _Site:
-    """Writes pages into a folder."""
+class _Pages:
+    """Renders pages: each with its CSV files, by path below the site."""
 
-    def __init__(self, out: Path) -> None:
-        self._out = out
+    def __init__(self) -> None:
         self._templates = page_environment(_PACKAGE)
         self._assets = assets((_PACKAGE, "site.js"))
 
-    def write_index(self, board: Board) -> None:
+    def index(self, board: Board) -> dict[str, bytes]:
         rows = [
             _row(
                 [
@@ -78,10 +96,11 @@ class _Site:
             )
             for model in board.models
         ]
-        self._csv(self._out, [s for m in board.models for s in m.scores], [c for m in board.models for c in m.changes])
-        self._page(
+        return self._files(
             "index.html",
-            self._out,
+            "",
+            [score for model in board.models for score in model.scores],
+            [change for model in board.models for change in model.changes],
             scores=sum(len(model.scores) for model in board.models),
             changes=sum(len(model.changes) for model in board.models),
             skipped=board.skipped,
@@ -96,23 +115,19 @@ class _Site:
             models=_table("Models", ["model", "scores", "changes", "benchmarks", "languages"], rows, "scores.csv"),
         )
 
-    def write_benchmark(self, benchmark: BoardBenchmark, models: dict[str, Model]) -> None:
+    def benchmark(self, benchmark: BoardBenchmark, models: Mapping[str, Model]) -> dict[str, bytes]:
         def link(contender: Contender) -> str:
             return f"../../models/{models[contender.model].slug}/index.html"
 
         columns, scores = tables.score_rows(benchmark)
         changes = tables.change_rows(benchmark.groups)
         several = _several_weights(benchmark.contenders)
-        folder = self._out / "tasks" / slug_of(benchmark.name)
         lower = {column.metric.partition(",")[0] for column in benchmark.columns if not column.higher_is_better}
-        self._csv(
-            folder,
+        return self._files(
+            "benchmark.html",
+            f"tasks/{slug_of(benchmark.name)}/",
             [(score, True) for of_column in benchmark.scores.values() for score in of_column.values()],
             [(change, True) for group in benchmark.groups for change in group.changes.values()],
-        )
-        self._page(
-            "benchmark.html",
-            folder,
             name=benchmark.name,
             better=f"Lower is better for {', '.join(sorted(lower))}." if lower else "Higher is better.",
             scores=_table(
@@ -129,11 +144,9 @@ class _Site:
             ),
         )
 
-    def write_model(self, model: Model) -> None:
-        folder = self._out / "models" / model.slug
+    def model(self, model: Model) -> dict[str, bytes]:
         entries: list[Score | RowEffect] = [score for score, _ in model.scores]
         entries += [change for change, _ in model.changes]
-        self._csv(folder, model.scores, model.changes)
         score_rows = [
             _row(
                 [score.task, score.contender.mask or "", *texts],
@@ -150,9 +163,11 @@ class _Site:
             )
             for change, shown in model.changes
         ]
-        self._page(
+        return self._files(
             "model.html",
-            folder,
+            f"models/{model.slug}/",
+            model.scores,
+            model.changes,
             name=model.name,
             folders=list(dict.fromkeys(str(entry.folder) for entry in entries)),
             weights=sorted({entry.contender.fingerprint for entry in entries if entry.contender.fingerprint}),
@@ -170,16 +185,25 @@ class _Site:
             ),
         )
 
-    def _page(self, template: str, folder: Path, **values: Any) -> None:
+    def _files(
+        self,
+        template: str,
+        folder: str,
+        score_entries: Sequence[tuple[Score, bool]],
+        change_entries: Sequence[tuple[RowEffect, bool]],
+        **values: Any,
+    ) -> dict[str, bytes]:
+        files = {
+            f"{folder}scores.csv": tables.as_csv(
+                tables.SCORE_FIELDS, (tables.score_record(*entry) for entry in score_entries)
+            )
+        }
+        if change_entries:
+            files[f"{folder}changes.csv"] = tables.as_csv(
+                tables.CHANGE_FIELDS, (tables.change_record(*entry) for entry in change_entries)
+            )
         text = self._templates.get_template(template).render(**self._assets, **values)
-        write_text_atomically(folder / "index.html", text.encode("utf-8", "replace").decode())
-
-    def _csv(self, folder: Path, scores: Iterable[Any], changes: Iterable[Any]) -> None:
-        records = [tables.change_record(*one) for one in changes]
-        text = tables.as_csv(tables.SCORE_FIELDS, (tables.score_record(*one) for one in scores))
-        write_text_atomically(folder / "scores.csv", text)
-        if records:
-            write_text_atomically(folder / "changes.csv", tables.as_csv(tables.CHANGE_FIELDS, records))
+        return files | {f"{folder}{_PAGE}": text.encode("utf-8", "replace")}
 
 
 def _table(label: str, columns: list[str], rows: list[dict[str, Any]], csv: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mwork_eval.leaderboard.board import BoardBenchmark, ChangeGroup, Model
-from mwork_eval.leaderboard.entries import Contender, RowEffect, Score
 from mwork_eval.reports import wording
+from mwork_eval.results.summaries.entries import Contender, RowEffect, Score
 
 SCORE_FIELDS = (
     "model",
@@ -95,14 +95,14 @@ def change_record(change: RowEffect, shown: bool) -> dict[str, Any]:
     return dict(zip(CHANGE_FIELDS, values, strict=True))
 
 
-def as_csv(fields: Sequence[str], records: Iterable[Mapping[str, Any]]) -> str:
-    """Return records as CSV; a text that a spreadsheet would take for a formula gets an apostrophe."""
+def as_csv(fields: Sequence[str], records: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return records as CSV in UTF-8; a text that a spreadsheet would take for a formula gets an apostrophe."""
     file = io.StringIO()
     writer = csv.DictWriter(file, fields, lineterminator="\n")
     writer.writeheader()
     for record in records:
         writer.writerow({name: _safe(value) for name, value in record.items()})
-    return file.getvalue().encode("utf-8", "replace").decode()
+    return file.getvalue().encode("utf-8", "replace")
 
 
 def _safe(value: Any) -> Any:

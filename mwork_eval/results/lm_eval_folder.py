@@ -9,14 +9,16 @@ from typing import Any
 import jsonlines
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.errors import InputError
 from mwork_eval.results.definition import definition_of
 from mwork_eval.results.file_value import misfit
-from mwork_eval.results.main_metric import MainMetric, find_main_metric, need_documents
+from mwork_eval.results.main_metric import MainMetric, factor_and_unit, find_main_metric, need_documents
 from mwork_eval.results.scored_document import ScoredDocument
 from mwork_eval.results.task_score import lm_eval_digest
 
 PATTERN = "results_*.json"
+_PROMPT = ("doc_to_text", "doc_to_target", "doc_to_choice", "description", "dataset_path", "dataset_name", "test_split")
 
 
 class _Foreign(BaseModel):
@@ -93,6 +95,38 @@ class LmEvalContent(_Foreign):
 
 
 @dataclass(frozen=True)
+class ReportedTask:
+    """What a results file says of a task.
+
+    Attributes:
+        name: Name of the task.
+        metric: Its main metric, with the filter.
+        higher_is_better: Whether a higher score is better.
+        unit: Unit of the score for a reader.
+        value: The score in that unit.
+        error: Its standard error, or None if none is reported.
+        documents: Number of documents.
+        known_by: What the documents are known by: lm-eval's digest of them or, where none was logged, what stands for
+            them: name, version, shots, number and templates.
+        definition: What the score is defined by, as `definition_of` gives it.
+        data: Where the data of a task of ours came from.
+        dataset_path: What its configuration calls `dataset_path`.
+    """
+
+    name: str
+    metric: str
+    higher_is_better: bool
+    unit: str
+    value: float
+    error: float | None
+    documents: int
+    known_by: str | Sequence[Any]
+    definition: str
+    data: str | None
+    dataset_path: str | None
+
+
+@dataclass(frozen=True)
 class LmEvalFile:
     """A results file of lm-eval.
 
@@ -135,17 +169,34 @@ class LmEvalFile:
         """Return the file of a task's samples, whether or not they were logged."""
         return self.path.parent / f"samples_{task}{self.path.stem.removeprefix('results')}.jsonl"
 
-    def main_metric(self, task: str, *, with_samples: bool) -> MainMetric:
-        """Choose the main metric of a task.
-
-        Args:
-            task: The task.
-            with_samples: Whether the logged samples are read and tell.
+    def task(self, name: str) -> ReportedTask:
+        """Return what is said of a task; of tasks that are not ours, the samples tell the main metric if there are any.
 
         Raises:
             InputError: If the samples are damaged, or lm-eval reports no number.
         """
-        return self._main_metric(task, self._samples(task) if with_samples else None)
+        needs_samples = task_of(name) is None and self.samples_path(name).is_file()
+        main = self._main_metric(name, self._samples(name) if needs_samples else None)
+        content, reported = self.content, self.content.results[name]
+        short, _, filter_name = main.metric.partition(",")
+        value, error = float(reported[main.metric]), reported.get(f"{short}_stderr,{filter_name}")
+        factor, unit = factor_and_unit(short, [n / d for n, d in main.documents if d] or [value])
+        config, documents = content.configs.get(name) or {}, content.counts[name].effective
+        version, shots = content.versions.get(name), content.shots.get(name)
+        stand_in = [name, version, shots, documents, [str(config.get(part)) for part in _PROMPT]]
+        return ReportedTask(
+            name,
+            main.metric,
+            main.higher_is_better,
+            unit,
+            value=factor * value,
+            error=factor * float(error) if isinstance(error, int | float) else None,
+            documents=documents,
+            known_by=content.task_hashes.get(name) or stand_in,
+            definition=self.definition(name),
+            data=(config.get("metadata") or {}).get("data"),
+            dataset_path=config.get("dataset_path"),
+        )
 
     def documents(self, task: str) -> tuple[MainMetric, list[ScoredDocument]]:
         """Return the main metric of a task that is a mean over documents, and the documents in the same order.

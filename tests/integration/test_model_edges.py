@@ -17,7 +17,6 @@ from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.evaluation.known_answers import request_key
 from mwork_eval.evaluation.sampling import Sample
-from mwork_eval.leaderboard.lm_eval_folder import read_results_file
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.identity import identity_of
 from mwork_eval.matrix.reuse import known_answers
@@ -25,6 +24,7 @@ from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.resources import tasks_folder
+from mwork_eval.results.summaries.lm_eval_file import read_results_file
 
 CONTEXT = 128
 

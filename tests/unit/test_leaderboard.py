@@ -15,10 +15,10 @@ from mwork_eval.cli.main import main
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.leaderboard.board import build_board, slug_of
-from mwork_eval.leaderboard.lm_eval_folder import describe_mask
 from mwork_eval.leaderboard.reading import find_results, read_all
 from mwork_eval.reports.formats.json import as_json
 from mwork_eval.results.store import CellStore, load_manifest
+from mwork_eval.results.summaries.lm_eval_file import describe_mask
 from mwork_eval.results.tables import read_results
 from mwork_eval.results.task_score import TaskScore, lm_eval_digest
 
@@ -260,6 +260,19 @@ def test_a_site_replaces_an_earlier_one_and_nothing_else(tmp_path):
     mwork("leaderboard", tmp_path / "in", "--out", tmp_path / "site")
     assert [path.name for path in (tmp_path / "site" / "models").iterdir()] == [slug_of("second")]
     assert "holds other files" in mwork("leaderboard", tmp_path / "in", "--out", tmp_path / "in", code=2)
+
+
+def test_a_site_that_cannot_be_made_anew_stays_as_it_is(tmp_path):
+    masked = {"neurons": "zh", "positions": "all", "total": 9, "digest": "ab" * 32}
+    arguments = ["leaderboard", tmp_path / "in", "--out", tmp_path / "site", "--export", "model-index"]
+    make_results_file(tmp_path / "in", {"xquad_en": 0.5}, model="first")
+    mwork(*arguments)
+    before = {path: path.read_bytes() for path in (tmp_path / "site").rglob("*") if path.is_file()}
+    make_results_file(tmp_path / "in", {"xquad_en": 0.5}, model="second", masked=masked)
+    mwork(*arguments, code=2)
+    assert {path: path.read_bytes() for path in (tmp_path / "site").rglob("*") if path.is_file()} == before
+    mwork(*arguments[:-2])
+    assert not (tmp_path / "site" / "export").exists()
 
 
 def test_exports_hold_own_scores_on_published_data_only(tmp_path):

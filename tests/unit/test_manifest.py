@@ -17,7 +17,6 @@ from helpers.square_folders import make_square_folder
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.gate.reading import read_snapshot
-from mwork_eval.leaderboard.matrix_folder import read_matrix
 from mwork_eval.matrix import manifest as recording
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
@@ -31,6 +30,7 @@ from mwork_eval.reports.formats.lm_eval import write_lm_eval_folders
 from mwork_eval.reports.html.page import as_html
 from mwork_eval.results.manifest import Manifest
 from mwork_eval.results.store import load_manifest, save_manifest
+from mwork_eval.results.summaries.matrix import read_matrix
 from mwork_eval.results.tables import read_results
 
 GOLDEN = Path(__file__).parents[1] / "data" / "manifest_v1.json"

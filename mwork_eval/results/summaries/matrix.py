@@ -1,4 +1,4 @@
-"""Read a results folder of `mwork ablate` or `mwork run` for a leaderboard: its tables and its baselines."""
+"""Summarise a results folder of `mwork ablate` or `mwork run`: its tables and its baselines."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,11 +8,11 @@ from mwork_eval.benchmarks.task_family import benchmark_name, task_name
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.leaderboard.entries import Contender, FolderResults, RowEffect, Score
-from mwork_eval.leaderboard.report_file import ReportTable, tables_of
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.store import MANIFEST
+from mwork_eval.results.summaries.entries import Contender, FolderResults, RowEffect, Score
+from mwork_eval.results.summaries.report_file import ReportTable, tables_of
 
 
 def read_matrix(folder: Path) -> FolderResults:

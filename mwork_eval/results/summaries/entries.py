@@ -1,4 +1,4 @@
-"""What a leaderboard knows of a results folder: scores of tasks, and what deactivating neurons changed."""
+"""What is known of a results folder beside others: scores of tasks, and what deactivating neurons changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,0 +1,75 @@
+"""Summarise plain results of lm-eval: `results_*.json` of any model, with or without samples."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.benchmarks.data import published_dataset
+from mwork_eval.benchmarks.task_family import TaskName
+from mwork_eval.digests import digest_of
+from mwork_eval.errors import InputError
+from mwork_eval.results.lm_eval_folder import LmEvalFile, ReportedTask
+from mwork_eval.results.summaries.entries import Contender, FolderResults, Score
+
+
+def read_results_file(path: Path) -> FolderResults:
+    """Read one file of results; every task gives the score of its main metric.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    results = LmEvalFile.read(path)
+    time = results.content.date or path.stat().st_mtime
+    try:
+        contender = _contender(results)
+        return FolderResults(
+            [_score(results.task(name), contender, path.parent, time) for name in results.content.counts]
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error
+
+
+def _contender(results: LmEvalFile) -> Contender:
+    content, ours = results.content, results.mwork
+    model = ours.model or content.model_name or content.model_source
+    if not model and (content.config is None or "model" not in content.config.model_fields_set):
+        raise InputError(f"{results.path} is damaged", found="no name of the model")
+    model = model or (content.config and content.config.model)
+    if ours.delta is not None:
+        # The fingerprint is that of the weights before; with a delta in them they are another model.
+        model = f"{model} with delta {str(ours.delta.digest)[:8]}"
+    return Contender.of(model, ours.fingerprint, describe_mask(ours.masked))
+
+
+def describe_mask(masked: Mapping[str, Any] | None) -> str | None:
+    """Say in words what a run of `mwork-hf` deactivated, as lm-eval's `config.mwork.masked` records it."""
+    if not masked:
+        return None
+    where = "" if masked.get("positions", "all") == "all" else f" at {masked['positions']}"
+    seed = masked.get("random_control")
+    what = f"{masked.get('total')} neurons of {masked.get('neurons')}{where}"
+    if seed is not None:
+        what = f"{masked.get('total')} random neurons (seed {seed}) instead of {masked.get('neurons')}{where}"
+    return f"{what} [{str(masked.get('digest'))[:8]}]"
+
+
+def _score(task: ReportedTask, contender: Contender, folder: Path, time: float) -> Score:
+    named = TaskName.of(task.name)
+    dataset = published_dataset(task.name, task.data, task.dataset_path)
+    documents = task.known_by if isinstance(task.known_by, str) else digest_of(task.known_by)
+    return Score(
+        contender=contender,
+        task=task.name,
+        benchmark=named.task,
+        language=named.language,
+        metric=task.metric,
+        higher_is_better=task.higher_is_better,
+        unit=task.unit,
+        value=task.value,
+        error=task.error,
+        documents=task.documents,
+        compared_by=digest_of([documents, task.definition]),
+        dataset=dataset,
+        folder=folder,
+        time=time,
+    )
