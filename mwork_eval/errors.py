@@ -1,4 +1,16 @@
-"""The one exception type for input that cannot be used."""
+"""The one exception type for input that cannot be used, and how what was found stands in a message."""
+
+_LONGEST = 240
+"""Characters of a value in a message; what is longer is cut in the middle."""
+_LONGEST_MESSAGE = 2000
+
+
+def shortened(value: object, longest: int = _LONGEST) -> str:
+    """Return a value as one line of a message: control characters as escapes, and not too long."""
+    text = str(value)
+    shown = text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    half = longest // 2 - 1
+    return shown if len(shown) <= longest else f"{shown[:half]} … {shown[-half:]}"
 
 
 class InputError(Exception):
@@ -18,9 +30,9 @@ class InputError(Exception):
     def __init__(self, what: str, *, found: object = None, expected: object = None, hint: str | None = None) -> None:
         parts = [what]
         if found is not None:
-            parts.append(f"found {found}")
+            parts.append(f"found {shortened(found)}")
         if expected is not None:
             parts.append(f"expected {expected}")
         if hint is not None:
             parts.append(hint)
-        super().__init__("; ".join(parts))
+        super().__init__(shortened("; ".join(parts), _LONGEST_MESSAGE))
