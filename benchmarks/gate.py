@@ -19,8 +19,7 @@ from gate_simulation import KINDS, change, judged
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.gate.calibration import measure_noise
 from mwork_eval.gate.comparison import ScoreChange
-from mwork_eval.gate.control import LEVEL, Control
-from mwork_eval.gate.limits import POINTS
+from mwork_eval.gate.limits import LEVEL, POINTS, Control
 from mwork_eval.gate.verdict import Outcome
 from mwork_eval.results.task_score import TaskScore
 

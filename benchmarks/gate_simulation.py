@@ -6,8 +6,7 @@ import numpy as np
 
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.gate.comparison import ScoreChange
-from mwork_eval.gate.control import Control
-from mwork_eval.gate.limits import Limit
+from mwork_eval.gate.limits import Control, Limit
 from mwork_eval.gate.verdict import Judged, TaskComparison, judge
 from mwork_eval.statistics.resampling import Estimate
 from mwork_eval.statistics.sign_flips import sign_flip_p

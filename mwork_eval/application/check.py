@@ -8,14 +8,13 @@ from mwork_eval.application.arguments import folder_to_read, shown_value
 from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.gate import wording
-from mwork_eval.gate.baseline import write_baseline as write_snapshot
 from mwork_eval.gate.calibration import Calibration, as_limits_file
 from mwork_eval.gate.calibration import calibrate as measure
 from mwork_eval.gate.check import Check, check_folders
-from mwork_eval.gate.control import Control
 from mwork_eval.gate.formats.files import write_check_files
-from mwork_eval.gate.limits import Limits, read_limits
+from mwork_eval.gate.limits import Control, Limits, read_limits
 from mwork_eval.gate.reading import read_snapshot
+from mwork_eval.gate.snapshot import write_baseline as write_snapshot
 from mwork_eval.gate.verdict import Outcome
 from mwork_eval.views.notebook import data_frame, html_list, html_table
 

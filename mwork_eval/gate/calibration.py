@@ -12,10 +12,8 @@ from scipy import stats
 
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.errors import InputError
-from mwork_eval.gate.comparison import clusters_of, size_of_score
-from mwork_eval.gate.control import Control
-from mwork_eval.gate.limits import Limits
-from mwork_eval.gate.pairing import pair_documents, reordered
+from mwork_eval.gate.comparison import clusters_of, pair_documents, reordered, size_of_score
+from mwork_eval.gate.limits import Control, Limits
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import Scored, Snapshot
 from mwork_eval.gate.wording import plain

@@ -6,11 +6,9 @@ from pathlib import Path
 
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.errors import InputError
-from mwork_eval.gate.comparison import compare_scores
-from mwork_eval.gate.control import Control
+from mwork_eval.gate.comparison import compare_scores, pair_documents, reordered, same_documents
 from mwork_eval.gate.delta_comparison import RowChange, TableComparison
-from mwork_eval.gate.limits import Limits
-from mwork_eval.gate.pairing import pair_documents, reordered, same_documents
+from mwork_eval.gate.limits import Control, Limits
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import Scored, Snapshot
 from mwork_eval.gate.verdict import (

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mwork_eval.errors import InputError
-from mwork_eval.gate.comparison import PairedTask, TaskChange, clusters_of
-from mwork_eval.gate.pairing import check_finite, pair_documents, reordered
+from mwork_eval.gate.comparison import PairedTask, TaskChange, check_finite, clusters_of, pair_documents, reordered
 from mwork_eval.gate.snapshot import Scored, Snapshot
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.deltas import Masked

@@ -1,8 +1,9 @@
-"""The limits of the gate: how much a score may drop, what ∆ and the neuron sets must show; also as a YAML file."""
+"""What the gate allows: false alarms, drops, what ∆ and the neuron sets must show; also as a YAML file."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import yaml
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.errors import InputError
 
+LEVEL = 0.05
+"""Share of runs without a true change in which the gate may fail."""
 POINTS = 1.0
 """Largest drop without a limits file, in percentage points (for other metrics but bits per byte, in their unit)."""
 BITS_PER_BYTE = 0.02
@@ -19,6 +22,17 @@ _BITS_PER_BYTE_UNIT = "bits per byte"
 _DROPS = ("max_drop", "max_relative_drop")
 _PER = (*_DROPS, "cluster")
 _Check = Callable[[float], bool]
+
+
+class Control(StrEnum):
+    """What `LEVEL` holds for: a whole run of the gate, or each comparison by itself."""
+
+    FAMILY_WISE = "family-wise"
+    PER_TASK = "per task"
+
+    def level(self, comparisons: int) -> float:
+        """Return the level a comparison needs to fail by itself; Holm's method asks no more of any."""
+        return LEVEL if self is Control.PER_TASK else LEVEL / max(1, comparisons)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,27 @@
-"""What the gate needs of a results folder: scores by document, and what the documents are known by."""
+"""What the gate needs of a results folder, without prompts and answers; also as the baseline a repository keeps."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from pydantic import Field, model_validator
 
 from mwork_eval.benchmarks.task_family import TaskName
+from mwork_eval.digests import canonical_json, write_text_atomically
+from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.results.file_value import FileValue
+from mwork_eval.neurons.recorded_sets import FOLDER
+from mwork_eval.neurons.references import SUFFIX
+from mwork_eval.results.file_value import FileValue, read_file
 from mwork_eval.results.manifest import CellEntry
 from mwork_eval.results.scored_document import ScoredDocument
+from mwork_eval.results.stored_cell import StoredScore
 from mwork_eval.results.task_score import TaskScore
 
+BASELINE = "baseline.json"
+_FORMAT = "mwork-baseline"
+_VERSION = 1
 _HASH_LENGTH = 16
 """Hexadecimal characters kept of a hash, 64 bits: enough to tell documents apart, little to commit."""
 
@@ -122,3 +133,69 @@ class Snapshot:
         identity = entry.identity
         score = self.scores[identity]
         return None if score is None else Scored(score, self.keys[identity], self.definitions.get(identity))
+
+
+class _Baseline(FileValue):
+    """The content of a baseline, by identity and otherwise as `Snapshot`; earlier versions lack definitions."""
+
+    model: str
+    cells: tuple[CellEntry | PlainEntry, ...]
+    scores: dict[str, StoredScore | None]
+    keys: dict[str, tuple[DocumentKey, ...]]
+    counts: dict[str, dict[str, int]]
+    sets: tuple[str, ...]
+    definitions: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_what_it_names(self) -> Self:
+        for number, cell in enumerate(self.cells):
+            if cell.identity not in self.scores:
+                raise ValueError(f"cells.{number}: no score {cell.identity}")
+            if cell.setting is None and self.scores[cell.identity] is not None and cell.identity not in self.keys:
+                raise ValueError(f"cells.{number}: no keys of documents")
+        return self
+
+
+def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
+    """Write `baseline.json` and the neuron sets of a snapshot.
+
+    Returns:
+        The files written.
+    """
+    content = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "model": snapshot.model,
+        "cells": [cell.model_dump(exclude_unset=isinstance(cell, CellEntry)) for cell in snapshot.cells],
+        "scores": {identity: score and asdict(score) | {"metrics": {}} for identity, score in snapshot.scores.items()},
+        "keys": snapshot.keys,
+        "counts": snapshot.counts,
+        "sets": list(snapshot.sets),
+        "definitions": snapshot.definitions,
+    }
+    written = [folder / BASELINE]
+    for language, neurons in snapshot.sets.items():
+        path = folder / FOLDER / f"{language}{SUFFIX}"
+        save_neuron_set(neurons, path)
+        written.append(path)
+    write_text_atomically(folder / BASELINE, canonical_json(content) + "\n")
+    return written
+
+
+def read_baseline(folder: Path) -> Snapshot:
+    """Read what `write_baseline` wrote.
+
+    Raises:
+        InputError: If a file is missing, damaged or of another version.
+    """
+    hint = "write it again with `mwork check --write-baseline`"
+    content = read_file(_Baseline, folder / BASELINE, (_FORMAT, _VERSION), hint)
+    return Snapshot(
+        model=content.model,
+        cells=content.cells,
+        scores={identity: None if stored is None else stored.score for identity, stored in content.scores.items()},
+        keys=content.keys,
+        counts=content.counts,
+        sets={language: load_neuron_set(folder / FOLDER / f"{language}{SUFFIX}") for language in content.sets},
+        definitions=content.definitions,
+    )

@@ -9,11 +9,11 @@ from scipy import stats
 
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.gate.comparison import ScoreChange, TaskChange
-from mwork_eval.gate.control import Control, Evidence, correct
 from mwork_eval.gate.delta_comparison import RowChange
-from mwork_eval.gate.limits import Limit
-from mwork_eval.reports.wording import number
+from mwork_eval.gate.limits import LEVEL, Control, Limit
+from mwork_eval.reports.wording import number, p_value
 from mwork_eval.statistics.power import detectable_drop
+from mwork_eval.statistics.resampling import holm
 
 NOT_ENOUGH = "not enough documents to tell"
 
@@ -24,6 +24,39 @@ class Outcome(StrEnum):
     PASS = "pass"
     UNSURE = NOT_ENOUGH
     REGRESSION = "regression"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the documents of a comparison say.
+
+    Attributes:
+        p: Two-sided p-value of this comparison by itself.
+        p_corrected: The p-value that is judged: corrected by Holm's method for all comparisons of the run that can
+            fail, or `p` itself under control per task; None for a comparison that cannot fail.
+        comparisons: Number of comparisons that can fail.
+        control: What the control is.
+        detectable: The smallest true drop (for ∆, distance below the minimum) that the gate finds in 80 % of runs with
+            documents like these, judged as in this run; None if there is none, or it cannot be told.
+    """
+
+    p: float
+    p_corrected: float | None
+    comparisons: int
+    control: Control
+    detectable: float | None
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether the documents can tell."""
+        return self.p_corrected is not None and self.p_corrected < LEVEL
+
+    def __str__(self) -> str:
+        shown = p_value(self.p_corrected)
+        shown = f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+        if self.control is Control.PER_TASK:
+            return f"{shown}, of this comparison alone"
+        return f"{shown}, Holm over {comparisons_text(self.comparisons)}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +145,7 @@ def judge(
     """
     own = [task.change.p if task.can_fail else None for task in tasks]
     own += [None if row.minimum is None else delta_p(row.row, row.minimum) for row in rows]
-    corrected = correct(own, control)
+    corrected = _correct(own, control)
     comparisons = sum(p is not None for p in own)
     level = control.level(comparisons)
 
@@ -132,6 +165,18 @@ def judge(
         verdict = judge_delta(row.row, row.minimum, found, strict)
         judged.rows.append(RowResult(row.row, row.minimum, found, verdict))
     return judged
+
+
+def _correct(p_values: Sequence[float | None], control: Control) -> list[float | None]:
+    """Return the p-values that are judged, in the order given; None stays None and does not count."""
+    counted = [p for p in p_values if p is not None]
+    corrected = iter(holm(counted) if control is Control.FAMILY_WISE else counted)
+    return [None if p is None else next(corrected) for p in p_values]
+
+
+def comparisons_text(comparisons: int) -> str:
+    """Return a number of comparisons in words."""
+    return f"{comparisons} comparison{'' if comparisons == 1 else 's'}"
 
 
 def judge_change(change: TaskChange, limit: Limit, evidence: Evidence, strict: bool) -> Verdict:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from mwork_eval.gate.check import Check, OverlapResult, row_name
-from mwork_eval.gate.control import LEVEL as ALPHA
-from mwork_eval.gate.control import Control, Evidence, comparisons_text
-from mwork_eval.gate.limits import Limit
-from mwork_eval.gate.verdict import Outcome, RowResult, TaskResult
+from mwork_eval.gate.limits import LEVEL as ALPHA
+from mwork_eval.gate.limits import Control, Limit
+from mwork_eval.gate.verdict import Evidence, Outcome, RowResult, TaskResult, comparisons_text
 from mwork_eval.reports.wording import difference, interval, number, p_value
 from mwork_eval.statistics.resampling import LEVEL, POWER
 

@@ -10,8 +10,7 @@ from helpers.manifests import write_manifest
 from helpers.report_folders import make_set
 from mwork_eval.digests import digest_of
 from mwork_eval.gate.check import Check, check_folders
-from mwork_eval.gate.control import Control
-from mwork_eval.gate.limits import Limits, read_limits
+from mwork_eval.gate.limits import Control, Limits, read_limits
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.results.store import CellStore

@@ -12,8 +12,7 @@ from scipy import stats
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.cli.main import main
 from mwork_eval.gate.calibration import as_limits_file, calibrate, measure_noise
-from mwork_eval.gate.control import Control
-from mwork_eval.gate.limits import Limits, read_limits
+from mwork_eval.gate.limits import Control, Limits, read_limits
 from mwork_eval.results.task_score import TaskScore
 
 BITS = ("bpb", "zh")

@@ -8,13 +8,11 @@ import pytest
 from helpers.gate_folders import EN, ES, ZH, answers, check, limits, make_lm_eval, make_results, problems
 from scipy import stats
 
-from mwork_eval.gate.baseline import write_baseline
-from mwork_eval.gate.comparison import TaskChange
+from mwork_eval.gate.comparison import TaskChange, reordered
 from mwork_eval.gate.delta_comparison import RowChange, TableComparison
 from mwork_eval.gate.limits import Limits
-from mwork_eval.gate.pairing import reordered
 from mwork_eval.gate.reading import read_snapshot
-from mwork_eval.gate.snapshot import DocumentKey, Snapshot
+from mwork_eval.gate.snapshot import DocumentKey, Snapshot, write_baseline
 from mwork_eval.gate.verdict import delta_p
 from mwork_eval.results.manifest import CellEntry
 from mwork_eval.results.task_score import TaskScore

@@ -9,7 +9,7 @@ import pytest
 
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import PreparedTask, evaluate_task
-from mwork_eval.gate.lm_eval_folder import read_lm_eval_folder
+from mwork_eval.gate.reading import read_lm_eval_folder
 from mwork_eval.results.main_metric import factor_and_unit
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.summaries.lm_eval_file import read_results_file

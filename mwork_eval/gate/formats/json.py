@@ -6,7 +6,8 @@ from typing import Any
 
 from mwork_eval.gate.check import Check
 from mwork_eval.gate.comparison import TaskChange
-from mwork_eval.gate.control import LEVEL, Evidence
+from mwork_eval.gate.limits import LEVEL
+from mwork_eval.gate.verdict import Evidence
 
 _RESULTS = ("pass", "regression", "not compared")
 

@@ -7,10 +7,9 @@ import pytest
 from helpers.gate_folders import EN, ES, ZH, answers, check, make_lm_eval, make_results, problems
 
 from mwork_eval.errors import InputError
-from mwork_eval.gate.baseline import write_baseline
 from mwork_eval.gate.limits import Limits
-from mwork_eval.gate.lm_eval_folder import read_lm_eval_folder
-from mwork_eval.gate.reading import read_snapshot
+from mwork_eval.gate.reading import read_lm_eval_folder, read_snapshot
+from mwork_eval.gate.snapshot import write_baseline
 from mwork_eval.gate.verdict import Outcome
 
 

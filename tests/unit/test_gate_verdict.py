@@ -10,12 +10,11 @@ from gate_simulation import change, judged
 from helpers.gate_folders import answers, check, make_results
 from scipy import stats
 
-from mwork_eval.gate.control import LEVEL, Control
 from mwork_eval.gate.formats.github import annotations
 from mwork_eval.gate.formats.json import as_json
 from mwork_eval.gate.formats.junit import as_junit
 from mwork_eval.gate.formats.markdown import as_markdown
-from mwork_eval.gate.limits import Limits
+from mwork_eval.gate.limits import LEVEL, Control, Limits
 from mwork_eval.gate.verdict import Outcome
 from mwork_eval.statistics.power import detectable_loss
 from mwork_eval.statistics.resampling import holm
