@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from helpers.report_folders import make_folder
 from lm_eval import utils
+from lm_eval.loggers import EvaluationTracker
 
 from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
@@ -71,7 +72,7 @@ def test_the_leaderboard_tells_which_of_them_are_masked(folder):
 
 
 def test_a_file_that_is_not_written_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(lm_eval_files.EvaluationTracker, "save_results_samples", lambda *_, **__: None)
+    monkeypatch.setattr(EvaluationTracker, "save_results_samples", lambda *_, **__: None)
     sample = {f"{part}_hash": "x" for part in ("doc", "prompt", "target")}
     with pytest.raises(InputError, match=r"cannot write results; found no .*samples_t_"):
         lm_eval_files.write_lm_eval_files(tmp_path, "m", {}, {"t": [sample]})
