@@ -19,7 +19,7 @@ from mwork_eval.leaderboard.tables import SCORE_FIELDS, as_csv, score_record
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
 
 TASKS = {"xquad_zh", "bpb_zh", "yn"}
-MUTATIONS = 2000
+MUTATIONS = 200
 
 
 def refused(path, *words):
@@ -200,13 +200,13 @@ def test_changed_files_are_read_or_one_error(tmp_path):
             lines[number] = changed(lines[number], generator)
             path.write_text("\n".join(lines))
         for problem in check_folders(old, new, Limits(), strict=False).problems:
-            assert problem.subject != "results" or new.name in problem.reason or path.name in problem.reason
+            assert problem.subject != "results" or any(file.name in problem.reason for file in files)
             assert len(problem.reason.splitlines()) == 1
         try:
             results, _ = read_all([new])
         except InputError as error:
             message = str(error)
-            assert new.name in message or path.name in message
+            assert any(file.name in message for file in files)
             assert len(message.splitlines()) == 1
             outcomes["refused"] += 1
         else:

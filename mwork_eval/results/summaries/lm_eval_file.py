@@ -28,7 +28,7 @@ def _contender(results: LmEvalFile) -> Contender:
     model = ours.model or content.model_name or content.model_source
     if not model and (content.config is None or "model" not in content.config.model_fields_set):
         raise InputError(f"{results.path} is damaged", found="no name of the model")
-    model = model or (content.config and content.config.model)
+    model = model or (content.config.model if content.config else None)
     if ours.delta is not None:
         # The fingerprint is that of the weights before; with a delta in them they are another model.
         model = f"{model} with delta {ours.delta.digest[:8]}"
