@@ -21,11 +21,19 @@ if TYPE_CHECKING:
     from mwork_eval.application.lens import lens
     from mwork_eval.application.lens_results import LensResults
     from mwork_eval.application.load_model import load_model
-    from mwork_eval.application.matrix_results import MatrixResults
+    from mwork_eval.application.matrix_results import MatrixResults, ShownTable
+    from mwork_eval.application.progress import Progress
     from mwork_eval.application.read_neurons import read_neurons
     from mwork_eval.application.read_results import read_results
+    from mwork_eval.application.tune_layers import TuningResults, tune_layers
+    from mwork_eval.detection.score_table import ScoreTable
+    from mwork_eval.detection.selection import Selection
+    from mwork_eval.enhancement.record import TrainedDelta
+    from mwork_eval.enhancement.training import TrainingOptions
     from mwork_eval.errors import InputError
+    from mwork_eval.gate.limits import Limits
     from mwork_eval.neurons.neuron_set import NeuronSet
+    from mwork_eval.weight_deltas.delta import WeightDelta
 
 __all__ = [
     "CheckResults",
@@ -33,8 +41,17 @@ __all__ = [
     "EnhancementResults",
     "InputError",
     "LensResults",
+    "Limits",
     "MatrixResults",
     "NeuronSet",
+    "Progress",
+    "ScoreTable",
+    "Selection",
+    "ShownTable",
+    "TrainedDelta",
+    "TrainingOptions",
+    "TuningResults",
+    "WeightDelta",
     "__version__",
     "ablate",
     "check",
@@ -46,16 +63,26 @@ __all__ = [
     "load_model",
     "read_neurons",
     "read_results",
+    "tune_layers",
 ]
 
 _MODULES = {
     "CheckResults": "application.check",
-    "EnhancementResults": "application.enhancement_results",
-    "LensResults": "application.lens_results",
-    "MatrixResults": "application.matrix_results",
     "Detection": "application.detection",
+    "EnhancementResults": "application.enhancement_results",
     "InputError": "errors",
+    "LensResults": "application.lens_results",
+    "Limits": "gate.limits",
+    "MatrixResults": "application.matrix_results",
     "NeuronSet": "neurons.neuron_set",
+    "Progress": "application.progress",
+    "ScoreTable": "detection.score_table",
+    "Selection": "detection.selection",
+    "ShownTable": "application.matrix_results",
+    "TrainedDelta": "enhancement.record",
+    "TrainingOptions": "enhancement.training",
+    "TuningResults": "application.tune_layers",
+    "WeightDelta": "weight_deltas.delta",
     "ablate": "application.ablate",
     "check": "application.check",
     "deactivated": "application.deactivated",
@@ -66,6 +93,7 @@ _MODULES = {
     "load_model": "application.load_model",
     "read_neurons": "application.read_neurons",
     "read_results": "application.read_results",
+    "tune_layers": "application.tune_layers",
 }
 """Where each public name comes from."""
 

@@ -16,7 +16,8 @@ def shortened(value: object, longest: int = _LONGEST) -> str:
 class InputError(Exception):
     """Bad input: one line that says what is wrong, what was found, what was expected and what to do.
 
-    The command line prints the line and exits with code 2; library callers can catch it.
+    The command line prints the line and exits with code 2; library callers can catch it. Arguments and functions are
+    quoted as Python has them, `limit`, `limit=8` or `detect(out=FOLDER)`; the command line says its own words.
 
     Args:
         what: What is wrong, without a final full stop.

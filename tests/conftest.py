@@ -152,6 +152,10 @@ VARIANTS = {
 """Members of a family that are built differently."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mutations", type=int, default=500, help="damaged copies of a file per loader")
+
+
 def make_model(family: str, seed: int = 0) -> transformers.PreTrainedModel:
     """Build a tiny random model; biases and norms get random values too, so that none is trivially zero."""
     torch.manual_seed(seed)
@@ -213,3 +217,14 @@ def tiny_qwen2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_model("qwen2").save_pretrained(folder)
     make_tokenizer().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def no_other_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let benchmarks come from nowhere but the folders that a test names."""
+    monkeypatch.delenv("MWORK_DATA", raising=False)
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a test asked for the network")
+
+    monkeypatch.setattr("datasets.load_dataset", refuse)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mwork_eval.detection.score_table import Array
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.detection.selection import DEFAULT_FRACTION, top_fraction
+from mwork_eval.files.tensor_file import Array
 from mwork_eval.neurons.neuron_set import NeuronSet, Place
 from mwork_eval.neurons.structures import component_of
 

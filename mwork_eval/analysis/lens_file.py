@@ -1,16 +1,18 @@
 """What a lens found, as a file: a line of JSON per language, mask, layer and class."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from mwork_eval.analysis.shares import Curves
-from mwork_eval.digests import canonical_json, write_text_atomically
+from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import FileValue, dump, parse_as, read_bytes
+from mwork_eval.files.seal import sealed, unsealed
 from mwork_eval.statistics.resampling import Estimate
 
 METHODS = ("tokens", "words")
@@ -38,7 +40,7 @@ def write_lens(report: LensReport, folder: Path) -> Path:
     """Write a first line that says how it was made, then a line per language, mask, layer and class."""
     path = lens_file(folder, report.about["method"])
     rows = [dict(report.about), *(row for curves in report.curves for row in lens_rows(curves))]
-    write_text_atomically(path, "".join(canonical_json(row) + "\n" for row in rows))
+    write_text_atomically(path, sealed("".join(f"{dump(row)}\n" for row in rows)))
     return path
 
 
@@ -68,27 +70,55 @@ def read_lens(path: Path) -> LensReport:
     Raises:
         InputError: If it is damaged.
     """
+    hint = "run `lens` again"
+    first, *lines = unsealed(read_bytes(path), path, hint).splitlines() or [b""]
+    groups: dict[tuple[str, str | None], list[_LensRow]] = {}
+    for number, line in enumerate(lines, 2):
+        row = parse_as(_LensRow, line, f"{path}, line {number}", hint)
+        groups.setdefault((row.language, row.masked), []).append(row)
     try:
-        about, *rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-        groups: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
-        for row in rows:
-            groups.setdefault((row["language"], row["masked"]), []).append(row)
+        about = parse_as(_LensAbout, first, path, hint).model_dump(exclude_unset=True)
         return LensReport(about, [_curves(*key, of_group) for key, of_group in groups.items()])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged", found=repr(error), hint="run `mwork lens` again") from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged", found=error, hint=hint) from error
 
 
-def _curves(language: str, masked: str | None, rows: Sequence[Mapping[str, Any]]) -> Curves:
-    classes = tuple(dict.fromkeys(row["class"] for row in rows))
+class _LensAbout(FileValue):
+    """How curves were made."""
+
+    method: str
+
+
+class _LensRow(FileValue):
+    """A share of one layer and class, as `lens_rows` gives it."""
+
+    language: str
+    masked: str | None
+    layer: int
+    name: str = Field(alias="class")
+    share: float
+    low: float | None
+    high: float | None
+    amount: float
+    tokens: int | None
+    queries: int
+
+
+def _curves(language: str, masked: str | None, rows: Sequence[_LensRow]) -> Curves:
+    classes = tuple(dict.fromkeys(row.name for row in rows))
     size = len(classes)
-    estimates = [Estimate(row["share"], row["low"], row["high"], None) for row in rows]
-    counted = rows[0]["tokens"] is not None
+    if [(row.layer, row.name) for row in rows] != [(n // size, classes[n % size]) for n in range(len(rows))]:
+        raise ValueError(f"the rows of {language} are not every class of every layer")
+    estimates = [Estimate(row.share, row.low, row.high, None) for row in rows]
+    tokens = [row.tokens for row in rows if row.tokens is not None]
+    if len(tokens) not in (0, len(rows)):
+        raise ValueError(f"{language} has numbers of tokens for some rows only")
     return Curves(
         language,
         masked,
         classes,
         [estimates[start : start + size] for start in range(0, len(rows), size)],
-        np.array([row["amount"] for row in rows]).reshape(-1, size),
-        np.array([float(row["tokens"]) for row in rows]).reshape(-1, size) if counted else None,
-        rows[0]["queries"],
+        np.array([row.amount for row in rows]).reshape(-1, size),
+        np.array(tokens, float).reshape(-1, size) if tokens else None,
+        rows[0].queries,
     )

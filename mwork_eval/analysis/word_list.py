@@ -44,7 +44,7 @@ class WordList:
             raise InputError(
                 f"the word list has no {NAMES.get(language, language)}",
                 expected=f"one of {' '.join(self.names)}",
-                hint="use --method tokens",
+                hint="use `method='tokens'`",
             )
         source = language if kind == "repetition" else next(code for code in _SOURCES if code != language)
         lines = [f'{self.names[source]}: "{w[source]}" - {self.names[language]}: "{w[language]}"' for w in self.words]

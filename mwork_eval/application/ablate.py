@@ -14,8 +14,7 @@ from mwork_eval.application.matrix_arguments import (
 from mwork_eval.application.matrix_progress import matrix_progress, tell_what_is_missing
 from mwork_eval.application.matrix_results import MatrixResults, TemporaryFolder
 from mwork_eval.application.model_source import find_model
-from mwork_eval.application.progress import Progress, shown
-from mwork_eval.evaluation.sampling import EVEN, Order
+from mwork_eval.application.progress import Progress, ProgressChoice, shown
 from mwork_eval.matrix.engine import Engine
 from mwork_eval.matrix.manifest import record_matrix
 from mwork_eval.matrix.options import MatrixOptions
@@ -32,7 +31,7 @@ def ablate(
     preset: Names = "existence",
     tasks: Names | None = None,
     limit: int | None = None,
-    order: Order = EVEN,
+    sample_seed: int | None = None,
     languages: str | Iterable[str] | None = None,
     data: str | Path | None = None,
     out: str | Path | None = None,
@@ -44,6 +43,7 @@ def ablate(
     understanding_layers: int | None = None,
     generation_layers: int | None = None,
     force: bool = False,
+    repair: bool = False,
     device: str | None = None,
     dtype: str | None = None,
     device_map: str | None = None,
@@ -52,7 +52,7 @@ def ablate(
     engine: str = "serial",
     workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
-    progress: Progress | None = None,
+    progress: ProgressChoice = None,
 ) -> MatrixResults:
     """Deactivate language neurons, setting by setting, and score every language and English (Section 4 of the paper).
 
@@ -71,7 +71,7 @@ def ablate(
         preset: A table of the paper, a `.yaml` file of presets, or several of these.
         tasks: Benchmarks such as `xquad`, or patterns with `{l}` for the language; each preset's own if not given.
         limit: Documents per task, or None for all.
-        order: Which ones: `even`, spread over the task, or the seed of a random order.
+        sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
         languages: Languages, `en` among them, as a list or as `en,zh`; English and those of the sets if not given.
         data: Folder of the upstream files, or `embedded`; what MWORK_DATA names or the hub if not given.
         out: Folder of the results. Without one nothing stays on disk: the results keep a temporary folder while they
@@ -85,6 +85,7 @@ def ablate(
         understanding_layers: Number of first layers that understand; the sets' number, else a quarter, if not given.
         generation_layers: Number of last layers that generate; the sets' number, else an eighth, if not given.
         force: Accept sets made for other weights of the same sizes.
+        repair: Compute damaged cells again, and write a damaged manifest anew, instead of ending with an error.
         device: Where a model given by name is loaded to; the first accelerator or the CPU if not given.
         dtype: What it is loaded as; float32 on a CPU without native bfloat16.
         device_map: How it is spread over devices.
@@ -93,7 +94,7 @@ def ablate(
         engine: What computes: `serial`, this process, or `ray`, the workers of a cluster.
         workers: Number of workers of an engine that has some.
         shard: Which share of the cells to compute, from 0, and of how many.
-        progress: Where progress goes; bars if not given.
+        progress: Where progress goes: bars if not given, nothing with False, or a `Progress`.
 
     Returns:
         The results as they are now, whatever the folder gets later. Scores are percentages ("points") or bits per byte,
@@ -111,7 +112,7 @@ def ablate(
     Examples:
         >>> import mwork_eval as mw
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
-        >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)
+        >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_docs=4)
         >>> sets = found.select(fraction=0.4)
         >>> matrix = mw.ablate(model, tokenizer, sets, tasks="bpb", limit=2, data="embedded", seeds=[1])
         >>> matrix
@@ -134,7 +135,7 @@ def ablate(
         preset=preset,
         tasks=tasks,
         limit=limit,
-        order=order,
+        sample_seed=sample_seed,
         languages=languages,
         data=data,
         seeds=seeds,
@@ -145,6 +146,7 @@ def ablate(
         understanding_layers=understanding_layers,
         generation_layers=generation_layers,
         force=force,
+        repair=repair,
     )
     place, say = TemporaryFolder() if to_write is None else to_write, shown(progress)
     folder = place.path if isinstance(place, TemporaryFolder) else place
@@ -181,6 +183,8 @@ def compute_matrix(
     plan = plan_matrix(engine.facts, sets, options)
     if engine.first:
         record_matrix(folder, engine.facts, sets, options, plan)
+        for reason in CellStore(folder).discard_damaged() if options.repair else ():
+            progress.tell(f"computed again: {reason}")
     with matrix_progress(progress, plan, folder, shard, show=engine.first) as advance:
         engine.run(plan, folder, shard=shard, advance=advance, tell=progress.tell)
     if not engine.first:

@@ -134,15 +134,14 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     return value
 
 
-def order_of(value: Any) -> Order:
-    """Return an order of documents: `even`, or a seed.
+def order_of(sample_seed: Any) -> Order:
+    """Return the order in which documents of a task are taken: at random by a seed, or evenly spread without one.
 
     Raises:
-        InputError: If it is neither.
+        InputError: If it is no seed.
     """
-    if value == EVEN or (_is_whole(value) and value >= 0):
-        return EVEN if value == EVEN else int(value)
-    raise InputError("unusable order", found=shown_value(value), expected=f"{EVEN!r}, or a seed from 0")
+    seed = whole_number("sample_seed", sample_seed, at_least=0, none_is="documents evenly spread over the task")
+    return EVEN if seed is None else seed
 
 
 def positions_of(value: Any) -> str:

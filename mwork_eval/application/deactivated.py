@@ -36,7 +36,8 @@ def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterato
     is overwritten at its end.
 
     Threads may have blocks on one model at a time: as with blocks one inside another, the neurons of all of them are
-    off for all threads, and the weights are as before when the last block ends.
+    off for all threads, and the weights are as before when the last block ends. While another thread evaluates, detects
+    or trains on the model, a block begins and ends only when that is done.
 
     Args:
         model: A causal language model of transformers, also wrapped by peft or by torch.compile.

@@ -8,7 +8,7 @@ from typing import Any
 from mwork_eval.application.arguments import folder_to_write, one_of, whole_number
 from mwork_eval.application.detection import Detection, save_sets
 from mwork_eval.application.object_arguments import check_in_memory, check_texts, check_tokenizer
-from mwork_eval.application.progress import Progress, shown
+from mwork_eval.application.progress import Progress, ProgressChoice, shown
 from mwork_eval.benchmarks.data import DETECTION_DOCUMENTS
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import AnyCorpus, corpora_of
@@ -17,6 +17,7 @@ from mwork_eval.detection.detector import DETECTORS
 from mwork_eval.detection.selection import Selection
 from mwork_eval.detection.workers import Workers
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.running import alone_with
 from mwork_eval.models.layout import Layout, uncompiled
 from mwork_eval.models.loading import LoadedModel, name_of
 from mwork_eval.models.modes import evaluation_mode
@@ -32,15 +33,15 @@ def detect(
     texts: Mapping[str, str | Path | Iterable[str]],
     *,
     method: str = "exact",
-    max_documents: int | None = 24,
+    max_docs: int | None = 24,
     max_tokens: int = 128,
     min_tokens: int = 16,
-    seed: int | None = None,
+    document_seed: int | None = None,
     check_language: bool = False,
-    memory: int | str | None = None,
+    max_memory: int | str | None = None,
     out: Path | str | None = None,
     set_draws: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressChoice = None,
 ) -> Detection:
     """Score every neuron of a model on free text (PLND, Eq. 1, arXiv:2402.18815).
 
@@ -55,18 +56,18 @@ def detect(
             `.jsonl`, or `.jsonl#FIELD`), a corpus of the hub (`hub:NAME[:CONFIG[:SPLIT[:FIELD]]]`, `hub:fineweb-2`),
             or `embedded`. Sets that are specific to a language need English, too.
         method: How q and k are scored: `exact`, `paper` (Eq. 8 to 10), or `reference` (as the published code).
-        max_documents: Documents per language, or None for all.
+        max_docs: Documents per language, or None for all.
         max_tokens: Tokens kept of a document.
         min_tokens: Shorter documents are skipped and counted.
-        seed: Shuffles the corpora; in order if not given.
+        document_seed: Takes the documents of each corpus in a random order; in its own if not given.
         check_language: Drop documents in another language; needs the extra `[langid]`.
-        memory: What scoring may take beside the weights, in bytes or as `2GiB`; 1 GiB if not given.
+        max_memory: What scoring may take beside the weights, in bytes or as `2GiB`; 1 GiB if not given.
         out: A folder that gets what `mwork detect` writes: the scores of each language as soon as it is done, and the
             sets that `Detection.select` selects by default. Scores that are there already, of the same model, texts
             and options, are read and not made anew.
         set_draws: Also keep groups of documents apart, for sets of this many random halves of them
             (`Detection.select_draws`).
-        progress: Where progress goes; a bar if not given.
+        progress: Where progress goes: bars if not given, nothing with False, or a `Progress`.
 
     Returns:
         The scores; `select` makes neuron sets of them.
@@ -78,7 +79,7 @@ def detect(
     Examples:
         >>> import mwork_eval as mw
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
-        >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)
+        >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_docs=4)
         >>> found
         <Detection: en 4 documents, 512 tokens; zh 4 documents, 512 tokens>
         >>> found.select(fraction=0.4)["zh"].about["language"]
@@ -87,19 +88,19 @@ def detect(
     check_in_memory(model, "detect")
     check_tokenizer(tokenizer)
     check_texts(texts)
-    max_documents = whole_number("max_documents (--max-docs)", max_documents, at_least=1, none_is="all")
-    max_tokens = whole_number("max_tokens (--max-tokens)", max_tokens, at_least=1)
-    min_tokens = whole_number("min_tokens (--min-tokens)", min_tokens, at_least=0)
-    seed = whole_number("seed", seed, at_least=0, none_is="the order of the corpus")
-    set_draws = whole_number("set_draws (--set-draws)", set_draws, at_least=2, none_is="no draws")
+    max_docs = whole_number("max_docs", max_docs, at_least=1, none_is="all")
+    max_tokens = whole_number("max_tokens", max_tokens, at_least=1)
+    min_tokens = whole_number("min_tokens", min_tokens, at_least=0)
+    document_seed = whole_number("document_seed", document_seed, at_least=0, none_is="the order of the corpus")
+    set_draws = whole_number("set_draws", set_draws, at_least=2, none_is="no draws")
     folder = folder_to_write(out)
     one_of("method of detection", method, DETECTORS)
-    budget = parse_size(str(memory), "memory") if memory is not None else DetectOptions.memory
+    budget = parse_size(str(max_memory), "max_memory") if max_memory is not None else DetectOptions.memory
     options = DetectOptions(method, budget, groups=groups_for(stability=False, set_draws=set_draws))
-    rules = DocumentRules(max_documents, max_tokens, min_tokens, seed, check_language)
+    rules = DocumentRules(max_docs, max_tokens, min_tokens, document_seed, check_language)
     loaded = LoadedModel(name_of(model), uncompiled(model), tokenizer)
     corpora, progress = corpora_of(texts), shown(progress)
-    with kept_tokenizer(tokenizer):
+    with alone_with(loaded.model), kept_tokenizer(tokenizer):
         found = detect_corpora(loaded, corpora, rules, options, folder, set_draws=set_draws, progress=progress)
     if found is None:
         raise InputError("this process is one of several", hint="`mwork detect` shares the work among them")

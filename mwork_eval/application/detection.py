@@ -34,7 +34,7 @@ class Detection:
     Examples:
         >>> import mwork_eval as mw
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
-        >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)
+        >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_docs=4)
         >>> found.tables["zh"].minimum[0, "up"].shape
         (40,)
         >>> len(found.select(top_k=3)["zh"]) < len(found.select(top_k=3, specific="none")["zh"])
@@ -145,13 +145,13 @@ def _rule_of(fraction: Any, top_k: Any, threshold: Any, specific: Any, structure
     is_number = isinstance(fraction, Real) and not isinstance(fraction, bool)
     if fraction is not None and not is_number:
         raise InputError("unusable fraction", found=shown_value(fraction), expected="more than 0 and at most 1")
-    top_k = whole_number("top_k (--top-k)", top_k, at_least=1, none_is="another rule")
+    top_k = whole_number("top_k", top_k, at_least=1, none_is="another rule")
     if threshold is not None and not (
         isinstance(threshold, Mapping) and all(isinstance(least, Real) for least in threshold.values())
     ):
         expected = "the least score per structure, such as {'q': 0.1, 'k': 0.1, 'v': 2, 'up': 5}"
         raise InputError("unusable threshold", found=shown_value(threshold), expected=expected)
-    one_of("specific (--specific)", specific, SPECIFIC)
+    one_of("specific", specific, SPECIFIC)
     return Selection.of(fraction, top_k, threshold, specific, ",".join(names_of("structures", structures)))
 
 

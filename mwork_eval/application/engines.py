@@ -43,13 +43,12 @@ def _in_this_process(model: "ModelSource", workers: int | None, tell: Tell) -> "
 
 @contextmanager
 def _on_ray(model: "ModelSource", workers: int | None, tell: Tell) -> "Iterator[Engine]":
-    from mwork_eval.application.model_source import NamedModel
     from mwork_eval.matrix.ray_engine import RayEngine, ray_cluster
 
-    if not isinstance(model, NamedModel):
+    if model.in_memory:
         raise AssertionError("check_engine refuses models in memory")
     with ray_cluster():
-        yield RayEngine(model.load, model.name, workers, tell)
+        yield RayEngine(model.load_lm, model.name, workers, tell)
 
 
 ENGINES = {
@@ -74,9 +73,9 @@ def check_engine(name: str, workers: int | None = None, *, in_memory: bool = Fal
     row = ENGINES[name]
     if workers is not None and not row.has_workers:
         others = " or ".join(other for other, of_other in ENGINES.items() if of_other.has_workers)
-        raise InputError(f"--workers is for --engine {others}", found=f"--engine {name}")
+        raise InputError(f"`workers` is for `engine={others}`", found=f"`engine={name}`")
     if row.extra is not None and importlib.util.find_spec(row.extra) is None:
-        raise InputError(f"--engine {name} needs the extra {row.extra}", hint=f"pip install 'mwork-eval[{row.extra}]'")
+        raise InputError(f"`engine={name}` needs the extra {row.extra}", hint=f"pip install 'mwork-eval[{row.extra}]'")
     if in_memory and not row.takes_memory:
         raise InputError(
             f"the workers of {name} load the model themselves", found="a model in memory", expected="its name"

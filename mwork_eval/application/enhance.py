@@ -19,11 +19,10 @@ from mwork_eval.application.arguments import (
     whole_numbers,
 )
 from mwork_eval.application.enhancement_results import ChangeTables, EnhancementResults
-from mwork_eval.application.given_model import GivenModel
 from mwork_eval.application.matrix_progress import matrix_progress
-from mwork_eval.application.model_source import ModelInMemory
+from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import check_source, check_texts, language_of, sets_by_language
-from mwork_eval.application.progress import Progress, Silent, shown
+from mwork_eval.application.progress import Progress, ProgressChoice, Silent, shown
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.detection.workers import Workers
@@ -37,7 +36,7 @@ from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.enhancement.training import TrainingOptions, steps_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
-from mwork_eval.evaluation.sampling import EVEN, Order, Sample
+from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import find_family
@@ -62,14 +61,14 @@ def enhance(
     texts: Source | Mapping[str, Source] | None = None,
     *,
     documents: Numbers = (100, 400),
-    seeds: Iterable[int] = (0,),
-    controls: int = 3,
+    document_seeds: Iterable[int] = (0,),
+    trained_controls: int = 3,
     together: bool = False,
     training: TrainingOptions | None = None,
-    evaluate: Names = (),
+    tasks: Names = (),
     languages: str | Iterable[str] = ("en", "zh", "es", "de"),
     limit: int | None = None,
-    order: Order = EVEN,
+    sample_seed: int | None = None,
     data: str | Path | None = None,
     merge: str | Path | None = None,
     out: str | Path | None = None,
@@ -78,7 +77,7 @@ def enhance(
     dtype: str | None = None,
     device_map: str | None = None,
     revision: str | None = None,
-    progress: Progress | None = None,
+    progress: ProgressChoice = None,
 ) -> EnhancementResults:
     """Fine-tune the neurons of sets on a few hundred documents, and as many random ones alike (arXiv:2402.18815).
 
@@ -91,14 +90,14 @@ def enhance(
         neurons: A set, or sets by language; or what `read_neurons` reads, or several of these.
         texts: By language, the documents, as `detect` takes them; those of a single set need no language.
         documents: Numbers of documents to train on, drawn at random.
-        seeds: Seeds of the order of the documents.
-        controls: Number of random controls to train, too.
+        document_seeds: Each takes the documents in another random order, and trains once more.
+        trained_controls: Number of random controls to train, too.
         together: Whether all languages are trained at once, with all their neurons.
         training: How to train.
-        evaluate: Benchmarks, or patterns with `{l}`, on which the base and every delta are scored.
+        tasks: Benchmarks, or patterns with `{l}`, on which the base and every delta are scored.
         languages: Languages to score, besides English and those of the texts.
         limit: Documents per task to score; None for all.
-        order: Which ones: `even`, or a seed.
+        sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
         merge: Folder for a complete checkpoint of the base with the last specific delta.
         out: Folder for deltas and scores; the same call goes on where an interrupted one stopped. Without it nothing
@@ -108,7 +107,7 @@ def enhance(
         dtype: See ``device``.
         device_map: See ``device``.
         revision: See ``device``.
-        progress: Where progress and messages go; bars if not given.
+        progress: Where progress and messages go: bars if not given, nothing with False, or a `Progress`.
 
     Raises:
         InputError: If the input is unusable, the sets do not fit the model, data cannot be had, or the folder holds
@@ -117,21 +116,22 @@ def enhance(
     Examples:
         >>> import mwork_eval as mw
         >>> model, tokenizer = mw.load_model("models/tiny-llama", device="cpu")
-        >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=4)
+        >>> found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_docs=4)
         >>> zh = found.select(fraction=0.4)["zh"]
         >>> texts = [f"今天是第{n}天，天气很好，我们一起去学校上课。" for n in range(36)]
-        >>> made = mw.enhance(model, tokenizer, zh, texts, documents=(4,), controls=1)
+        >>> made = mw.enhance(model, tokenizer, zh, texts, documents=(4,), trained_controls=1)
         >>> [(one.kind, one.documents) for one in made.trained]
         [('specific', 4), ('random', 4)]
     """
     progress = shown(progress)
-    given = GivenModel(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    source = find_model(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
     sizes = tuple(sorted(set(_numbers_of_documents(documents))))
-    drawn, controls = seeds_of("seeds", seeds), whole_number("controls (--random-control)", controls, at_least=0)
-    if not drawn:
-        raise InputError("unusable seeds", found="no seed", expected="whole numbers from 0 such as [0]")
-    benchmarks, scored_languages = names_of("evaluate (--evaluate)", evaluate), languages_of(languages)
-    limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(order)
+    orders = seeds_of("document_seeds", document_seeds)
+    controls = whole_number("trained_controls", trained_controls, at_least=0)
+    if not orders:
+        raise InputError("unusable document_seeds", found="no seed", expected="whole numbers from 0 such as [0]")
+    benchmarks, scored_languages = names_of("tasks", tasks), languages_of(languages)
+    limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(sample_seed)
     data, place, merged = None if data is None else str(data), folder_to_write(out), folder_to_write(merge, "merge")
     if training is not None and not isinstance(training, TrainingOptions):
         raise InputError("unusable training", found=shown_value(training), expected="TrainingOptions")
@@ -153,15 +153,18 @@ def enhance(
     sets = _sets_of(named, codes)
     steps_of(sizes, options, workers.count)
     with ExitStack() as stack:
+        stack.enter_context(source.alone())
         stack.enter_context(kept_random_states())
-        stack.enter_context(kept_tokenizer(given.tokenizer))
+        stack.enter_context(kept_tokenizer(source.tokenizer))
         read = {
-            corpus.language: read_training_text(corpus, given.tokenizer, count=sizes[-1], max_tokens=options.max_tokens)
+            corpus.language: read_training_text(
+                corpus, source.tokenizer, count=sizes[-1], max_tokens=options.max_tokens
+            )
             for corpus in corpora
         }
-        plan = Enhancement(sets, read, sizes, drawn, controls, together, options, force)
+        plan = Enhancement(sets, read, sizes, orders, controls, together, options, force)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if place is None else place)
-        base = given.load(workers.model_device)
+        base = source.load(workers.model_device)
         say = (progress if workers.is_main else Silent()).tell
         where = "" if place is None else f", in {folder}"
         say(f"{len(plan.runs)} trainings of up to {sizes[-1]} documents{where}")
@@ -205,9 +208,9 @@ def _named(neurons: str | Path | Sequence[str] | NeuronSet | Mapping[str, Neuron
 
 
 def _numbers_of_documents(documents: Any) -> tuple[int, ...]:
-    numbers = whole_numbers("documents (--documents)", documents, at_least=1, example="[100, 400]", alone=True)
+    numbers = whole_numbers("`documents`", documents, at_least=1, example="[100, 400]", alone=True)
     if not numbers:
-        raise InputError("unusable documents (--documents)", found="none", expected="numbers from 1 such as 100,400")
+        raise InputError("unusable `documents`", found="none", expected="numbers from 1 such as 100,400")
     return numbers
 
 
@@ -228,7 +231,7 @@ def _sets_of(named: Mapping[str, NeuronSet], languages: Sequence[str]) -> dict[s
         raise InputError(
             "a corpus has no neuron set",
             found=" ".join(missing),
-            expected="neurons (--neurons) with a set of each corpus (--corpus)",
+            expected="`neurons` with a set of each language of `texts`",
         )
     return {code: found[code] for code in languages}
 
@@ -277,7 +280,7 @@ def _score_deltas(
         force: Accept deltas of other weights of the same sizes.
         progress: Where progress and messages go.
     """
-    with ModelInMemory(base.model, base.tokenizer).opened() as model:
+    with find_model(base.model, base.tokenizer).opened() as model:
         plan = plan_scores(ModelFacts.of(model, base.name), record, families, **scored)
         left_out = count_left_out(plan)
         for name, count in left_out.items():

@@ -101,7 +101,7 @@ class EnhancementResults(ChangeTables):
             InputError: If nothing was scored.
         """
         if not self.tables:
-            raise InputError("the figure draws what changed", found="nothing scored", expected="evaluate=['bpb', ...]")
+            raise InputError("the figure draws what changed", found="nothing scored", expected="`tasks`, such as bpb")
         return plot_enhancement(self.tables)
 
     def __repr__(self) -> str:

@@ -18,7 +18,7 @@ from mwork_eval.application.arguments import (
 )
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import check_one_set
-from mwork_eval.application.progress import Advance, Progress, shown
+from mwork_eval.application.progress import Advance, Progress, ProgressChoice, shown
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.simple import OPTIONS, evaluate_simply, find_evaluations
 from mwork_eval.lm.model import MworkHF
@@ -29,7 +29,7 @@ from mwork_eval.neurons.random_control import CONTROLS
 from mwork_eval.neurons.references import find_neurons
 from mwork_eval.neurons.tuned_stages import stages_for
 
-_OURS = {"model", "tasks", "task_manager", "limit", "num_fewshot", "batch_size", "log_samples", "metadata", "device"}
+_OURS = {"model", "tasks", "task_manager", "limit", "num_fewshot", "batch_size", "metadata", "device"}
 """Arguments of `lm_eval.simple_evaluate` that have another name here, or none."""
 _SETS_OWN = "the set's own"
 
@@ -50,7 +50,7 @@ def evaluate(
     limit: int | float | None = None,
     num_fewshot: int | None = None,
     data: str | Path | None = None,
-    samples: bool = False,
+    log_samples: bool = False,
     batch_size: int = 8,
     fast: bool = True,
     device: str | None = None,
@@ -58,7 +58,7 @@ def evaluate(
     device_map: str | None = None,
     revision: str | None = None,
     model_args: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: ProgressChoice = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Evaluate a model on tasks of lm-eval, ours and any other, with neurons deactivated.
@@ -81,7 +81,7 @@ def evaluate(
         limit: First documents of each task, or the share of them below 1; None for all.
         num_fewshot: Examples before each question; the task's own number if not given.
         data: Folder of the upstream files of our tasks, or `embedded`; what MWORK_DATA names or the hub if not given.
-        samples: Whether the results hold every document's answers, too.
+        log_samples: Whether the results hold every document's answers, too.
         batch_size: Requests at a time where lm-eval's own way is taken.
         fast: Whether to compute faster than lm-eval's `hf` where the scores stay the same.
         device: Where a model given by name is loaded to; the first accelerator or the CPU if not given.
@@ -89,7 +89,7 @@ def evaluate(
         device_map: How it is spread over devices.
         revision: Branch, tag or commit of a hub model.
         model_args: Further arguments of `mwork-hf`, such as ``max_length``.
-        progress: Where progress goes; bars if not given.
+        progress: Where progress goes: bars if not given, nothing with False, or a `Progress`.
         **options: Further arguments of `lm_eval.simple_evaluate`, such as ``apply_chat_template``.
 
     Returns:
@@ -107,6 +107,7 @@ def evaluate(
         ['bpb_zh']
     """
     names, source_of_data = names_of("tasks", tasks), None if data is None else str(data)
+    say = shown(progress)
     _check_options(options, model_args, in_memory=not isinstance(model, str | Path))
     limit = share_or_number("limit", limit)
     num_fewshot = whole_number("num_fewshot", num_fewshot, at_least=0, none_is="the task's own number")
@@ -143,7 +144,7 @@ def evaluate(
         **(model_args or {}),
     )
     manager = find_evaluations(names, source_of_data)
-    with source.opened() as lm, _bars(lm, shown(progress)):
+    with source.opened() as lm, _bars(lm, say):
         if wanted is not None:
             shape = lm.layout.shape
             stages = stages_for([wanted], shape.layers, understanding_layers, generation_layers)
@@ -160,7 +161,7 @@ def evaluate(
             limit=limit,
             num_fewshot=num_fewshot,
             batch_size=batch_size,
-            log_samples=samples,
+            log_samples=log_samples,
             **options,
         )
 

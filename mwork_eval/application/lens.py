@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from mwork_eval.analysis.lens import look_with_masks
 from mwork_eval.analysis.lens_file import LensReport, write_lens
@@ -25,15 +25,14 @@ from mwork_eval.application.arguments import (
     shown_value,
     whole_number,
 )
-from mwork_eval.application.given_model import GivenModel
 from mwork_eval.application.lens_results import LensResults
+from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import check_texts, sets_by_language
-from mwork_eval.application.progress import Progress, shown
+from mwork_eval.application.progress import Progress, ProgressChoice, shown
 from mwork_eval.benchmarks.data import check_data
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.modes import evaluation_mode
@@ -41,9 +40,6 @@ from mwork_eval.models.random_states import kept_random_states
 from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_language_sets
-
-if TYPE_CHECKING:
-    pass
 
 DEFAULT_LANGUAGES = ("zh", "de", "es", "ru")
 DEFAULT_QUERIES = 8
@@ -56,28 +52,28 @@ Q = TypeVar("Q")
 def lens(
     model: Any,
     tokenizer: Any = None,
-    queries: Mapping[str, str | Path | Iterable[str]] | None = None,
+    texts: Mapping[str, str | Path | Iterable[str]] | None = None,
     *,
     method: Literal["tokens", "words"] = "tokens",
     tasks: Names = ("xquad",),
     languages: str | Iterable[str] | None = None,
     neurons: str | Path | Mapping[str, NeuronSet] | None = None,
     positions: str = "under",
-    random_controls: Iterable[int] = (),
+    seeds: Iterable[int] = (),
     limit: int | None = None,
     max_tokens: int = 512,
     k: int = 5,
     weight: Literal["count", "probability"] = "count",
     prompt: Literal["translation", "repetition"] = "translation",
     data: str | Path | None = None,
-    order: Order = EVEN,
+    sample_seed: int | None = None,
     out: str | Path | None = None,
     force: bool = False,
     device: str | None = None,
     dtype: str | None = None,
     device_map: str | None = None,
     revision: str | None = None,
-    progress: Progress | None = None,
+    progress: ProgressChoice = None,
 ) -> LensResults:
     """Decode the hidden states of every layer and tell which language comes out.
 
@@ -88,29 +84,29 @@ def lens(
     Args:
         model: `gemma3-270m`, a local folder, a hub id, or a model in memory.
         tokenizer: Its tokenizer; that of its name if not given.
-        queries: By language, what is read: texts, a file, a hub corpus, as `detect` takes them; if not given, the
-            prompts of ``tasks``.
+        texts: By language, the queries that are read: a list, a file, a hub corpus, as `detect` takes them; if not
+            given, the prompts of ``tasks``.
         method: `tokens`: languages of the best tokens at every position. `words`: probability of one word in both
             languages.
         tasks: Benchmarks, or patterns with `{l}`, whose prompts are read.
         languages: Languages of the prompts or words, without English; zh, de, es and ru if not given.
         neurons: Sets by language, or a folder of them: also look with each language's set deactivated.
         positions: Where to deactivate: positions joined by `+`, or `all`.
-        random_controls: Seeds: also deactivate as many random neurons at the same positions.
+        seeds: Of random controls: also deactivate as many random neurons at the same positions.
         limit: Queries per language and task; 8 if not given, and for words all.
         max_tokens: Tokens read of a query.
         k: Best tokens looked at, at each position.
         weight: Whether a token counts as one or by its probability.
         prompt: For words: translate them (never from English), or say them again.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
-        order: Which documents are taken: `even`, or a seed.
+        sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
         out: Folder to write `lens-METHOD.jsonl` to; nothing is written if not given.
         force: Accept sets made for other weights of the same sizes.
         device: Of a model that is loaded by name; the next ones too, as `load_model` takes them.
         dtype: See ``device``.
         device_map: See ``device``.
         revision: See ``device``.
-        progress: Where progress and messages go; bars if not given.
+        progress: Where progress and messages go: bars if not given, nothing with False, or a `Progress`.
 
     Raises:
         InputError: If the input is unusable, data or an extra is missing, or a set does not fit the model.
@@ -123,24 +119,24 @@ def lens(
         (['zh'], 4)
     """
     progress = shown(progress)
-    given = GivenModel(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    source = find_model(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
     one_of("method", method, ("tokens", "words"))
     one_of("weight", weight, ("count", "probability"))
     one_of("prompt", prompt, ("translation", "repetition"))
     default = "every word" if method == "words" else f"{DEFAULT_QUERIES}"
     limit = whole_number("limit", limit, at_least=1, none_is=default)
     k, max_tokens = whole_number("k", k, at_least=1), whole_number("max_tokens", max_tokens, at_least=1)
-    names, data, order = names_of("tasks", tasks), None if data is None else str(data), order_of(order)
-    seeds, positions = seeds_of("random_controls (--random-control)", random_controls), positions_of(positions)
+    names, data, order = names_of("tasks", tasks), None if data is None else str(data), order_of(sample_seed)
+    drawn, positions = seeds_of("seeds", seeds), positions_of(positions)
     folder, asked_for = folder_to_write(out), None if languages is None else languages_of(languages)
-    if queries is not None:
-        check_texts(queries, "queries (--text)")
-    corpora = [] if queries is None else corpora_of(queries)
+    if texts is not None:
+        check_texts(texts)
+    corpora = [] if texts is None else corpora_of(texts)
     if corpora and (asked_for or method == "words"):
-        raise InputError("each of queries (--text) brings its own language, words come from a list", found="both")
+        raise InputError("each of `texts` brings its own language, words come from a list", found="both")
     if not names and not corpora and method == "tokens":
         raise InputError("no task given", found="tasks=[]", expected="benchmarks such as xquad")
-    if seeds and neurons is None:
+    if drawn and neurons is None:
         raise InputError("random controls have the size of a set", found="no neurons")
     codes = [corpus.language for corpus in corpora] or asked_for or list(DEFAULT_LANGUAGES)
     if ENGLISH in codes:
@@ -156,20 +152,20 @@ def lens(
             texts_of(corpora, most) if corpora else prompts_of_tasks(names, codes, data=data, limit=most, order=order)
         )
     with kept_random_states():
-        loaded = given.load()
+        loaded = source.load()
     layout = Layout.of(loaded.model)
     asked: dict[str, Any]
-    with evaluation_mode(loaded.model), kept_tokenizer(loaded.tokenizer):
-        masks = choose_masks(layout, given.name, sets, positions=positions, seeds=seeds, force=force)
+    with source.alone(), evaluation_mode(loaded.model), kept_tokenizer(loaded.tokenizer):
+        masks = choose_masks(layout, source.name, sets, positions=positions, seeds=drawn, force=force)
         if method == "tokens":
             looked = _look_at_tokens(layout, loaded.tokenizer, prompts, masks, max_tokens, k, weight, progress)
-            texts = [f"{corpus.language}={corpus.source}" for corpus in corpora]
-            asked = {"tasks": None if corpora else names, "texts": texts or None, "data": data}
+            sources = [f"{corpus.language}={corpus.source}" for corpus in corpora]
+            asked = {"tasks": None if corpora else names, "texts": sources or None, "data": data}
             asked |= {"order": None if corpora else order, "k": k, "weight": weight, "max_tokens": max_tokens}
         else:
             looked = _look_at_words(layout, loaded.tokenizer, codes, masks, prompt, limit, progress)
             asked = {"prompt": prompt}
-    about = {"method": method, "model": given.name, **asked, "neurons": _describe(neurons)}
+    about = {"method": method, "model": source.name, **asked, "neurons": _describe(neurons)}
     report = LensReport(about | {"positions": None if neurons is None else positions}, looked)
     return LensResults(report.about, looked, () if folder is None else (write_lens(report, folder),))
 

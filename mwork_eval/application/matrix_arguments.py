@@ -21,7 +21,6 @@ from mwork_eval.application.arguments import (
 from mwork_eval.application.object_arguments import language_of, sets_by_language
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import find_tasks
-from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.presets import find_presets
@@ -42,7 +41,7 @@ class OptionArguments(TypedDict, total=False):
 
     tasks: Names | None
     limit: int | None
-    order: Order
+    sample_seed: int | None
     data: str | Path | None
     seeds: Iterable[int] | None
     controls: str
@@ -51,6 +50,7 @@ class OptionArguments(TypedDict, total=False):
     understanding_layers: int | None
     generation_layers: int | None
     force: bool
+    repair: bool
 
 
 class MatrixArguments(OptionArguments, total=False):
@@ -97,12 +97,13 @@ def make_matrix_options(
     languages: Iterable[str] = (),
     tasks: Names | None = None,
     limit: int | None = None,
-    order: Order = EVEN,
+    sample_seed: int | None = None,
     seeds: Iterable[int] | None = None,
     data: str | Path | None = None,
     understanding_layers: int | None = None,
     generation_layers: int | None = None,
     force: bool = False,
+    repair: bool = False,
     controls: str = "any",
     cross: bool = False,
     counts: Numbers = (),
@@ -114,7 +115,7 @@ def make_matrix_options(
     """
     presets = find_presets(names_of("preset", preset))
     one_of("controls", controls, CONTROLS)
-    limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(order)
+    limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(sample_seed)
     numbers = sorted(set(whole_numbers("counts", counts, at_least=1, example="[10, 30, 100]", alone=True)))
     drawn = None if seeds is None else seeds_of("seeds", seeds)
     default = "the sets' own"
@@ -133,6 +134,7 @@ def make_matrix_options(
         understanding_layers=understanding_layers,
         generation_layers=generation_layers,
         force=force,
+        repair=repair,
         controls=controls,
         cross=cross,
         counts=tuple(numbers),
@@ -199,12 +201,12 @@ def with_set_draws(
     if draws is None:
         return options
     if not isinstance(draws, Sequence) or isinstance(draws, str):
-        draws = whole_number("set_draws (--set-draws)", draws, at_least=2)
+        draws = whole_number("set_draws", draws, at_least=2)
         if not isinstance(neurons, str | Path):
             raise InputError(
                 "a number of set draws needs the folder they lie in",
                 found="sets in memory",
-                expected="the drawn sets themselves, or a folder of `mwork detect --set-draws`",
+                expected="the drawn sets themselves, or a folder of `detect(set_draws=N)`",
             )
         return replace(options, set_draws=find_drawn_sets(str(neurons), sets, draws))
     if not draws or not all(isinstance(draw, Mapping) for draw in draws):

@@ -1,8 +1,9 @@
-"""Where the model of an evaluation comes from: memory, or a name under which it is loaded; lm-eval is quiet with it."""
+"""Where a model comes from: memory, or a name by which it is loaded when all other input is known to be good."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,35 +11,74 @@ from mwork_eval.application.arguments import dtype_name, whole_number
 from mwork_eval.application.object_arguments import check_model
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.quiet import quiet_lm_eval
+from mwork_eval.interventions.running import alone_with
 from mwork_eval.lm.borrowed import borrowed
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.matrix.loading import load_for_matrix
-from mwork_eval.models.loading import name_of
+from mwork_eval.models.layout import uncompiled
+from mwork_eval.models.loading import LoadedModel, load_model, load_tokenizer, name_of
 from mwork_eval.models.random_states import kept_random_states
 from mwork_eval.models.tokens import kept_tokenizer
 
 
 @dataclass(frozen=True)
-class NamedModel:
-    """A model to be loaded.
+class ModelSource:
+    """A model of the caller, or one to be loaded; made by `find_model`.
 
     Attributes:
-        name: `gemma3-270m`, a local folder, or a hub id.
-        options: Arguments of `load_for_matrix`.
+        model: The model; or `gemma3-270m`, a local folder, or a hub id.
+        own_tokenizer: The caller's tokenizer; None for that of the name.
+        loading: How a model is loaded: `device`, `dtype`, `device_map` and `revision`; None for what is not said.
+        options: Arguments of `MworkHF` that are about neither loading nor masks.
     """
 
-    name: str
+    model: Any
+    own_tokenizer: Any = None
+    loading: Mapping[str, str | None] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    in_memory = False
 
-    def load(self) -> MworkHF:
-        """Load it, unmasked, here or where this is sent to.
+    @property
+    def in_memory(self) -> bool:
+        """Whether the model is the caller's; then it stays where and what it is."""
+        return not isinstance(self.model, str | Path)
+
+    @property
+    def name(self) -> str:
+        """What files and reports call it; of a model in memory the name it was loaded by, as far as it knows."""
+        return name_of(self.model) if self.in_memory else str(self.model)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The tokenizer; the model need not be loaded for it.
+
+        Raises:
+            InputError: If it cannot be found or read.
+        """
+        return load_tokenizer(self.name, self.loading["revision"]) if self.own_tokenizer is None else self.own_tokenizer
+
+    def load(self, device: str | None = None) -> LoadedModel:
+        """Return the model itself, loaded if need be.
+
+        Args:
+            device: Where to, if no device was given.
+
+        Raises:
+            InputError: If it cannot be found or read.
+        """
+        if self.in_memory:
+            return LoadedModel(self.name, uncompiled(self.model), self.tokenizer)
+        chosen = {**self.loading, "device": self.loading["device"] or device}
+        return replace(load_model(self.name, **chosen), tokenizer=self.tokenizer)
+
+    def load_lm(self) -> MworkHF:
+        """Load what lm-eval evaluates, by name, unmasked, here or where this is sent to.
 
         Raises:
             InputError: If it cannot be loaded.
         """
         try:
-            return load_for_matrix(self.name, **self.options)
+            given: dict[str, Any] = {**self.loading, "tokenizer": self.own_tokenizer, **self.options}
+            return load_for_matrix(self.name, **given)
         except TypeError as error:
             if "unexpected keyword argument" not in str(error):
                 raise
@@ -46,39 +86,22 @@ class NamedModel:
 
     @contextmanager
     def opened(self) -> Iterator[MworkHF]:
-        """Load it for a block; the random number generators and a tokenizer in memory are as before in the end."""
-        with quiet_lm_eval(), kept_random_states(), kept_tokenizer(self.options.get("tokenizer")):
-            yield self.load()
+        """Have what lm-eval evaluates for a block, quietly.
 
+        A model in memory, a tokenizer in memory and the random number generators are as before in the end. No other
+        thread works on a model in memory meanwhile.
+        """
+        with quiet_lm_eval():
+            if self.in_memory:
+                with borrowed(self.model, self.own_tokenizer, **self.options) as lm:
+                    yield lm
+            else:
+                with kept_random_states(), kept_tokenizer(self.own_tokenizer):
+                    yield self.load_lm()
 
-@dataclass(frozen=True)
-class ModelInMemory:
-    """A model of the caller.
-
-    Attributes:
-        model: The model.
-        tokenizer: Its tokenizer.
-        options: Arguments of `borrowed`.
-    """
-
-    model: Any
-    tokenizer: Any
-    options: Mapping[str, Any] = field(default_factory=dict)
-    in_memory = True
-
-    @property
-    def name(self) -> str:
-        """The name it was loaded by, as far as it knows."""
-        return name_of(self.model)
-
-    @contextmanager
-    def opened(self) -> Iterator[MworkHF]:
-        """Use it for a block; it is as before in the end."""
-        with quiet_lm_eval(), borrowed(self.model, self.tokenizer, **self.options) as lm:
-            yield lm
-
-
-ModelSource = NamedModel | ModelInMemory
+    def alone(self) -> AbstractContextManager[None]:
+        """Let no other thread work on a model in memory during a block; one that is loaded is nobody else's."""
+        return alone_with(self.model) if self.in_memory else nullcontext()
 
 
 def find_model(
@@ -92,7 +115,7 @@ def find_model(
     batch_size: int = 8,
     **options: Any,
 ) -> ModelSource:
-    """Return where a model comes from.
+    """Return where a model comes from; nothing is loaded yet.
 
     Args:
         model: A model of transformers, or the name of one.
@@ -110,6 +133,4 @@ def find_model(
     batch_size = whole_number("batch_size", batch_size, at_least=1)
     loading = {"device": device, "dtype": dtype_name(dtype), "device_map": device_map, "revision": revision}
     check_model(model, tokenizer, loading)
-    if isinstance(model, str | Path):
-        return NamedModel(str(model), {**loading, "tokenizer": tokenizer, "batch_size": batch_size, **options})
-    return ModelInMemory(model, tokenizer, {"batch_size": batch_size, **options})
+    return ModelSource(model, tokenizer, loading, {"batch_size": batch_size, **options})

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from mwork_eval.errors import InputError
+
 log = logging.getLogger("mwork_eval")
 
 Advance = Callable[[str, int], None]
@@ -12,7 +14,21 @@ Advance = Callable[[str, int], None]
 
 
 class Progress(Protocol):
-    """Where the progress of long work goes."""
+    """Where the progress of long work goes: what a caller gives as `progress` to see it in a way of their own.
+
+    Examples:
+        >>> from contextlib import contextmanager
+        >>> class Lines:
+        ...     @contextmanager
+        ...     def bar(self, what, total, *, show=True):
+        ...         yield lambda label, amount: print(f"{what}: {label}, {amount} of {total}")
+        ...
+        ...     def tell(self, message):
+        ...         print(message)
+        >>> with Lines().bar("detect", 24) as advance:
+        ...     advance("zh (documents)", 4)
+        detect: zh (documents), 4 of 24
+    """
 
     def bar(self, what: str, total: int | None, *, show: bool = True) -> AbstractContextManager[Advance]:
         """Show progress during a block.
@@ -58,6 +74,24 @@ class Bars(Silent):
             yield advance
 
 
-def shown(progress: Progress | None) -> Progress:
-    """Return where an application function's progress goes: bars that fit notebooks and terminals if not given."""
-    return Bars() if progress is None else progress
+ProgressChoice = Progress | bool | None
+"""What a caller says of progress: None for bars, False for none, or an object of the caller's."""
+
+
+def shown(progress: ProgressChoice) -> Progress:
+    """Return where an application function's progress goes.
+
+    Args:
+        progress: None (or True) for bars that fit notebooks and terminals, False for no bars, or a `Progress`.
+
+    Raises:
+        InputError: If it is none of these.
+    """
+    if progress is None or isinstance(progress, bool):
+        return Silent() if progress is False else Bars()
+    if isinstance(progress, type) or not all(callable(getattr(progress, name, None)) for name in ("bar", "tell")):
+        from mwork_eval.application.arguments import shown_value  # the command line reads this file; that needs numpy
+
+        expected = "None for bars, False for none, or an object with the methods bar and tell"
+        raise InputError("unusable progress", found=shown_value(progress), expected=expected)
+    return progress

@@ -30,14 +30,14 @@ def read_results(folder: str | Path) -> MatrixResults:
     if not (path / MANIFEST).is_file():
         if is_enhancement(path):
             raise InputError(
-                f"{path} holds results of `mwork enhance`",
-                expected="results of `mwork ablate` or `mwork run`",
+                f"{path} holds results of `enhance`",
+                expected="results of `ablate`",
                 hint="its improvement.json has the numbers; `mwork report` shows them",
             )
         if next(path.rglob("results_*.json"), None) is not None:
             raise InputError(
                 f"{path} holds results of lm_eval",
-                expected="results of `mwork ablate` or `mwork run`",
+                expected="results of `ablate`",
                 hint="read the results_*.json in it; `mwork check` compares them",
             )
     found = MatrixResults(path, has_tables=False)

@@ -74,11 +74,11 @@ def check_folders(folders: Sequence[Path], out: str | Path | None, figures: bool
     enhanced = [folder for folder in folders if is_enhancement(folder)]
     if enhanced and len(enhanced) < len(folders):
         others = [str(folder) for folder in folders if folder not in enhanced]
-        raise InputError("results of `mwork enhance` and others in one report", found=" ".join(others))
+        raise InputError("results of `enhance` and others in one report", found=" ".join(others))
     if out is None and len(folders) > 1:
-        raise InputError("several results folders need --out", found=f"{len(folders)} folders without --out")
+        raise InputError("several results folders need `out`", found=f"{len(folders)} folders without `out`")
     if figures:
-        require_matplotlib("--figures")
+        require_matplotlib("`figures`")
         if len(folders) > 1 and not enhanced:
-            raise InputError("--figures draws one results folder", found=f"{len(folders)} folders")
+            raise InputError("`figures` draws one results folder", found=f"{len(folders)} folders")
     return bool(enhanced)

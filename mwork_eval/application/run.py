@@ -9,7 +9,7 @@ from mwork_eval.application.detection import save_sets
 from mwork_eval.application.matrix_arguments import check_task_data, with_set_draws
 from mwork_eval.application.matrix_results import MatrixResults
 from mwork_eval.application.model_source import ModelSource
-from mwork_eval.application.progress import Progress, shown
+from mwork_eval.application.progress import ProgressChoice, shown
 from mwork_eval.detection.corpus.documents import DocumentRules
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import DetectOptions
@@ -30,7 +30,7 @@ def run(
     out: Path,
     *,
     set_draws: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressChoice = None,
 ) -> MatrixResults:
     """Detect a set of neurons for every language of a matrix, and compute the matrix with them.
 
@@ -45,7 +45,7 @@ def run(
         matrix: The matrix; its languages are those of the corpora.
         out: The results folder.
         set_draws: Also the sets of this many random halves of the documents.
-        progress: Where progress goes; bars if not given.
+        progress: Where progress goes: bars if not given, nothing with False, or a `Progress`.
 
     Raises:
         InputError: If texts, tasks or their data cannot be had, no neuron is found, or the folder holds results of

@@ -50,7 +50,7 @@ def combine_sets(expression: str, out: Path) -> NeuronSet:
         InputError: If the expression cannot be read, a set is not found, or ``out`` has another ending.
     """
     if out.suffix != SUFFIX:
-        raise InputError("--out is no file of a neuron set", found=out, expected=f"a name that ends in {SUFFIX}")
+        raise InputError("`out` is no file of a neuron set", found=out, expected=f"a name that ends in {SUFFIX}")
     neurons = evaluate(expression)
     save_neuron_set(neurons, out)
     return neurons

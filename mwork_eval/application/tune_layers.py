@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mwork_eval.application.arguments import (
+    folder_to_write,
+    names_of,
+    order_of,
+    positions_of,
+    shown_value,
+    whole_number,
+    whole_numbers,
+)
 from mwork_eval.application.matrix_progress import matrix_progress
 from mwork_eval.application.model_source import find_model
-from mwork_eval.application.progress import Progress, shown
+from mwork_eval.application.object_arguments import sets_by_language
+from mwork_eval.application.progress import ProgressChoice, shown
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.sampling import EVEN, Order, Sample
+from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
@@ -92,11 +102,11 @@ def tune_layers(
     task: str = "xquad",
     language: str = "zh",
     limit: int = 64,
-    order: Order = EVEN,
+    sample_seed: int | None = None,
     positions: str = "under+gen",
     understanding: Sequence[int] | None = None,
     generation: Sequence[int] | None = None,
-    data: str | None = None,
+    data: str | Path | None = None,
     batch_size: int = 8,
     force: bool = False,
     out: str | Path | None = None,
@@ -104,7 +114,7 @@ def tune_layers(
     dtype: str | None = None,
     device_map: str | None = None,
     revision: str | None = None,
-    progress: Progress | None = None,
+    progress: ProgressChoice = None,
 ) -> TuningResults | None:
     """Choose the stage boundaries by ∆ on documents that tables of the tuned sets then leave out.
 
@@ -115,7 +125,7 @@ def tune_layers(
         task: A benchmark, or a pattern with `{l}`.
         language: Whose neurons are deactivated.
         limit: Number of documents.
-        order: Which ones: `even`, or a seed.
+        sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
         positions: Where to deactivate: positions joined by `+`.
         understanding: Numbers of first layers to try; up to 3/8 of the layers if not given.
         generation: Numbers of last layers to try; up to 3/16 of the layers if not given.
@@ -128,29 +138,39 @@ def tune_layers(
         dtype: See ``device``.
         device_map: See ``device``.
         revision: See ``device``.
-        progress: Where progress and messages go; bars if not given.
+        progress: Where progress and messages go: bars if not given, nothing with False, or a `Progress`.
 
     Returns:
         What was found; None in a process that a launcher started to help another one.
 
     Raises:
         InputError: If the input is unusable, a set does not fit the model, or data cannot be had.
+
+    Examples:
+        >>> import mwork_eval as mw
+        >>> model, tokenizer = mw.load_model("gemma3-270m")  # doctest: +SKIP
+        >>> tuned = mw.tune_layers(model, tokenizer, "gemma3-270m", task="bpb", limit=8)  # doctest: +SKIP
+        >>> mw.ablate(model, tokenizer, tuned.sets, tasks="bpb")  # doctest: +SKIP
     """
     if check_language(language) == ENGLISH:
-        raise InputError("∆ compares a language with English", found="--language en", expected="another language")
-    where = parse_positions(positions)
-    sets, own = _read_sets(neurons, language, None if out is None else Path(out) / "neurons")
+        raise InputError("∆ compares a language with English", found="`language=en`", expected="another language")
+    limit, order = whole_number("limit", limit, at_least=2), order_of(sample_seed)
+    where, place = parse_positions(positions_of(positions)), folder_to_write(out)
+    understanding, generation = _tried("understanding", understanding), _tried("generation", generation)
+    (task,) = names_of("task", [task])
+    sets, own = _read_sets(neurons, language, None if place is None else place / "neurons")
     progress = shown(progress)
     loading = {"device": device, "dtype": dtype, "device_map": device_map, "revision": revision}
     source = find_model(model, tokenizer, batch_size=batch_size, **loading)
     first, last = default_grid(own.shape.layers)
     grid = plan_grid(own, where, understanding or first, generation or last)
     family = TaskFamily(task, (ENGLISH, language))
-    tasks_from = TaskSource(tuple(family.task(code) for code in family.languages), data, Sample(limit, order))
+    names = tuple(family.task(code) for code in family.languages)
+    tasks_from = TaskSource(names, None if data is None else str(data), Sample(limit, order))
     with ExitStack() as stack:
         tasks = prepare_tuning(tasks_from)
         lm = stack.enter_context(source.opened())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if place is None else place)
         facts = ModelFacts.of(lm, source.name)
         for found in sets.values():
             check_fit(found, facts.shape, facts.fingerprint, facts.name, force=force)
@@ -163,12 +183,16 @@ def tune_layers(
         items = {item for prepared in tasks.values() for item in prepared.items}
         tuning = judge_grid(grid, *sweep_scores(plan, CellStore(folder)), task=task, positions=where, items=items)
     tuned = {name: with_stages(found, tuning.stages, tuning.tuned_on) for name, found in sets.items()}
-    if out is None:
+    if place is None:
         return TuningResults(tuning, tuned)
     for name, found in tuned.items():
         save_neuron_set(found, folder / "neurons" / f"{name}{SUFFIX}")
     write_text_atomically(folder / "tuning.json", tuning_as_json(tuning, source.name, facts.fingerprint))
     return TuningResults(tuning, tuned, (folder / "tuning.json",))
+
+
+def _tried(name: str, numbers: Sequence[int] | None) -> tuple[int, ...] | None:
+    return None if numbers is None else whole_numbers(name, numbers, at_least=0, example="[1, 2, 4]")
 
 
 def _read_sets(
@@ -182,11 +206,15 @@ def _read_sets(
     if neurons is None:
         raise InputError("boundaries are tuned for sets", found="no neurons")
     if isinstance(neurons, Mapping):
-        if language not in neurons:
-            raise InputError("a language has no neuron set", found=language, expected=" ".join(neurons) or "a set")
-        return dict(neurons), neurons[language]
+        given = sets_by_language(neurons)
+        if language not in given:
+            raise InputError("a language has no neuron set", found=language, expected=f"one of {' '.join(given)}")
+        return given, given[language]
+    if not isinstance(neurons, str | Path):
+        expected = "sets by language such as {'zh': set}, or a folder of them"
+        raise InputError("unusable neurons", found=shown_value(neurons), expected=expected)
     own = find_language_sets(str(neurons), [language])[language]
     folder = find_folder(str(neurons))
     if target is not None and folder.resolve() == target.resolve():
-        raise InputError("the tuned sets would overwrite the given ones", found=folder, hint="choose another --out")
+        raise InputError("the tuned sets would overwrite the given ones", found=folder, hint="choose another `out`")
     return {path.stem: load_neuron_set(path) for path in sorted(folder.glob(f"*{SUFFIX}"))}, own

@@ -1,11 +1,11 @@
 """Read the benchmark files as they are published, one record at a time."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import parse
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
 """Records in upstream shape, each with its place in the file, such as ``line 3``."""
@@ -76,10 +76,10 @@ def _read_text(path: Path) -> str:
 
 def _parse_json(text: str, place: str) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return parse(text)
+    except ValueError as error:
         raise InputError(
-            f"{place}: not JSON", found=str(error), expected="the file as published", hint="download it again"
+            f"{place}: not JSON", found=error, expected="the file as published", hint="download it again"
         ) from error
 
 

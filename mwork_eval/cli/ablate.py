@@ -26,7 +26,7 @@ from mwork_eval.cli.options import (
 @machine_options
 @out_option(None)
 def ablate(
-    dry_run: bool, presets: tuple[str, ...], device_map: str | None, shard: tuple[int, int], **given: Any
+    dry_run: bool, preset: tuple[str, ...], device_map: str | None, shard: tuple[int, int], **given: Any
 ) -> None:
     """Run a matrix of settings x languages x tasks and report ∆Eng, ∆n-Eng and ∆.
 
@@ -41,7 +41,7 @@ def ablate(
         from mwork_eval.terminal.estimates import print_matrix_cost
 
         del given["batch_size"]
-        found = estimate(preset=presets, **given)
+        found = estimate(preset=preset, **given)
         print_matrix_cost(found.cost, found.speed, found.weights, found.batch, Console())
         return
     from mwork_eval.application.ablate import ablate as compute
@@ -49,6 +49,6 @@ def ablate(
     from mwork_eval.terminal.progress import TerminalProgress
     from mwork_eval.terminal.report import show_report
 
-    results = compute(preset=presets, device_map=device_map, shard=shard, progress=TerminalProgress(), **given)
+    results = compute(preset=preset, device_map=device_map, shard=shard, progress=TerminalProgress(), **given)
     if results.has_tables:
         show_report(write_reports(results))

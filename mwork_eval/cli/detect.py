@@ -32,10 +32,10 @@ def detect(
     max_docs: int | None,
     max_tokens: int,
     min_tokens: int,
-    seed: int | None,
+    document_seed: int | None,
     check_language: bool,
     method: str,
-    memory: int,
+    max_memory: int,
     resume: bool,
     checkpoint_docs: int | None,
     shard: tuple[int, int],
@@ -61,7 +61,7 @@ def detect(
 
     rule = Selection.of(**selection)
     sources = parse_corpora(corpora, languages)
-    rules = DocumentRules(max_docs, max_tokens, min_tokens, seed, check_language)
+    rules = DocumentRules(max_docs, max_tokens, min_tokens, document_seed, check_language)
 
     from rich.console import Console
 
@@ -76,7 +76,7 @@ def detect(
 
     options = DetectOptions(
         method=method,
-        memory=memory,
+        memory=max_memory,
         shard=shard,
         resume=resume,
         checkpoint_documents=checkpoint_docs,

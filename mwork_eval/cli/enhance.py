@@ -1,7 +1,7 @@
 """`mwork enhance`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,9 +15,6 @@ from mwork_eval.cli.options import (
     sample_option,
 )
 from mwork_eval.errors import InputError
-
-if TYPE_CHECKING:
-    from mwork_eval.evaluation.sampling import Order
 
 
 @click.command()
@@ -36,8 +33,12 @@ if TYPE_CHECKING:
 @click.option(
     "--documents", callback=parse_numbers, default="100,400", help="Numbers of documents to train on, drawn at random."
 )
-@click.option("--seeds", callback=parse_seeds, default="0", help="Seeds of the order of the documents.")
-@click.option("--random-control", "controls", type=click.IntRange(0), default=3, help="Random controls to train, too.")
+@click.option(
+    "--seeds", "document_seeds", callback=parse_seeds, default="0", help="Seeds of the order of the documents."
+)
+@click.option(
+    "--random-control", "trained_controls", type=click.IntRange(0), default=3, help="Random controls to train, too."
+)
 @click.option("--together", is_flag=True, help="Train all languages at once, with all their neurons.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=5e-5, show_default=True)
 @click.option("--warmup-steps", type=click.IntRange(0), default=10, show_default=True)
@@ -58,12 +59,12 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
 @click.option(
     "--merge",
-    "merged",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write a whole checkpoint, too.  [default: none]",
 )
 @click.option(
     "--evaluate",
+    "tasks",
     callback=parse_names,
     help="Score base and deltas on benchmarks such as bpb,xquad, or a pattern with {l}.  [default: none]",
 )
@@ -84,15 +85,15 @@ def enhance(
     neurons: tuple[str, ...],
     texts: tuple[str, ...],
     documents: tuple[int, ...],
-    seeds: tuple[int, ...],
-    controls: int,
+    document_seeds: tuple[int, ...],
+    trained_controls: int,
     together: bool,
     force: bool,
-    merged: Path | None,
-    evaluate: tuple[str, ...],
+    merge: Path | None,
+    tasks: tuple[str, ...],
     languages: list[str],
     limit: int | None,
-    order: "Order",
+    sample_seed: int | None,
     data: str | None,
     plot: bool,
     out: Path,
@@ -116,7 +117,7 @@ def enhance(
 
     if plot:
         require_matplotlib("--plot")
-        if not evaluate:
+        if not tasks:
             raise InputError("--plot draws what changed", found="no --evaluate")
     corpora = parse_corpora([_with_language(text, neurons) for text in texts], None)
     made = enhance_neurons(
@@ -124,16 +125,16 @@ def enhance(
         neurons=neurons,
         texts={corpus.language: corpus.source for corpus in corpora},
         documents=documents,
-        seeds=seeds,
-        controls=controls,
+        document_seeds=document_seeds,
+        trained_controls=trained_controls,
         together=together,
         training=TrainingOptions(**training),
-        evaluate=evaluate,
+        tasks=tasks,
         languages=languages,
         limit=limit,
-        order=order,
+        sample_seed=sample_seed,
         data=data,
-        merge=merged,
+        merge=merge,
         out=out,
         force=force,
         device=device,

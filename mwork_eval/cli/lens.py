@@ -53,6 +53,7 @@ from mwork_eval.errors import InputError
 @click.option("--positions", default="under", help="Where to deactivate, as in mwork-hf.")
 @click.option(
     "--random-control",
+    "seeds",
     multiple=True,
     type=click.IntRange(0),
     help="Seed: as many random neurons, too.  [default: none]",
@@ -66,7 +67,7 @@ def lens(
     model: str,
     texts: tuple[str, ...],
     neurons: str | None,
-    random_control: tuple[int, ...],
+    seeds: tuple[int, ...],
     out: Path | None,
     plot: bool,
     **options: Any,
@@ -76,7 +77,7 @@ def lens(
     Every layer's hidden states go through the final norm and the output head, as if the layer were the last one. The
     table says which share of what comes out is English, which is the query's language, and which is neither.
     """
-    if (plot and out is None) or (random_control and neurons is None):
+    if (plot and out is None) or (seeds and neurons is None):
         raise InputError("an option is missing", expected="--plot with --out, --random-control with --neurons")
 
     from rich.console import Console
@@ -92,9 +93,9 @@ def lens(
         require_matplotlib("--plot")
     found = look(
         model,
-        queries={corpus.language: corpus.source for corpus in corpora} or None,
+        texts={corpus.language: corpus.source for corpus in corpora} or None,
         neurons=neurons,
-        random_controls=random_control,
+        seeds=seeds,
         out=out,
         progress=TerminalProgress(),
         **options,

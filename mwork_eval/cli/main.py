@@ -14,6 +14,7 @@ from mwork_eval.cli.enhance import enhance
 from mwork_eval.cli.inspect import inspect
 from mwork_eval.cli.leaderboard import leaderboard
 from mwork_eval.cli.lens import lens
+from mwork_eval.cli.messages import in_options
 from mwork_eval.cli.profile import overlap, profile
 from mwork_eval.cli.report import report
 from mwork_eval.cli.run import run
@@ -22,6 +23,7 @@ from mwork_eval.cli.select import select
 from mwork_eval.cli.sets import sets
 from mwork_eval.cli.tune_layers import tune_layers
 from mwork_eval.errors import InputError
+from mwork_eval.evaluation.quiet import hush_loggers
 
 
 class _BadInput(click.ClickException):
@@ -35,7 +37,8 @@ class _Command(click.Group):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            raise _BadInput(str(error)) from error
+            invoked = self.get_command(ctx, ctx.invoked_subcommand or "")
+            raise _BadInput(in_options(str(error), self, invoked or self)) from error
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             what = f"{error.strerror or error}{where}"
@@ -60,8 +63,7 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    logging.getLogger("mwork_eval.lm.model").setLevel(logging.ERROR)
+    hush_loggers()
 
 
 _PURPOSES: dict[str, tuple[click.Command, ...]] = {

@@ -105,15 +105,9 @@ def _count(_: click.Context, __: click.Parameter, value: str) -> int | None:
     return int(value)
 
 
-def _order(_: click.Context, __: click.Parameter, value: int | None) -> str | int:
-    return "even" if value is None else value
-
-
 sample_option = click.option(
     "--sample-seed",
-    "order",
     type=click.IntRange(0),
-    callback=_order,
     help="Take --limit documents at random, by this seed.  [default: evenly spread over the task]",
 )
 
@@ -163,13 +157,13 @@ corpus_options = together(
     click.option("--max-docs", callback=_count, default="24", help="Documents per language, or all."),
     click.option("--max-tokens", type=click.IntRange(2), default=128, help="Tokens kept of a document."),
     click.option("--min-tokens", type=click.IntRange(1), default=16, help="Shorter documents are skipped and counted."),
-    click.option("--seed", type=int, help="Shuffle the corpora.  [default: in file order]"),
+    click.option("--seed", "document_seed", type=int, help="Shuffle the corpora.  [default: in file order]"),
     click.option("--check-language", is_flag=True, help="Drop documents in another language; needs the extra langid."),
 )
 
 scoring_options = together(
     click.option("--method", type=click.Choice(list(DETECTORS)), default="exact", help="Of scoring."),
-    click.option("--max-memory", "memory", callback=_memory, default="1GiB", help="For scoring, beside the weights."),
+    click.option("--max-memory", callback=_memory, default="1GiB", help="For scoring, beside the weights."),
 )
 
 set_draws_option = click.option(
@@ -200,7 +194,6 @@ long_options = together(
 matrix_options = together(
     click.option(
         "--preset",
-        "presets",
         multiple=True,
         help="Table of the paper, or a .yaml file; repeatable.  [default: in `mwork run` a quick look]",
     ),
@@ -232,6 +225,7 @@ matrix_options = together(
         "--batch-size", type=click.IntRange(1), default=8, help="Requests at a time where lm-eval's own way is taken."
     ),
     click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes."),
+    click.option("--repair", is_flag=True, help="Compute damaged cells again, and write a damaged manifest anew."),
 )
 
 whole_options = together(

@@ -18,6 +18,7 @@ from mwork_eval.cli.options import (
     set_draws_option,
 )
 from mwork_eval.errors import InputError
+from mwork_eval.files.yaml_values import entries_of, kind_of, line_of, read_yaml
 
 if TYPE_CHECKING:
     from mwork_eval.detection.corpus.sources import Corpus
@@ -27,27 +28,37 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> N
     """Let a YAML file give the defaults of the options, under their long names."""
     if path is None:
         return
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"cannot read {path}", found=" ".join(str(error).split()), expected="a YAML file") from error
+    root = read_yaml(path, "a YAML file").root
     options = {opt[2:]: parameter for parameter in ctx.command.params for opt in parameter.opts if opt.startswith("--")}
     options.pop("config", None)
-    if not isinstance(values, dict) or (unknown := sorted(set(values) - set(options))):
+    unknown = sorted({key.value for key, _ in entries_of(root)} - set(options))
+    if unknown or not isinstance(root, yaml.MappingNode | None):
         raise InputError(
             f"{path} has unknown entries",
-            found=", ".join(map(str, unknown)) if isinstance(values, dict) else type(values).__name__,
+            found=", ".join(unknown) if unknown or root is None else kind_of(root),
             expected="a mapping with some of " + ", ".join(options),
         )
     defaults = {}
-    for name, value in values.items():
-        parameter = options[name]
-        if isinstance(value, list) and not parameter.multiple:  # type: ignore[attr-defined]
-            value = ",".join(map(str, value))
-        elif parameter.multiple and not isinstance(value, list):  # type: ignore[attr-defined]
-            value = [value]
+    for key, node in entries_of(root):
+        parameter, texts = options[key.value], _texts(path, node)
+        # As the command line has it: a list is joined by commas, or is an option given several times.
+        value: Any = texts if parameter.multiple else ",".join(texts)  # type: ignore[attr-defined]
+        try:
+            parameter.type_cast_value(ctx, value)
+        except click.BadParameter as error:
+            raise InputError(f"{line_of(path, node)}: {key.value}", found=error.message) from error
         defaults[str(parameter.name)] = value
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _texts(path: Path, node: yaml.Node) -> list[str]:
+    """Return a value, or the values of a list, as the file has them written, so that 2.5 and true are no numbers."""
+    values = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    for value in values:
+        if not isinstance(value, yaml.ScalarNode) or value.tag == "tag:yaml.org,2002:null":
+            found = "nothing" if isinstance(value, yaml.ScalarNode) else kind_of(value)
+            raise InputError(f"{line_of(path, value)}: not the value of an option", found=found, expected="a text")
+    return [str(value.value) for value in values]
 
 
 def _languages_of(corpora: "Sequence[Corpus]", asked: list[str]) -> list[str]:
@@ -84,12 +95,12 @@ def run(
     max_docs: int | None,
     max_tokens: int,
     min_tokens: int,
-    seed: int | None,
+    document_seed: int | None,
     check_language: bool,
     method: str,
-    memory: int,
+    max_memory: int,
     set_draws: int | None,
-    presets: tuple[str, ...],
+    preset: tuple[str, ...],
     limit: int | None,
     tasks: tuple[str, ...],
     seeds: tuple[int, ...] | None,
@@ -116,13 +127,13 @@ def run(
     from mwork_eval.detection.selection import Selection
 
     rule = Selection.of(fraction, top_k, threshold, specific, structures)
-    if not presets:
+    if not preset:
         # The quick look: what fits into four minutes on two cores.
-        presets, tasks, limit, seeds = ("understanding",), tasks or ("bpb",), limit or 4, seeds or (1, 2, 3)
+        preset, tasks, limit, seeds = ("understanding",), tasks or ("bpb",), limit or 4, seeds or (1, 2, 3)
     sources = parse_corpora(corpora, languages)
     if corpora:
         languages = _languages_of(sources, languages)
-    rules = DocumentRules(max_docs, max_tokens, min_tokens, seed, check_language)
+    rules = DocumentRules(max_docs, max_tokens, min_tokens, document_seed, check_language)
     from mwork_eval.application.matrix_arguments import make_matrix_options
     from mwork_eval.application.model_source import find_model
     from mwork_eval.application.report import write_reports
@@ -138,10 +149,10 @@ def run(
         rule,
         DetectOptions(
             method=method,
-            memory=memory,
+            memory=max_memory,
             groups=groups_for(stability=False, set_draws=set_draws),
         ),
-        make_matrix_options(presets, languages=languages, tasks=tasks, limit=limit, seeds=seeds, **matrix),
+        make_matrix_options(preset, languages=languages, tasks=tasks, limit=limit, seeds=seeds, **matrix),
         out,
         set_draws=set_draws,
         progress=TerminalProgress(),

@@ -166,7 +166,9 @@ def _score_stream(
     checkpoint = None if path is None else part_path(path, share)
     part = _resumed(checkpoint, run) if checkpoint is not None and options.resume else None
     if checkpoint is not None and checkpoint.is_file() and not options.resume:
-        log.warning("%s is left from an interrupted run; --resume would have gone on from it", checkpoint)
+        log.warning(
+            "%s is left from an interrupted run; `mwork detect --resume` would have gone on from it", checkpoint
+        )
     if part is None:
         part = PartialScores(layout.shape, run, share)
     saved_at, saved_documents, language = time.monotonic(), part.documents, stream.corpus.language
@@ -210,7 +212,7 @@ def _add(part: PartialScores, observer: Observer, batch: Batch, language: str, g
             raise InputError(
                 f"document {number} of {language} cannot be scored",
                 found=error,
-                hint="load the model with --dtype float32 or bfloat16",
+                hint="load the model with `dtype=float32` or bfloat16",
             ) from error
 
 

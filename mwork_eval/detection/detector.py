@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
-    from mwork_eval.detection.score_table import Array, ScoreTable
+    from mwork_eval.detection.score_table import ScoreTable
     from mwork_eval.detection.selection import Selection
+    from mwork_eval.files.tensor_file import Array
     from mwork_eval.models.layout import Layout
     from mwork_eval.neurons.neuron_set import NeuronSet, Place
 

@@ -3,19 +3,66 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from safetensors.numpy import save_file
+from pydantic import field_validator, model_validator
 
 from mwork_eval.detection.detector import find_detector
-from mwork_eval.detection.score_table import ScoreAccumulator, ScoreTable, places_of
-from mwork_eval.digests import canonical_json, write_atomically
+from mwork_eval.detection.score_table import ScoreAccumulator, ScoreTable, check_arrays, places_of, usable
 from mwork_eval.errors import InputError
-from mwork_eval.neurons.files import read_mwork_file
-from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.files.json_values import FileValue
+from mwork_eval.files.tensor_file import TensorHead, digest_of_arrays, read_arrays, read_head, write_tensors
+from mwork_eval.neurons.about import About, CorpusValue
+from mwork_eval.neurons.shape import ModelShape, ShapeValue
 
 FORMAT = "mwork-partial-scores"
 VERSION = 1
+
+
+class _PartialAbout(About):
+    """What unfinished scores say of themselves at least."""
+
+    language: str
+    method: str
+    corpus: CorpusValue
+
+
+class _PartialRun(FileValue):
+    """What determines the scores."""
+
+    about: _PartialAbout
+
+
+class _ReadSoFar(FileValue):
+    """What was read of the corpus; nothing at first."""
+
+    tokens: int | None = None
+
+
+class _PartialHead(TensorHead):
+    """What a file of unfinished scores says; those of earlier versions have no digest."""
+
+    shape: ShapeValue
+    run: _PartialRun
+    shard: tuple[int, int]
+    batches: int
+    corpus: _ReadSoFar
+    complete: bool
+    documents: dict[str, int]
+    digest: str | None = None
+
+    @model_validator(mode="after")
+    def _tells_what_was_read(self) -> Self:
+        if self.complete and self.corpus.tokens is None:
+            raise ValueError("corpus: no number of tokens")
+        return self
+
+    @field_validator("shard")
+    @classmethod
+    def _is_a_share(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not 0 <= value[0] < value[1]:
+            raise ValueError(f"{value[0]} of {value[1]}")
+        return value
 
 
 @dataclass
@@ -76,9 +123,7 @@ class PartialScores:
             for layer, structure in places_of(self.shape)
             for statistic, total in group.totals.items()
         }
-        metadata = {
-            "format": FORMAT,
-            "version": VERSION,
+        description = {
             "shape": self.shape.to_json(),
             "run": self.run,
             "shard": list(self.shard),
@@ -86,8 +131,9 @@ class PartialScores:
             "corpus": self.corpus,
             "complete": self.complete,
             "documents": {name: group.documents for name, group in self.groups.items()},
+            "digest": digest_of_arrays(arrays.items()),
         }
-        write_atomically(path, lambda temporary: save_file(arrays, temporary, {"mwork": canonical_json(metadata)}))
+        write_tensors(path, (FORMAT, VERSION), description, arrays)
 
     @classmethod
     def load(cls, path: Path) -> "PartialScores":
@@ -96,22 +142,24 @@ class PartialScores:
         Raises:
             InputError: If the file is missing, damaged or of another format.
         """
-        entries = {"shape", "run", "shard", "batches", "corpus", "complete", "documents"}
-        metadata, arrays = read_mwork_file(path, FORMAT, VERSION, entries)
-        shape = ModelShape.from_json(metadata["shape"])
-        index, count = metadata["shard"]
-        part = cls(
-            shape, metadata["run"], (index, count), metadata["batches"], metadata["corpus"], metadata["complete"]
-        )
-        try:
-            for name, documents in metadata["documents"].items():
-                group = part.group(name)
-                group.documents = documents
-                for statistic, total in group.totals.items():
-                    for (layer, structure), array in total.items():
-                        array[:] = arrays[f"{name}.layers.{layer}.{structure}.{statistic}"]
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{path} is damaged", found=str(error), hint="score again") from error
+        head = read_head(path, _PartialHead, (FORMAT, VERSION))
+        shape, arrays = head.shape.shape, read_arrays(path)
+        check_arrays(path, arrays, head.digest)
+        run, corpus = (part.model_dump(mode="json", exclude_unset=True) for part in (head.run, head.corpus))
+        part = cls(shape, run, head.shard, head.batches, corpus, head.complete)
+        detector = find_detector(head.run.about.method)
+        for name, documents in head.documents.items():
+            read = {  # before memory is taken for what the description promises
+                (statistic.name, (layer, structure)): usable(
+                    path, arrays, f"{name}.layers.{layer}.{structure}.{statistic.name}", shape.sizes[layer][structure]
+                )
+                for statistic in detector.statistics
+                for layer, structure in places_of(shape)
+            }
+            group = part.group(name)
+            group.documents = documents
+            for (statistic, place), array in read.items():
+                group.totals[statistic][place][:] = array
         return part
 
 

@@ -12,8 +12,9 @@ from mwork_eval.neurons.neuron_set import NeuronSet, Place
 
 if TYPE_CHECKING:
     from mwork_eval.detection.detector import Observation
-    from mwork_eval.detection.score_table import Array, ScoreTable
+    from mwork_eval.detection.score_table import ScoreTable
     from mwork_eval.detection.scoring.scorer import Scorer
+    from mwork_eval.files.tensor_file import Array
     from mwork_eval.models.layout import Layout
 
 

@@ -3,24 +3,22 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
-from safetensors.numpy import save_file
+from pydantic import Field
 
 from mwork_eval.detection.detector import Detector, find_detector
-from mwork_eval.digests import canonical_json, write_atomically
 from mwork_eval.errors import InputError
-from mwork_eval.neurons.files import read_mwork_file
+from mwork_eval.files.tensor_file import Array, TensorHead, digest_of_arrays, read_arrays, read_head, write_tensors
+from mwork_eval.neurons.about import About, CorpusValue
 from mwork_eval.neurons.neuron_set import Place
-from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.neurons.shape import ModelShape, ShapeValue
 from mwork_eval.neurons.structures import STRUCTURES
 
 FORMAT = "mwork-scores"
 VERSION = 1
-
-Array = npt.NDArray[Any]
+_HINT = "run `detect` again"
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,12 @@ class ScoreTable:
             for layer, structure in places_of(self.shape)
             for column, values in self.values.items()
         }
-        metadata = {
-            "format": FORMAT,
-            "version": VERSION,
+        description = {
             "shape": self.shape.to_json(),
             "about": dict(self.about),
+            "digest": digest_of_arrays(arrays.items()),
         }
-        write_atomically(path, lambda temporary: save_file(arrays, temporary, {"mwork": canonical_json(metadata)}))
+        write_tensors(path, (FORMAT, VERSION), description, arrays)
 
     @classmethod
     def load(cls, path: Path) -> "ScoreTable":
@@ -66,20 +63,60 @@ class ScoreTable:
         Raises:
             InputError: If the file is missing, damaged, incomplete or of a method that is not known.
         """
-        metadata, arrays = read_mwork_file(path, FORMAT, VERSION, {"shape", "about"})
-        shape = ModelShape.from_json(metadata["shape"])
-        columns = find_detector(metadata["about"].get("method", "")).columns
+        head = read_head(path, _ScoresHead, (FORMAT, VERSION))
+        shape, arrays = head.shape.shape, read_arrays(path)
+        check_arrays(path, arrays, head.digest)
+        columns = find_detector(head.about.method).columns
         found: dict[str, dict[Place, Array]] = {column: {} for column in columns}
         for layer, structure in places_of(shape):
             for column in columns:
                 name = f"layers.{layer}.{structure}.{column}"
-                array = arrays.get(name)
-                if array is None or array.shape != (shape.sizes[layer][structure],):
-                    raise InputError(
-                        f"{path} is incomplete", found=f"no usable {name}", hint="run `mwork detect` again"
-                    )
-                found[column][layer, structure] = array
-        return cls(shape, found, metadata["about"])
+                found[column][layer, structure] = usable(path, arrays, name, shape.sizes[layer][structure])
+        return cls(shape, found, head.about.values)
+
+
+class _ScoredAbout(About):
+    """What scores say of themselves at least."""
+
+    language: str
+    method: str
+    corpus: CorpusValue
+    documents: Annotated[int, Field(ge=1)]
+    tokens: int
+
+
+class _ScoresHead(TensorHead):
+    """What a file of scores says; those of earlier versions have no digest."""
+
+    shape: ShapeValue
+    about: _ScoredAbout
+    digest: str | None = None
+
+
+def check_arrays(path: Path, arrays: Mapping[str, Array], digest: str | None) -> None:
+    """Raise unless arrays are those a file was written with.
+
+    Raises:
+        InputError: If their digest is another.
+    """
+    if digest is not None and digest != (found := digest_of_arrays(arrays.items())):
+        raise InputError(f"{path} is damaged", found=f"digest {found[:12]}", expected=digest[:12], hint=_HINT)
+
+
+def usable(path: Path, arrays: Mapping[str, Array], name: str, size: int) -> Array:
+    """Return an array of a file of scores, one finite number per neuron.
+
+    Raises:
+        InputError: If it is missing, or something else.
+    """
+    array = arrays.get(name)
+    if array is None or array.shape != (size,) or array.dtype.kind not in "fiu":
+        found = "none" if array is None else f"{array.dtype} {list(array.shape)}"
+    elif not np.isfinite(array).all():
+        found = "nan or infinity"
+    else:
+        return array
+    raise InputError(f"{path} is incomplete", found=f"{name}: {found}", expected=f"{size} numbers", hint=_HINT)
 
 
 class ScoreAccumulator:
@@ -164,7 +201,5 @@ def load_score_tables(folder: Path) -> list[ScoreTable]:
     """
     files = sorted((folder / "scores").glob("*.safetensors"))
     if not files:
-        raise InputError(
-            f"{folder} has no scores", found=f"no {folder}/scores/*.safetensors", hint="run `mwork detect`"
-        )
+        raise InputError(f"{folder} has no scores", found=f"no {folder}/scores/*.safetensors", hint="run `detect`")
     return [ScoreTable.load(file) for file in files]

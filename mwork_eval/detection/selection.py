@@ -14,7 +14,8 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.structures import DEFAULT_STRUCTURES, parse_structures
 
 if TYPE_CHECKING:
-    from mwork_eval.detection.score_table import Array, ScoreTable
+    from mwork_eval.detection.score_table import ScoreTable
+    from mwork_eval.files.tensor_file import Array
 
 SPECIFIC = ("english", "common", "none")
 """What is taken away from a language's neurons: English's (default), those all languages share, or nothing.
@@ -58,7 +59,7 @@ class Selection:
             missing = ",".join(sorted(set(self.structures) - set(self.threshold)))
             raise InputError("a threshold per structure is needed", found=f"none for {missing}")
         if self.specific not in SPECIFIC:
-            raise InputError("unknown specific (--specific)", found=self.specific, expected=" or ".join(SPECIFIC))
+            raise InputError("unknown specific", found=self.specific, expected=" or ".join(SPECIFIC))
 
     @classmethod
     def of(
@@ -144,16 +145,14 @@ def specific_sets(
                 "language-specific neurons are those that English lacks, and English was not scored",
                 found=" ".join(detected),
                 expected="a corpus for en",
-                hint="add one, or use specific='none' (--specific none)",
+                hint="add one, or use `specific='none'`",
             )
         sets = {code: neurons - detected[ENGLISH] for code, neurons in detected.items() if code != ENGLISH}
     of_whom = [ENGLISH] if selection.specific == "english" else sorted(detected)
     corpora = {table.about["language"]: table.about.get("corpus") for table in tables}
     for language, neurons in sets.items():
         if len(neurons) == 0:
-            raise InputError(
-                f"no neuron is specific to {language}", hint="select more, for example fraction=0.02 (--fraction 0.02)"
-            )
+            raise InputError(f"no neuron is specific to {language}", hint="select more, for example `fraction=0.02`")
         sets[language] = neurons.described(subtracted={code: corpora[code] for code in of_whom if code != language})
     return sets
 

@@ -45,7 +45,7 @@ def draw_sets(parts: Mapping[str, PartialScores], selection: Selection, draws: i
                 f"too few documents of {language} to draw halves of them",
                 found=part.documents,
                 expected=f"at least {LEAST_DOCUMENTS}",
-                hint="raise max_documents (--max-docs), or leave out set_draws (--set-draws)",
+                hint="raise `max_docs`, or leave out `set_draws`",
             )
     found = []
     for draw in range(1, draws + 1):

@@ -64,7 +64,7 @@ def read_training_text(corpus: AnyCorpus, tokenizer: Any, *, count: int, max_tok
             f"the corpus {corpus.source} has too few documents",
             found=f"{len(found)} usable ones",
             expected=f"{HELD_OUT} to judge by and {count} to train on",
-            hint="give fewer documents (--documents), or a longer corpus",
+            hint="give fewer `documents`, or a longer corpus",
         )
     training = found[HELD_OUT:]
     return TrainingText(

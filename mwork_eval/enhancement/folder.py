@@ -9,8 +9,9 @@ from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.enhancement.record import FILE, Record, TrainedDelta
 from mwork_eval.enhancement.scores import DeltaCell, Scores
 from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import FileValue, parse_as, read_bytes
+from mwork_eval.files.seal import unsealed
 from mwork_eval.matrix.cell_plan import CellPlan
-from mwork_eval.results.file_value import FileValue, parse_json
 from mwork_eval.results.manifest import TaskEntry
 from mwork_eval.results.store import CellStore
 from mwork_eval.results.task_score import TaskScore
@@ -70,13 +71,13 @@ def read_enhancement(folder: Path) -> ScoredEnhancement:
     """
     record, path = Record.load(folder), folder / f"{SCORES}.json"
     if not path.is_file():
-        raise InputError(f"{folder} holds no scores", found=f"no {path.name}", hint="run `mwork enhance --evaluate`")
-    content = parse_json(ImprovementCells, path.read_bytes(), path)
+        raise InputError(f"{folder} holds no scores", found=f"no {path.name}", hint="run `enhance(tasks=...)`")
+    content = parse_as(ImprovementCells, unsealed(read_bytes(path), path), path)
     if content.cells is None or content.families is None:
         raise InputError(
             f"{path} does not say where the scores are",
             found="a file of an earlier version",
-            hint="look at its improvement.md, or train into another --out: controls are drawn otherwise now",
+            hint="look at its improvement.md, or train into another `out`: controls are drawn otherwise now",
         )
     deltas, store = {delta.file: delta for delta in record.deltas}, CellStore(folder)
     scores: dict[tuple[TrainedDelta | None, str], TaskScore] = {}

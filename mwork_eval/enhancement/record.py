@@ -1,13 +1,13 @@
 """What an enhancement folder holds: `enhancement.json`, which is whole after every finished delta."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.digests import digest_of, write_text_atomically
+from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
+from mwork_eval.files.seal import read_sealed, write_sealed
 
 FILE = "enhancement.json"
 FORMAT = "mwork-enhancement"
@@ -98,7 +98,7 @@ class Record:
     def save(self, folder: Path) -> None:
         """Write it, whole or not at all."""
         content = {"format": FORMAT, "version": VERSION, **asdict(self)}
-        write_text_atomically(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_sealed(folder / FILE, content, indent=1)
 
     def continuing(self, folder: Path) -> "Record":
         """Return this record with what an earlier command left in the folder, if anything.
@@ -115,7 +115,7 @@ class Record:
                     f"{folder} holds deltas that were trained otherwise",
                     found=f"{what} {was}",
                     expected=f"{what} {now}",
-                    hint="choose another --out",
+                    hint="choose another `out`",
                 )
         longest = {
             language: max(earlier.seen.get(language, []), self.seen.get(language, []), key=len)
@@ -152,14 +152,10 @@ class Record:
         """
         path = folder / FILE
         if not path.is_file():
-            raise InputError(f"{folder} holds no deltas", found=f"no {FILE}", hint="make them with `mwork enhance`")
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if (content.pop("format"), content.pop("version")) != (FORMAT, VERSION):
-                raise ValueError("another format or version")
-            deltas = tuple(
-                TrainedDelta(**{**delta, "languages": tuple(delta["languages"])}) for delta in content.pop("deltas")
-            )
-            return cls(**content, deltas=deltas)
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error
+            raise InputError(f"{folder} holds no deltas", found=f"no {FILE}", hint="make them with `enhance`")
+        record = read_sealed(cls, path, (FORMAT, VERSION), "train into another folder")
+        if not isinstance(sets := record.options.get("sets"), dict) or not all(
+            isinstance(d, str) for d in sets.values()
+        ):
+            raise InputError(f"{path} is damaged", found="no digests of its sets among the options")
+        return record

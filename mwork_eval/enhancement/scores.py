@@ -126,7 +126,7 @@ def compute_scores(
                 f"{folder / trained.file} is not the delta that was trained",
                 found=delta.digest[:12],
                 expected=trained.digest[:12],
-                hint="train into another --out",
+                hint="train into another `out`",
             )
         model.put_delta(delta, force=force)
 

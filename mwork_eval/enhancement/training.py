@@ -3,18 +3,20 @@
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import parse
 from mwork_eval.models.head import OutputHead
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loss import next_token_losses
@@ -172,8 +174,13 @@ def train(
     trainer.remove_callback(PrinterCallback)
     try:
         with model.trained.attached():
-            last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-            trainer.train(resume_from_checkpoint=last)
+            trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+    except (RuntimeError, SafetensorError) as error:
+        # A disk that is full is no OSError to torch and safetensors.
+        said = str(error)
+        if isinstance(error, SafetensorError) or "PytorchStreamWriter" in said or "inline_container" in said:
+            raise OSError(f"a checkpoint in {folder} cannot be written: {said.splitlines()[0]}") from error
+        raise
     finally:
         if options.gradient_checkpointing:
             if not checkpointed:
@@ -184,6 +191,18 @@ def train(
     wait_for_processes()
     if is_first_process():
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """Return the last checkpoint that is whole; None if there is none.
+
+    The Trainer writes `trainer_state.json` last: one without it was being written when its process ended.
+    """
+    whole = {}
+    for path in folder.glob("checkpoint-*"):
+        with suppress(OSError, ValueError):
+            whole[parse((path / "trainer_state.json").read_bytes())["global_step"]] = str(path)
+    return whole[max(whole)] if whole else None
 
 
 def steps_of(sizes: Sequence[int], options: TrainingOptions, processes: int) -> dict[int, int]:
@@ -197,7 +216,7 @@ def steps_of(sizes: Sequence[int], options: TrainingOptions, processes: int) -> 
         raise InputError(
             "a number of documents does not end with a step",
             found=f"{uneven[0]} documents in steps of {each}",
-            hint="give multiples, or another --batch-size",
+            hint="give multiples, or another `batch_size`",
         )
     return {size: options.epochs * size // each for size in sizes}
 

@@ -210,7 +210,7 @@ def evaluate_task(
         raise InputError(
             f"the model gives no numbers on {prepared.name}",
             found=f"nan or infinity under {metric}, in {model.dtype}",
-            hint="try --dtype float32 or bfloat16",
+            hint="try `dtype=float32` or bfloat16",
         )
     if located and BENCHMARKS[located[0]].generated:
         scores |= answer_language_metrics([str(sample["resps"][0][0]) for sample in samples], located[1])

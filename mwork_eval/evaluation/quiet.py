@@ -1,8 +1,9 @@
 """Let lm-eval work in silence: what it says and draws would drown the caller's own progress."""
 
 import logging
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -10,26 +11,65 @@ _LOGGERS = ("lm_eval", "mwork_eval.lm.model")
 """lm-eval's own, and that of the model, which tells of every mask."""
 
 
+class _Silence:
+    """What is quiet now, and how many ask for it: blocks of several threads overlap, and the last one ends it."""
+
+    def __init__(self) -> None:
+        self._lock, self._users, self._undo = threading.RLock(), 0, ExitStack()
+
+    def begin(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._undo = _hushed()
+            self._users += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._undo.close()
+
+
+_SILENCE = _Silence()
+
+
+def hush_loggers() -> list[tuple[logging.Logger, int]]:
+    """Hide lm-eval's messages below errors until somebody sets the levels back.
+
+    Returns:
+        The loggers and their levels of before.
+    """
+    before = [(logger, logger.level) for logger in map(logging.getLogger, _LOGGERS)]
+    for logger, _ in before:
+        logger.setLevel(logging.ERROR)
+    return before
+
+
 @contextmanager
 def quiet_lm_eval() -> Iterator[None]:
-    """Hide lm-eval's messages below errors, and its bars; loggers and libraries are as before in the end."""
-    import datasets
-    import lm_eval.api.task
+    """Hide lm-eval's messages below errors, and its bars; loggers and libraries are as before in the end.
 
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    # A bar for every task whose requests are built, which no argument turns off.
-    module: Any = lm_eval.api.task
-    bar, bars_of_datasets = module.tqdm, datasets.are_progress_bars_disabled()
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    module.tqdm = partial(bar, disable=True)
-    datasets.disable_progress_bars()
+    Threads may be quiet at a time; it ends with the last of them.
+    """
+    _SILENCE.begin()
     try:
         yield
     finally:
-        module.tqdm = bar
-        if not bars_of_datasets:
-            datasets.enable_progress_bars()
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        _SILENCE.end()
+
+
+def _hushed() -> ExitStack:
+    import datasets
+    import lm_eval.api.task
+
+    # A bar for every task whose requests are built, which no argument turns off.
+    module: Any = lm_eval.api.task
+    undo = ExitStack()
+    for logger, level in hush_loggers():
+        undo.callback(logger.setLevel, level)
+    if not datasets.are_progress_bars_disabled():
+        undo.callback(datasets.enable_progress_bars)
+        datasets.disable_progress_bars()
+    undo.callback(setattr, module, "tqdm", module.tqdm)
+    module.tqdm = partial(module.tqdm, disable=True)
+    return undo

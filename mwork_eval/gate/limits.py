@@ -11,6 +11,7 @@ import yaml
 
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.errors import InputError
+from mwork_eval.files.yaml_values import entries_of, read_yaml
 
 LEVEL = 0.05
 """Share of runs without a true change in which the gate may fail."""
@@ -120,14 +121,9 @@ def read_limits(path: Path) -> Limits:
     Raises:
         InputError: If the file is missing or no YAML, or an entry is unknown, repeated or of the wrong kind.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"cannot read {path}", found=" ".join(str(error).split()), expected="a YAML file") from error
-    entries = _Entries(path, root)
-    top = entries.mapping({} if values is None else values, (), (*_DROPS, "per", "require"))
+    file = read_yaml(path, "a YAML file of limits")
+    entries = _Entries(path, file.root)
+    top = entries.mapping({} if file.value is None else file.value, (), (*_DROPS, "per", "require"))
     per = entries.mapping(top.get("per", {}), ("per",))
     require = entries.mapping(top.get("require", {}), ("require",), ("delta", "overlap"))
     delta = entries.mapping(require.get("delta", {}), ("require", "delta"))
@@ -151,7 +147,6 @@ class _Entries:
 
     def __init__(self, path: Path, root: yaml.Node | None) -> None:
         self._path, self._root = path, root
-        self._refuse_repeats(root, ())
 
     def mapping(self, value: Any, place: tuple[str, ...], known: Sequence[str] = ()) -> Mapping[str, Any]:
         """Return a mapping with texts as keys, of the known ones if there are such."""
@@ -207,21 +202,8 @@ class _Entries:
         """Return the line of an entry, or of the nearest one around it."""
         node, line = self._root, 1
         for name in place:
-            found = [pair for pair in _pairs(node) if pair[0].value == name]
+            found = [pair for pair in entries_of(node) if pair[0].value == name]
             if not found:
                 break
             line, node = found[-1][0].start_mark.line + 1, found[-1][1]
         return line
-
-    def _refuse_repeats(self, node: yaml.Node | None, place: tuple[str, ...]) -> None:
-        """YAML keeps the last of two equal keys and drops the other silently."""
-        seen = set()
-        for key, value in _pairs(node):
-            if key.value in seen:
-                raise self._error((*place, key.value), "the entry twice", "once")
-            seen.add(key.value)
-            self._refuse_repeats(value, (*place, key.value))
-
-
-def _pairs(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
-    return list(node.value) if isinstance(node, yaml.MappingNode) else []

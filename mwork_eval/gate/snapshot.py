@@ -8,12 +8,12 @@ from typing import NamedTuple, Self
 from pydantic import Field, model_validator
 
 from mwork_eval.benchmarks.task_family import TaskName
-from mwork_eval.digests import canonical_json, write_text_atomically
+from mwork_eval.files.json_values import FileValue
+from mwork_eval.files.seal import read_sealed, write_sealed
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import FOLDER
 from mwork_eval.neurons.references import SUFFIX
-from mwork_eval.results.file_value import FileValue, read_file
 from mwork_eval.results.manifest import CellEntry
 from mwork_eval.results.scored_document import ScoredDocument
 from mwork_eval.results.stored_cell import StoredScore
@@ -178,7 +178,7 @@ def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
         path = folder / FOLDER / f"{language}{SUFFIX}"
         save_neuron_set(neurons, path)
         written.append(path)
-    write_text_atomically(folder / BASELINE, canonical_json(content) + "\n")
+    write_sealed(folder / BASELINE, content)
     return written
 
 
@@ -189,7 +189,7 @@ def read_baseline(folder: Path) -> Snapshot:
         InputError: If a file is missing, damaged or of another version.
     """
     hint = "write it again with `mwork check --write-baseline`"
-    content = read_file(_Baseline, folder / BASELINE, (_FORMAT, _VERSION), hint)
+    content = read_sealed(_Baseline, folder / BASELINE, (_FORMAT, _VERSION), hint)
     return Snapshot(
         model=content.model,
         cells=content.cells,

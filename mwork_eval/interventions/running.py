@@ -36,9 +36,10 @@ _REGISTER = threading.RLock()
 
 @contextmanager
 def alone_with(model: Any) -> Iterator[None]:
-    """Let no other thread begin or end a block on a model, or read its fingerprint, meanwhile.
+    """Let no other thread work on a model, begin or end a block on it, or read its fingerprint, meanwhile.
 
-    A thread may take it several times. Other models are not concerned.
+    A thread may take it several times. Other models are not concerned. A block does not keep it: what another thread
+    does in the meantime is done to the model with the block's neurons off.
 
     Args:
         model: The model, or what peft or torch.compile wraps around it.

@@ -11,6 +11,7 @@ from torch import nn
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.inference.rotary import Rotary
+from mwork_eval.interventions.running import alone_with
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.models.layout import uncompiled
 from mwork_eval.models.modes import evaluation_mode
@@ -55,7 +56,8 @@ def borrowed(model: Any, tokenizer: Any, **options: Any) -> Iterator[MworkHF]:
     """Let `mwork-hf` use a model in memory for a block.
 
     Nothing is loaded or copied. In the end weights, buffers, hooks, adapters, training mode, tokenizer and the states
-    of the random number generators are as they were, also after an exception or Ctrl-C.
+    of the random number generators are as they were, also after an exception or Ctrl-C. No other thread works on the
+    model meanwhile, or begins or ends a block on it.
 
     Args:
         model: A causal language model of transformers, on whatever device and in whatever dtype it is; with a PEFT
@@ -73,6 +75,7 @@ def borrowed(model: Any, tokenizer: Any, **options: Any) -> Iterator[MworkHF]:
             "a model in memory needs its tokenizer", found=type(tokenizer).__name__, expected="one of transformers"
         )
     with ExitStack() as stack:
+        stack.enter_context(alone_with(base))  # before anything of the model is remembered
         for kept in (evaluation_mode(base), _tied_as_they_are(base), _frequencies(base)):
             stack.enter_context(kept)
         for kept in (kept_tokenizer(tokenizer), kept_random_states()):

@@ -288,6 +288,6 @@ class MworkHF(FastHF):
                     f"the cache {store.filename} holds answers of another model or mask",
                     found=str(store.get(_CACHE_KEY, "no identity"))[:12],
                     expected=identity[:12],
-                    hint="give another --use_cache path",
+                    hint="give another use_cache path",
                 )
         super().set_cache_hook(cache_hook)

@@ -255,7 +255,7 @@ class TextsHF(HFLM):  # type: ignore[misc]
                 f"the model has no room for the answers of {name}",
                 found=f"a context of {self.max_length} tokens for {longest} tokens of answer alone",
                 expected="room for a prompt as well",
-                hint="leave the task out, or ask for shorter answers with --gen_kwargs max_gen_toks=N of lm_eval",
+                hint="leave the task out, or ask for shorter answers with gen_kwargs max_gen_toks=N of lm_eval",
             )
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
@@ -268,7 +268,7 @@ class TextsHF(HFLM):  # type: ignore[misc]
             raise InputError(
                 "the tokenizer has no chat template",
                 found=self.tokenizer.name_or_path or "a tokenizer without one",
-                hint="leave --apply_chat_template out, or use a model that was tuned to chat",
+                hint="leave apply_chat_template out, or use a model that was tuned to chat",
             )
         return str(super().apply_chat_template(chat_history, add_generation_prompt))
 

@@ -23,6 +23,6 @@ def load_for_matrix(model: str, device: str | None, dtype: str | None, batch_siz
     given = {key: value for key, value in extra.items() if value is not None}
     if "device_map" in given:
         if find_device(device).type == "cpu":
-            raise InputError("--device-map spreads a model over accelerators", found="none here")
+            raise InputError("`device_map` spreads a model over accelerators", found="none here")
         given["parallelize"] = True  # without it, `hf` ignores a device map
     return MworkHF(model, device=str(find_device(device)), dtype=dtype, batch_size=batch_size, **given)

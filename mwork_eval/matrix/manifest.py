@@ -1,5 +1,6 @@
 """The manifest of a results folder: what its matrix consists of, and which cell stands for what."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from mwork_eval.results.manifest import (
 from mwork_eval.results.store import MANIFEST, load_manifest, save_manifest
 from mwork_eval.versions import software_versions
 
+log = logging.getLogger(__name__)
+
 
 def record_matrix(
     folder: Path, facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixOptions, plan: MatrixPlan
@@ -43,21 +46,27 @@ def record_matrix(
     manifest = _describe(facts, sets, options, plan)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{MANIFEST}.lock"):
-        save_manifest(folder, _with_earlier_tables(manifest, folder))
+        save_manifest(folder, _with_earlier_tables(manifest, folder, repair=options.repair))
         record_sets(folder, sets)
 
 
-def _with_earlier_tables(manifest: Manifest, folder: Path) -> Manifest:
+def _with_earlier_tables(manifest: Manifest, folder: Path, *, repair: bool) -> Manifest:
     """Keep the tables that an earlier command with other presets left in the folder."""
     if not (folder / MANIFEST).is_file():
         return manifest
-    earlier = load_manifest(folder)
+    try:
+        earlier = load_manifest(folder)
+    except InputError as error:
+        if not repair:
+            raise
+        log.warning("%s; written anew, without what it said of tables of other commands", error)
+        return manifest
     if earlier.fingerprint != manifest.fingerprint:
         raise InputError(
             f"{folder} holds results of another model",
             found=f"{earlier.model} {earlier.fingerprint}",
             expected=f"{manifest.model} {manifest.fingerprint}",
-            hint="choose another --out",
+            hint="choose another `out`",
         )
     replaced = {preset.name for preset in manifest.presets}
     kept = [preset for preset in earlier.presets if preset.name not in replaced]
@@ -69,7 +78,7 @@ def _with_earlier_tables(manifest: Manifest, folder: Path) -> Manifest:
                 f"{folder} holds the tables {' '.join(preset.name for preset in kept)}, which were made otherwise",
                 found=was,
                 expected=now,
-                hint="choose another --out, or make all tables with one command",
+                hint="choose another `out`, or make all tables with one command",
             )
     names, known = {preset.name for preset in kept}, {task.name for task in manifest.tasks}
     cells = {

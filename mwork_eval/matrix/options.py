@@ -31,6 +31,7 @@ class MatrixOptions:
         understanding_layers: Number of understanding layers, or None for the default.
         generation_layers: Number of generation layers, or None for the default.
         force: Accept sets made for other weights of the same sizes.
+        repair: Whether damaged cells, and a damaged manifest, are made again instead of being an error.
         cross: Whether every mask is tried on the documents of every language, too.
         counts: Numbers of neurons, ascending, to deactivate beside the table's own.
         set_draws: By language, the sets of random halves of the detection documents, to deactivate beside the table's.
@@ -46,6 +47,7 @@ class MatrixOptions:
     understanding_layers: int | None = None
     generation_layers: int | None = None
     force: bool = False
+    repair: bool = False
     controls: str = "any"
     cross: bool = False
     counts: tuple[int, ...] = ()

@@ -9,6 +9,7 @@ import yaml
 
 from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.errors import InputError
+from mwork_eval.files.yaml_values import line_of, read_yaml
 from mwork_eval.matrix.settings import Preset, Setting
 from mwork_eval.neurons.stages import parse_positions
 
@@ -40,14 +41,7 @@ def read_presets(path: Path) -> list[Preset]:
         InputError: If the file cannot be read, or an entry is missing, unknown, doubled, or of the wrong type; the
             message begins with file and line.
     """
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise InputError(f"{where}: not YAML", found=error.problem, expected="a mapping of presets") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"cannot read {path}", found=error, expected="a YAML file of presets") from error
+    root = read_yaml(path, "a mapping of presets").root
     if root is None:
         raise InputError(f"{path} is empty", expected="a mapping of presets")
     return _Reader(path).presets(root)
@@ -112,8 +106,6 @@ class _Reader:
         entries: dict[str, yaml.Node] = {}
         for key, value in node.value:
             name = self._scalar(key, _TEXT, "a name")
-            if name in entries:
-                self._fail(key, "an entry stands twice", name)
             if known is not None and name not in known:
                 self._fail(key, "unknown entry", name, f"some of {' '.join(known)}")
             entries[name] = value
@@ -129,7 +121,7 @@ class _Reader:
         self._fail(node, f"wrong type of {name}", found, kind.name)
 
     def _where(self, node: yaml.Node) -> str:
-        return f"{self._path}:{node.start_mark.line + 1}"
+        return line_of(self._path, node)
 
     def _fail(self, node: yaml.Node, what: str, found: object = None, expected: object = None) -> NoReturn:
         raise InputError(f"{self._where(node)}: {what}", found=found, expected=expected)

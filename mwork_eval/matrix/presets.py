@@ -41,7 +41,7 @@ def find_presets(references: Sequence[str]) -> tuple[Preset, ...]:
         InputError: If none is given, one is unknown, a file is unusable, or two different ones have one name.
     """
     if not references:
-        raise InputError("no preset given", expected=f"--preset with one of {' '.join(load_presets())}, or a file")
+        raise InputError("no preset given", expected=f"`preset` with one of {' '.join(load_presets())}, or a file")
     found: dict[str, Preset] = {}
     for reference in references:
         own = reference.endswith(_FILE_ENDINGS)

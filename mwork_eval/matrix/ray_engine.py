@@ -179,7 +179,7 @@ class _Dispatch:
                 raise InputError(
                     f"{MOST_DEATHS} workers died while {doing}",
                     found=_reason(error),
-                    hint="what is finished is kept; with more memory or fewer --workers the same command goes on",
+                    hint="what is finished is kept; with more memory or fewer `workers` the same command goes on",
                 ) from error
             if taken is not None:
                 self._queue.give_back(*taken)

@@ -32,8 +32,17 @@ def known_answers(store: CellStore, identity: str, task: PreparedTask) -> dict[s
         return {}  # samples do not say which request was of which type
     (request_type,) = types
     return {
-        request_key(request_type, arguments): responses[0]
+        request_key(request_type, arguments): _restored(responses[0], request_type)
         for sample in store.related_samples(identity)
         for arguments, responses in zip(sample["arguments"], sample["resps"], strict=True)
         if len(responses) == 1 and responses[0] != _OF_NO_TOKEN
     }
+
+
+def _restored(answer: Any, request_type: str) -> Any:
+    """Return an answer with its log-likelihoods as numbers; a file has minus infinity as a text."""
+    if request_type == "generate_until":
+        return answer
+    if isinstance(answer, list):
+        return [_restored(one, request_type) for one in answer]
+    return float(answer) if isinstance(answer, str) else answer

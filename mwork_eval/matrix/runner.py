@@ -54,7 +54,7 @@ def run_matrix(
             raise InputError(
                 f"{name} has fewer documents than there are processes",
                 found=f"{model.world_size} processes",
-                hint="start fewer, or give a larger --limit",
+                hint="start fewer, or give a larger `limit`",
             )
     model.check_tasks(task.task for task in plan.tasks.values())
     try:
@@ -78,7 +78,7 @@ def run_matrix(
                     raise InputError(
                         "lm-eval takes this process for a helper of another one, and none of them shares its documents",
                         found=f"LOCAL_RANK={os.environ.get('LOCAL_RANK')}",
-                        hint="start one process per folder, or per --shard, without a launcher",
+                        hint="start one process per folder, or per `shard`, without a launcher",
                     )
                 queue.store(identity, cell, result)
             _agree(model, None)

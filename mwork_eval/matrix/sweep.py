@@ -45,7 +45,7 @@ def prepare_tuning(source: TaskSource) -> dict[str, PreparedTask]:
             raise InputError(
                 f"tuning on {source.sample.limit or 'all'} documents of {name} leaves none for the tables",
                 found=f"{total} documents",
-                expected=f"--limit below {total}",
+                expected=f"`limit` below {total}",
             )
     return tasks
 

@@ -76,7 +76,7 @@ def draw_masks(
                 raise InputError(
                     f"draw {number} of the documents has no neuron of {mask.language} for {mask.setting.name}",
                     found=sets[mask.language].by_position(stages),
-                    hint="select larger sets with a higher --fraction of `mwork detect`",
+                    hint="select larger sets with a higher `fraction` of `detect`",
                 )
             kept = found.strongest(min(len(found), len(mask.neurons)))
             drawn[mask.language].append(replace(mask, neurons=kept, draw=number))
@@ -109,10 +109,10 @@ def check_counts(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
         )
         if options.counts[-1] > largest:
             raise InputError(
-                f"--counts asks for more neurons than {language} has for {name} of {preset.name}",
+                f"`counts` asks for more neurons than {language} has for {name} of {preset.name}",
                 found=options.counts[-1],
                 expected=f"at most {largest}",
-                hint="select larger sets with a higher --fraction of `mwork detect` or `mwork select`",
+                hint="select larger sets with a higher `fraction` of `detect` or `select`",
             )
 
 

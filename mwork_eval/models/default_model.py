@@ -1,6 +1,5 @@
 """The default model: Gemma 3 270M from a PyPI package, converted once to safetensors in the user's cache."""
 
-import json
 import logging
 import shutil
 import sys
@@ -14,6 +13,7 @@ from filelock import FileLock
 
 from mwork_eval.digests import digest_of_file, write_text_atomically
 from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import FileValue, parse_as
 from mwork_eval.resources import cache_folder
 
 NAME = "gemma3-270m"
@@ -27,6 +27,21 @@ _LICENCE = (
 )
 
 log = logging.getLogger(__name__)
+
+
+class _ConvertedFile(FileValue):
+    """What a file of the converted model is known by; the time of its last change says whether to look."""
+
+    size: int
+    sha256: str
+    mtime_ns: int
+
+
+class _Conversion(FileValue):
+    """The manifest of the converted model: its files by name."""
+
+    model: str = NAME
+    files: dict[str, _ConvertedFile]
 
 
 def folder_of_conversion() -> Path:
@@ -61,18 +76,18 @@ def is_intact(folder: Path) -> bool:
     """
     manifest = folder / _MANIFEST
     try:
-        entries = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError):
+        entries = parse_as(_Conversion, manifest.read_bytes(), manifest).files
+    except (OSError, InputError):
         return False
     touched = False
     for name, entry in entries.items():
         path = folder / name
-        if not path.is_file() or path.stat().st_size != entry["size"]:
+        if not path.is_file() or path.stat().st_size != entry.size:
             return False
-        if path.stat().st_mtime_ns != entry["mtime_ns"]:
-            if digest_of_file(path) != entry["sha256"]:
+        if path.stat().st_mtime_ns != entry.mtime_ns:
+            if digest_of_file(path) != entry.sha256:
                 return False
-            entry["mtime_ns"] = path.stat().st_mtime_ns
+            entries[name] = _describe(path)
             touched = True
     if touched:
         with suppress(OSError):  # a cache in a read-only place is hashed every time instead
@@ -96,20 +111,17 @@ def _convert_into(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{NAME}.") as temporary:
         converted = Path(temporary) / "converted"
         _convert(Path(temporary), converted)
-        entries = {
-            path.name: {
-                "size": path.stat().st_size,
-                "sha256": digest_of_file(path),
-                "mtime_ns": path.stat().st_mtime_ns,
-            }
-            for path in sorted(converted.iterdir())
-        }
-        _write_manifest(converted, entries)
+        _write_manifest(converted, {path.name: _describe(path) for path in sorted(converted.iterdir())})
         converted.rename(folder)
 
 
-def _write_manifest(folder: Path, entries: dict[str, dict[str, object]]) -> None:
-    write_text_atomically(folder / _MANIFEST, json.dumps({"model": NAME, "files": entries}, indent=1))
+def _describe(path: Path) -> _ConvertedFile:
+    return _ConvertedFile(size=path.stat().st_size, sha256=digest_of_file(path), mtime_ns=path.stat().st_mtime_ns)
+
+
+def _write_manifest(folder: Path, entries: dict[str, _ConvertedFile]) -> None:
+    content = _Conversion(model=NAME, files=entries)
+    write_text_atomically(folder / _MANIFEST, content.model_dump_json(indent=1))
 
 
 def _convert(workspace: Path, target: Path) -> None:

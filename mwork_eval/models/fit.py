@@ -24,7 +24,7 @@ def check_fit(neurons: NeuronSet, shape: ModelShape, fingerprint: str, model_nam
             f"the neuron set was made for {origin} and does not fit {model_name}",
             found=str(neurons.shape),
             expected=str(shape),
-            hint="detect neurons in this model with `mwork detect`",
+            hint="detect neurons in this model with `detect`",
         )
     made_for = neurons.about.get("fingerprint")
     if made_for != fingerprint and not force:
@@ -32,5 +32,5 @@ def check_fit(neurons: NeuronSet, shape: ModelShape, fingerprint: str, model_nam
             f"the neuron set was made for other weights ({origin}) than {model_name} has",
             found=f"fingerprint {made_for}",
             expected=fingerprint,
-            hint="detect neurons in this model, or accept it with force=True (--force), as for a float16 load",
+            hint="detect neurons in this model, or accept it with `force=True`, as for a float16 load",
         )

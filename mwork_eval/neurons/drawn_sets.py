@@ -42,7 +42,7 @@ def find_drawn_sets(reference: str, sets: Mapping[str, NeuronSet], draws: int) -
         InputError: If there are fewer draws, or they are of other documents or another selection than the sets.
     """
     folder = find_folder(reference) / FOLDER
-    hint = f"make both with `mwork detect --set-draws {draws} --out FOLDER`"
+    hint = f"make both with `detect(set_draws={draws}, out=FOLDER)`"
     found = []
     for number in range(1, draws + 1):
         paths = {language: folder / str(number) / f"{language}{SUFFIX}" for language in sets}

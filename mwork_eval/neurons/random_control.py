@@ -84,7 +84,7 @@ def _shared_members(excluded: NeuronSet, controls: str) -> Mapping[Place, list[i
         raise InputError(
             "foreign controls leave out the neurons that a language shares with others, and its set does not say which",
             found=f"the set of {excluded.about.get('language', 'a language')} without shared neurons",
-            hint="make it anew with `mwork select` from its scores, or use any",
+            hint="make it anew with `select` from its scores, or use any",
         )
     return _members(NeuronSet(excluded.shape, excluded.shared or {}))
 

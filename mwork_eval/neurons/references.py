@@ -43,7 +43,7 @@ def find_neurons(reference: str) -> NeuronSet:
             f"no neuron set {reference!r}",
             found="neither a file nor a folder of sets",
             expected="a file, a set in a folder such as gemma3-270m/zh, or a folder where several are read",
-            hint="make one with `mwork detect --out FOLDER`",
+            hint="make one with `detect(out=FOLDER)`",
         ) from None
     if (whole := folder / f"{path.name}{SUFFIX}").is_file():
         return load_neuron_set(whole)
@@ -77,7 +77,7 @@ def find_folder(reference: str) -> Path:
         f"no folder of neuron sets {reference!r}",
         found="no such folder, or no set in it",
         expected=f"a local folder, or one of {' '.join(sorted(f.name for f in shipped.iterdir() if f.is_dir()))}",
-        hint="make one with `mwork detect --out FOLDER`",
+        hint="make one with `detect(out=FOLDER)`",
     )
 
 

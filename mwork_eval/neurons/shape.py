@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
-from mwork_eval.errors import InputError
+from pydantic import Field, field_validator
+
+from mwork_eval.files.json_values import FileValue, value_as
 from mwork_eval.neurons.structures import FEED_FORWARD, STRUCTURES
 
 
@@ -56,17 +58,9 @@ class ModelShape:
         """Read what `to_json` wrote.
 
         Raises:
-            InputError: If a size is no positive integer or a structure is unknown.
+            InputError: If a number is no positive integer, or beyond any model's, or a structure is unknown.
         """
-        layers: list[Mapping[str, int]] = []
-        experts: list[int] = []
-        for run in value["runs"]:
-            sizes = dict(run["sizes"])
-            if set(sizes) - set(STRUCTURES) or not all(isinstance(n, int) and n > 0 for n in sizes.values()):
-                raise InputError("damaged model shape", found=sizes, expected=f"positive sizes of {STRUCTURES}")
-            layers.extend([sizes] * run["layers"])
-            experts.extend([run["experts"]] * run["layers"] if "experts" in run else [])
-        return cls(value["family"], tuple(layers), tuple(experts))
+        return value_as(ShapeValue, value, "a model shape").shape
 
     def __str__(self) -> str:
         first = self.sizes[0] if self.sizes else {}
@@ -74,3 +68,47 @@ class ModelShape:
         if self.experts:
             inner += f", up to {max(self.experts)} experts"
         return f"{self.family}, {self.layers} layers ({inner})"
+
+
+_MOST_LAYERS = 10_000
+_Count = Annotated[int, Field(ge=1, le=_MOST_LAYERS)]
+_Size = Annotated[int, Field(ge=1, lt=2**31)]
+"""Neurons are kept as 32-bit indices."""
+
+
+class _LayerRun(FileValue):
+    """Layers of one form."""
+
+    layers: _Count
+    sizes: dict[str, _Size]
+    experts: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+
+    @field_validator("sizes")
+    @classmethod
+    def _of_structures(cls, value: dict[str, int]) -> dict[str, int]:
+        if unknown := value.keys() - set(STRUCTURES):
+            raise ValueError(f"{' '.join(sorted(unknown))} is none of {' '.join(STRUCTURES)}")
+        return value
+
+
+class ShapeValue(FileValue):
+    """A model's shape in a file."""
+
+    family: str
+    runs: tuple[_LayerRun, ...]
+
+    @field_validator("runs")
+    @classmethod
+    def _of_a_model(cls, value: tuple[_LayerRun, ...]) -> tuple[_LayerRun, ...]:
+        if sum(run.layers for run in value) > _MOST_LAYERS:
+            raise ValueError(f"more than {_MOST_LAYERS:,} layers")
+        if len({run.experts is None for run in value}) > 1:
+            raise ValueError("experts of some layers only")
+        return value
+
+    @property
+    def shape(self) -> ModelShape:
+        """The shape."""
+        layers = tuple(run.sizes for run in self.runs for _ in range(run.layers))
+        experts = tuple(run.experts for run in self.runs if run.experts is not None for _ in range(run.layers))
+        return ModelShape(self.family, layers, experts)

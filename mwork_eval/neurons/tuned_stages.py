@@ -49,7 +49,7 @@ def stages_for(
                 for found, language in stored.items()
             ),
             expected="the same in every set",
-            hint="take the sets of one `mwork tune-layers`, or give both numbers of layers",
+            hint="take the sets of one `tune_layers`, or give both numbers of layers",
         )
     first, last = next(iter(stored), None) or (None, None)
     return Stages.of(

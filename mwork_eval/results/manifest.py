@@ -1,6 +1,5 @@
 """The manifest of a results folder: what its matrix consists of, and which cell stands for what."""
 
-import json
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -8,9 +7,10 @@ from typing import Any, Self
 from pydantic import Field, ValidationInfo, field_validator
 
 from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import FileValue
+from mwork_eval.files.seal import read_sealed, write_sealed
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.neurons.tuned_stages import tuning_documents
-from mwork_eval.results.file_value import FileValue, read_file
 
 FORMAT = "mwork-ablation"
 VERSION = 1
@@ -191,21 +191,20 @@ class Manifest(FileValue):
             InputError: If the file is of another kind, something is missing or of another type, or a cell stands for
                 what the manifest does not have; the first such place is named.
         """
-        hint = "run `mwork ablate` again; finished cells stay"
-        manifest = read_file(cls, path, (FORMAT, VERSION), hint)
+        hint = "run `ablate(repair=True)`; finished cells stay"
+        manifest = read_sealed(cls, path, (FORMAT, VERSION), hint)
         if undescribed := next(manifest._undescribed(), None):
             raise InputError(f"{path} is damaged", found=undescribed, hint=hint)
         return manifest
 
     def to_values(self) -> dict[str, Any]:
         """Return the manifest as JSON values, in the order of the file."""
-        values: dict[str, Any] = json.loads(self.to_json())
-        return values
+        values = {"format": FORMAT, "version": VERSION, **self.model_dump(mode="json", exclude_unset=True)}
+        return dict(sorted(values.items()))
 
-    def to_json(self) -> str:
-        """Return the text of the file."""
-        values = {"format": FORMAT, "version": VERSION, **self.model_dump(exclude_unset=True)}
-        return json.dumps(values, indent=1, ensure_ascii=False, sort_keys=True)
+    def save(self, path: Path) -> None:
+        """Write the manifest, whole or not at all."""
+        write_sealed(path, self.to_values(), indent=1, sort_keys=True)
 
     def part(self, name: str) -> tuple[CellEntry, ...]:
         """Return one of the lists of cells that `PARTS` names."""

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import jsonlines
-
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.results.scored_document import ScoredDocument
@@ -57,14 +55,12 @@ class MatrixFolder:
         """
         path, (_, _, filter_name) = self._store.path(cell.identity), cell.metric.partition(",")
         try:
-            with jsonlines.open(path) as lines:
-                lines.read(type=dict)
-                numbered = [
-                    (int(sample["doc_id"]), ScoredDocument.of(sample, with_content=with_content))
-                    for sample in lines.iter(type=dict)
-                    if sample["filter"] == filter_name
-                ]
-        except (jsonlines.Error, ValueError, KeyError, EOFError, TypeError) as error:
+            numbered = [
+                (int(sample["doc_id"]), ScoredDocument.of(sample, with_content=with_content))
+                for sample in self._store.samples(cell.identity)
+                if sample["filter"] == filter_name
+            ]
+        except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error
         documents = [document for _, document in sorted(numbered, key=lambda pair: pair[0])]
         digest = digest_of([[document.document, document.prompt, document.target] for document in documents])

@@ -1,17 +1,20 @@
 """Finished cells on disk: one jsonl file each, written whole or not at all, found again by what they are."""
 
-import json
+import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jsonlines
 from filelock import FileLock, Timeout
 
-from mwork_eval.digests import write_atomically, write_text_atomically
+from mwork_eval.digests import write_atomically
 from mwork_eval.errors import InputError
-from mwork_eval.results.file_value import parse_json
+from mwork_eval.files.json_values import LARGEST, dump, parse, parse_as
+from mwork_eval.files.seal import sealed, unsealed
 from mwork_eval.results.manifest import Manifest
 from mwork_eval.results.stored_cell import REVISION, StoredCell
 from mwork_eval.results.task_score import TaskScore
@@ -19,7 +22,7 @@ from mwork_eval.results.task_score import TaskScore
 _FORMAT = "mwork-cell"
 _VERSION = 1
 _SUFFIX = ".jsonl"
-_HINT = "delete it; the cell is computed again"
+_HINT = "delete it, or ask for `repair`; the cell is computed again"
 MANIFEST = "manifest.json"
 
 
@@ -68,6 +71,23 @@ class CellStore:
             with self.claim(identity):
                 pass
 
+    def discard_damaged(self) -> list[str]:
+        """Remove the cells whose file is damaged, so that they are computed again.
+
+        Returns:
+            What was wrong with each.
+        """
+        reasons = []
+        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+            try:
+                self.read(path.stem)
+                for _ in self.samples(path.stem):
+                    pass
+            except InputError as error:
+                path.unlink()
+                reasons.append(str(error))
+        return reasons
+
     def read(self, identity: str) -> StoredCell | None:
         """Return what the head of a finished cell says, or None if it is not there.
 
@@ -77,7 +97,8 @@ class CellStore:
         path = self.path(identity)
         if not path.is_file():
             return None
-        cell = _head(path)
+        with path.open("rb") as file:
+            cell = _head(file, path)
         if (cell.format, cell.version, cell.identity) != (_FORMAT, _VERSION, identity):
             raise InputError(f"{path} is damaged", found="the header of another cell or version", hint=_HINT)
         return cell
@@ -98,7 +119,8 @@ class CellStore:
             InputError: If a file is damaged.
         """
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
-            cell = _head(path)
+            with path.open("rb") as file:
+                cell = _head(file, path)
             yield cell.about.label, cell.revision
 
     def samples(self, identity: str) -> Iterator[dict[str, Any]]:
@@ -107,9 +129,20 @@ class CellStore:
         Raises:
             InputError: If the file is damaged.
         """
-        with _reading(self.path(identity)) as lines:
-            lines.read(type=dict)
-            yield from lines.iter(type=dict)
+        path = self.path(identity)
+        with path.open("rb") as file:
+            digest = _head(file, path).samples_digest
+            lines = file.read()
+        # Earlier versions wrote minus infinity as JSON does not know it.
+        read = partial(parse, foreign=digest is None)
+        if digest is not None and digest != (found := hashlib.sha256(lines).hexdigest()):
+            raise InputError(
+                f"{path} is damaged", found=f"samples with digest {found[:12]}", expected=digest[:12], hint=_HINT
+            )
+        try:
+            yield from jsonlines.Reader(lines.splitlines(), loads=read).iter(type=dict)
+        except (jsonlines.Error, ValueError) as error:
+            raise InputError(f"{path} is damaged", found=error, hint=_HINT) from error
 
     def related_samples(self, identity: str) -> Iterator[dict[str, Any]]:
         """Yield lm-eval's samples of the stored cells of the same model, mask and task: other documents or answers.
@@ -124,7 +157,8 @@ class CellStore:
     def save(
         self, identity: str, score: TaskScore, about: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]
     ) -> None:
-        """Write a cell: a header line, then lm-eval's samples, one a line."""
+        """Write a cell: a header line, then lm-eval's samples, one a line; the header has digests of both."""
+        lines = "".join(f"{dump(sample)}\n" for sample in samples).encode()
         header = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -134,36 +168,31 @@ class CellStore:
             "metric": score.metric,
             "higher_is_better": score.higher_is_better,
             "documents": score.documents,
-            "metrics": score.metrics,
+            "metrics": {name: value for name, value in score.metrics.items() if math.isfinite(value)},
             "documents_digest": score.documents_digest,
             "clusters": score.clusters,
+            "samples_digest": hashlib.sha256(lines).hexdigest(),
         }
-
-        def write(path: Path) -> None:
-            with path.open("w", encoding="utf-8") as file:
-                for line in (header, *samples):
-                    file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
-
-        write_atomically(self.path(identity), write)
+        content = sealed(dump(header) + "\n").encode() + lines
+        write_atomically(self.path(identity), lambda path: _write(path, content))
 
 
-def _head(path: Path) -> StoredCell:
-    with path.open("rb") as file:
-        return parse_json(StoredCell, file.readline(), path, _HINT)
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[jsonlines.Reader]:
-    try:
-        with jsonlines.open(path) as lines:
-            yield lines
-    except (jsonlines.Error, ValueError, KeyError, EOFError, TypeError) as error:
-        raise InputError(f"{path} is damaged", found=error, hint=_HINT) from error
+def _head(file: BinaryIO, path: Path) -> StoredCell:
+    """Read the first line, and check its digest."""
+    line = unsealed(file.readline(LARGEST), path, _HINT)
+    cell = parse_as(StoredCell, line, path, _HINT)
+    if cell.samples_digest is None and (reason := cell.contradiction):
+        raise InputError(f"{path} is damaged", found=reason, hint=_HINT)
+    return cell
 
 
 def save_manifest(folder: Path, manifest: Manifest) -> None:
     """Write what the matrix consists of, and which cell stands for which row, language, seed and task."""
-    write_text_atomically(folder / MANIFEST, manifest.to_json())
+    manifest.save(folder / MANIFEST)
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -174,7 +203,5 @@ def load_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise InputError(
-            f"{folder} holds no ablation results", found=f"no {MANIFEST}", hint="make them with `mwork ablate`"
-        )
+        raise InputError(f"{folder} holds no ablation results", found=f"no {MANIFEST}", hint="make them with `ablate`")
     return Manifest.read(path)

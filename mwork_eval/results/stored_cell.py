@@ -1,14 +1,18 @@
 """What the head of a stored cell says: its score, and what it is the score of."""
 
+import math
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
+from pydantic import field_validator, model_validator
+
+from mwork_eval.files.json_values import FileValue
 from mwork_eval.results.definition import definition_of
-from mwork_eval.results.file_value import FileValue
 from mwork_eval.results.task_score import TaskScore
 
 REVISION = 2
 """Of the numbers, not of the file's form: `revisions.yaml` says what each one changed."""
+_ROUNDING = 1e-6
 ONE_BOS = 2
 """The first revision that scores whole texts after a single BOS; a matrix offers no other way."""
 
@@ -47,6 +51,22 @@ class StoredScore(FileValue):
     documents_digest: str
     clusters: tuple[str, ...] = ()
 
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _of_numbers(cls, value: Any) -> Any:
+        """Drop aggregates that are no number, which earlier versions stored."""
+        if not isinstance(value, dict):
+            return value
+        return {k: v for k, v in value.items() if not isinstance(v, float) or math.isfinite(v)}
+
+    @model_validator(mode="after")
+    def _is_a_ratio(self) -> Self:
+        if sum(denominator for _, denominator in self.documents) <= 0 or min(d for _, d in self.documents) < 0:
+            raise ValueError("documents: no positive denominators")
+        if self.clusters and len(self.clusters) != len(self.documents):
+            raise ValueError(f"clusters: {len(self.clusters)} of {len(self.documents)} documents")
+        return self
+
     @cached_property
     def score(self) -> TaskScore:
         """The score."""
@@ -64,6 +84,7 @@ class StoredCell(StoredScore):
         identity: Its name.
         about: What it says of itself.
         revision: Version of its numbers.
+        samples_digest: SHA-256 of the lines of samples; None in cells of earlier versions.
     """
 
     format: str
@@ -71,6 +92,15 @@ class StoredCell(StoredScore):
     identity: str
     about: CellAbout = CellAbout()
     revision: int = 1
+    samples_digest: str | None = None
+
+    @property
+    def contradiction(self) -> str | None:
+        """What the documents' scores and lm-eval's aggregate disagree about; None if nothing."""
+        aggregate, score = self.metrics.get(self.metric), self.score.score
+        if aggregate is None or math.isclose(aggregate, score, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
+            return None
+        return f"{self.metric} {aggregate} where its documents give {score}"
 
     @property
     def begins_once(self) -> bool:

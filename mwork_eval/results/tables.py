@@ -148,7 +148,7 @@ def results_of(matrix: MatrixFolder) -> Results:
     every = [entry for part in PARTS for entry in manifest.part(part)]
     scores = {entry.identity: matrix.score(entry.identity) for entry in every}
     if not any(scores.values()):
-        raise InputError(f"{folder} holds no finished cell", hint="run `mwork ablate` again to go on")
+        raise InputError(f"{folder} holds no finished cell", hint="run `ablate` again to go on")
     missing = {task.name: task.missing for task in manifest.tasks}
     tables = [_table(cells, missing[cells.task], scores) for cells in read_tables(manifest, scores, "cells")]
     return Results(folder, manifest, tuple(tables), tuple(_cell_rows(every, scores)), scores)

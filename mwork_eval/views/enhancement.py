@@ -1,12 +1,13 @@
 """What fine-tuned neurons changed, in tables and words: as Markdown, as JSON."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from mwork_eval.enhancement.tables import ChangeColumn, ChangeTable, Effect, Gain
+from mwork_eval.files.json_values import dump
+from mwork_eval.files.seal import sealed
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.reports.wording import difference, estimate, number, p_value
 from mwork_eval.results.comparison import SIGNIFICANT
@@ -165,4 +166,4 @@ def enhancement_as_json(tables: Sequence[ChangeTable], about: Mapping[str, Any])
         about: What was scored: model, tasks, options; JSON values.
     """
     content = {"format": FORMAT, "version": VERSION, **about, "tables": [asdict(table) for table in tables]}
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return sealed(dump(content, indent=1) + "\n")

@@ -12,19 +12,27 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from mwork_eval.digests import canonical_json, write_atomically
 from mwork_eval.errors import InputError
+from mwork_eval.files.tensor_file import TensorHead, read_head, write_tensors
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
-from mwork_eval.neurons.files import read_mwork_metadata
-from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.neurons.about import About
+from mwork_eval.neurons.shape import ModelShape, ShapeValue
 from mwork_eval.weight_deltas.parts import Part, TrainedParts
 
 Tensor = torch.Tensor
 
 FORMAT = "mwork-delta"
 VERSION = 1
-_NAME = re.compile(r"layers\.(\d+)\.(\w+)\.(neurons|weight|bias)")
+_NAME = re.compile(r"layers\.(\d{1,9})\.(\w+)\.(neurons|weight|bias)")
+
+
+class _DeltaHead(TensorHead):
+    """What a delta says of itself."""
+
+    digest: str
+    shape: ShapeValue
+    about: About
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,30 @@ class WeightDelta:
         """Number of trained parameters."""
         return sum(tensor.numel() for name, tensor in self.tensors.items() if not name.endswith(".neurons"))
 
+    @property
+    def misfit(self) -> str | None:
+        """What of the tensors is no part of a model of this shape; None if nothing.
+
+        Raises:
+            InputError: If a name is unknown.
+        """
+        counts: dict[tuple[int, str], int] = {}
+        for name, tensor in sorted(self.tensors.items(), key=lambda pair: not pair[0].endswith(".neurons")):
+            layer, structure, kind = _split(name)
+            size = self.shape.sizes[layer].get(structure) if layer < self.shape.layers else None
+            if size is None:
+                return f"{name} in a model of {self.shape}"
+            if kind == "neurons":
+                values = tensor.tolist() if (tensor.dtype, tensor.ndim) == (torch.int32, 1) else None
+                if values is None or len(set(values)) < len(values) or not all(0 <= value < size for value in values):
+                    return f"{name} that are no indices below {size}"
+                counts[layer, structure] = len(values)
+            elif tensor.shape[:1] != (counts.get((layer, structure)),) or tensor.ndim != (2 if kind == "weight" else 1):
+                return f"{name} {list(tensor.shape)} for {counts.get((layer, structure), 'unnamed')} neurons"
+            elif not tensor.is_floating_point() or not tensor.isfinite().all():
+                return f"{name} with values that are no numbers"
+        return None
+
     def parts(self, layout: Layout) -> list[tuple[Part, dict[str, Tensor]]]:
         """Return the parts of a model with the values they get.
 
@@ -87,6 +119,13 @@ class WeightDelta:
             stem = name.removesuffix(".neurons")
             names = [name for name in ("weight", "bias") if f"{stem}.{name}" in self.tensors]
             values = {name: self.tensors[f"{stem}.{name}"] for name in names}
+            for key, value in part.read().items():
+                if key in values and values[key].shape != value.shape:
+                    raise InputError(
+                        "the delta is of another model",
+                        found=f"{stem}.{key} {list(values[key].shape)}",
+                        expected=list(value.shape),
+                    )
             found.append((part, values))
         return found
 
@@ -100,15 +139,8 @@ def _split(name: str) -> tuple[int, str, str]:
 
 def save_delta(delta: WeightDelta, path: Path) -> None:
     """Write a delta; equal deltas with equal descriptions give equal bytes."""
-    metadata = {
-        "format": FORMAT,
-        "version": VERSION,
-        "digest": delta.digest,
-        "shape": delta.shape.to_json(),
-        "about": dict(delta.about),
-    }
-    text = canonical_json(metadata)
-    write_atomically(path, lambda temporary: save_file(dict(delta.tensors), temporary, {"mwork": text}))
+    description = {"digest": delta.digest, "shape": delta.shape.to_json(), "about": dict(delta.about)}
+    write_tensors(path, (FORMAT, VERSION), description, delta.tensors, save_file)
 
 
 def load_delta(path: Path) -> WeightDelta:
@@ -117,14 +149,14 @@ def load_delta(path: Path) -> WeightDelta:
     Raises:
         InputError: If the file is missing, damaged, of another format or of a newer version.
     """
-    metadata = read_mwork_metadata(path, FORMAT, VERSION, {"shape", "digest", "about"})
+    head = read_head(path, _DeltaHead, (FORMAT, VERSION))
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    for name in tensors:
-        _split(name)
-    delta = WeightDelta(ModelShape.from_json(metadata["shape"]), tensors, metadata["about"])
-    if delta.digest != metadata["digest"]:
-        raise InputError(f"{path} is damaged", found=f"digest {delta.digest[:12]}", expected=metadata["digest"][:12])
+    delta = WeightDelta(head.shape.shape, tensors, head.about.values)
+    if delta.digest != head.digest:
+        raise InputError(f"{path} is damaged", found=f"digest {delta.digest[:12]}", expected=head.digest[:12])
+    if reason := delta.misfit:
+        raise InputError(f"{path} is damaged", found=reason)
     return delta
 
 

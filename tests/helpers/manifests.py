@@ -34,8 +34,9 @@ def write_manifest(folder: Path, **parts: Any) -> None:
 
 @contextmanager
 def edited_manifest(folder: Path) -> Iterator[dict[str, Any]]:
-    """Give the content of a manifest, and write it back as it is at the end of the block."""
+    """Give the content of a manifest, and write it back as it is at the end of the block, without a digest."""
     manifest = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+    manifest.pop("digest", None)
     yield manifest
     (folder / _FILE).write_text(_text(manifest), encoding="utf-8")
 

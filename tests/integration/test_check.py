@@ -67,6 +67,7 @@ def plain(tiny_llama, tmp_path_factory) -> tuple[Path, Path]:
     return results_of(tiny_llama, folder / "old", *two), results_of(folder / "other", folder / "new", *two)
 
 
+@pytest.mark.slow
 def test_plain_lm_eval_folders(plain, tmp_path):
     old, new = plain
     same = program("check", old, "--baseline", old, "--strict", "--out", tmp_path / "same", code=0)

@@ -73,6 +73,7 @@ def test_a_matrix_from_start_to_report_and_again(tiny_llama, detected, tmp_path)
     assert "∆n-Eng" in invoke("report", tmp_path).output
 
 
+@pytest.mark.slow
 def test_a_second_preset_joins_the_first(tiny_llama, detected, tmp_path):
     ablate(tiny_llama, detected, tmp_path)
     output = ablate(tiny_llama, detected, tmp_path, "--preset", "knowledge", "--preset", "existence").output
@@ -169,6 +170,7 @@ def test_ctrl_c_keeps_what_is_finished(tiny_llama, detected, tmp_path, monkeypat
     assert "30 cells, 26 to compute" in ablate(tiny_llama, detected, tmp_path).output
 
 
+@pytest.mark.slow
 def test_run_does_it_all_from_a_yaml_file(tiny_llama, tmp_path):
     config = tmp_path / "run.yaml"
     config.write_text(
@@ -222,6 +224,7 @@ def test_wrong_input_is_one_line_and_code_2(arguments, message, tmp_path, monkey
     assert len([line for line in result.output.splitlines() if line.startswith("Error: ")]) == 1
 
 
+@pytest.mark.slow
 def test_wrong_input_to_ablate(tiny_llama, tiny_qwen2, detected, tmp_path):
     common = ["ablate", "--model", tiny_llama, "--neurons", detected, "--languages", "en,zh", "--device", "cpu"]
     common += ["--data", "embedded", "--out", tmp_path / "o"]

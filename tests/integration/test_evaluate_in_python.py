@@ -59,7 +59,7 @@ def test_numbers_and_samples_are_those_of_lm_eval(tiny_llama, given, zh, more):
     neurons, file = zh
     for mask, argument in ((None, {}), (neurons, {"neurons": str(file), "positions": "under+gen"})):
         options = {} if mask is None else {"positions": "under+gen"}
-        found = mw.evaluate(*given, TASKS, neurons=mask, limit=3, data="embedded", samples=True, **options, **more)
+        found = mw.evaluate(*given, TASKS, neurons=mask, limit=3, data="embedded", log_samples=True, **options, **more)
         expected = by_lm_eval(tiny_llama, **argument, **more)
         assert found["results"] == expected["results"]
         assert found["n-shot"] == expected["n-shot"]

@@ -8,7 +8,7 @@ from helpers.report_folders import HOSTILE, make_folder
 from mwork_eval.cli.main import main
 from mwork_eval.leaderboard.board import slug_of
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 pytest_plugins = ["helpers.browser_fixtures"]
 
 MASKED = {"neurons": "zh", "positions": "all", "total": 9, "digest": "ab" * 32}

@@ -59,6 +59,7 @@ def evaluate(model: str, tasks=TASKS, use_cache: str | None = None, **arguments)
     return scores, found["config"], found["samples"]
 
 
+@pytest.mark.slow
 def test_the_command_of_the_readme(tiny_llama, neurons, tmp_path):
     """Baseline and masked run differ, say what was masked, and lie in folders of their own."""
     common = ["--model", "mwork-hf", "--tasks", ",".join(TASKS), "--limit", "4", "--output_path", str(tmp_path)]
@@ -81,6 +82,7 @@ def test_the_command_of_the_readme(tiny_llama, neurons, tmp_path):
     assert baseline["results"]["bpb_zh"] != masked["results"]["bpb_zh"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", ["xquad_zh,bpb_zh", "mwork_zh"])
 def test_missing_data_fails_before_the_model_loads(tmp_path, tasks):
     run = lm_eval(
@@ -91,6 +93,7 @@ def test_missing_data_fails_before_the_model_loads(tmp_path, tasks):
     assert f"{tmp_path}" in run.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_set_of_another_model_ends_with_one_line(tiny_qwen2, neurons):
     run = lm_eval(
         "--model", "mwork-hf", "--model_args", f"pretrained={tiny_qwen2},neurons={neurons}/zh",
@@ -101,6 +104,7 @@ def test_a_set_of_another_model_ends_with_one_line(tiny_qwen2, neurons):
     assert "made for tiny-llama and does not fit" in run.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_backport_can_be_turned_off():
     run = lm_eval("--model", "mwork-hf", "--tasks", "bpb_zh", MWORK_NO_AUTOLOAD="1")
     assert run.returncode != 0

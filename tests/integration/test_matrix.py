@@ -40,6 +40,7 @@ KILLS = 20
 ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
+@pytest.mark.slow
 def test_a_matrix_killed_twenty_times_loses_and_repeats_nothing(matrix, plan, whole, tmp_path):
     log, folder = tmp_path / "log", tmp_path / "o"
     generator = random.Random(1)
@@ -138,6 +139,7 @@ def test_a_corrected_answer_is_scored_without_asking_again(matrix, asked, tmp_pa
     assert asked == []
 
 
+@pytest.mark.slow
 def test_two_processes_share_each_cell(tiny_llama, neurons, whole, tmp_path):
     out = tmp_path / "o"
     command = [

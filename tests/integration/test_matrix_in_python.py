@@ -249,7 +249,7 @@ def test_what_is_not_there_is_named(whole, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="holds results of lm_eval"):
         read_results(tmp_path)
     (tmp_path / "enhancement.json").touch()
-    with pytest.raises(InputError, match="holds results of `mwork enhance`"):
+    with pytest.raises(InputError, match="holds results of `enhance`"):
         read_results(tmp_path)
     monkeypatch.setattr("mwork_eval.reports.plots.find_spec", lambda name: None)
     with pytest.raises(InputError, match="a figure needs a package that is not installed"):

@@ -12,6 +12,7 @@ from mwork_eval.matrix.ray_engine import RayEngine, ray_cluster
 from mwork_eval.results.store import CellStore
 
 pytest_plugins = ["helpers.matrix_fixtures"]
+pytestmark = pytest.mark.slow
 
 ray = pytest.importorskip("ray")
 

@@ -14,6 +14,8 @@ from helpers.report_folders import make_folder
 
 import mwork_eval
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```\w*\n# (\S+), ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLES = re.compile(r"^\| `bpb` \|.*\n", re.MULTILINE)
@@ -37,6 +39,14 @@ def follow(copy: Path, title: str) -> None:
         before = path.read_text(encoding="utf-8")
         if where == "at the end":
             path.write_text(f"{before}\n\n{text}", encoding="utf-8")
+            continue
+        if where == "among the imports":
+            (first, *_) = re.findall(r"^from mwork_eval\b.*\n", before, re.MULTILINE)
+            path.write_text(before.replace(first, text + first, 1), encoding="utf-8")
+            continue
+        if where.startswith("above "):
+            (line,) = re.findall(rf"^{where.removeprefix('above ')}\b.*\n", before, re.MULTILINE)
+            path.write_text(before.replace(line, f"{text}\n\n{line}"), encoding="utf-8")
             continue
         table = where.removeprefix("in ")
         (line,) = re.findall(rf"^{table}\b.*[({{]\n", before, re.MULTILINE)
@@ -71,13 +81,13 @@ def copy(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_model_family(copy):
+def test_a_model_family_passes_the_tests_of_families(copy):
     follow(copy, "How to add a model family")
     files = ("scores", "deactivation", "models")
     run_tests(copy, *(f"tests/unit/test_{name}.py" for name in files), "-k", "seed-oss")
 
 
-def test_a_benchmark(copy, tiny_llama):
+def test_a_benchmark_is_evaluated_by_lm_eval(copy, tiny_llama):
     follow(copy, "How to add a benchmark")
     readme = copy / "tasks/README.md"
     text, count = TABLES.subn(lambda line: line[0] + line[0].replace("`bpb`", "`quiz`"), readme.read_text("utf-8"))
@@ -94,7 +104,7 @@ def test_a_benchmark(copy, tiny_llama):
     assert results["n-samples"]["quiz_en"]["effective"] == 2
 
 
-def test_a_language(copy):
+def test_a_language_has_rules_and_data(copy):
     follow(copy, "How to add a language")
     scripts = copy / "mwork_eval/languages/scripts.yaml"
     edit(scripts, " nl ", " ")
@@ -115,7 +125,7 @@ def test_a_language(copy):
     assert in_copy(copy, "-c", code) == "kat 3000 De kat zit op de mat.\n"
 
 
-def test_a_detector(copy, tiny_llama, tmp_path):
+def test_a_detector_detects_from_the_command_line(copy, tiny_llama, tmp_path):
     follow(copy, "How to add a detector")
     detector = copy / "mwork_eval/detection/detector.py"
     (line,) = re.findall(r"^DETECTORS\b.*\n", detector.read_text("utf-8"), re.MULTILINE)
@@ -130,7 +140,45 @@ def test_a_detector(copy, tiny_llama, tmp_path):
     assert len(neurons) > 0
 
 
-def test_a_preset(tiny_llama, tmp_path):
+def test_a_kind_of_intervention(copy, tiny_llama):
+    follow(copy, "How to add a kind of intervention")
+    run_tests(copy, "tests/unit/test_interventions.py", "-k", "every_kind")
+    code = (
+        "import numpy as np, mwork_eval as mw\n"
+        "from mwork_eval.interventions.intervention import Intervention\n"
+        "from mwork_eval.lm.model import MworkHF\n"
+        f"lm = MworkHF({str(tiny_llama)!r}, device='cpu', dtype='float32')\n"
+        "weight = lm.model.model.layers[1].mlp.up_proj.weight\n"
+        "before, others = weight[3].clone(), weight[4].clone()\n"
+        "lm.mask(Intervention(mw.NeuronSet(lm.layout.shape, {(1, 'up'): np.array([3])}), 'scale', 0.5))\n"
+        "halved = (weight[3] == before / 2).all() and (weight[4] == others).all()\n"
+        "print(bool(halved), lm.masked['by'], lm.masked['kind'], lm.masked['value'])\n"
+        "lm.unmask(); print(bool((weight[3] == before).all()))"
+    )
+    assert in_copy(copy, "-c", code) == "True scaled weights scale 0.5\nTrue\n"
+
+
+def test_an_engine(copy, tiny_llama, tmp_path):
+    follow(copy, "How to add an engine")
+    code = (
+        "import logging, sys; logging.basicConfig(level='INFO', stream=sys.stdout, format='%(message)s')\n"
+        "import mwork_eval as mw\n"
+        f"model, tokenizer = mw.load_model({str(tiny_llama)!r}, device='cpu')\n"
+        "how = {'max_docs': 4, 'max_tokens': 32, 'progress': False}\n"
+        "found = mw.detect(model, tokenizer, {'en': 'embedded', 'zh': 'embedded'}, **how)\n"
+        "how = {'tasks': 'bpb', 'limit': 1, 'seeds': [1], 'data': 'embedded', 'progress': False}\n"
+        f"how |= {{'out': {str(tmp_path / 'out')!r}, 'neurons': found.select(fraction=0.4)}}\n"
+        "for engine in ('timed', 'serial'):\n"
+        "    mw.ablate(model, tokenizer, engine=engine, **how)"
+    )
+    said = in_copy(copy, "-c", code)
+    assert len(re.findall(r"^.+ took \d+\.\d s$", said, re.MULTILINE)) == 6
+    assert "6 cells, 6 to compute" in said
+    assert "6 cells, 0 to compute" in said
+    assert "[timed|serial|ray]" in in_copy(copy, "-m", "mwork_eval", "ablate", "--help")
+
+
+def test_a_preset_of_ones_own_is_a_table(tiny_llama, tmp_path):
     follow(tmp_path, "How to add a table (preset)")
     mwork(
         "detect", "--model", tiny_llama, "--languages", "en,zh", "--fraction", "0.4", "--max-docs", "4",
@@ -145,7 +193,7 @@ def test_a_preset(tiny_llama, tmp_path):
     assert "R under + s-attn" in shown
 
 
-def test_a_preset_of_the_package(copy):
+def test_a_preset_of_the_package_is_known_by_name(copy):
     ((_, _, text),) = recipe("How to add a table (preset)")
     presets = copy / "mwork_eval/matrix/presets.yaml"
     presets.write_text(presets.read_text("utf-8") + text, encoding="utf-8")
@@ -153,7 +201,7 @@ def test_a_preset_of_the_package(copy):
     assert in_copy(copy, "-c", code) == "bpb\n"
 
 
-def test_a_report_format(copy, tmp_path):
+def test_a_report_format_is_written(copy, tmp_path):
     follow(copy, "How to add a report format")
     edit(copy / "mwork_eval/reports/formats/names.py", '"json")\n"""Formats', '"json", "txt")\n"""Formats')
     files = copy / "mwork_eval/reports/files.py"

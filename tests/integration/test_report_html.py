@@ -7,7 +7,7 @@ from helpers.report_folders import HOSTILE, LAYERS, make_folder
 
 from mwork_eval.application.report import write_reports
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 pytest_plugins = ["helpers.browser_fixtures"]
 
 LONG = "x" * 100_000

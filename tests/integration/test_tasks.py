@@ -101,7 +101,7 @@ def test_task_files_are_the_languages_of_each_benchmark() -> None:
     assert all(task_of(name) for name in ALL)
 
 
-def test_tags() -> None:
+def test_tags_are_the_tasks_of_a_benchmark_and_of_a_language() -> None:
     index = manager("embedded").task_index
     for benchmark in BENCHMARKS:
         assert index[benchmark].tags == {name for name in ALL if name.startswith(f"{benchmark}_")}
@@ -116,7 +116,7 @@ VERSIONS = {"xquad": 2.0, "mgsm": 2.0, "xcsqa": 1.0, "xlsum": 2.0, "bpb": 2.0}
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_task_file(name: str) -> None:
+def test_a_task_file_names_its_data_version_and_metrics(name: str) -> None:
     benchmark, language = name.rsplit("_", 1)
     config = load_yaml(tasks_folder() / benchmark / f"{name}.yaml")
     assert config["task"] == name
@@ -155,13 +155,13 @@ def test_mgsm_prompts_are_those_of_lm_eval() -> None:
         assert re.search(theirs["REGEX"], config["doc_to_target"].replace("{{answer}}", "18"))
 
 
-def test_embedded_languages() -> None:
+def test_every_benchmark_is_embedded_in_its_languages_among_the_six() -> None:
     six = ("en", "de", "fr", "zh", "es", "ru")
     assert files_in(embedded_folder()) == [name for name in ALL if name.endswith(six)]
 
 
 @pytest.mark.parametrize("name", files_in(embedded_folder()))
-def test_embedded(name: str) -> None:
+def test_the_embedded_documents_make_prompts(name: str) -> None:
     assert locate(*name.rsplit("_", 1), "embedded")
     check_first_documents(name, "embedded")
 
@@ -170,7 +170,7 @@ def test_embedded(name: str) -> None:
 @pytest.mark.parametrize(
     "name", files_in(UPSTREAM) or [pytest.param("none", marks=pytest.mark.skip("no upstream files"))]
 )
-def test_upstream(name: str) -> None:
+def test_the_published_documents_make_prompts(name: str) -> None:
     check_first_documents(name, UPSTREAM)
 
 
@@ -187,7 +187,7 @@ class Parrot(LM):
         return [-float(len(request.args[0])) for request in requests]
 
 
-def test_a_whole_evaluation(tmp_path: Path) -> None:
+def test_lm_eval_reports_the_main_score_of_each_benchmark(tmp_path: Path) -> None:
     """The evaluator reports each benchmark's main score under the name that callers use."""
     passage = {
         "context": "这座桥长2000米。",

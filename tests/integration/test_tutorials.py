@@ -10,6 +10,7 @@ TUTORIALS = sorted(DOCS.glob("tutorials/*.ipynb"))
 
 
 @pytest.mark.notebooks
+@pytest.mark.slow
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 def test_a_tutorial_runs(path, tmp_path, monkeypatch):
     pytest.importorskip("nbclient")

@@ -4,6 +4,7 @@ What imports what is in the contracts of `pyproject.toml`, which `lint-imports` 
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -18,6 +19,9 @@ LONGEST = 320
 """Lines; a longer file has two subjects."""
 LONGER: dict[str, str] = {}
 """Longer files, with the reason."""
+TEST_FILES = sorted((ROOT / "tests").rglob("*.py"))
+LONGEST_TEST = 350
+IMPORTED_TEST = re.compile(r"^\s*(?:from|import) (test_\w+)", re.MULTILINE)
 
 
 def room_name(room: Path) -> str:
@@ -46,6 +50,20 @@ def test_no_file_is_long():
     lengths = {str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST and name not in LONGER} == {}
     assert {name for name in LONGER if lengths.get(name, 0) <= LONGEST} == set()
+
+
+def test_no_file_of_tests_is_long():
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in TEST_FILES}
+    assert len(lengths) > 100
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_TEST} == {}
+
+
+def test_what_test_files_share_lies_in_their_helpers():
+    """No test file is imported by another, and beside them lies nothing but `conftest.py` and the package `helpers`."""
+    imported = {path.name: IMPORTED_TEST.findall(path.read_text(encoding="utf-8")) for path in TEST_FILES}
+    assert {name: tests for name, tests in imported.items() if tests} == {}
+    others = {path.name for path in TEST_FILES if not path.name.startswith("test_") and path.parent.name != "helpers"}
+    assert others == {"conftest.py"}
 
 
 def test_the_package_alone_loads_nothing_heavy():

@@ -56,12 +56,12 @@ def filled(value, given):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        *[({"max_documents": value}, r"unusable max_documents \(--max-docs\); found .*; expected a whole number from 1")
+        *[({"max_docs": value}, "unusable max_docs; found .*; expected a whole number from 1")
           for value in (0, -1, 2.5, "4", True)],
-        ({"max_tokens": -3}, "unusable max_tokens .*found -3; expected a whole number from 1"),
-        ({"min_tokens": -1}, "unusable min_tokens .*found -1; expected a whole number from 0"),
-        *[({"set_draws": value}, "unusable set_draws .*expected a whole number from 2") for value in (0, -1, 1, "x")],
-        ({"seed": "x"}, "unusable seed; found 'x'"),
+        ({"max_tokens": -3}, "unusable max_tokens; found -3; expected a whole number from 1"),
+        ({"min_tokens": -1}, "unusable min_tokens; found -1; expected a whole number from 0"),
+        *[({"set_draws": value}, "unusable set_draws; .*expected a whole number from 2") for value in (0, -1, 1, "x")],
+        ({"document_seed": "x"}, "unusable document_seed; found 'x'"),
         ({"texts": "zh.txt"}, f"unusable texts; found 'zh.txt'; expected {MAPPING}"),
         ({"texts": ["a text"]}, MAPPING),
         ({"texts": {"zh": None}}, "unusable texts of zh; found None; expected a list of texts, a file"),
@@ -94,27 +94,27 @@ def test_detect(given, model, wrong, message):
         ({"prompt": "poem"}, "unknown prompt; found 'poem'; expected translation or repetition"),
         ({"method": "best"}, "unknown method; found 'best'; expected tokens or words"),
         ({"weight": "heavy"}, "unknown weight; found 'heavy'; expected count or probability"),
-        ({"queries": None, "tasks": []}, r"no task given; found tasks=\[\]"),
-        ({"queries": None, "tasks": 3}, "unusable tasks; found 3"),
-        ({"queries": None, "languages": []}, "no language given"),
-        ({"queries": None, "languages": "xx"}, "unknown language; found 'xx'"),
-        ({"queries": "zh.txt"}, MAPPING),
-        ({"languages": "zh"}, r"queries \(--text\) brings its own language"),
+        ({"texts": None, "tasks": []}, r"no task given; found tasks=\[\]"),
+        ({"texts": None, "tasks": 3}, "unusable tasks; found 3"),
+        ({"texts": None, "languages": []}, "no language given"),
+        ({"texts": None, "languages": "xx"}, "unknown language; found 'xx'"),
+        ({"texts": "zh.txt"}, MAPPING),
+        ({"languages": "zh"}, "each of `texts` brings its own language"),
         ({"tokenizer": "gemma3-270m"}, "a model in memory needs its tokenizer; found 'gemma3-270m'"),
         ({"model": "gemma3-270m", "tokenizer": "gemma3-270m"}, "needs its tokenizer; found 'gemma3-270m'"),
         ({"model": "HEADLESS"}, "the model has no output head; found LlamaModel"),
-        ({"order": -1}, "unusable order; found -1; expected 'even', or a seed from 0"),
+        ({"sample_seed": -1}, "unusable sample_seed; found -1; expected a whole number from 0, or None for documents"),
         ({"positions": "somewhere"}, "unknown position; found 'somewhere'"),
         ({"positions": 3}, "unusable positions; found 3"),
         ({"neurons": 3}, "unusable neurons; found 3"),
         ({"neurons": {"zh": None}}, "unusable neurons; found None for 'zh'; expected a NeuronSet"),
-        ({"neurons": {"zh": "SET"}, "random_controls": 1}, "unusable random_controls .*found 1"),
-        ({"neurons": {"zh": "SET"}, "random_controls": [-1]}, "unusable random_controls"),
+        ({"neurons": {"zh": "SET"}, "seeds": 1}, "unusable seeds; found 1"),
+        ({"neurons": {"zh": "SET"}, "seeds": [-1]}, "unusable seeds"),
         ({"out": "FILE"}, "unusable out; found the file"),
     ],
 )  # fmt: skip
 def test_lens(given, model, wrong, message):
-    arguments = {"model": model, "tokenizer": make_tokenizer(), "queries": {"zh": TEXTS["zh"]}} | filled(wrong, given)
+    arguments = {"model": model, "tokenizer": make_tokenizer(), "texts": {"zh": TEXTS["zh"]}} | filled(wrong, given)
     with pytest.raises(mw.InputError, match=message):
         mw.lens(**arguments)
 
@@ -122,15 +122,15 @@ def test_lens(given, model, wrong, message):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"controls": -1}, r"unusable controls \(--random-control\); found -1; expected a whole number from 0"),
-        ({"seeds": ()}, "unusable seeds; found no seed"),
-        ({"seeds": (-1,)}, r"unusable seeds; found \[-1\]; expected whole numbers from 0"),
-        *[({"limit": value, "evaluate": "bpb"}, "unusable limit") for value in (-1, 0)],
-        ({"evaluate": 3}, "unusable evaluate"),
-        ({"evaluate": "nothing", "data": "embedded"}, "unknown task"),
-        ({"documents": 0}, "unusable documents"),
-        ({"documents": "4"}, r"unusable documents \(--documents\); found '4'; expected whole numbers from 1 such as"),
-        ({"documents": 1000}, "has too few documents; .*give fewer documents .--documents"),
+        ({"trained_controls": -1}, "unusable trained_controls; found -1; expected a whole number from 0"),
+        ({"document_seeds": ()}, "unusable document_seeds; found no seed"),
+        ({"document_seeds": (-1,)}, r"unusable document_seeds; found \[-1\]; expected whole numbers from 0"),
+        *[({"limit": value, "tasks": "bpb"}, "unusable limit") for value in (-1, 0)],
+        ({"tasks": 3}, "unusable tasks"),
+        ({"tasks": "nothing", "data": "embedded"}, "unknown task"),
+        ({"documents": 0}, "unusable `documents`"),
+        ({"documents": "4"}, r"unusable `documents`; found '4'; expected whole numbers from 1 such as"),
+        ({"documents": 1000}, "has too few documents; .*give fewer `documents`"),
         (
             {"texts": "今天天气很好。" * 100},
             "no corpus for zh; found no file .*…; .*; texts themselves are given as a list",
@@ -160,7 +160,7 @@ def test_enhance(given, model, zh, wrong, message):
           for value in ((1, 1), (-1, 2), (0, 0), 3, "1/2", (0.0, 2))],
         ({"set_draws": []}, r"unusable set_draws; found \[\]"),
         ({"set_draws": [3]}, "unusable set_draws"),
-        ({"set_draws": "x"}, "unusable set_draws .*found 'x'"),
+        ({"set_draws": "x"}, "unusable set_draws; found 'x'"),
         *[({"limit": value}, "unusable limit") for value in (1.5, 0, True)],
         ({"seeds": [1.5]}, r"unusable seeds; found \[1.5\]; expected whole numbers from 0 such as \[1, 2, 3\]"),
         *[({"seeds": value}, "unusable seeds") for value in ("1", 1)],
@@ -174,7 +174,7 @@ def test_enhance(given, model, zh, wrong, message):
         ({"neurons": "NAMELESS"}, "the set names no language"),
         ({"languages": "en,xx"}, "unknown language; found 'xx'"),
         ({"languages": []}, "no language given"),
-        *[({"order": value}, "unusable order; found") for value in ("odd", -1, None, 1.5)],
+        *[({"sample_seed": value}, "unusable sample_seed; found") for value in ("even", -1, True, 1.5)],
         *[({"batch_size": value}, "unusable batch_size") for value in (0, "8", None)],
         ({"understanding_layers": -1}, "unusable understanding_layers"),
         ({"controls": 3}, "unknown controls; found 3"),
@@ -186,6 +186,29 @@ def test_ablate(given, model, zh, wrong, message):
     arguments = {"model": model, "tokenizer": make_tokenizer(), "neurons": {"zh": zh}, "tasks": "bpb", "limit": 1}
     with pytest.raises(mw.InputError, match=message):
         mw.ablate(**arguments | {"data": "embedded", "seeds": [1]} | filled(wrong, given))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        *[({"limit": value}, "unusable limit; found .*; expected a whole number from 2") for value in (1, None, "8")],
+        ({"sample_seed": "even"}, "unusable sample_seed; found 'even'"),
+        ({"understanding": 2}, "unusable understanding; found 2; expected whole numbers from 0 such as"),
+        ({"generation": ["1"]}, r"unusable generation; found \['1'\]"),
+        ({"positions": "somewhere"}, "unknown position; found 'somewhere'"),
+        ({"task": 3}, "unusable task; found 3; expected names"),
+        ({"language": "en"}, "∆ compares a language with English; found `language=en`"),
+        ({"neurons": 3}, "unusable neurons; found 3; expected sets by language"),
+        ({"neurons": {"zh": None}}, "unusable neurons; found None for 'zh'"),
+        ({"neurons": {"es": "SET"}}, "a language has no neuron set; found zh; expected one of es"),
+        ({"out": "FILE"}, "unusable out; found the file"),
+        ({"model": "HEADLESS"}, "the model has no output head; found LlamaModel"),
+    ],
+)
+def test_tune_layers(given, model, zh, wrong, message):
+    arguments = {"model": model, "tokenizer": make_tokenizer(), "neurons": {"zh": zh}, "task": "bpb", "limit": 2}
+    with pytest.raises(mw.InputError, match=message):
+        mw.tune_layers(**arguments | {"data": "embedded"} | filled(wrong, given))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +228,7 @@ def test_ablate(given, model, zh, wrong, message):
         ({"tasks": 3}, "unusable tasks; found 3"),
         ({"tasks": []}, "no task given"),
         ({"nothing": 3}, "unknown argument of evaluate; found nothing; expected its own, or some of lm-eval's: "),
-        ({"log_samples": True}, "unknown argument of evaluate; found log_samples; expected its own names"),
+        ({"metadata": {}}, "unknown argument of evaluate; found metadata; expected its own names"),
         ({"model_args": {"device": "cpu"}}, "model_args are further arguments of mwork-hf; found device"),
         ({"model_args": {"nothing": 3}}, "unknown model_args; found nothing"),
         ({"model_args": "max_length=8"}, "unusable model_args; found 'max_length=8'; expected a mapping"),
@@ -243,10 +266,10 @@ def test_deactivated(given, model, wrong, message):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"top_k": 1.5}, r"unusable top_k \(--top-k\); found 1.5"),
+        ({"top_k": 1.5}, "unusable top_k; found 1.5"),
         ({"fraction": "x"}, "unusable fraction; found 'x'"),
         ({"threshold": 3}, "unusable threshold; found 3"),
-        ({"specific": "unknown"}, r"unknown specific \(--specific\); found 'unknown'; expected english or"),
+        ({"specific": "unknown"}, r"unknown specific; found 'unknown'; expected english or"),
         ({"structures": ["q", "x"]}, "unknown structure; found x"),
         ({"structures": 3}, "unusable structures; found 3"),
     ],
@@ -272,13 +295,13 @@ def test_what_can_be_understood_is_accepted():
     assert whole_numbers("counts", 3, at_least=1, example="", alone=True) == (3,)
     assert whole_numbers("counts", np.array([3, 4]), at_least=1, example="") == (3, 4)
     assert type(whole_number("limit", np.int64(3), at_least=1)) is int
-    assert (order_of("even"), order_of(0), shard_of([0, 2])) == ("even", 0, (0, 2))
+    assert (order_of(None), order_of(0), shard_of([0, 2])) == ("even", 0, (0, 2))
 
 
 def test_structures_come_as_a_list(tiny_llama):
     model, tokenizer = mw.load_model(tiny_llama, device=torch.device("cpu"), dtype=torch.float32)
     assert model.dtype == torch.float32
-    found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_documents=np.int64(4))
+    found = mw.detect(model, tokenizer, {"en": "embedded", "zh": "embedded"}, max_docs=np.int64(4))
     listed, joined = (found.select(top_k=9, structures=given)["zh"] for given in (["q", "up"], "q,up"))
     assert isinstance(listed, NeuronSet)
     assert listed == joined

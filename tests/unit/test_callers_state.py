@@ -23,7 +23,7 @@ def lines(count: int = 5) -> list[str]:
 
 
 def detect(model, tokenizer, folder):
-    mw.detect(model, tokenizer, {"zh": lines()}, max_documents=4, max_tokens=24, seed=1, **QUIET)
+    mw.detect(model, tokenizer, {"zh": lines()}, max_docs=4, max_tokens=24, document_seed=1, **QUIET)
 
 
 def lens_of_texts(model, tokenizer, folder):
@@ -42,8 +42,8 @@ def enhance(model, tokenizer, folder):
     texts = [f"{n} {text}" for n in range(HELD_OUT) for text in lines(2)]
     training = TrainingOptions(learning_rate=0.05, warmup_steps=1, batch_size=2)
     mw.enhance(
-        model, tokenizer, neurons_of(model, language="zh"), texts, documents=(4,), controls=0, training=training,
-        evaluate=["bpb"], languages=("zh",), force=True, **SCORED,
+        model, tokenizer, neurons_of(model, language="zh"), texts, documents=4, trained_controls=0, training=training,
+        tasks=["bpb"], languages=("zh",), force=True, **SCORED,
     )  # fmt: skip
 
 

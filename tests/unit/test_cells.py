@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from helpers.earlier_files import rewrite
 from helpers.neuron_sets import SHAPE, STAGES, make
 
 from mwork_eval.benchmarks.task_family import TaskFamily
@@ -53,7 +54,7 @@ def test_cells_of_an_earlier_version_are_computed_again_and_the_reason_is_told(t
     store.save("a-1", SCORE, {"label": cell.label}, [])
     assert outdated_cells(store, [cell]) == []
     path = store.path("a-1")
-    path.write_text(path.read_text().replace('"revision": 2, ', "").replace('"clusters": []', '"other": 1'))
+    rewrite(path, ('"revision": 2, ', ""), ('"clusters": []', '"other": 1'))
     assert store.load("a-1") == SCORE
     (line,) = outdated_cells(store, [cell])
     assert line.startswith(

@@ -55,7 +55,7 @@ def test_a_set_of_the_model_is_off_in_the_compiled_one_and_the_other_way_round()
 
 def test_it_is_detected_evaluated_and_looked_at_as_the_model():
     model, tokenizer = make_model("llama"), make_tokenizer()
-    compiled, how = torch.compile(model), {"max_documents": 4, "max_tokens": 24, **QUIET}
+    compiled, how = torch.compile(model), {"max_docs": 4, "max_tokens": 24, **QUIET}
     plain, found = (mw.detect(one, tokenizer, {"zh": texts()}, **how) for one in (model, compiled))
     assert found.tables["zh"].about == plain.tables["zh"].about
     neurons = neurons_of(model, fingerprint=found.tables["zh"].about["fingerprint"])

@@ -66,6 +66,7 @@ def test_p_is_uniform_if_the_set_is_one_more_random_set(draws, spread):
     assert stats.kstest(p, "uniform").pvalue > 0.001
 
 
+@pytest.mark.slow
 def test_an_effect_of_the_printed_size_is_found_four_times_in_five():
     """By the p-value of the table, corrected for its rows, with documents and draws as noise."""
     found = power(World("bpb", 64, 1, True, 0.4), 20, 0.1, 3, 100, seed=6)

@@ -16,7 +16,7 @@ from mwork_eval.models.loading import name_of
 from mwork_eval.neurons.files import load_neuron_set
 from mwork_eval.resources import embedded_folder
 
-QUIET = {"max_documents": 4, "max_tokens": 24, "progress": Silent()}
+QUIET = {"max_docs": 4, "max_tokens": 24, "progress": Silent()}
 
 
 def lines(language: str, count: int = 5) -> list[str]:
@@ -145,7 +145,7 @@ def test_lists_files_and_embedded_texts_give_the_same(tokenizer, tmp_path):
     path = tmp_path / "zh.txt"
     path.write_text("\n".join(lines("zh")), encoding="utf-8")
     for texts in (lines("zh"), iter(lines("zh")), path, str(path)):
-        table = mw.detect(model, tokenizer, {"zh": texts}, seed=3, **QUIET).tables["zh"]
+        table = mw.detect(model, tokenizer, {"zh": texts}, document_seed=3, **QUIET).tables["zh"]
         found.append((table.about["corpus"]["digest"], table.worst_rank[1, "up"].tolist()))
     assert found == found[:1] * 4
     in_memory = mw.detect(model, tokenizer, {"zh": lines("zh")}, **QUIET).tables["zh"].about["corpus"]
@@ -158,10 +158,10 @@ def test_lists_files_and_embedded_texts_give_the_same(tokenizer, tmp_path):
 def test_nothing_is_written_unless_asked(tokenizer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     texts = {"en": lines("en"), "zh": lines("zh")}
-    found = mw.detect(make_model("llama"), tokenizer, texts, memory="100KiB", **QUIET)
+    found = mw.detect(make_model("llama"), tokenizer, texts, max_memory="100KiB", **QUIET)
     assert list(tmp_path.iterdir()) == []
     found.save("saved", fraction=0.4)
-    mw.detect(make_model("llama"), tokenizer, texts, out="out", memory="100KiB", **QUIET)
+    mw.detect(make_model("llama"), tokenizer, texts, out="out", max_memory="100KiB", **QUIET)
     for language in ("en", "zh"):
         name = f"scores/{language}.safetensors"
         assert (tmp_path / "saved" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
@@ -177,7 +177,7 @@ def test_a_folder_is_that_of_the_command_and_is_used_again(tokenizer, tiny_llama
     run = CliRunner().invoke(main, [*command.split(), "--device", "cpu", "--out", str(tmp_path)])
     assert run.exit_code == 0, run.output
     model, own = mw.load_model(tiny_llama, device="cpu")
-    texts, how = {"en": "embedded", "zh": "embedded"}, {**QUIET, "max_documents": 8}
+    texts, how = {"en": "embedded", "zh": "embedded"}, {**QUIET, "max_docs": 8}
     found = mw.detect(model, own, texts, out=tmp_path / "python", set_draws=2, **how)
     found.save(tmp_path / "python", fraction=0.4)
     files = {path.relative_to(tmp_path / "python") for path in (tmp_path / "python").rglob("*.safetensors")}

@@ -25,7 +25,7 @@ def loudest(monkeypatch):
 
 def test_a_second_detector_detects_and_is_read_again(tmp_path):
     model, tokenizer, texts = make_model("llama"), make_tokenizer(), {"en": "embedded", "zh": "embedded"}
-    how = {"max_documents": 8, "max_tokens": 24, "progress": Silent()}
+    how = {"max_docs": 8, "max_tokens": 24, "progress": Silent()}
     plnd = mw.detect(model, tokenizer, texts, **how)
     found = mw.detect(model, tokenizer, texts, method="loudest", out=tmp_path, set_draws=2, **how)
     np.testing.assert_allclose(found.tables["zh"].loudness[2, "v"], plnd.tables["zh"].mean[2, "v"], rtol=1e-6)
@@ -54,7 +54,7 @@ def test_its_shards_are_joined_as_it_declares(tmp_path):
 
 def test_a_table_has_its_columns_and_no_others(tmp_path):
     texts = {"en": "embedded"}
-    found = mw.detect(make_model("llama"), make_tokenizer(), texts, max_documents=2, out=tmp_path, progress=Silent())
+    found = mw.detect(make_model("llama"), make_tokenizer(), texts, max_docs=2, out=tmp_path, progress=Silent())
     table = found.tables["en"]
     for other in (copy.deepcopy(table), pickle.loads(pickle.dumps(table))):
         np.testing.assert_array_equal(other.mean[0, "q"], table.mean[0, "q"])
@@ -63,7 +63,7 @@ def test_a_table_has_its_columns_and_no_others(tmp_path):
 
 
 def test_an_unknown_method_is_named(tmp_path, monkeypatch):
-    texts, how = {"en": "embedded"}, {"max_documents": 2, "progress": Silent()}
+    texts, how = {"en": "embedded"}, {"max_docs": 2, "progress": Silent()}
     with pytest.raises(mw.InputError, match=r"unknown method of detection; found 'guess'; expected exact or paper or"):
         mw.detect(make_model("llama"), make_tokenizer(), texts, method="guess", **how)
     mw.detect(make_model("llama"), make_tokenizer(), texts, method="loudest", out=tmp_path, **how)

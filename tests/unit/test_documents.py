@@ -58,9 +58,7 @@ def test_short_documents_and_duplicates_are_counted(tokenizer, tmp_path):
 
 def test_a_corpus_without_usable_documents_is_an_error(tokenizer, tmp_path):
     corpus = write(tmp_path / "en.txt", "a", "b", "c", LONG)
-    with pytest.raises(
-        InputError, match=r"found 1 of at least 16 tokens, 3 shorter.*lower min_tokens \(--min-tokens\)"
-    ):
+    with pytest.raises(InputError, match=r"found 1 of at least 16 tokens, 3 shorter.*lower `min_tokens`"):
         list(DocumentStream(corpus, tokenizer, DocumentRules(9, 50)))
     assert len(list(DocumentStream(corpus, tokenizer, DocumentRules(9, 50, min_tokens=1)))) == 4
     empty = write(tmp_path / "empty.txt", "")
@@ -100,6 +98,7 @@ def test_the_missing_extra_is_one_error(monkeypatch):
         language_check.require()
 
 
+@pytest.mark.slow
 def test_documents_in_another_language_are_left_out(tokenizer, tmp_path):
     pytest.importorskip("lingua", reason="needs the extra [langid]")
     folder = embedded_folder() / "corpus"
@@ -115,6 +114,7 @@ def test_documents_in_another_language_are_left_out(tokenizer, tmp_path):
         list(stream)
 
 
+@pytest.mark.slow
 def test_the_embedded_texts_are_in_their_languages():
     pytest.importorskip("lingua", reason="needs the extra [langid]")
     for path in (embedded_folder() / "corpus").glob("*.txt"):
@@ -133,3 +133,20 @@ def test_neighbours_and_languages_beyond_the_benchmarks_are_told_too():
     assert language_check.LanguageCheck("de").passes("1990, 1991, 1992: 12 %, 14 %, 15 %")
     with pytest.raises(InputError, match=r"cannot tell this language; found mt"):
         language_check.LanguageCheck("mt")
+
+
+def test_corpora_that_cannot_be_read_are_errors(tmp_path):
+    with pytest.raises(InputError, match="expected LANGUAGE=SOURCE"):
+        Corpus.parse("zh.txt")
+    with pytest.raises(InputError, match="unknown language"):
+        Corpus.parse("xx=a.txt")
+    with pytest.raises(InputError, match="no corpus for zh"):
+        Corpus.parse(f"zh={tmp_path / 'missing.txt'}")
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"text": "fine"}\n{"body": 1}\n')
+    with pytest.raises(InputError, match="record 2"):
+        list(Corpus("en", str(broken)).documents())
+    latin = tmp_path / "latin.txt"
+    latin.write_bytes("größe".encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        list(Corpus("de", str(latin)).documents())

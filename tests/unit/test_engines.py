@@ -46,8 +46,8 @@ def test_a_new_engine_is_a_row(monkeypatch):
     ("name", "workers", "message"),
     [
         ("cluster", None, "unknown engine; found 'cluster'; expected one of serial ray"),
-        ("serial", 2, "--workers is for --engine ray; found --engine serial"),
-        ("ray", None, r"--engine ray needs the extra ray; pip install 'mwork-eval\[ray\]'"),
+        ("serial", 2, "`workers` is for `engine=ray`; found `engine=serial`"),
+        ("ray", None, r"`engine=ray` needs the extra ray; pip install 'mwork-eval\[ray\]'"),
     ],
 )
 def test_what_cannot_start_is_told_before_a_model_loads(monkeypatch, name, workers, message):

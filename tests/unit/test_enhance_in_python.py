@@ -43,7 +43,14 @@ def test_a_model_in_memory_is_trained_and_left_as_it_was(model, gradient_checkpo
     before, state, neurons = weights_of(model), state_of(model), set_of(model)
     training = TrainingOptions(**vars(TRAINING) | {"gradient_checkpointing": gradient_checkpointing})
     made = enhance(
-        model, make_tokenizer(), neurons, TEXTS, documents=(8, 4), controls=1, training=training, progress=Silent()
+        model,
+        make_tokenizer(),
+        neurons,
+        TEXTS,
+        documents=(8, 4),
+        trained_controls=1,
+        training=training,
+        progress=Silent(),
     )
     assert [(one.kind, one.documents) for one in made.trained] == [
         ("specific", 4), ("specific", 8), ("random", 4), ("random", 8),
@@ -77,8 +84,8 @@ def test_the_call_and_the_command_share_a_folder_and_its_scores(tmp_path, monkey
     written = json.loads((tmp_path / "o" / "improvement.json").read_text())
     loaded = load_model("m", device="cpu")
     made = enhance(
-        loaded.model, loaded.tokenizer, {"zh": set_of(loaded.model)}, {"zh": "zh.txt"}, documents=(8,), controls=1,
-        evaluate=["bpb"], languages=("en", "zh"), limit=2, data="embedded", out="o", progress=(said := Told()),
+        loaded.model, loaded.tokenizer, {"zh": set_of(loaded.model)}, {"zh": "zh.txt"}, documents=8, trained_controls=1,
+        tasks=["bpb"], languages=("en", "zh"), limit=2, data="embedded", out="o", progress=(said := Told()),
     )  # fmt: skip
     assert "6 cells, 0 to compute, in o" in said.messages
     assert "2 trainings of up to 8 documents, in o" in said.messages
@@ -113,9 +120,9 @@ def test_wrong_input_is_told_before_anything_is_trained(model, tmp_path):
             {"neurons": {"zh": neurons, "es": other}, "texts": TEXTS},
             "texts name no language",
         ),
-        ({"neurons": neurons, "texts": TEXTS, "documents": ()}, "unusable documents"),
+        ({"neurons": neurons, "texts": TEXTS, "documents": ()}, "unusable `documents`"),
         ({"neurons": neurons, "texts": TEXTS, "documents": (6,)}, "6 documents in steps of 4"),
-        ({"neurons": neurons, "texts": TEXTS, "evaluate": ["nosuch"]}, "unknown task"),
+        ({"neurons": neurons, "texts": TEXTS, "tasks": ["nosuch"]}, "unknown task"),
         ({"neurons": neurons, "texts": TEXTS, "merge": tmp_path}, "is not empty"),
     ):
         with pytest.raises(InputError, match=message):

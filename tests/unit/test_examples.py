@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 import torch
 from conftest import make_model, make_tokenizer
-from helpers.plnd_scores import ScoreAccumulator
+from helpers.detections import ScoreAccumulator
 
 import mwork_eval
 from mwork_eval.detection.scoring.scorer import Scorer
@@ -88,6 +88,7 @@ def embedded_texts(language: str) -> list[str]:
     return [line for line in text.splitlines() if line][:3]
 
 
+@pytest.mark.slow
 def test_the_quickstart_runs(monkeypatch, capsys):
     """On a tiny random model, which has no neurons that are first in every text: more are taken."""
     text = (EXAMPLES / "quickstart.py").read_text(encoding="utf-8")

@@ -134,3 +134,8 @@ def test_articles_of_a_benchmark_file_are_drawn_at_random(tmp_path):
     assert first == drawn(1) != drawn(2)
     # Of the whole file, not of its beginning.
     assert 400 < sum(first) / 500 < 600
+
+
+def test_a_hub_corpus_without_network_is_one_clear_error():
+    with pytest.raises(InputError, match="cannot be read"):
+        list(Corpus("en", "hub:nobody/nothing-of-this-name").documents())

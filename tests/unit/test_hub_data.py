@@ -6,7 +6,7 @@ from typing import Any
 
 import datasets
 import pytest
-from test_task_data import summary
+from helpers.benchmark_files import summary
 
 from mwork_eval.benchmarks import data as task_data
 from mwork_eval.benchmarks.data import load
@@ -14,11 +14,7 @@ from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import NAMES
 
-
-@pytest.fixture(autouse=True)
-def no_other_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MWORK_DATA", raising=False)
-
+pytestmark = pytest.mark.usefixtures("no_other_source")
 
 HUB_ROWS: dict[str, list[dict[str, Any]]] = {
     "xquad": [{"id": "1", "context": "c", "question": "q", "answers": {"text": ["a"], "answer_start": [0]}}],
@@ -36,7 +32,7 @@ HUB_ROWS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def test_load_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_benchmark_asks_the_hub_for_its_pinned_files(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, Any]] = []
     for benchmark, rows in HUB_ROWS.items():
 
@@ -88,7 +84,7 @@ def test_hub_articles_are_cut_at_a_sentence(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_hub_failure(monkeypatch: pytest.MonkeyPatch, streaming: bool) -> None:
+def test_no_network_is_one_line_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch, streaming: bool) -> None:
     def fail(**arguments: Any) -> Any:
         raise ConnectionError("no route\nto host")
 
@@ -106,7 +102,7 @@ def test_hub_failure(monkeypatch: pytest.MonkeyPatch, streaming: bool) -> None:
     assert "\n" not in message
 
 
-def test_hub_table_is_pinned_and_complete() -> None:
+def test_every_benchmark_is_pinned_in_every_language() -> None:
     for benchmark, entry in BENCHMARKS.items():
         pinned = re.search(r"[0-9a-f]{40}|refs/convert/parquet", json.dumps(entry.hub))
         assert pinned, benchmark

@@ -85,7 +85,7 @@ def test_turkish_alone_has_two_letters_i():
     assert fold("IİIi", "de") == "iiii"
 
 
-def test_scripts():
+def test_scripts_tell_which_languages_they_write():
     assert languages_of("Thai") == {"th"}
     assert {"zh", "ja", "ko"} == languages_of("Han")
     assert same_as("hr") == {"bs", "hr", "sr"}

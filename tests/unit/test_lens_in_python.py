@@ -38,7 +38,7 @@ def test_a_model_in_memory_is_looked_at_and_left_as_it_was(model, tmp_path):
     modes, calls = modes_of(model), []
     model.model.layers[0].register_forward_hook(lambda *_: calls.append(1))
     found = lens(
-        model, make_tokenizer(), {"zh": TEXTS}, neurons={"zh": set_of(model)}, random_controls=[1],
+        model, make_tokenizer(), {"zh": TEXTS}, neurons={"zh": set_of(model)}, seeds=[1],
         out=tmp_path, progress=Silent(),
     )  # fmt: skip
     assert [curves.masked for curves in found.curves] == [None, "under", "random under, seed 1"]
@@ -76,11 +76,11 @@ def test_a_notebook_shows_tables_and_pandas_takes_the_numbers(model):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"queries": {"en": TEXTS}}, "English is what the others are compared with"),
-        ({"queries": {"zh": TEXTS}, "languages": ["zh"]}, "brings its own language"),
-        ({"queries": {"zh": TEXTS}, "random_controls": [1]}, "found no neurons"),
-        ({"queries": {"zh": TEXTS}, "neurons": {}}, "a language has no neuron set; found zh"),
-        ({"queries": {"zh": TEXTS}, "device": "cpu"}, "stays as it is; found device"),
+        ({"texts": {"en": TEXTS}}, "English is what the others are compared with"),
+        ({"texts": {"zh": TEXTS}, "languages": ["zh"]}, "brings its own language"),
+        ({"texts": {"zh": TEXTS}, "seeds": [1]}, "found no neurons"),
+        ({"texts": {"zh": TEXTS}, "neurons": {}}, "a language has no neuron set; found zh"),
+        ({"texts": {"zh": TEXTS}, "device": "cpu"}, "stays as it is; found device"),
         ({"languages": ["xx"]}, "unknown language"),
     ],
 )
@@ -91,11 +91,11 @@ def test_wrong_input_is_told_before_anything_is_computed(model, arguments, messa
 
 def test_a_model_in_memory_needs_its_tokenizer(model):
     with pytest.raises(InputError, match="needs its tokenizer"):
-        lens(model, queries={"zh": TEXTS})
+        lens(model, texts={"zh": TEXTS})
 
 
 def test_a_model_by_name_gives_what_it_gives_in_memory(model, tiny_llama):
-    named = lens(tiny_llama, queries={"zh": TEXTS}, device="cpu", progress=Silent())
+    named = lens(tiny_llama, texts={"zh": TEXTS}, device="cpu", progress=Silent())
     given = lens(model, make_tokenizer(), {"zh": TEXTS}, progress=Silent())
     assert named.curves[0].amounts.tolist() == given.curves[0].amounts.tolist()
     assert named.about["model"] == str(tiny_llama)

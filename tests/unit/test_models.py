@@ -138,7 +138,7 @@ def test_a_local_model_is_loaded(tiny_llama):
     assert load_model(str(tiny_llama), device="cpu", dtype="bfloat16").model.dtype == torch.bfloat16
 
 
-def test_devices(monkeypatch):
+def test_a_device_is_the_one_named_or_the_accelerator_or_else_the_cpu(monkeypatch):
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
     assert find_device() == find_device("cpu") == torch.device("cpu")
     assert find_device("cuda:0", fall_back=True) == torch.device("cpu")

@@ -26,7 +26,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_round_trip(folder):
+def test_a_file_keeps_neurons_order_description_and_shape(folder):
     loaded = load_neuron_set(folder / "zh.safetensors")
     assert loaded.digest == make(q0=[5, 1], up2=[7]).digest
     assert dict(loaded.about) == ABOUT
@@ -135,17 +135,17 @@ def test_missing_metadata_is_one_clear_error(folder):
 
 
 @pytest.mark.parametrize(
-    "arrays",
+    ("name", "array", "said"),
     [
-        {"layers.0.q": np.array([99], np.int32)},
-        {"layers.0.q": np.array([1.0], np.float32)},
-        {"weights": np.array([1], np.int32)},
-        {"layers.44.q": np.array([1], np.int32)},
+        ("layers.0.q", np.array([99], np.int32), "index out of range in layers.0.q; found 99 to 99; expected 0 to 7"),
+        ("layers.0.q", np.array([1.0], np.float32), "is no neuron set; found layers.0.q float32; expected int32"),
+        ("weights", np.array([1], np.int32), "is no neuron set; found weights int32; expected int32"),
+        ("layers.44.q", np.array([1], np.int32), "neurons outside the model; found layers.44.q"),
     ],
 )
-def test_arrays_that_fit_no_model_are_refused(folder, arrays):
-    rewrite(folder / "zh.safetensors", arrays=arrays)
-    with pytest.raises(InputError):
+def test_arrays_that_fit_no_model_are_refused(folder, name, array, said):
+    rewrite(folder / "zh.safetensors", arrays={name: array})
+    with pytest.raises(InputError, match=said):
         load_neuron_set(folder / "zh.safetensors")
 
 

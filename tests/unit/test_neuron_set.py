@@ -16,7 +16,7 @@ from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.stages import POSITIONS, Stages, parse_positions
 
 
-def test_algebra():
+def test_sets_join_meet_and_differ():
     left, right = make(q0=[5, 1, 3], up2=[7]), make(q0=[3, 5], k1=[0])
     assert (left & right) == make(q0=[5, 3])
     assert (left - right) == make(q0=[1], up2=[7])
@@ -79,7 +79,7 @@ def test_a_feed_forward_switch_counts_once():
     assert SHAPE.switches == 8 * (8 + 4 + 4 + 12)
 
 
-def test_positions():
+def test_a_set_is_counted_and_cut_by_position():
     neurons = make(q0=[1], up1=[2], v3=[0], up4=[1, 2], q7=[3])
     assert neurons.by_position(STAGES) == {"under": 2, "s-attn": 1, "s-ffn": 2, "gen": 1}
     assert neurons.at(STAGES, ("s-ffn", "gen")) == make(up4=[1, 2], q7=[3])

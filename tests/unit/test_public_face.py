@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import mwork_eval
-from mwork_eval.application import ablate, detect, detection, evaluate, load_model, read_neurons
+from mwork_eval.application import ablate, detect, detection, evaluate, load_model, progress, read_neurons
 
 PLACES = mwork_eval._MODULES
 
@@ -41,7 +41,7 @@ def test_the_types_of_what_is_public_can_be_read(name):
 
 
 @pytest.mark.parametrize(
-    "module", [ablate, detect, detection, evaluate, load_model, read_neurons], ids=lambda one: one.__name__
+    "module", [ablate, detect, detection, evaluate, load_model, progress, read_neurons], ids=lambda one: one.__name__
 )
 def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypatch):
     shutil.copytree(tiny_llama, tmp_path / "models" / "tiny-llama")
@@ -49,6 +49,37 @@ def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypa
     tried = doctest.testmod(module)
     assert tried.attempted > 0
     assert tried.failed == 0
+
+
+FIXED = {
+    "batch_size", "check_language", "controls", "counts", "count", "cross", "data", "device", "device_map",
+    "document_seed", "document_seeds", "documents", "dtype", "engine", "fast", "force", "fraction", "generation",
+    "generation_layers", "k", "language", "languages", "limit", "limits", "log_samples", "max_docs", "max_memory",
+    "max_tokens", "merge", "method", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot",
+    "old", "options", "out", "per_task", "positions", "preset", "progress", "prompt", "random_control",
+    "revision", "sample_seed", "seeds", "set_draws", "shard", "specific", "strict", "structures", "task", "tasks",
+    "texts", "threshold", "together", "tokenizer", "top_k", "trained_controls", "training", "understanding",
+    "understanding_layers", "weight", "workers", "reference", "folder",
+}  # fmt: skip
+"""Every argument of a public function: each word means one thing, which docs/reference/promise.md tells."""
+
+
+def test_one_word_means_one_thing():
+    functions = [one for name in mwork_eval.__all__ if inspect.isfunction(one := getattr(mwork_eval, name))]
+    functions.append(mwork_eval.Detection.select)
+    found = {name for function in functions for name in inspect.signature(function).parameters} - {"self"}
+    assert found == FIXED
+    page = (Path(__file__).parents[2] / "docs/reference/promise.md").read_text(encoding="utf-8")
+    words = page.partition("## The words of the arguments")[2].partition("\n## ")[0]
+    assert not [name for name in sorted(FIXED - {"options"}) if f"`{name}`" not in words]
+
+
+def test_every_public_name_stands_on_the_page_of_the_promise_and_in_the_reference():
+    reference = Path(__file__).parents[2] / "docs/reference"
+    promise, page = ((reference / name).read_text(encoding="utf-8") for name in ("promise.md", "python.md"))
+    for name in PLACES:
+        assert f"`{name}`" in promise, name
+        assert f"::: mwork_eval.{name}\n" in page, name
 
 
 def test_neurons_are_read_one_by_one_or_by_folder(tmp_path):

@@ -28,14 +28,18 @@ def test_there_are_enough_of_them() -> None:
 
 
 @pytest.mark.parametrize(("language", "last", "stated", "completion"), COMPLETIONS)
-def test_completion(language: str, last: str | None, stated: str | None, completion: str) -> None:
+def test_a_completion_has_the_number_that_a_person_reads(
+    language: str, last: str | None, stated: str | None, completion: str
+) -> None:
     doc = {"language": language}
     assert mgsm.flexible_extract([[completion]], [doc]) == [[last or mgsm.NO_NUMBER]]
     assert mgsm.strict_match([[completion]], [doc]) == [[stated or mgsm.NO_NUMBER]]
 
 
 @pytest.mark.parametrize(("language", "metric", "gold", "answer", "value"), PAIRS)
-def test_pair(language: str, metric: str, gold: str, answer: str, value: float) -> None:
+def test_a_pair_has_the_score_that_was_worked_out_by_hand(
+    language: str, metric: str, gold: str, answer: str, value: float
+) -> None:
     if metric in ("chrf", "rouge1", "rouge2", "rougeL"):
         found = xlsum.score({"language": language, "summary": gold}, [answer])
     else:

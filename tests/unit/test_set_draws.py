@@ -93,7 +93,7 @@ def test_a_draw_of_few_neurons_deactivates_all_and_one_of_none_is_named_before_a
     drawn = (*DRAWS, {"zh": few, "es": ES})
     rows = MatrixOptions((UNDERSTANDING,), ("bpb",), ("en", "zh", "es"), set_draws=drawn, **stages)
     check_draws(SETS, rows)
-    with pytest.raises(InputError, match=r"draw 3 of the documents has no neuron of zh for LS gen; found .*--fraction"):
+    with pytest.raises(InputError, match=r"draw 3 of the documents has no neuron of zh for LS gen; found .*`fraction`"):
         check_draws(SETS, replace(rows, set_draws=(*DRAWS, {"zh": none, "es": ES})))
 
 
@@ -105,7 +105,7 @@ def test_drawn_sets_lie_beside_the_sets_and_belong_to_them(tmp_path):
     sets = {language: described(neurons) for language, neurons in SETS.items()}
     for language, neurons in sets.items():
         save_neuron_set(neurons, tmp_path / f"{language}.safetensors")
-    hint = "make both with `mwork detect --set-draws 2 --out FOLDER`"
+    hint = r"make both with `detect\(set_draws=2, out=FOLDER\)`"
     with pytest.raises(InputError, match=rf"no zh, es in .*draws/1; expected 2 draws; {hint}"):
         find_drawn_sets(str(tmp_path), sets, 2)
     draws = [{code: described(n, set_draw={"draw": d}) for code, n in of.items()} for d, of in enumerate(DRAWS, 1)]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from helpers.commands import invoke, mwork
+from helpers.detections import ScoreAccumulator
 from helpers.neuron_sets import SHAPE, STAGES, make
-from helpers.plnd_scores import ScoreAccumulator
 from helpers.report_folders import make_folder
 
 from mwork_eval.analysis.activity import count_active

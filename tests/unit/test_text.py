@@ -34,7 +34,7 @@ from mwork_eval.errors import InputError
         ("th", "น้ำ ๑๒ ขวด", "น้ำ 12 ขวด"),
     ],
 )
-def test_normalise(language: str, text: str, expected: str) -> None:
+def test_case_articles_and_punctuation_do_not_count(language: str, text: str, expected: str) -> None:
     assert normalise(text, language) == expected
 
 
@@ -73,7 +73,7 @@ def test_composed_and_decomposed_letters_are_alike() -> None:
         ("vi", "hà nội", ["hà", "nội"]),
     ],
 )
-def test_words(language: str, text: str, expected: list[str]) -> None:
+def test_words_of_every_kind_of_script(language: str, text: str, expected: list[str]) -> None:
     assert words(text, language) == expected
 
 
@@ -102,7 +102,7 @@ def test_thai_units_keep_combining_marks() -> None:
         ("en", "anything", "", False),
     ],
 )
-def test_contains(language: str, text: str, part: str, expected: bool) -> None:
+def test_an_answer_is_contained_as_whole_words_or_signs(language: str, text: str, part: str, expected: bool) -> None:
     assert contains(units(text, language), units(part, language)) is expected
 
 
@@ -118,11 +118,11 @@ def test_contains(language: str, text: str, part: str, expected: bool) -> None:
         ("en", "…", []),
     ],
 )
-def test_summary_words(language: str, text: str, expected: list[str]) -> None:
+def test_summaries_are_compared_by_words_or_signs(language: str, text: str, expected: list[str]) -> None:
     assert summary_words(text, language) == expected
 
 
-def test_thai_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thai_without_its_extra_is_an_error_that_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'pip install "mwork-eval\[thai\]"'):
         words("น้ำ", "th")
@@ -152,7 +152,7 @@ def test_thai_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         ("هل هذا؟ نعم هذا", 10, "هل هذا؟"),
     ],
 )
-def test_excerpt(text: str, limit: int, expected: str) -> None:
+def test_an_excerpt_ends_with_a_sentence_if_it_can(text: str, limit: int, expected: str) -> None:
     found = excerpt(text, limit)
     assert found == expected
     assert len(found) <= limit

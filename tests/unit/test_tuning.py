@@ -5,7 +5,7 @@ import json
 import math
 
 import pytest
-from helpers.neuron_sets import EDGES, SHAPE, ZH, make
+from helpers.neuron_sets import EDGES, ZH, make
 from helpers.task_scores import accuracy, bits
 from rich.console import Console
 from scipy.stats import t
@@ -213,7 +213,3 @@ def test_a_missing_matplotlib_names_the_pip_line(monkeypatch):
     monkeypatch.setattr(plots, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'pip install "mwork-eval\[plot\]"'):
         plots.require_matplotlib("--plot")
-
-
-def test_the_example_shape_has_eight_layers():
-    assert SHAPE.layers == 8

@@ -112,7 +112,7 @@ class DocumentStream:
             f"the corpus {self.corpus.source} for {self.corpus.language} has too few usable documents",
             found=", ".join(reasons),
             expected="at least as many usable as unusable",
-            hint="use longer documents or lower min_tokens (--min-tokens)"
+            hint="use longer documents or lower `min_tokens`"
             if self.short >= self.wrong_language
             else f"use text in {self.corpus.language}",
         )

@@ -1,6 +1,5 @@
 """Documents of data sets of the Hugging Face hub, by their address or by the name of a preset (`hub.yaml`)."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +9,7 @@ from typing import Any
 import yaml
 
 from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import parse
 
 PREFIX = "hub:"
 _FIELD = "text"
@@ -120,7 +120,7 @@ class HubSource:
                 stream = stream.shuffle(seed=seed, buffer_size=_BUFFER)  # type: ignore[attr-defined]
             for record in stream:
                 text = record[self.text_field]
-                yield str(text if self.json_field is None else json.loads(text)[self.json_field])
+                yield str(text if self.json_field is None else parse(text)[self.json_field])
         except KeyError as error:
             raise InputError(
                 f"the data set {self.dataset} has no field {error}", hint=f"name it as {PREFIX}{self.dataset}:::FIELD"

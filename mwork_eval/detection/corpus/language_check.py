@@ -14,7 +14,7 @@ def require() -> None:
     """
     if find_spec("lingua") is None:
         raise InputError(
-            "--check-language needs a package that is not installed",
+            "`check_language` needs a package that is not installed",
             found="no lingua",
             expected="the extra [langid]",
             hint='pip install "mwork-eval[langid]"',
@@ -39,10 +39,10 @@ class LanguageCheck:
         require()
         if not can_judge(language):
             raise InputError(
-                "--check-language cannot tell this language",
+                "`check_language` cannot tell this language",
                 found=language,
                 expected="a language with a script of its own, or one that lingua knows",
-                hint="leave out --check-language",
+                hint="leave out `check_language`",
             )
         self._language = language
 

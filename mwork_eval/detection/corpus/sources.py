@@ -1,6 +1,5 @@
 """Where documents come from: text files, jsonl files, data sets of the hub, the embedded texts, and lists of texts."""
 
-import json
 import random
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from mwork_eval.detection.corpus.hub import PREFIX, HubSource
 from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import parse
 from mwork_eval.languages.table import check_language
 from mwork_eval.resources import embedded_folder
 
@@ -211,7 +211,10 @@ def _shuffled_lines(path: Path, seed: int) -> Iterator[str]:
 def _records(path: Path, lines: Iterable[str], field: str) -> Iterator[str]:
     for number, line in enumerate(lines, 1):
         try:
-            yield str(json.loads(line)[field])
+            text = parse(line)[field]
+            if not isinstance(text, str):
+                raise TypeError(f"{field!r} is no text but {text!r}")
+            yield text
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{path}, record {number} cannot be read",

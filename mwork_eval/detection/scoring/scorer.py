@@ -6,13 +6,13 @@ from typing import Any, Literal, get_args
 import torch
 from torch import nn
 
-from mwork_eval.detection.score_table import Array
 from mwork_eval.detection.scoring import closed_forms, reference
 from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.capture import run_batch
 from mwork_eval.detection.scoring.exact import ExactQueryKey
 from mwork_eval.detection.scoring.paper import PaperQueryKey
 from mwork_eval.detection.scoring.recomputed import RecomputedQueryKey
+from mwork_eval.files.tensor_file import Array
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import Place
 

@@ -1,9 +1,10 @@
 """The report as JSON: the same numbers, unrounded."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
+from mwork_eval.files.json_values import dump
+from mwork_eval.files.seal import sealed
 from mwork_eval.results.doses import read_doses
 from mwork_eval.results.set_draws import read_set_draws
 from mwork_eval.results.squares import read_squares
@@ -21,7 +22,7 @@ def as_json(*results: Results) -> str:
         if len(results) == 1
         else {"format": "mwork-reports", "version": 1, "reports": {str(one.folder): _report(one) for one in results}}
     )
-    return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    return sealed(dump(report, indent=1) + "\n")
 
 
 def _report(results: Results) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from mwork_eval.results.file_value import FileValue, parse_json
+from mwork_eval.files.json_values import FileValue, parse_as, read_bytes
+from mwork_eval.files.seal import unsealed
 from mwork_eval.results.manifest import Manifest, SetEntry
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.tables import results_of
@@ -107,9 +108,9 @@ def tables_of(matrix: MatrixFolder) -> tuple[ReportTable, ...]:
     """
     path = matrix.path / REPORT
     if path.is_file():
-        text = path.read_bytes()
-        if parse_json(ReportHead, text, path).format == _FORMAT:
-            report = parse_json(Report, text, path)
+        text = read_bytes(path)
+        if parse_as(ReportHead, text, path).format == _FORMAT:
+            report = parse_as(Report, unsealed(text, path), path)
             if report.belongs_to(matrix.manifest):
                 return report.tables
     return tuple(ReportTable.model_validate(table, from_attributes=True) for table in results_of(matrix).tables)
