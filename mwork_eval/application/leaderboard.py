@@ -55,29 +55,30 @@ def leaderboard(
     out: str | Path | None = None,
     exports: Sequence[str] = (),
     with_masked: bool = False,
-    skip_damaged: bool = False,
     progress: Progress | None = None,
 ) -> LeaderboardResults:
     """Arrange the scores of results folders so that only comparable ones share a column.
 
+    What cannot be read is left out, and named in a message, on the site and in `board.skipped`.
+
     Args:
-        folders: Results folders of `ablate` or `mwork run`, of lm_eval with any model, or folders of such folders.
+        folders: Results folders of `ablate` or `mwork run`, of lm_eval with any model, or folders of such folders; also
+            results files of lm_eval.
         out: Folder of a static site; nothing is written if not given.
         exports: Some of `model-index`, `eval-results` and `dataset`, below the site.
         with_masked: Whether masked scores are exported too, under names that say what was deactivated.
-        skip_damaged: Whether results that cannot be read are left out and named.
         progress: Where progress and messages go; bars if not given.
 
     Raises:
-        InputError: If a folder is not there, holds no results or damaged ones, or ``out`` holds other files.
+        InputError: If a folder is not there or holds no results, nothing can be read, or ``out`` holds other files.
     """
     progress = shown(progress)
     places = find_results([Path(folder) for folder in folders])
     with progress.bar("read", len(places)) as advance:
-        results, skipped = read_all(places, skip_damaged=skip_damaged, advance=advance)
-    for reason in skipped:
-        progress.tell(f"skipped: {reason}")
-    board = build_board(results, skipped)
+        results, left_out = read_all(places, advance=advance)
+    for reason in left_out.values():
+        progress.tell(f"left out: {reason}")
+    board = build_board(results, tuple(left_out.values()))
     if out is None:
         return LeaderboardResults(board)
     site = Path(out)
@@ -89,7 +90,8 @@ def leaderboard(
     with progress.bar("write", len(board.benchmarks) + len(board.models) + 1) as advance:
         write_site(exported | pages, site, advance)
     index = site / "index.html"
-    progress.tell(f"written: {index}, {len(board.models)} models, {len(board.benchmarks)} benchmarks")
+    without = f"; left out: {', '.join(map(str, left_out))}" if left_out else ""
+    progress.tell(f"written: {index}, {len(board.models)} models, {len(board.benchmarks)} benchmarks{without}")
     if exports:
         progress.tell(f"exported: {len(exported)} files in {site / 'export'}")
     return LeaderboardResults(board, index, tuple(site / name for name in exported))

@@ -12,14 +12,14 @@ from mwork_eval.terminal.lines import print_document, tell_written
 if TYPE_CHECKING:
     from mwork_eval.application.check import CheckResults
 
-_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+_RESULTS = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("folders", type=_FOLDER, nargs=-1, required=True, metavar="NEW")
+@click.argument("folders", type=_RESULTS, nargs=-1, required=True, metavar="NEW")
 @click.option(
     "--baseline",
-    type=_FOLDER,
+    type=_RESULTS,
     metavar="OLD",
     help="Results folder, or written baseline, to compare with.  [default: none; see --write-baseline]",
 )
@@ -57,10 +57,10 @@ def check(
 ) -> None:
     """Compare the results in NEW with those in OLD, document by document; fail if a score dropped.
 
-    NEW and OLD are folders of `mwork ablate`, `mwork run`, or lm_eval --log_samples. A score fails if it dropped by
-    more than its limit (1 point; 0.02 bits per byte) and an exact test of no change, corrected for the number of
-    comparisons, says p < 0.05. Exit codes: 0 pass, 1 regression, 2 something could not be compared, 3 a defect
-    of this program. Writes check.md, check.json and junit.xml.
+    NEW and OLD are folders of `mwork ablate`, `mwork run`, or lm_eval --log_samples; of lm_eval, also a results file.
+    A score fails if it dropped by more than its limit (1 point; 0.02 bits per byte) and an exact test of no change,
+    corrected for the number of comparisons, says p < 0.05. Exit codes: 0 pass, 1 regression, 2 something could not be
+    compared, 3 a defect of this program. Writes check.md, check.json and junit.xml.
 
     With --calibrate: NEW are two or more runs of one checkpoint, with other seeds, batches or hardware.
     """
@@ -69,6 +69,11 @@ def check(
     if len(chosen) != 1:
         raise InputError(f"one of {', '.join(asked)} is needed", found=" and ".join(chosen) or "none")
     from mwork_eval.application import check as gate
+    from mwork_eval.results.lm_eval_folder import results_files
+
+    for place in folders if baseline is None else (*folders, baseline):
+        if not place.exists() and not results_files(place):
+            raise InputError(f"{place} does not exist", expected="a results folder, or a results file of lm_eval")
 
     if calibrate:
         from mwork_eval.gate.calibration import as_limits_file
@@ -84,7 +89,7 @@ def check(
     (new,) = folders
     if baseline is not None:
         found = gate.check(new, baseline, limits=limits_file, strict=strict, per_task=per_task)
-        _show(found, out or new / "check")
+        _show(found, out or (new if new.is_dir() else new.parent) / "check")
         ctx.exit(found.exit_code)
     elif write_baseline is not None:
         tell_written(gate.write_baseline(new, write_baseline, limits=limits_file))

@@ -21,23 +21,14 @@ EXPORTS = ("model-index", "eval-results", "dataset")
 @click.option(
     "--with-masked", is_flag=True, help="Export masked scores too, under names that say what was deactivated."
 )
-@click.option("--skip-damaged", is_flag=True, help="Go on without results that cannot be read; the index names them.")
-def leaderboard(
-    folders: tuple[Path, ...], out: Path, exports: tuple[str, ...], with_masked: bool, skip_damaged: bool
-) -> None:
+def leaderboard(folders: tuple[Path, ...], out: Path, exports: tuple[str, ...], with_masked: bool) -> None:
     """Compare models on a static site: scores of comparable results, and what deactivating neurons changes.
 
     FOLDER is a results folder of `mwork ablate` or `mwork run`, one of lm_eval with any model, or a folder of such
-    folders. Scores share a column only if they are of the same documents, prompts and right answers.
+    folders; also a results file of lm_eval. Scores share a column only if they are of the same documents, prompts and
+    right answers. What cannot be read is left out and named; if nothing is left, the exit code is 2.
     """
     from mwork_eval.application.leaderboard import leaderboard as compare
     from mwork_eval.terminal.progress import TerminalProgress
 
-    compare(
-        folders,
-        out=out,
-        exports=exports,
-        with_masked=with_masked,
-        skip_damaged=skip_damaged,
-        progress=TerminalProgress(),
-    )
+    compare(folders, out=out, exports=exports, with_masked=with_masked, progress=TerminalProgress())

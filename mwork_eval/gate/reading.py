@@ -18,17 +18,17 @@ from mwork_eval.gate.snapshot import (
     read_baseline,
 )
 from mwork_eval.neurons.recorded_sets import find_recorded_set
-from mwork_eval.results.lm_eval_folder import PATTERN, LmEvalFile
+from mwork_eval.results.lm_eval_folder import LmEvalFile, name_of, results_files
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.store import MANIFEST
 from mwork_eval.results.task_score import TaskScore
 
 
 def read_snapshot(folder: Path, cluster_field: ClusterField = not_told) -> Snapshot:
-    """Read a folder of `mwork ablate`, `mwork run`, `mwork check --write-baseline` or lm-eval.
+    """Read what `mwork ablate`, `mwork run`, `mwork check --write-baseline` or lm-eval wrote.
 
     Args:
-        folder: The folder.
+        folder: A folder; of lm-eval, also one of its results files, or the `NAME.json` that it was given.
         cluster_field: By which field the documents of a task belong together; a written baseline, which has no
             documents, tells what it was written with.
 
@@ -39,11 +39,13 @@ def read_snapshot(folder: Path, cluster_field: ClusterField = not_told) -> Snaps
         return read_baseline(folder)
     if (folder / MANIFEST).is_file():
         return read_matrix_folder(folder, cluster_field)
-    if any(folder.rglob(PATTERN)):
+    if results_files(folder):
         return read_lm_eval_folder(folder, cluster_field)
+    if not folder.exists():
+        raise InputError(f"{folder} does not exist", expected="a results folder, or a results file of lm-eval")
     raise InputError(
         f"{folder} holds no results",
-        found=f"no {MANIFEST}, no {BASELINE} and no results_*.json",
+        found=f"no {MANIFEST}, no {BASELINE} and no results of lm-eval (results_DATE.json or NAME_DATE.json)",
         expected="a folder of `mwork ablate`, `mwork run`, `mwork check --write-baseline`, or lm_eval --log_samples",
     )
 
@@ -102,25 +104,22 @@ def read_lm_eval_folder(folder: Path, cluster_field: ClusterField = not_told) ->
     """Read the newest scores of every task.
 
     Args:
-        folder: The folder.
+        folder: The folder, or what else `results_files` takes.
         cluster_field: By which field the documents of a task belong together; our own tasks know theirs.
 
     Raises:
-        InputError: If there are results of several models, a file is missing, damaged or not as reported, or documents
-            lack the field named.
+        InputError: If there are results of several models, a file is missing, damaged or not as reported, there are
+            answers without scores, or documents lack the field named.
     """
-    files = sorted(folder.rglob(PATTERN), key=lambda path: path.name)
-    if len(models := {path.parent for path in files}) > 1:
+    files = [LmEvalFile.read(path) for path in _of_one_model(folder)]
+    if len(models := {file.scored_by: file.path for file in files}) > 1:
         raise InputError(
             f"{folder} holds results of several models",
-            found=", ".join(sorted(str(path.relative_to(folder)) for path in models)),
-            hint="name one of these folders",
+            found=", ".join(sorted(path.name for path in models.values())),
+            hint="name one of these files",
         )
     newest: dict[str, LmEvalFile] = {}
-    for path in files:
-        results = LmEvalFile.read(path)
-        if not results.content.counts:
-            raise InputError(f"{path} is damaged", found="no task")
+    for results in files:
         newest.update(dict.fromkeys(results.content.counts, results))
     read = {name: _read_task(name, results, cluster_field) for name, results in newest.items()}
     latest = next(reversed(newest.values())).content
@@ -131,6 +130,21 @@ def read_lm_eval_folder(folder: Path, cluster_field: ClusterField = not_told) ->
         keys={name: keys for name, (_, keys) in read.items()},
         definitions={name: results.definition(name) for name, results in newest.items()},
     )
+
+
+def _of_one_model(folder: Path) -> list[Path]:
+    """Return results files, the oldest first, and check that they do not lie where those of several models do."""
+    files = results_files(folder)
+    places = {(path.parent, name_of(path)) for path in files}
+    if len(places) > 1:
+        several = {parent for parent, _ in places}
+        names = several if len(several) == len(places) else {parent / f"{name}.json" for parent, name in places}
+        raise InputError(
+            f"{folder} holds results of several models",
+            found=", ".join(sorted(str(name.relative_to(folder)) for name in names)),
+            hint="name one of these " + ("folders" if names is several else "files"),
+        )
+    return files
 
 
 def _read_task(

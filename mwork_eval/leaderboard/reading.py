@@ -1,11 +1,12 @@
-"""Find and read the results folders of a leaderboard."""
+"""Find and read the results of a leaderboard."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.errors import InputError
+from mwork_eval.errors import InputError, shortened
+from mwork_eval.results.lm_eval_folder import is_results_file, results_files
 from mwork_eval.results.store import MANIFEST
 from mwork_eval.results.summaries.entries import FolderResults
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
@@ -15,21 +16,29 @@ _INSIDE = ("cells", "neurons", "scores")
 """Folders of a results folder that hold no results of their own."""
 
 
-def find_results(folders: Sequence[Path]) -> list[Path]:
-    """Return the results folders of ours and the results files of lm-eval in folders and all folders below, sorted.
+def find_results(given: Sequence[Path]) -> list[Path]:
+    """Find results in folders and all folders below: results folders of ours, and results files of lm-eval.
+
+    A folder that cannot be opened is among them: nobody knows what it holds, and reading it says why.
+
+    Args:
+        given: Folders, results files of lm-eval, or the `NAME.json` that it was given.
+
+    Returns:
+        The places, sorted within each.
 
     Raises:
-        InputError: If a folder is not there or holds no results.
+        InputError: If one is not there or holds no results.
     """
     found: dict[Path, None] = {}
-    for folder in folders:
-        if not folder.is_dir():
-            raise InputError("no such folder", found=folder, expected="results folders, or a folder of them")
-        below = dict.fromkeys(sorted(_walk(folder)))
+    for place in given:
+        below = dict.fromkeys(sorted(_walk(place)) if place.is_dir() else results_files(place))
+        if not below and not place.exists():
+            raise InputError("no such folder", found=place, expected="results folders, or a folder of them")
         if not below:
             raise InputError(
-                f"{folder} holds no results",
-                found=f"no {MANIFEST} and no results_*.json in it or below",
+                f"{place} holds no results",
+                found=f"no {MANIFEST} and no results_*.json or NAME_DATE.json in it or below",
                 expected="results of `mwork ablate`, `mwork run` or `lm_eval --output_path`",
             )
         found |= below
@@ -37,39 +46,41 @@ def find_results(folders: Sequence[Path]) -> list[Path]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for where, inner, files in os.walk(folder):
+    closed: list[Path] = []
+    for where, inner, files in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
         if MANIFEST in files:
             yield Path(where)
             inner[:] = [name for name in inner if name not in _INSIDE]
-        yield from (Path(where, name) for name in files if name.startswith("results_") and name.endswith(".json"))
+        yield from (Path(where, name) for name in files if is_results_file(name))
+    yield from closed
 
 
 def read_all(
-    places: Sequence[Path], *, skip_damaged: bool = False, advance: Callable[[str, int], Any] = lambda label, done: None
-) -> tuple[list[FolderResults], list[str]]:
-    """Read results.
+    places: Sequence[Path], *, advance: Callable[[str, int], Any] = lambda label, done: None
+) -> tuple[list[FolderResults], dict[Path, str]]:
+    """Read results; what cannot be read is left out.
 
     Args:
         places: What `find_results` found.
-        skip_damaged: Whether to go on without damaged ones.
         advance: Called with a label and the number of places just read.
 
     Returns:
-        What was read, and what was skipped and why.
+        What was read; and by place what was not and why, each in one line.
 
     Raises:
-        InputError: If something is damaged and not to be skipped, or nothing is left.
+        InputError: If nothing is left.
     """
-    read, damaged = [], []
+    read: list[FolderResults] = []
+    left_out: dict[Path, str] = {}
     for place in places:
         advance(place.name, 0)
         try:
             read.append(read_matrix(place) if place.is_dir() else read_results_file(place))
         except InputError as error:
-            if not skip_damaged:
-                raise InputError(f"{error}; --skip-damaged goes on without it") from error
-            damaged.append(str(error))
+            left_out[place] = str(error)
+        except OSError as error:
+            left_out[place] = shortened(f"{place} cannot be read; found {error.strerror or error}")
         advance(place.name, 1)
     if not any(results.scores for results in read):
-        raise InputError("nothing to show", found="; ".join(damaged) or "no finished score")
-    return read, damaged
+        raise InputError("nothing to show", found="; ".join(left_out.values()) or "no finished score")
+    return read, left_out

@@ -4,9 +4,14 @@
 submodules of lm-eval and nothing else, so that other programs pay for one line and import nothing. Some of those
 submodules are loaded as usual and then handed to `mwork_eval.plugin.registration`.
 docs/decisions/0001-plugin-backport.md says why, and when this file is deleted.
+
+lm-eval belongs to others, too: whatever fails here or in the line itself is one warning in a process, and the import
+goes on as it would without us.
 """
 
+import logging
 import sys
+import traceback
 from typing import Any
 
 WATCHER = "MworkLmEvalWatcher"
@@ -24,27 +29,61 @@ _WATCHED = (
 )
 
 
+_log = logging.getLogger("mwork_eval")
+_warned: list[str] = []
+"""The submodule of lm-eval whose extension failed first."""
+
+
 def find_spec(name: str, path: Any, target: Any) -> Any:
     """Find a watched module as Python would, with a step added after its import; None for any other."""
     if name not in _WATCHED:
         return None
     for finder in sys.meta_path:
-        if type(finder).__name__ == WATCHER or getattr(finder, "__name__", "") == WATCHER:
+        find = getattr(finder, "find_spec", None)
+        if find is None or WATCHER in (type(finder).__name__, getattr(finder, "__name__", "")):
             continue
-        spec = finder.find_spec(name, path, target)
+        try:
+            spec = find(name, path, target)
+        except Exception:
+            return None  # Python asks this finder itself next, and the error has nothing of ours in it
         if spec is not None and spec.loader is not None:
-            _extend(spec.loader)
+            _extend(name, spec.loader)
             return spec
     return None
 
 
-def _extend(loader: Any) -> None:
-    execute = loader.exec_module
+def _extend(name: str, loader: Any) -> None:
+    """Add the step to a loader, which others may load from, too."""
+    try:
+        execute = loader.exec_module
 
-    def exec_module(module: Any) -> None:
-        execute(module)
+        def exec_module(module: Any) -> None:
+            execute(module)
+            if module.__name__ == name:
+                _extend_module(module)
+
+        loader.exec_module = exec_module
+    except Exception as error:
+        _warn(name, error)
+
+
+def _extend_module(module: Any) -> None:
+    try:
         from mwork_eval.plugin import registration as plugin
 
         plugin.extend(module)
+    except (Exception, SystemExit) as error:
+        _warn(module.__name__, error)
 
-    loader.exec_module = exec_module
+
+def _warn(name: str, error: BaseException) -> None:
+    """Warn once that a submodule of lm-eval stays as it is."""
+    reason = " ".join("".join(traceback.format_exception_only(error)).split())[:500]
+    _log.log(
+        logging.DEBUG if _warned else logging.WARNING,
+        "mwork-eval cannot extend %s: %s; reinstall mwork-eval with an lm-eval that it supports, or set "
+        "MWORK_NO_AUTOLOAD=1",
+        name,
+        reason,
+    )
+    _warned.append(name)

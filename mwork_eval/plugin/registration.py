@@ -17,6 +17,7 @@ from mwork_eval.digests import digest_of, file_name
 from mwork_eval.errors import InputError
 from mwork_eval.models.default_model import NAME as DEFAULT_MODEL
 from mwork_eval.resources import tasks_folder
+from mwork_eval.versions import software_versions
 
 MODEL_NAME = "mwork-hf"
 _MASK_ARGUMENTS = (
@@ -82,17 +83,17 @@ def _check_task_data(module: ModuleType) -> None:
     resolve: Callable[..., Any] = config.process_tasks
 
     def resolve_and_check(self: Any, metadata: dict[str, Any] | None = None) -> Any:
-        from mwork_eval.benchmarks.data import locate
-        from mwork_eval.benchmarks.rows import task_of
-
         manager = resolve(self, metadata)
         index = manager.task_index
         entries = [index[name] for name in self.tasks if isinstance(name, str) and name in index]
         names = {name for entry in entries for name in (entry.tags if entry.yaml_path is None else {entry.name})}
         shipped = tasks_folder().resolve()
-        for name in sorted(names):
-            path, task = index[name].yaml_path, task_of(name)
-            if task is not None and path is not None and path.resolve().is_relative_to(shipped):
+        paths = {name: index[name].yaml_path for name in sorted(names)}
+        if ours := [name for name, path in paths.items() if path and path.resolve().is_relative_to(shipped)]:
+            from mwork_eval.benchmarks.data import locate
+            from mwork_eval.benchmarks.rows import task_of
+
+            for task in filter(None, map(task_of, ours)):
                 locate(*task, (self.metadata or {}).get("data"))
         return manager
 
@@ -145,12 +146,13 @@ def _key_request_caches(module: ModuleType) -> None:
 
     The prompts of other data, documents or versions would be asked, and scored against the answers of this task.
     """
+    # What every task of lm-eval needs is imported while a failure is a warning.
+    from mwork_eval.evaluation.fewshot import never_show_the_answer
+
     task_class: Any = module.Task
     build: Callable[..., None] = task_class.build_all_requests
 
     def build_keyed(self: Any, *, cache_requests: bool = False, tokenizer_name: str = "", **options: Any) -> None:
-        from mwork_eval.evaluation.fewshot import never_show_the_answer
-
         never_show_the_answer(self)
         if cache_requests:
             tokenizer_name += f"-requests{_digest_of_requests(self, options.get('samples'))}"
@@ -161,8 +163,6 @@ def _key_request_caches(module: ModuleType) -> None:
 
 def _digest_of_requests(task: Any, samples: Any) -> str:
     """Return a digest of what a task's requests are made of: documents, shots, prompts, and our own version."""
-    from mwork_eval.versions import software_versions
-
     shots = task.fewshot_docs() if task.config.num_fewshot else None
     parts = [task.VERSION, software_versions(), samples, task.config.to_dict(), list(task.eval_docs), list(shots or ())]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,98 +1,62 @@
-"""Results files of lm-eval, `results_*.json` with `samples_*.jsonl` beside them, of any model."""
+"""Results files of lm-eval, of any model, with the samples beside them: where they lie, and what each task scored.
 
-import json
-from collections.abc import Mapping, Sequence
+`lm_eval --output_path FOLDER` writes `FOLDER/MODEL/results_DATE.json`, `--output_path NAME.json` writes
+`NAME_DATE.json`; samples lie beside it as `samples_TASK_DATE.jsonl`.
+"""
+
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonlines
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from mwork_eval.benchmarks.rows import task_of
+from mwork_eval.benchmarks.rows import BENCHMARKS, task_of
 from mwork_eval.digests import file_name
 from mwork_eval.errors import InputError
-from mwork_eval.files.json_values import misfit
 from mwork_eval.results.definition import definition_of
+from mwork_eval.results.lm_eval_content import LmEvalContent, MworkConfig, read_content, read_samples
 from mwork_eval.results.main_metric import MainMetric, factor_and_unit, find_main_metric, need_documents
 from mwork_eval.results.scored_document import ScoredDocument
 from mwork_eval.results.task_score import lm_eval_digest
 
-PATTERN = "results_*.json"
+_FILE = re.compile(r"(?P<name>.+)_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(\.\d+)?)\.json", re.DOTALL)
+_PREFIX, _SUFFIX = "results_", ".json"
 _PROMPT = ("doc_to_text", "doc_to_target", "doc_to_choice", "description", "dataset_path", "dataset_name", "test_split")
 
 
-class _Foreign(BaseModel):
-    """A value in a file that is not ours: read as far as it is needed, and leniently."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class SampleCount(_Foreign):
-    """Number of documents of a task that were scored."""
-
-    effective: int
+def is_results_file(name: str) -> bool:
+    """Tell whether a file is called as lm-eval calls its results."""
+    return (name.startswith(_PREFIX) and name.endswith(_SUFFIX)) or _FILE.fullmatch(name) is not None
 
 
-class TrainedWeights(_Foreign):
-    """Digest of what training made of the weights."""
+def results_files(place: Path) -> list[Path]:
+    """Return lm-eval's results files, the oldest first.
 
-    digest: Any
-
-
-class MworkConfig(_Foreign):
-    """What `mwork-hf` says of itself; earlier versions say less.
-
-    Attributes:
-        model: Name of the model.
-        fingerprint: Fingerprint of its weights, before a delta was added.
-        masked: What was deactivated, if anything.
-        delta: What was added to the weights, if anything.
-        double_bos: Whether a second BOS may be scored; who does not say begins texts as `hf` does.
+    Args:
+        place: One of them, a folder with some in it or below, or the `NAME.json` that lm-eval was given.
     """
-
-    model: Any = None
-    fingerprint: Any = None
-    masked: dict[str, Any] | None = None
-    delta: TrainedWeights | None = None
-    double_bos: Any = True
-
-
-class RunConfig(_Foreign):
-    """How lm-eval was run."""
-
-    model: Any = None
-    mwork: MworkConfig | None = None
+    if place.is_file():
+        return [place]
+    if place.suffix == _SUFFIX and not place.exists() and place.parent.is_dir():
+        beside = place.parent.glob(f"*{_SUFFIX}")
+        found = [path for path in beside if is_results_file(path.name) and name_of(path) == place.stem]
+    else:
+        found = [path for path in place.rglob(f"*{_SUFFIX}") if is_results_file(path.name)]
+    return sorted(found, key=lambda path: (_date_of(path), path.name))
 
 
-class LmEvalContent(_Foreign):
-    """The content of a results file as far as it is read; what is by task is by the task's name.
+def name_of(path: Path) -> str:
+    """Return the name of a results file without its date: `results`, or what lm-eval was given."""
+    file = _FILE.fullmatch(path.name)
+    return file["name"] if file else path.stem.partition("_")[0]
 
-    Attributes:
-        model_name: Name of the model.
-        model_source: What kind of model lm-eval took it for.
-        config: How lm-eval was run.
-        date: When, in seconds since 1970.
-        counts: Documents by task.
-        results: Metrics by task.
-        higher_is_better: Directions of metrics by task.
-        configs: Configurations of tasks.
-        versions: Versions of tasks.
-        shots: Numbers of examples.
-        task_hashes: Digests of samples.
-    """
 
-    model_name: Any = None
-    model_source: Any = None
-    config: RunConfig | None = None
-    date: float | None = None
-    counts: dict[str, SampleCount] = Field(alias="n-samples")
-    results: dict[str, dict[str, Any]]
-    higher_is_better: dict[str, dict[str, Any] | None] = Field(default_factory=dict)
-    configs: dict[str, dict[str, Any] | None] = Field(default_factory=dict)
-    versions: dict[str, Any] = Field(default_factory=dict)
-    shots: dict[str, Any] = Field(default_factory=dict, alias="n-shot")
-    task_hashes: dict[str, str | None] = Field(default_factory=dict)
+def _date_of(path: Path) -> str:
+    file = _FILE.fullmatch(path.name)
+    return file["date"] if file else path.stem.removeprefix(_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -144,22 +108,21 @@ class LmEvalFile:
         """Read a file.
 
         Raises:
-            InputError: If it is damaged.
+            InputError: If it cannot be read or is damaged.
         """
-        try:
-            content = LmEvalContent.model_validate(json.loads(path.read_text(encoding="utf-8")))
-            if lacking := content.counts.keys() - content.results.keys():
-                raise ValueError(f"no results of {' '.join(sorted(lacking))}")
-        except ValidationError as error:
-            raise InputError(f"{path} is damaged", found=misfit(error)) from error
-        except ValueError as error:
-            raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error
-        return cls(path, content)
+        return cls(path, read_content(path))
 
     @property
     def mwork(self) -> MworkConfig:
         """What `mwork-hf` says of itself; of other models, what holds for them."""
         return (self.content.config and self.content.config.mwork) or MworkConfig()
+
+    @property
+    def scored_by(self) -> str:
+        """What tells the results of one model, with one mask, from those of another in one folder."""
+        masked, delta = self.mwork.masked, self.mwork.delta
+        parts = (self.content.model_name, masked and masked.digest, delta and delta.digest)
+        return " ".join(map(str, parts))
 
     def definition(self, task: str) -> str:
         """Return what the score of a task is defined by."""
@@ -168,20 +131,24 @@ class LmEvalFile:
 
     def samples_path(self, task: str) -> Path:
         """Return the file of a task's samples, whether or not they were logged."""
-        return self.path.parent / f"samples_{file_name(task)}{self.path.stem.removeprefix('results')}.jsonl"
+        return self.path.parent / f"samples_{file_name(task)}_{_date_of(self.path)}.jsonl"
 
     def task(self, name: str) -> ReportedTask:
         """Return what is said of a task; of tasks that are not ours, the samples tell the main metric if there are any.
 
         Raises:
-            InputError: If the samples are damaged, or lm-eval reports no number.
+            InputError: If the samples are damaged, or lm-eval reports no number, or answers alone.
         """
-        needs_samples = task_of(name) is None and self.samples_path(name).is_file()
+        self._check_scored(name)
+        needs_samples = task_of(name) is None and self._has_samples(name)
         main = self._main_metric(name, self._samples(name) if needs_samples else None)
         content, reported = self.content, self.content.results[name]
         short, _, filter_name = main.metric.partition(",")
         value, error = float(reported[main.metric]), reported.get(f"{short}_stderr,{filter_name}")
+        if not math.isfinite(value):
+            raise InputError(f"{self.path} has no score of {name}", found=f"{main.metric} that is no number")
         factor, unit = factor_and_unit(short, [n / d for n, d in main.documents if d] or [value])
+        metadata = (content.configs.get(name) or {}).get("metadata")
         config, documents = content.configs.get(name) or {}, content.counts[name].effective
         version, shots = content.versions.get(name), content.shots.get(name)
         stand_in = [name, version, shots, documents, [str(config.get(part)) for part in _PROMPT]]
@@ -195,7 +162,7 @@ class LmEvalFile:
             documents=documents,
             known_by=content.task_hashes.get(name) or stand_in,
             definition=self.definition(name),
-            data=(config.get("metadata") or {}).get("data"),
+            data=metadata.get("data") if isinstance(metadata, Mapping) else None,
             dataset_path=config.get("dataset_path"),
         )
 
@@ -205,22 +172,35 @@ class LmEvalFile:
         Raises:
             InputError: If the samples are missing, damaged or not those scored, or no metric is such a mean.
         """
-        file = self.samples_path(task)
-        if not file.is_file():
+        self._check_scored(task)
+        if not self._has_samples(task):
+            missing = self.samples_path(task).name
             raise InputError(
-                f"{self.path} has no samples of {task}", found=f"no {file.name}", hint="run lm_eval with --log_samples"
+                f"{self.path} has no samples of {task}", found=f"no {missing}", hint="run lm_eval with --log_samples"
             )
         samples = self._samples(task)
         self._check_whole(task, samples)
-        main = need_documents(task, self._main_metric(task, samples), self.content.results[task])
-        try:
-            return main, [ScoredDocument.of(sample, with_content=True) for sample in main.samples]
-        except KeyError as error:
-            raise _damaged(file, error) from error
+        main = self._main_metric(task, samples)
+        with self._naming_it():
+            need_documents(task, main, self.content.results[task])
+        if (located := task_of(task)) and main.metric != (ours := BENCHMARKS[located[0]].metric):
+            raise InputError(f"{self.path} is damaged", found=f"another {ours} of {task} than that of its documents")
+        return main, [ScoredDocument.of(sample, with_content=True) for sample in main.samples]
+
+    def _check_scored(self, task: str) -> None:
+        if self.content.has_answers_alone(task):
+            raise InputError(
+                f"{self.path} has no score of {task}",
+                found="answers alone, as lm_eval --predict_only writes them",
+                hint="run lm_eval without it, or name another file",
+            )
+
+    def _has_samples(self, task: str) -> bool:
+        return os.path.isfile(self.samples_path(task))  # noqa: PTH113 - a name too long for a file is no error here
 
     def _main_metric(self, task: str, samples: Sequence[Mapping[str, Any]] | None) -> MainMetric:
         content = self.content
-        try:
+        with self._naming_it():
             return find_main_metric(
                 task,
                 content.results[task],
@@ -228,30 +208,22 @@ class LmEvalFile:
                 directions=content.higher_is_better.get(task),
                 samples=samples,
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _damaged(self.path if samples is None else self.samples_path(task), error) from error
 
-    def _samples(self, task: str) -> list[dict[str, Any]]:
-        file = self.samples_path(task)
+    @contextmanager
+    def _naming_it(self) -> Iterator[None]:
         try:
-            with jsonlines.open(file) as lines:
-                return list(lines.iter(type=dict))
-        except (jsonlines.Error, ValueError) as error:
-            raise _damaged(file, error) from error
+            yield
+        except InputError as error:
+            raise InputError(f"{self.path}: {error}") from error
+
+    def _samples(self, task: str) -> list[Mapping[str, Any]]:
+        return list(read_samples(self.samples_path(task)))
 
     def _check_whole(self, task: str, samples: Sequence[Mapping[str, Any]]) -> None:
         """Check that the samples are those scored: their number, and lm-eval's digest of them."""
         file, expected = self.samples_path(task), self.content.counts[task].effective
-        try:
-            documents = len({sample["doc_id"] for sample in samples})
-            digest = lm_eval_digest(samples)
-        except (KeyError, TypeError) as error:
-            raise _damaged(file, error) from error
+        documents, digest = len({sample["doc_id"] for sample in samples}), lm_eval_digest(samples)
         if documents != expected:
             raise InputError(f"{file} is damaged", found=f"{documents} documents", expected=f"the {expected} scored")
         if (self.content.task_hashes.get(task) or digest) != digest:
             raise InputError(f"{file} is damaged", found="other samples than those scored")
-
-
-def _damaged(file: Path, error: Exception) -> InputError:
-    return InputError(f"{file} is damaged", found=f"{type(error).__name__} {error}")

@@ -150,8 +150,12 @@ def _documents(
     A perplexity's is not: its documents have log-likelihoods, for which the other direction is better.
     """
     shares = [share_of_document(sample.get(metric), metric) for sample in samples]
+    if not math.isfinite(reported):
+        # In a file a number that is none is missing.
+        missing = [metric in sample and sample[metric] is None for sample in samples]
+        shares = [(math.nan, 1.0) if lacks else share for lacks, share in zip(missing, shares, strict=True)]
     documents = tuple(share for share in shares if share is not None)
-    if not documents or len(documents) < len(shares):
+    if not documents or len(documents) < len(shares) or not any(size for _, size in documents):
         return None
     mean = TaskScore(metric, True, documents, {}).score
     # A score that is no number is no reason to take another metric: who compares will say so.

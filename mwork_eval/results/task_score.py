@@ -61,7 +61,7 @@ def share_of_document(value: Any, metric: str) -> tuple[float, float] | None:
         value: What lm-eval's sample holds; for bits per byte (log-likelihood, bytes).
         metric: Name of the metric without its filter.
     """
-    if metric == "bits_per_byte":
+    if metric == "bits_per_byte" and value is not None:
         loglikelihood, size = value
         return -float(loglikelihood) / math.log(2), float(size)
     return (float(value), 1.0) if isinstance(value, int | float) else None

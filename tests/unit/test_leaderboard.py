@@ -1,9 +1,12 @@
 """The leaderboard: what is read, what is compared with what, what is written."""
 
 import csv
+import errno
 import json
 import math
+import os
 import statistics
+from pathlib import Path
 
 import pytest
 import yaml
@@ -17,6 +20,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.leaderboard.board import build_board, slug_of
 from mwork_eval.leaderboard.reading import find_results, read_all
 from mwork_eval.reports.formats.json import as_json
+from mwork_eval.results.lm_eval_content import MaskRecord
 from mwork_eval.results.store import CellStore, load_manifest
 from mwork_eval.results.summaries.lm_eval_file import describe_mask
 from mwork_eval.results.tables import read_results
@@ -26,9 +30,9 @@ SAME = {f"xquad_{language}": f"xquad {language} 24" for language in ("en", "zh",
 """Digests of the documents of `make_folder`."""
 
 
-def board_of(*folders, **how):
-    results, skipped = read_all(find_results(folders), **how)
-    return build_board(results, skipped)
+def board_of(*folders):
+    results, left_out = read_all(find_results(folders))
+    return build_board(results, tuple(left_out.values()))
 
 
 def mwork(*arguments, code=0):
@@ -107,9 +111,9 @@ def test_cells_without_lm_evals_digest_are_read_by_their_samples(tmp_path):
 
 def test_what_was_deactivated_is_told_in_words():
     masked = {"neurons": "gemma3-270m/zh", "positions": "under", "total": 15, "digest": "0123456789"}
-    assert describe_mask(masked) == "15 neurons of gemma3-270m/zh at under [01234567]"
+    assert describe_mask(MaskRecord(**masked)) == "15 neurons of gemma3-270m/zh at under [01234567]"
     random = masked | {"positions": "all", "random_control": 2}
-    assert describe_mask(random) == "15 random neurons (seed 2) instead of gemma3-270m/zh [01234567]"
+    assert describe_mask(MaskRecord(**random)) == "15 random neurons (seed 2) instead of gemma3-270m/zh [01234567]"
     assert describe_mask(None) is None
 
 
@@ -125,18 +129,34 @@ def test_folders_are_found_below_and_files_of_cells_are_not(tmp_path):
         find_results([tmp_path / "nowhere"])
 
 
-def test_damage_is_an_error_or_named(tmp_path):
+def test_what_cannot_be_read_is_left_out_and_named(tmp_path, monkeypatch):
     make_results_file(tmp_path / "good", {"xquad_en": 0.5})
-    make_results_file(tmp_path / "bad", {"xquad_en": 0.5}).write_text('{"config": ')
-    with pytest.raises(InputError, match=r"bad/results_.*json is damaged; found JSONDecodeError.*--skip-damaged"):
-        board_of(tmp_path)
-    board = board_of(tmp_path, skip_damaged=True)
-    assert len(board.skipped) == 1
-    assert "bad" in board.skipped[0]
-    assert "skipped: " in mwork("leaderboard", tmp_path, "--skip-damaged", "--out", tmp_path / "site")
-    assert "could not be read" in (tmp_path / "site" / "index.html").read_text()
-    with pytest.raises(InputError, match="nothing to show"):
-        board_of(tmp_path / "bad", skip_damaged=True)
+    bad = make_results_file(tmp_path / "bad", {"xquad_en": 0.5})
+    bad.write_text('{"config": ')
+    closed = tmp_path / "closed"
+    make_results_file(closed, {"xquad_en": 0.5})
+    (tmp_path / "matrix").mkdir()
+    (tmp_path / "matrix" / "manifest.json").write_text("[]")
+    scandir = os.scandir
+
+    def refuse(folder):
+        if Path(folder) == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # permissions alone do not stop root
+    board = board_of(tmp_path)
+    assert [model.name for model in board.models] == ["org/plain"]
+    assert len(board.skipped) == 3
+    output = mwork("leaderboard", tmp_path, "--out", tmp_path / "site").replace("\n", "")
+    index = (tmp_path / "site" / "index.html").read_text()
+    assert "3 results could not be read" in index
+    for place in (bad, closed, tmp_path / "matrix"):
+        assert output.count(f"left out: {place}") + output.count(f"; left out: {place}") >= 1
+        assert output.count(str(place)) == 2
+        assert str(place) in index
+    assert "nothing to show" in mwork("leaderboard", tmp_path / "bad", "--out", tmp_path / "none", code=2)
+    assert not (tmp_path / "none").exists()
 
 
 # Comparing

@@ -51,8 +51,9 @@ def test_the_pth_file_is_one_line_that_imports_only_what_is_loaded():
     (line,) = PTH.read_text().splitlines()
     assert line.startswith("import os, sys; ")
     code = (
-        "import os, sys; before = set(sys.modules); finders = len(sys.meta_path)\n"
-        f"exec({line!r})\n"
-        "print(sorted(set(sys.modules) - before), len(sys.meta_path) - finders)"
+        "import os, sys; sys.meta_path[:] = [one for one in sys.meta_path if 'Mwork' not in str(one)]\n"
+        "before, finders = set(sys.modules), len(sys.meta_path)\n"
+        f"exec({line!r}); once = len(sys.meta_path); exec({line!r})\n"
+        "print(sorted(set(sys.modules) - before), once - finders, len(sys.meta_path) - finders)"
     )
-    assert loaded_by(code) == "[] 1"
+    assert loaded_by(code) == "[] 1 1"

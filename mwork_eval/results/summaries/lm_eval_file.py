@@ -1,13 +1,12 @@
 """Summarise plain results of lm-eval: `results_*.json` of any model, with or without samples."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mwork_eval.benchmarks.data import published_dataset
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
+from mwork_eval.results.lm_eval_content import MaskRecord
 from mwork_eval.results.lm_eval_folder import LmEvalFile, ReportedTask
 from mwork_eval.results.summaries.entries import Contender, FolderResults, Score
 
@@ -16,17 +15,12 @@ def read_results_file(path: Path) -> FolderResults:
     """Read one file of results; every task gives the score of its main metric.
 
     Raises:
-        InputError: If the file is damaged.
+        InputError: If the file is damaged, or has no scores.
     """
     results = LmEvalFile.read(path)
     time = results.content.date or path.stat().st_mtime
-    try:
-        contender = _contender(results)
-        return FolderResults(
-            [_score(results.task(name), contender, path.parent, time) for name in results.content.counts]
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path} is damaged", found=f"{type(error).__name__} {error}") from error
+    contender = _contender(results)
+    return FolderResults([_score(results.task(name), contender, path.parent, time) for name in results.content.counts])
 
 
 def _contender(results: LmEvalFile) -> Contender:
@@ -34,23 +28,22 @@ def _contender(results: LmEvalFile) -> Contender:
     model = ours.model or content.model_name or content.model_source
     if not model and (content.config is None or "model" not in content.config.model_fields_set):
         raise InputError(f"{results.path} is damaged", found="no name of the model")
-    model = model or (content.config and content.config.model)
+    model = model or (content.config.model if content.config else None)
     if ours.delta is not None:
         # The fingerprint is that of the weights before; with a delta in them they are another model.
-        model = f"{model} with delta {str(ours.delta.digest)[:8]}"
+        model = f"{model} with delta {ours.delta.digest[:8]}"
     return Contender.of(model, ours.fingerprint, describe_mask(ours.masked))
 
 
-def describe_mask(masked: Mapping[str, Any] | None) -> str | None:
-    """Say in words what a run of `mwork-hf` deactivated, as lm-eval's `config.mwork.masked` records it."""
-    if not masked:
+def describe_mask(masked: MaskRecord | None) -> str | None:
+    """Say in words what a run of `mwork-hf` deactivated."""
+    if masked is None:
         return None
-    where = "" if masked.get("positions", "all") == "all" else f" at {masked['positions']}"
-    seed = masked.get("random_control")
-    what = f"{masked.get('total')} neurons of {masked.get('neurons')}{where}"
-    if seed is not None:
-        what = f"{masked.get('total')} random neurons (seed {seed}) instead of {masked.get('neurons')}{where}"
-    return f"{what} [{str(masked.get('digest'))[:8]}]"
+    where = "" if masked.positions == "all" else f" at {masked.positions}"
+    what = f"{masked.total} neurons of {masked.neurons}{where}"
+    if masked.random_control is not None:
+        what = f"{masked.total} random neurons (seed {masked.random_control}) instead of {masked.neurons}{where}"
+    return f"{what} [{str(masked.digest)[:8]}]"
 
 
 def _score(task: ReportedTask, contender: Contender, folder: Path, time: float) -> Score:

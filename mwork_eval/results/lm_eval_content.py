@@ -1,0 +1,212 @@
+"""What lm-eval's files say, as far as it is read: foreign JSON, checked here so that what comes after may trust it."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import misfit, parse, read_bytes
+
+BYPASS = "bypass"
+"""The metric that stands for all others after `lm_eval --predict_only`; its value of 999 is no score."""
+_LATEST = 253402300799
+"""The last second of the year 9999, which is the last one that has a date."""
+_MOST = 2**53
+_LARGEST = 1e300
+"""Values up to here can be scaled and summed."""
+_Value = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+_CONFIG_TYPES = {"metric_list": list, "dataset_path": str, "output_type": str}
+
+
+class _Foreign(BaseModel):
+    """A value in a file that is not ours: read as far as it is needed, of exact types where anything depends on it."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+
+class SampleCount(_Foreign):
+    """Number of documents of a task that were scored."""
+
+    effective: int = Field(ge=0, le=_MOST)
+
+
+class TrainedWeights(_Foreign):
+    """Digest of what training made of the weights."""
+
+    digest: str
+
+
+class MaskRecord(_Foreign):
+    """What `mwork-hf` deactivated.
+
+    Attributes:
+        neurons: Name of the set.
+        positions: Where.
+        total: Number of neurons.
+        random_control: Seed of the random neurons that stood for those of the set, if any did.
+        digest: Of the neurons.
+    """
+
+    neurons: str | None = None
+    positions: str = "all"
+    total: int | None = None
+    random_control: int | None = None
+    digest: str | None = None
+
+
+class MworkConfig(_Foreign):
+    """What `mwork-hf` says of itself; earlier versions say less.
+
+    Attributes:
+        model: Name of the model.
+        fingerprint: Fingerprint of its weights, before a delta was added.
+        masked: What was deactivated, if anything.
+        delta: What was added to the weights, if anything.
+        double_bos: Whether a second BOS may be scored; who does not say begins texts as `hf` does.
+    """
+
+    model: str | None = None
+    fingerprint: str | None = None
+    masked: MaskRecord | None = None
+    delta: TrainedWeights | None = None
+    double_bos: bool | int | None = True
+
+    @field_validator("masked", mode="before")
+    @classmethod
+    def _nothing_is_none(cls, value: Any) -> Any:
+        return None if value == {} else value
+
+
+class RunConfig(_Foreign):
+    """How lm-eval was run."""
+
+    model: str | None = None
+    mwork: MworkConfig | None = None
+
+
+def _measures(of_task: dict[str, Any]) -> dict[str, Any]:
+    """Check what is reported of a task; NaN, which is read as None, stays a metric that is no number."""
+    found = dict(of_task)
+    for name, value in of_task.items():
+        if "," not in name:
+            continue
+        is_error = "_stderr," in name
+        if isinstance(value, bool | list | dict) or (_is_number(value) and abs(value) > _LARGEST):
+            raise ValueError(f"{name}: a number is needed")
+        if is_error and _is_number(value) and value < 0:
+            raise ValueError(f"{name}: below 0")
+        if value is None and not is_error:
+            found[name] = math.nan
+    return found
+
+
+def _configured(config: dict[str, Any]) -> dict[str, Any]:
+    for name, kind in _CONFIG_TYPES.items():
+        if not isinstance(config.get(name), kind | None):
+            raise ValueError(f"{name}: a {kind.__name__} is needed")
+    return config
+
+
+class LmEvalContent(_Foreign):
+    """The content of a results file as far as it is read; what is by task is by the task's name.
+
+    Attributes:
+        model_name: Name of the model.
+        model_source: What kind of model lm-eval took it for.
+        config: How lm-eval was run.
+        date: When, in seconds since 1970.
+        counts: Documents by task.
+        results: Metrics by task; NaN for one that is no number.
+        higher_is_better: Directions of metrics by task.
+        configs: Configurations of tasks.
+        versions: Versions of tasks.
+        shots: Numbers of examples.
+        task_hashes: Digests of samples.
+    """
+
+    model_name: str | None = None
+    model_source: str | None = None
+    config: RunConfig | None = None
+    date: float | None = Field(default=None, ge=0, le=_LATEST)
+    counts: dict[str, SampleCount] = Field(alias="n-samples")
+    results: dict[str, Annotated[dict[str, Any], AfterValidator(_measures)]]
+    higher_is_better: dict[str, dict[str, Any] | None] = Field(default_factory=dict)
+    configs: dict[str, Annotated[dict[str, Any], AfterValidator(_configured)] | None] = Field(default_factory=dict)
+    versions: dict[str, Any] = Field(default_factory=dict)
+    shots: dict[str, Any] = Field(default_factory=dict, alias="n-shot")
+    task_hashes: dict[str, str | None] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_results(self) -> "LmEvalContent":
+        if not self.counts:
+            raise ValueError("no task")
+        if lacking := self.counts.keys() - self.results.keys():
+            raise ValueError(f"no results of {' '.join(sorted(lacking))}")
+        return self
+
+    def has_answers_alone(self, task: str) -> bool:
+        """Tell whether a task was answered and not scored, as with `--predict_only`."""
+        return BYPASS in (self.higher_is_better.get(task) or {}) or f"{BYPASS},none" in self.results[task]
+
+
+class _Sample(_Foreign):
+    """A line of a file of samples: what it needs to have beside the numbers of its metrics."""
+
+    doc_id: int = Field(ge=0, le=_MOST)
+    filter: str
+    doc_hash: str
+    prompt_hash: str
+    target_hash: str
+    doc: dict[str, Any] | None = None
+    bits_per_byte: Annotated[list[_Value], Field(min_length=2, max_length=2)] | None = None
+
+
+def read_content(path: Path) -> LmEvalContent:
+    """Read a results file.
+
+    Raises:
+        InputError: If it cannot be read or is damaged.
+    """
+    try:
+        return LmEvalContent.model_validate(parse(read_bytes(path), foreign=True))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged", found=misfit(error)) from error
+
+
+def read_samples(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the samples of a file; a number that is none, such as NaN, is None.
+
+    Raises:
+        InputError: If it cannot be read or a line is damaged.
+    """
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    sample = parse(line, foreign=True)
+                    _Sample.model_validate(sample)
+                    _check_size(sample)
+                except ValueError as error:
+                    raise InputError(f"{path} is damaged", found=f"line {number}: {misfit(error)}") from error
+                yield sample
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _check_size(sample: Mapping[str, Any]) -> None:
+    for name, value in sample.items():
+        if _is_number(value) and abs(value) > _LARGEST:
+            raise ValueError(f"{name}: too large a number")
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path} cannot be read", found=error.strerror or error)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
