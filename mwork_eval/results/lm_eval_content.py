@@ -152,7 +152,7 @@ class LmEvalContent(_Foreign):
         return BYPASS in (self.higher_is_better.get(task) or {}) or f"{BYPASS},none" in self.results[task]
 
 
-class _Sample(_Foreign):
+class _SampleLine(_Foreign):
     """A line of a file of samples: what it needs to have beside the numbers of its metrics."""
 
     doc_id: int = Field(ge=0, le=_MOST)
@@ -189,7 +189,7 @@ def read_samples(path: Path) -> Iterator[Mapping[str, Any]]:
             for number, line in enumerate(lines, 1):
                 try:
                     sample = parse(line, foreign=True)
-                    _Sample.model_validate(sample)
+                    _SampleLine.model_validate(sample)
                     _check_size(sample)
                 except ValueError as error:
                     raise InputError(f"{path} is damaged", found=f"line {number}: {misfit(error)}") from error

@@ -151,7 +151,7 @@ def _documents(
     """
     shares = [share_of_document(sample.get(metric), metric) for sample in samples]
     if not math.isfinite(reported):
-        # In a file a number that is none is missing.
+        # Of a file, a number that is none is read as missing.
         missing = [metric in sample and sample[metric] is None for sample in samples]
         shares = [(math.nan, 1.0) if lacks else share for lacks, share in zip(missing, shares, strict=True)]
     documents = tuple(share for share in shares if share is not None)

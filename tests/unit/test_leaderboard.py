@@ -1,12 +1,9 @@
 """The leaderboard: what is read, what is compared with what, what is written."""
 
 import csv
-import errno
 import json
 import math
-import os
 import statistics
-from pathlib import Path
 
 import pytest
 import yaml
@@ -127,36 +124,6 @@ def test_folders_are_found_below_and_files_of_cells_are_not(tmp_path):
         find_results([tmp_path / "empty"])
     with pytest.raises(InputError, match="no such folder"):
         find_results([tmp_path / "nowhere"])
-
-
-def test_what_cannot_be_read_is_left_out_and_named(tmp_path, monkeypatch):
-    make_results_file(tmp_path / "good", {"xquad_en": 0.5})
-    bad = make_results_file(tmp_path / "bad", {"xquad_en": 0.5})
-    bad.write_text('{"config": ')
-    closed = tmp_path / "closed"
-    make_results_file(closed, {"xquad_en": 0.5})
-    (tmp_path / "matrix").mkdir()
-    (tmp_path / "matrix" / "manifest.json").write_text("[]")
-    scandir = os.scandir
-
-    def refuse(folder):
-        if Path(folder) == closed:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
-        return scandir(folder)
-
-    monkeypatch.setattr(os, "scandir", refuse)  # permissions alone do not stop root
-    board = board_of(tmp_path)
-    assert [model.name for model in board.models] == ["org/plain"]
-    assert len(board.skipped) == 3
-    output = mwork("leaderboard", tmp_path, "--out", tmp_path / "site").replace("\n", "")
-    index = (tmp_path / "site" / "index.html").read_text()
-    assert "3 results could not be read" in index
-    for place in (bad, closed, tmp_path / "matrix"):
-        assert output.count(f"left out: {place}") + output.count(f"; left out: {place}") >= 1
-        assert output.count(str(place)) == 2
-        assert str(place) in index
-    assert "nothing to show" in mwork("leaderboard", tmp_path / "bad", "--out", tmp_path / "none", code=2)
-    assert not (tmp_path / "none").exists()
 
 
 # Comparing

@@ -1,12 +1,16 @@
 """What lm-eval documents is read, by whatever name it is written; what is damaged is one error that names the place."""
 
+import errno
 import json
 import math
+import os
 import random
+from pathlib import Path
 
 import pytest
 from helpers.commands import invoke
 from helpers.gate_folders import answers, make_lm_eval
+from helpers.leaderboard_folders import make_results_file
 from helpers.lm_eval_folders import DATE, changed, write_lm_eval_folder
 
 from mwork_eval.errors import InputError
@@ -107,6 +111,35 @@ def test_answers_alone_are_named_as_what_they_are(tmp_path):
     assert "left out" in output
     assert "answers alone" in (tmp_path / "site" / "index.html").read_text()
     invoke("leaderboard", path, "--out", tmp_path / "none", code=2)
+
+
+def test_what_cannot_be_read_is_left_out_and_named(tmp_path, monkeypatch):
+    make_results_file(tmp_path / "good", {"xquad_en": 0.5})
+    bad = make_results_file(tmp_path / "bad", {"xquad_en": 0.5})
+    bad.write_text('{"config": ')
+    closed = tmp_path / "closed"
+    make_results_file(closed, {"xquad_en": 0.5})
+    (tmp_path / "matrix").mkdir()
+    (tmp_path / "matrix" / "manifest.json").write_text("[]")
+    scandir = os.scandir
+
+    def refuse(folder):
+        if Path(folder) == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # permissions alone do not stop root
+    results, left_out = read_all(find_results([tmp_path]))
+    assert (len(results), len(left_out)) == (1, 3)
+    output = invoke("leaderboard", tmp_path, "--out", tmp_path / "site").output.replace("\n", "")
+    index = (tmp_path / "site" / "index.html").read_text()
+    assert "3 results could not be read" in index
+    for place in (bad, closed, tmp_path / "matrix"):
+        assert output.count(f"left out: {place}") + output.count(f"; left out: {place}") >= 1
+        assert output.count(str(place)) == 2
+        assert str(place) in index
+    assert "nothing to show" in invoke("leaderboard", tmp_path / "bad", "--out", tmp_path / "none", code=2).output
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
