@@ -4,6 +4,7 @@ import math
 from statistics import pvariance
 
 import pytest
+from helpers.earlier_files import rewrite
 from helpers.gate_folders import EN, ES, ZH, answers, check, make_lm_eval, make_results, problems
 
 from mwork_eval.errors import InputError
@@ -112,7 +113,8 @@ def test_a_written_baseline_stands_for_its_folder(matrices, tmp_path):
     assert "arguments" not in text
     path.write_text(text[: len(text) // 2])
     assert f"{path} is damaged" in problems(check(stored, matrices[1]))
-    path.write_text(text.replace('"version":1', '"version":9'))
+    path.write_text(text)
+    rewrite(path, ('"version": 1', '"version": 9'))
     assert "found mwork-baseline version 9" in problems(check(stored, matrices[1]))
 
 
