@@ -78,6 +78,7 @@ class ScoreTable:
 class _ScoredAbout(About):
     """What scores say of themselves at least."""
 
+    fingerprint: str
     language: str
     method: str
     corpus: CorpusValue

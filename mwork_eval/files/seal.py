@@ -11,6 +11,8 @@ from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue, Value, dump, parse_as, read_bytes
 
 _SEAL = re.compile(rb'\{"digest": "([^"]*)",')
+_BROKEN = re.compile(rb'\{\s*"[^"]*"\s*:\s*"[0-9a-fA-F]{64}"')
+"""A seal whose key was changed: nothing else of ours begins with a digest."""
 _log = logging.getLogger(__name__)
 _named: set[Path] = set()
 
@@ -31,6 +33,8 @@ def unsealed(text: bytes, what: Path, hint: str | None = None) -> bytes:
     """
     match = _SEAL.match(text)
     if match is None:
+        if _BROKEN.match(text):
+            raise InputError(f"{what} is damaged, or was changed", found="no digest at its beginning", hint=hint)
         name_unprotected(what)
         return text
     behind = text[match.end() :]

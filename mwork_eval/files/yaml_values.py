@@ -94,6 +94,7 @@ def _check_entries(path: Path, node: yaml.Node | None) -> None:
     for key, value in entries_of(node):
         if not isinstance(key, yaml.ScalarNode):
             raise InputError(f"{line_of(path, key)}: a name that is no text", found=kind_of(key))
+        _check_entries(path, key)
         if key.value in seen:
             raise InputError(f"{line_of(path, key)}: an entry stands twice", found=key.value)
         seen.add(key.value)
@@ -101,6 +102,8 @@ def _check_entries(path: Path, node: yaml.Node | None) -> None:
     if isinstance(node, yaml.SequenceNode):
         for one in node.value:
             _check_entries(path, one)
+    if isinstance(node, yaml.ScalarNode) and any("\ud800" <= sign <= "\udfff" for sign in node.value):
+        raise InputError(f"{line_of(path, node)}: half of a sign", found=ascii(node.value), expected="text")
     if isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS and not _is_finite(node.value):
         raise InputError(f"{line_of(path, node)}: not a number to count with", found=node.value)
 

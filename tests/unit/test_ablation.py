@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from helpers.earlier_files import rewrite
 from helpers.neuron_sets import ES, SHAPE, STAGES, ZH, make, places
 
 from mwork_eval.benchmarks.task_family import TaskFamily
@@ -104,7 +105,7 @@ def test_a_cell_survives_the_disk(tmp_path):
     lines = store.path(identity).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line).get("doc_id") for line in lines] == [None, 0, 1]
     assert list(tmp_path.glob("cells/.*")) == []
-    store.path(identity).write_text("\n".join([lines[0].replace('"version": 1', '"version": 2'), *lines[1:]]))
+    rewrite(store.path(identity), ('"version": 1', '"version": 2'))
     with pytest.raises(InputError, match="is damaged; found the header of another cell or version"):
         store.load(identity)
     store.path(identity).write_text(lines[0][:40])

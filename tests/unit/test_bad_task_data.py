@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("no_other_source")
 @pytest.mark.parametrize(
     ("benchmark", "file", "content", "message"),
     [
-        ("xquad", "xquad.de.json", "{", "xquad.de.json: not JSON; found Expecting"),
+        ("xquad", "xquad.de.json", "{", "xquad.de.json: not JSON; found EOF while parsing"),
         ("xquad", "xquad.de.json", "[]", "xquad.de.json: not in SQuAD 1.1 form"),
         ("xquad", "xquad.de.json", '{"data": [{}]}', "article 1: not in SQuAD 1.1 form"),
         ("xquad", "xquad.de.json", '{"data": [{"paragraphs": [{}]}]}', "article 1, paragraph 1: not in SQuAD"),

@@ -40,3 +40,25 @@ def test_a_damaged_file_is_an_error_or_says_the_same(name, tmp_path, request, re
     print(f"{name}: {dict(found)}")
     assert messages
     assert [message for message in messages if "\n" in message or len(message) > 2500] == []
+
+
+def test_no_single_bit_makes_another_number(tmp_path, request):
+    """Of every file that holds numbers: scores, sets, deltas, cells, manifests, baselines, reports."""
+    generator, found, loaders = random.Random(3000), Counter(), []
+    for name in PROTECTED:
+        folder = tmp_path / name / "folder"
+        folder.mkdir(parents=True)
+        loader = LOADERS[name](folder)
+        loaders.append((loader, loader.file.read_bytes(), repr(loader.read())))
+    for number in range(request.config.getoption("--flips")):
+        loader, whole, expected = loaders[number % len(loaders)]
+        bit = generator.randrange(8 * len(whole))
+        loader.file.write_bytes(whole[: bit // 8] + bytes([whole[bit // 8] ^ 1 << bit % 8]) + whole[bit // 8 + 1 :])
+        try:
+            assert repr(loader.read()) == expected
+            found["same"] += 1
+        except InputError:
+            found["errors"] += 1
+        loader.file.write_bytes(whole)
+    print(dict(found))
+    assert found["errors"] > 0

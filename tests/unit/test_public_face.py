@@ -56,7 +56,7 @@ FIXED = {
     "document_seed", "document_seeds", "documents", "dtype", "engine", "fast", "force", "fraction", "generation",
     "generation_layers", "k", "language", "languages", "limit", "limits", "log_samples", "max_docs", "max_memory",
     "max_tokens", "merge", "method", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot",
-    "old", "options", "out", "per_task", "positions", "preset", "progress", "prompt", "random_control",
+    "old", "options", "out", "per_task", "positions", "preset", "progress", "prompt", "random_control", "repair",
     "revision", "sample_seed", "seeds", "set_draws", "shard", "specific", "strict", "structures", "task", "tasks",
     "texts", "threshold", "together", "tokenizer", "top_k", "trained_controls", "training", "understanding",
     "understanding_layers", "weight", "workers", "reference", "folder",

@@ -81,6 +81,7 @@ def detected(tmp_path):
                     scores[layer, structure][[0, own]] = [2, 1]
             scored.add(scores)
         about = {"language": language, "fingerprint": "same", "method": "exact", "model": "m"}
+        about |= {"corpus": {"name": "c"}, "tokens": 9}
         scored.table(about).save(tmp_path / "scores" / f"{language}.safetensors")
     return tmp_path
 
