@@ -89,13 +89,16 @@ def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(name, tmp_path,
     start = time.monotonic()
     assert os.waitstatus_to_exitcode(os.waitpid(fork(command_of(name, tmp_path / "again"), note), 0)[1]) == 0
     longest, generator, killed = time.monotonic() - start, random.Random(name), 0
-    for _ in range(request.config.getoption("--kills")):
+    while killed < request.config.getoption("--kills"):
         child = fork(command_of(name, folder), note)
         time.sleep(generator.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert code in (0, -signal.SIGKILL), note.read_text()
         killed += code != 0
+        if code == 0:
+            assert contents(folder) == contents(whole)
+            shutil.rmtree(folder)
     child = fork(command_of(name, folder), note)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, note.read_text()
     print(f"{name}: {killed} kills")
