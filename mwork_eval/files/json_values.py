@@ -3,7 +3,8 @@
 import json
 import math
 import re
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,8 +15,8 @@ from mwork_eval.errors import InputError, shortened
 
 LARGEST = 2**30
 """Bytes of the largest JSON file or line that is read; a cell of 10,000 documents has some 50 MB."""
-_HUGE_EXPONENT = re.compile(rb"[eE]\+?[0-9]{3}")
-"""Where a number may be beyond the largest float, which the parser turns into infinity."""
+_HUGE_EXPONENT = re.compile(rb"[\s,:\[]-?[0-9][0-9.]*[eE]\+?[0-9]{3}")
+"""Where a number may be beyond the largest float, which the parser turns into infinity; in digests it is none."""
 
 
 class FileValue(BaseModel):
@@ -69,6 +70,23 @@ def parse(text: str | bytes, *, foreign: bool = False) -> Any:
             raise ValueError("a number beyond the largest float")
         return finite
     return value
+
+
+def parse_lines(text: bytes, *, foreign: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the objects of JSON Lines, under the limits of `parse`.
+
+    Raises:
+        ValueError: If a line is anything else.
+    """
+    if _HUGE_EXPONENT.search(text) or foreign:
+        read: Callable[[bytes], Any] = partial(parse, foreign=foreign)
+    else:  # looked at once instead of line by line
+        read = partial(pydantic_core.from_json, allow_inf_nan=False)
+    for line in text.splitlines():
+        value = read(line)
+        if not isinstance(value, dict):
+            raise ValueError(f"a line that is a {type(value).__name__}")
+        yield value
 
 
 def _finite(value: Any) -> Any:

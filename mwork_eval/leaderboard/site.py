@@ -60,6 +60,8 @@ def write_site(
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / _MARK).touch()
+    for half_written in [path for path in out.rglob(".*") if path.is_file() and path.name != _MARK]:
+        half_written.unlink()  # by a command that was killed
     kept = {out / name for name in files}
     earlier = [path for path in out.rglob("*") if path.relative_to(out).parts[0] in _FOLDERS and path not in kept]
     for name, content in files.items():

@@ -2,9 +2,10 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from mwork_eval.digests import write_atomically
 from mwork_eval.errors import InputError
-from mwork_eval.files.json_values import LARGEST, dump, parse, parse_as
+from mwork_eval.files.json_values import LARGEST, dump, parse_as, parse_lines
 from mwork_eval.files.seal import sealed, unsealed
 from mwork_eval.results.manifest import Manifest
 from mwork_eval.results.stored_cell import REVISION, StoredCell
@@ -22,6 +23,8 @@ from mwork_eval.results.task_score import TaskScore
 _FORMAT = "mwork-cell"
 _VERSION = 1
 _SUFFIX = ".jsonl"
+_SAMPLES_DIGEST = re.compile(rb', "samples_digest": "([0-9a-f]{64})"\}\s*$')
+"""At the end of a head, which `save` writes there."""
 _HINT = "delete it, or ask for `repair`; the cell is computed again"
 MANIFEST = "manifest.json"
 
@@ -131,17 +134,17 @@ class CellStore:
         """
         path = self.path(identity)
         with path.open("rb") as file:
-            digest = _head(file, path).samples_digest
+            told = _SAMPLES_DIGEST.search(unsealed(file.readline(LARGEST), path, _HINT))
             lines = file.read()
-        # Earlier versions wrote minus infinity as JSON does not know it.
-        read = partial(parse, foreign=digest is None)
+        digest = None if told is None else told[1].decode()
         if digest is not None and digest != (found := hashlib.sha256(lines).hexdigest()):
             raise InputError(
                 f"{path} is damaged", found=f"samples with digest {found[:12]}", expected=digest[:12], hint=_HINT
             )
         try:
-            yield from jsonlines.Reader(lines.splitlines(), loads=read).iter(type=dict)
-        except (jsonlines.Error, ValueError) as error:
+            # Earlier versions wrote minus infinity as JSON does not know it.
+            yield from parse_lines(lines, foreign=digest is None)
+        except ValueError as error:
             raise InputError(f"{path} is damaged", found=error, hint=_HINT) from error
 
     def related_samples(self, identity: str) -> Iterator[dict[str, Any]]:
@@ -158,7 +161,9 @@ class CellStore:
         self, identity: str, score: TaskScore, about: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]
     ) -> None:
         """Write a cell: a header line, then lm-eval's samples, one a line; the header has digests of both."""
-        lines = "".join(f"{dump(sample)}\n" for sample in samples).encode()
+        written = BytesIO()
+        jsonlines.Writer(written, dumps=dump).write_all(samples)
+        lines = written.getvalue()
         header = {
             "format": _FORMAT,
             "version": _VERSION,

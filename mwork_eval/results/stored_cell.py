@@ -61,7 +61,8 @@ class StoredScore(FileValue):
 
     @model_validator(mode="after")
     def _is_a_ratio(self) -> Self:
-        if sum(denominator for _, denominator in self.documents) <= 0 or min(d for _, d in self.documents) < 0:
+        _, denominators = zip(*self.documents, strict=True) if self.documents else ((), ())
+        if sum(denominators) <= 0 or min(denominators) < 0:
             raise ValueError("documents: no positive denominators")
         if self.clusters and len(self.clusters) != len(self.documents):
             raise ValueError(f"clusters: {len(self.clusters)} of {len(self.documents)} documents")
