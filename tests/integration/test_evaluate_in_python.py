@@ -136,7 +136,7 @@ def test_frequencies_that_grew_are_given_back(tiny_llama, given):
         ({"positions": "under"}, "choose from a set; found no neurons"),
         ({"positions": "middle"}, "unknown position"),
         ({"controls": "some"}, "unknown controls"),
-        ({"log_samples": True}, "unknown argument of evaluate; found log_samples"),
+        ({"log_sample": True}, "unknown argument of evaluate; found log_sample"),
         ({"revision": "main"}, "a model in memory stays as it is; found revision"),
         ({"data": "nowhere"}, "nowhere"),
     ],

@@ -66,7 +66,8 @@ def test_a_square_computes_only_what_the_matrix_lacks(tiny_llama, neurons, whole
         assert changes[mask]["value"] == pytest.approx(scores["own"]["difference"])
         assert changes["en"]["value"] == pytest.approx(scores["english"]["difference"])
     assert "Language-specific neurons" in ablate(tiny_llama, neurons, folder)  # without --cross, as before
-    assert json.loads((folder / "report.json").read_text()) == ordinary | {"model": str(tiny_llama)}
+    again = json.loads((folder / "report.json").read_text())
+    assert again == ordinary | {"model": str(tiny_llama), "digest": again["digest"]}
 
 
 def test_dose_curves_share_cells_with_the_table(tiny_llama, neurons, whole, tmp_path):
