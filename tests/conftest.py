@@ -155,7 +155,7 @@ VARIANTS = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutations", type=int, default=500, help="damaged copies of a file per loader")
     parser.addoption("--flips", type=int, default=300, help="files with a changed bit in all")
-    parser.addoption("--kills", type=int, default=3, help="how often each command is killed")
+    parser.addoption("--kills", type=int, default=2, help="how often each command is killed")
 
 
 def make_model(family: str, seed: int = 0) -> transformers.PreTrainedModel:
