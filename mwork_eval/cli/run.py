@@ -45,8 +45,9 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> N
         value: Any = texts if parameter.multiple else ",".join(texts)  # type: ignore[attr-defined]
         try:
             parameter.type_cast_value(ctx, value)
-        except click.BadParameter as error:
-            raise InputError(f"{line_of(path, node)}: {key.value}", found=error.message) from error
+        except (click.BadParameter, ValueError) as error:  # a path cannot hold every sign
+            found = error.message if isinstance(error, click.BadParameter) else error
+            raise InputError(f"{line_of(path, node)}: {key.value}", found=found) from error
         defaults[str(parameter.name)] = value
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mwork_eval.detection.detector import find_detector
 from mwork_eval.detection.score_table import ScoreAccumulator, ScoreTable, check_arrays, places_of, usable
@@ -48,13 +48,13 @@ class _PartialHead(TensorHead):
     batches: int
     corpus: _ReadSoFar
     complete: bool
-    documents: dict[str, int]
+    documents: dict[str, Annotated[int, Field(ge=0)]]
     digest: str | None = None
 
     @model_validator(mode="after")
     def _tells_what_was_read(self) -> Self:
-        if self.complete and self.corpus.tokens is None:
-            raise ValueError("corpus: no number of tokens")
+        if self.complete and (self.corpus.tokens is None or sum(self.documents.values()) < 1):
+            raise ValueError("corpus: complete, and no number of tokens or no document")
         return self
 
     @field_validator("shard")

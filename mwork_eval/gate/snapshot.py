@@ -153,6 +153,10 @@ class _Baseline(FileValue):
                 raise ValueError(f"cells.{number}: no score {cell.identity}")
             if cell.setting is None and self.scores[cell.identity] is not None and cell.identity not in self.keys:
                 raise ValueError(f"cells.{number}: no keys of documents")
+        for identity, keys in self.keys.items():
+            score = self.scores.get(identity)
+            if score is not None and len(score.documents) != len(keys):
+                raise ValueError(f"keys.{identity}: {len(keys)} of {len(score.documents)} documents")
         return self
 
 

@@ -15,8 +15,8 @@ BYPASS = "bypass"
 _LATEST = 253402300799
 """The last second of the year 9999, which is the last one that has a date."""
 _MOST = 2**53
-_LARGEST = 1e300
-"""Values up to here can be scaled and summed."""
+_LARGEST = 1e100
+"""Values up to here can be scaled, squared and summed."""
 _Value = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 _CONFIG_TYPES = {"metric_list": list, "dataset_path": str, "output_type": str}
 

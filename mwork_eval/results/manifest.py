@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
-from mwork_eval.neurons.stages import Stages
+from mwork_eval.neurons.stages import POSITIONS, Stages
 from mwork_eval.neurons.tuned_stages import tuning_documents
 
 FORMAT = "mwork-ablation"
@@ -56,6 +56,13 @@ class SettingEntry(FileValue):
     name: str
     random: bool
     positions: tuple[str, ...]
+
+    @field_validator("positions")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(value) - set(POSITIONS):
+            raise ValueError(f"{' '.join(sorted(unknown))} is none of {' '.join(POSITIONS)}")
+        return value
 
 
 class PresetEntry(FileValue):

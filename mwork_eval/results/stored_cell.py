@@ -13,6 +13,8 @@ from mwork_eval.results.task_score import TaskScore
 REVISION = 2
 """Of the numbers, not of the file's form: `revisions.yaml` says what each one changed."""
 _ROUNDING = 1e-6
+_LARGEST = 1e100
+"""Scores up to here can be scaled, squared and summed."""
 ONE_BOS = 2
 """The first revision that scores whole texts after a single BOS; a matrix offers no other way."""
 
@@ -61,9 +63,11 @@ class StoredScore(FileValue):
 
     @model_validator(mode="after")
     def _is_a_ratio(self) -> Self:
-        _, denominators = zip(*self.documents, strict=True) if self.documents else ((), ())
+        numerators, denominators = zip(*self.documents, strict=True) if self.documents else ((0,), (0,))
         if sum(denominators) <= 0 or min(denominators) < 0:
             raise ValueError("documents: no positive denominators")
+        if max(max(denominators), max(numerators), -min(numerators)) > _LARGEST:
+            raise ValueError(f"documents: a number beyond {_LARGEST:g}")
         if self.clusters and len(self.clusters) != len(self.documents):
             raise ValueError(f"clusters: {len(self.clusters)} of {len(self.documents)} documents")
         return self

@@ -153,10 +153,10 @@ def load_delta(path: Path) -> WeightDelta:
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     delta = WeightDelta(head.shape.shape, tensors, head.about.values)
-    if delta.digest != head.digest:
-        raise InputError(f"{path} is damaged", found=f"digest {delta.digest[:12]}", expected=head.digest[:12])
     if reason := delta.misfit:
         raise InputError(f"{path} is damaged", found=reason)
+    if delta.digest != head.digest:
+        raise InputError(f"{path} is damaged", found=f"digest {delta.digest[:12]}", expected=head.digest[:12])
     return delta
 
 

@@ -213,7 +213,14 @@ def lens(folder: Path) -> Loader:
 def report(folder: Path) -> Loader:
     make_folder(folder)
     write_report_files([read_results(folder)], ["json"], folder)
-    return Loader(folder / "report.json", changed_json, lambda: tables_of(MatrixFolder(folder)))
+    return Loader(folder / "report.json", changed_json, lambda: _numbers(folder))
+
+
+def _numbers(folder: Path) -> Any:
+    return [
+        (table.preset, table.task, table.unit, [(row.name, row.delta and row.delta.delta.ends) for row in table.rows])
+        for table in tables_of(MatrixFolder(folder))
+    ]
 
 
 def run_file(folder: Path) -> Loader:
