@@ -167,7 +167,7 @@ def test_shards_join_to_what_one_job_finds(tmp_path, tokenizer):
 
 
 def test_a_damaged_shard_is_an_error(tmp_path):
-    part = PartialScores(SHAPE, {"about": {"method": "exact"}})
+    part = PartialScores(SHAPE, {"about": {"method": "exact", "language": "zh", "corpus": {"name": "c"}}})
     scores = {(layer, s): np.ones(n, np.float32) for layer in (0, 1) for s, n in SIZES.items()}
     part.group("all").add(statistics_of(scores))
     part.save(tmp_path / "a.safetensors")
