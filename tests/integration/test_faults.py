@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from helpers.commands import mwork
 from helpers.enhancement_models import write_inputs
 from helpers.report_folders import make_folder
@@ -40,7 +41,7 @@ def command_of(name: str, out: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory) -> Path:
+def inputs(tmp_path_factory, one_thread) -> Path:
     """A tiny model, texts, sets and results."""
     folder = write_inputs(tmp_path_factory.mktemp("inputs"))
     lines = (folder / "zh.txt").read_text().splitlines()
@@ -52,6 +53,15 @@ def inputs(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """OpenMP's threads do not survive a fork: what is forked here must never need them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(autouse=True)
 def there(inputs, monkeypatch):
     monkeypatch.chdir(inputs)
@@ -61,6 +71,7 @@ def fork(arguments: list[str], note: Path) -> int:
     """Start a command in a copy of this process, which has everything imported."""
     child = os.fork()
     if child == 0:
+        signal.alarm(300)  # rather than wait for ever
         os.dup2(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 1)
         os.dup2(1, 2)
         code = 99
