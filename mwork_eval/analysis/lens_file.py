@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from mwork_eval.analysis.shares import Curves
-from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue, dump, parse_as, read_bytes
 from mwork_eval.files.seal import sealed, unsealed
+from mwork_eval.files.writing import write_text_atomically
 from mwork_eval.statistics.resampling import Estimate
 
 METHODS = ("tokens", "words")

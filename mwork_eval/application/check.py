@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.application.arguments import folder_to_read, shown_value
-from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
+from mwork_eval.files.writing import write_text_atomically
 from mwork_eval.gate import wording
 from mwork_eval.gate.calibration import Calibration, as_limits_file
 from mwork_eval.gate.calibration import calibrate as measure

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mwork_eval.digests import write_text_atomically
 from mwork_eval.enhancement.changes import mean_tables
 from mwork_eval.enhancement.folder import read_enhancements
 from mwork_eval.enhancement.record import Record, TrainedDelta
 from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.errors import InputError
+from mwork_eval.files.writing import write_text_atomically
 from mwork_eval.statistics.resampling import Estimate
 from mwork_eval.views.enhancement import enhancement_as_json, enhancement_as_markdown, notes, paper_cells, title
 from mwork_eval.views.enhancement_plot import plot_enhancement, plot_languages

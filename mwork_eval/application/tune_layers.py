@@ -21,9 +21,9 @@ from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import sets_by_language
 from mwork_eval.application.progress import ProgressChoice, shown
 from mwork_eval.benchmarks.task_family import TaskFamily
-from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.files.writing import write_text_atomically
 from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts

@@ -21,9 +21,9 @@ from mwork_eval.evaluation.fewshot import never_show_the_answer
 from mwork_eval.evaluation.known_answers import KnownAnswers
 from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.evaluation.task_manager import task_manager
 from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.models.random_states import kept_random_states
-from mwork_eval.resources import tasks_folder
 from mwork_eval.results.main_metric import find_main_metric, need_documents, numbers_of
 from mwork_eval.results.task_score import TRUNCATED, TaskScore
 
@@ -55,7 +55,6 @@ class PreparedTask:
     items: Sequence[str] = ()
 
 
-@quiet_lm_eval()
 def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
     """Return a task manager that knows some tasks; none is loaded.
 
@@ -68,9 +67,7 @@ def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
     """
     ours = [name for name in names if task_of(name) is not None]
     check_data(ours, data)
-    metadata: dict[str, Any] = {"data": data} if data else {}
-    # Indexing lm-eval's thousands of task files takes seconds; ours alone take none.
-    manager = TaskManager(include_path=str(tasks_folder()), include_defaults=len(ours) < len(names), metadata=metadata)
+    manager = task_manager(names, data)
     unknown = [name for name in names if name not in manager.all_subtasks]
     if unknown:
         raise InputError(

@@ -10,15 +10,13 @@ from lm_eval.tasks import TaskManager
 from mwork_eval.benchmarks.data import check_data
 from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.quiet import quiet_lm_eval
+from mwork_eval.evaluation.task_manager import task_manager
 from mwork_eval.lm.model import MworkHF
-from mwork_eval.resources import tasks_folder
 
 OPTIONS = frozenset(signature(lm_eval.simple_evaluate).parameters)
 """Names of the arguments of `lm_eval.simple_evaluate`."""
 
 
-@quiet_lm_eval()
 def find_evaluations(names: Sequence[str], data: str | None) -> TaskManager:
     """Return a task manager that knows some tasks, groups or tags of lm-eval's or ours; none is loaded.
 
@@ -31,11 +29,7 @@ def find_evaluations(names: Sequence[str], data: str | None) -> TaskManager:
     """
     if not names:
         raise InputError("no task given", expected="names such as xquad_zh, or any other of lm-eval")
-    metadata = {"data": data} if data else {}
-    # Indexing lm-eval's thousands of task files takes seconds; ours alone take none.
-    manager = TaskManager(include_path=str(tasks_folder()), include_defaults=False, metadata=metadata)
-    if any(name not in manager.task_index for name in names):
-        manager = TaskManager(include_path=str(tasks_folder()), metadata=metadata)
+    manager = task_manager(names, data)
     index = manager.task_index
     if unknown := [name for name in names if name not in index]:
         raise InputError("unknown task", found=" ".join(unknown), expected="what `lm_eval ls tasks` lists, or xquad_zh")

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.digests import write_text_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue, Value, dump, parse_as, read_bytes
+from mwork_eval.files.writing import write_text_atomically
 
 _SEAL = re.compile(rb'\{"digest": "([^"]*)",')
 _BROKEN = re.compile(rb'\{\s*"[^"]*"\s*:\s*"[0-9a-fA-F]{64}"')

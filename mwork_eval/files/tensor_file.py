@@ -10,10 +10,11 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from mwork_eval.digests import canonical_json, digest_of, write_atomically
+from mwork_eval.digests import canonical_json, digest_of
 from mwork_eval.errors import InputError
-from mwork_eval.files.json_values import FileValue, parse, value_as
+from mwork_eval.files.json_values import FileValue, dump, parse, value_as
 from mwork_eval.files.seal import name_unprotected
+from mwork_eval.files.writing import write_atomically
 
 Array = npt.NDArray[Any]
 _KEY = "mwork"
@@ -48,7 +49,7 @@ def write_tensors(
         arrays: The arrays by name.
         save: How safetensors writes them: `safetensors.torch.save_file` for tensors.
     """
-    metadata = {"format": form[0], "version": form[1], **description}
+    metadata = parse(dump({"format": form[0], "version": form[1], **description}))  # nothing that JSON has not
     text = canonical_json({**metadata, _SEAL: digest_of(metadata)})
 
     def write(temporary: Path) -> None:

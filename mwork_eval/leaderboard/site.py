@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.digests import write_bytes_atomically
 from mwork_eval.errors import InputError
+from mwork_eval.files.writing import write_bytes_atomically
 from mwork_eval.leaderboard import tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
 from mwork_eval.reports.html.environment import assets, page_environment

@@ -11,9 +11,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from mwork_eval.digests import digest_of_file, write_text_atomically
+from mwork_eval.digests import digest_of_file
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue, parse_as
+from mwork_eval.files.writing import write_text_atomically
 from mwork_eval.resources import cache_folder
 
 NAME = "gemma3-270m"

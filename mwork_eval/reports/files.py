@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mwork_eval.digests import write_text_atomically
+from mwork_eval.files.writing import write_text_atomically
 from mwork_eval.reports import plots
 from mwork_eval.reports.figures import report_figures
 from mwork_eval.reports.formats.csv import as_csv

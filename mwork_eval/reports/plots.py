@@ -6,8 +6,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mwork_eval.digests import write_atomically
 from mwork_eval.errors import InputError
+from mwork_eval.files.writing import write_atomically
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.results.language_intervals import LanguageEffect
 from mwork_eval.results.set_counts import COMPONENTS, SetCounts

@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 import jsonlines
 from filelock import FileLock, Timeout
 
-from mwork_eval.digests import write_atomically
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import LARGEST, dump, parse_as, parse_lines
 from mwork_eval.files.seal import sealed, unsealed
+from mwork_eval.files.writing import write_atomically
 from mwork_eval.results.manifest import Manifest
 from mwork_eval.results.stored_cell import REVISION, StoredCell
 from mwork_eval.results.task_score import TaskScore

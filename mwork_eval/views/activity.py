@@ -1,10 +1,10 @@
 """How many neurons of a set queries call up, by layer: as JSON, as a plot."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mwork_eval.analysis.activity import Activity
+from mwork_eval.files.json_values import dump
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports.plots import draw_stages, new_figure
 from mwork_eval.results.set_counts import COMPONENTS
@@ -40,7 +40,7 @@ def activity_as_json(found: Sequence[Activity], stages: Stages) -> str:
             for activity in found
         ],
     }
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return dump(content, indent=1) + "\n"
 
 
 def plot_activity(found: Sequence[Activity], stages: Stages) -> "Figure":

@@ -1,9 +1,9 @@
 """What neuron sets share, as JSON."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
+from mwork_eval.files.json_values import dump
 from mwork_eval.neurons.comparison import Comparisons, Overlap
 
 
@@ -26,7 +26,7 @@ def comparisons_as_json(found: Comparisons) -> str:
         "only_first": found.only_first,
         "only_second": found.only_second,
     }
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return dump(content, indent=1) + "\n"
 
 
 def _overlap(overlap: Overlap) -> dict[str, Any]:

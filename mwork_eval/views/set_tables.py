@@ -1,9 +1,9 @@
 """Where the neurons of sets sit and what sets share, as JSON."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from mwork_eval.files.json_values import dump
 from mwork_eval.neurons.comparison import Overlap
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.results.set_counts import COMPONENTS, SetCounts
@@ -29,7 +29,7 @@ def profile_as_json(counts: SetCounts, stages: Stages) -> str:
             for language in counts.languages
         },
     }
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return dump(content, indent=1) + "\n"
 
 
 def overlaps_as_json(matrices: Mapping[str, Matrix]) -> str:
@@ -44,7 +44,7 @@ def overlaps_as_json(matrices: Mapping[str, Matrix]) -> str:
             for part, matrix in matrices.items()
         },
     }
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return dump(content, indent=1) + "\n"
 
 
 def _numbers(overlap: Overlap) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """What tuning the stage boundaries found: in words, as JSON, as a plot."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mwork_eval.files.json_values import dump
 from mwork_eval.matrix.tuning import GridPoint, Tuning
 from mwork_eval.reports.plots import FORMATS, new_figure, write_figures
 from mwork_eval.reports.wording import difference, interval
@@ -75,7 +75,7 @@ def tuning_as_json(tuning: Tuning, model: str, fingerprint: str) -> str:
         "others": tuning.others,
         "others_within_interval": tuning.within,
     }
-    return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    return dump(report, indent=1) + "\n"
 
 
 def tuning_cells(tuning: Tuning) -> tuple[list[str], list[list[str]]]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import random
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,6 @@ _TASKS: dict[str, dict[str, Any]] = {
     "bpb_zh": {"bits_per_byte": [[-263.5, 54], [-120.25, 30], [-88.0, 17], [-301.5, 66]]},
     "yn": {"acc": [1, 0, 1, 1], "acc_norm": [1.0, 0.0, 1.0, 1.0]},
 }
-_MARKS = {
-    "@nan@": "NaN",
-    "@infinity@": "-Infinity",
-    "@huge@": "1e999",
-    "@big@": "9" * 4000,
-    "@too-big@": "9" * 5000,
-    "@deep@": "[" * 2000 + "]" * 2000,
-    "@surrogate@": '"\\ud800"',
-}
-"""What `json` does not write."""
-_VALUES = (
-    None, True, False, 0, -5, 2.5, 1e308, 2**63, 10**400, "", "x", "\x00\n::error", "../x", "x" * 300,
-    [], {}, [[]], [None], {"": None}, [1, 2, 3], *_MARKS,
-)  # fmt: skip
 
 
 def write_lm_eval_folder(folder: Path, name: str = "results", *, answers_alone: bool = False) -> Path:
@@ -84,35 +69,6 @@ def write_lm_eval_folder(folder: Path, name: str = "results", *, answers_alone: 
     path = folder / f"{name}_{DATE}.json"
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
     return path
-
-
-def changed(text: str, generator: random.Random) -> str:
-    """Return a JSON text with one value, drawn at random at any depth, changed, left out or under another name."""
-    value = json.loads(text)
-    where: list[tuple[Any, Any]] = []
-    _places(value, where)
-    # Most places lie deep in parts that nobody reads: any part of the file is as likely as another.
-    inside, key = generator.choice(where)
-    kind = generator.randrange(8)
-    if kind == 0:
-        del inside[key]
-    elif kind == 1 and isinstance(inside, dict):
-        inside[generator.choice(("x", "", "../x", "bypass,none"))] = inside.pop(key)
-    elif kind == 2 and isinstance(inside[key], int | float):
-        inside[key] = generator.choice((-1, 0.5, 3, 1000)) * inside[key]
-    else:
-        inside[key] = generator.choice(_VALUES)
-    made = json.dumps(value, ensure_ascii=False)
-    for mark, stands_for in _MARKS.items():
-        made = made.replace(f'"{mark}"', stands_for)
-    return made
-
-
-def _places(value: Any, found: list[tuple[Any, Any]]) -> None:
-    for key in value if isinstance(value, dict) else range(len(value)):
-        found.append((value, key))
-        if isinstance(value[key], dict | list):
-            _places(value[key], found)
 
 
 def _samples(task: str, metrics: dict[str, list[Any]]) -> list[dict[str, Any]]:

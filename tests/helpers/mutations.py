@@ -27,7 +27,8 @@ _ODDITIES = (
 )  # fmt: skip
 """What YAML has and JSON has not."""
 _VALUES: list[Any] = [
-    None, True, False, 0, -1, 1, 2, 2.5, -0.0, 1e308, 2**31, 2**63, 10**30, "", "x", "zh", "é\u2028\x00", "../../x",
+    None, True, False, 0, -1, -5, 1, 2, 2.5, -0.0, 1e308, 2**31, 2**63, 10**30, 10**400, "", "x", "zh", "é\u2028\x00",
+    "../../x", "\n::error", "x" * 300,
     [], {}, [[]], [None], {"": None}, ["x"] * 50, {"x": 1}, *_MARKS,
 ]  # fmt: skip
 
@@ -58,6 +59,11 @@ def changed_json(raw: bytes, generator: random.Random) -> bytes:
         del value["digest"]
     text = _text_of(_changed(value, generator)) + "\n"
     return (sealed(text) if signed and text.startswith("{") and len(text) > 4 else text).encode()
+
+
+def changed_text(text: str, generator: random.Random) -> str:
+    """Change a value of a JSON text."""
+    return _text_of(_changed(json.loads(text), generator))
 
 
 def changed_line(raw: bytes, generator: random.Random) -> bytes:
@@ -119,7 +125,7 @@ def _changed(value: Any, generator: random.Random) -> Any:
     if kind == 0:
         del parent[key]
     elif kind == 1 and isinstance(parent, dict):
-        parent[generator.choice(("xx", "", "digest", "about"))] = parent.pop(key)
+        parent[generator.choice(("xx", "", "digest", "about", "bypass,none"))] = parent.pop(key)
     elif kind == 2:
         other, theirs = generator.choice(places)
         parent[key] = json.loads(json.dumps(other[theirs]))

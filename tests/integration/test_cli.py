@@ -12,16 +12,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.matrix.presets import load_presets
 from mwork_eval.resources import embedded_folder
 
-
-@pytest.fixture(scope="module")
-def detected(tiny_llama, tmp_path_factory) -> Path:
-    """Sets for zh and es of the tiny model, from the embedded texts."""
-    out = tmp_path_factory.mktemp("detected")
-    invoke(
-        "detect", "--model", tiny_llama, "--languages", "en,zh,es", "--fraction", "0.4",
-        "--max-docs", "4", "--max-tokens", "32", "--device", "cpu", "--out", out,
-    )  # fmt: skip
-    return out
+pytest_plugins = ["helpers.matrix_fixtures"]
 
 
 def ablate(model: Path, neurons: Path, out: Path, *extra: object, code: int = 0):
@@ -33,26 +24,26 @@ def ablate(model: Path, neurons: Path, out: Path, *extra: object, code: int = 0)
     )  # fmt: skip
 
 
-def test_detect_writes_scores_and_sets(detected):
-    assert sorted(path.name for path in detected.glob("*.safetensors")) == ["es.safetensors", "zh.safetensors"]
-    assert sorted(path.name for path in detected.glob("scores/*")) == [f"{c}.safetensors" for c in ("en", "es", "zh")]
-    shown = invoke("sets", "show", detected / "zh.safetensors", detected / "zh-es").output
+def test_detect_writes_scores_and_sets(neurons):
+    assert sorted(path.name for path in neurons.glob("*.safetensors")) == ["es.safetensors", "zh.safetensors"]
+    assert sorted(path.name for path in neurons.glob("scores/*")) == [f"{c}.safetensors" for c in ("en", "es", "zh")]
+    shown = invoke("sets", "show", neurons / "zh.safetensors", neurons / "zh-es").output
     assert "by position: under" in shown
     assert "language: zh" in shown
     assert "taken away, because others have them too: " in shown
     assert "zh-es" in shown
 
 
-def test_select_needs_no_model(detected, tmp_path):
-    output = invoke("select", detected, "--top-k", "9", "--specific", "none", "--out", tmp_path).output
+def test_select_needs_no_model(neurons, tmp_path):
+    output = invoke("select", neurons, "--top-k", "9", "--specific", "none", "--out", tmp_path).output
     assert "en.safetensors" in output
-    invoke("select", detected, "--fraction", "0.4", "--out", tmp_path / "same")
+    invoke("select", neurons, "--fraction", "0.4", "--out", tmp_path / "same")
     same = (tmp_path / "same" / "zh.safetensors").read_bytes()
-    assert same == (detected / "zh.safetensors").read_bytes()
+    assert same == (neurons / "zh.safetensors").read_bytes()
 
 
-def test_a_matrix_from_start_to_report_and_again(tiny_llama, detected, tmp_path):
-    output = ablate(tiny_llama, detected, tmp_path).output
+def test_a_matrix_from_start_to_report_and_again(tiny_llama, neurons, tmp_path):
+    output = ablate(tiny_llama, neurons, tmp_path).output
     # baseline 3 languages, then 3 masks (LS, R with two seeds) x 2 languages x (own, English); twice for 2 tasks
     assert "30 cells, 30 to compute" in output
     assert "LS all" in output
@@ -62,35 +53,35 @@ def test_a_matrix_from_start_to_report_and_again(tiny_llama, detected, tmp_path)
     first = (tmp_path / "report.md").read_text()
     assert "∆n-Eng" in first
 
-    assert "30 cells, 0 to compute" in ablate(tiny_llama, detected, tmp_path).output
+    assert "30 cells, 0 to compute" in ablate(tiny_llama, neurons, tmp_path).output
     assert (tmp_path / "report.md").read_text() == first
 
     lost = sorted(tmp_path.glob("cells/*.jsonl"))[:3]
     for cell in lost:
         cell.unlink()
-    assert "30 cells, 3 to compute" in ablate(tiny_llama, detected, tmp_path).output
+    assert "30 cells, 3 to compute" in ablate(tiny_llama, neurons, tmp_path).output
     assert (tmp_path / "report.md").read_text() == first
     assert "∆n-Eng" in invoke("report", tmp_path).output
 
 
 @pytest.mark.slow
-def test_a_second_preset_joins_the_first(tiny_llama, detected, tmp_path):
-    ablate(tiny_llama, detected, tmp_path)
-    output = ablate(tiny_llama, detected, tmp_path, "--preset", "knowledge", "--preset", "existence").output
+def test_a_second_preset_joins_the_first(tiny_llama, neurons, tmp_path):
+    ablate(tiny_llama, neurons, tmp_path)
+    output = ablate(tiny_llama, neurons, tmp_path, "--preset", "knowledge", "--preset", "existence").output
     assert "existence (Table 1" in output
     assert "knowledge (Table 4" in output
     invoke(
-        "ablate", "--model", tiny_llama, "--neurons", detected, "--preset", "generation", "--tasks", "bpb",
+        "ablate", "--model", tiny_llama, "--neurons", neurons, "--preset", "generation", "--tasks", "bpb",
         "--languages", "en,zh", "--data", "embedded", "--limit", "1", "--device", "cpu", "--out", tmp_path,
     )  # fmt: skip
     report = json.loads((tmp_path / "report.json").read_text())
     assert {table["preset"] for table in report["tables"]} == {"existence", "knowledge", "generation"}
 
 
-def test_foreign_controls_are_cells_of_their_own(tiny_llama, detected, tmp_path):
+def test_foreign_controls_are_cells_of_their_own(tiny_llama, neurons, tmp_path):
     recorded = {}
     for controls in ("any", "foreign"):
-        assert "30 cells" in ablate(tiny_llama, detected, tmp_path, "--controls", controls).output
+        assert "30 cells" in ablate(tiny_llama, neurons, tmp_path, "--controls", controls).output
         manifest = json.loads((tmp_path / "manifest.json").read_text())
         (preset,) = manifest["presets"]
         assert preset["controls"] == controls
@@ -102,8 +93,8 @@ def test_foreign_controls_are_cells_of_their_own(tiny_llama, detected, tmp_path)
 
 
 @pytest.mark.parametrize("extra", [(), ("--cross",), ("--dry-run",)])
-def test_english_alone_is_one_error(tiny_llama, detected, tmp_path, extra):
-    found = invoke("ablate", "--model", tiny_llama, "--neurons", detected, "--preset", "existence", "--tasks", "bpb",
+def test_english_alone_is_one_error(tiny_llama, neurons, tmp_path, extra):
+    found = invoke("ablate", "--model", tiny_llama, "--neurons", neurons, "--preset", "existence", "--tasks", "bpb",
                   "--languages", "en", "--data", "embedded", "--out", tmp_path, *extra, code=2)  # fmt: skip
     assert "∆ compares English with other languages; found en" in found.output
 
@@ -120,8 +111,8 @@ def test_run_draws_three_controls(monkeypatch):
     assert asked[0].seeds == (1, 2, 3)
 
 
-def test_results_of_two_models_do_not_mix(tiny_llama, tiny_qwen2, detected, tmp_path):
-    ablate(tiny_llama, detected, tmp_path)
+def test_results_of_two_models_do_not_mix(tiny_llama, tiny_qwen2, neurons, tmp_path):
+    ablate(tiny_llama, neurons, tmp_path)
     invoke(
         "detect", "--model", tiny_qwen2, "--languages", "en,zh,es", "--fraction", "0.4",
         "--max-docs", "4", "--max-tokens", "32", "--device", "cpu", "--out", tmp_path / "qwen",
@@ -129,7 +120,7 @@ def test_results_of_two_models_do_not_mix(tiny_llama, tiny_qwen2, detected, tmp_
     assert "holds results of another model" in ablate(tiny_qwen2, tmp_path / "qwen", tmp_path, code=2).output
 
 
-def test_a_corrected_answer_is_scored_again(tiny_llama, detected, tmp_path):
+def test_a_corrected_answer_is_scored_again(tiny_llama, neurons, tmp_path):
     data = tmp_path / "data" / "xcsqa"
     data.mkdir(parents=True)
     for code in ("en", "zh", "es"):
@@ -138,7 +129,7 @@ def test_a_corrected_answer_is_scored_again(tiny_llama, detected, tmp_path):
 
     def run():
         return invoke(
-            "ablate", "--model", tiny_llama, "--neurons", detected, "--preset", "existence", "--tasks", "xcsqa",
+            "ablate", "--model", tiny_llama, "--neurons", neurons, "--preset", "existence", "--tasks", "xcsqa",
             "--languages", "en,zh,es", "--data", data.parent, "--seeds", "1,2", "--device", "cpu",
             "--out", tmp_path / "o",
         ).output  # fmt: skip
@@ -150,7 +141,7 @@ def test_a_corrected_answer_is_scored_again(tiny_llama, detected, tmp_path):
     assert "15 cells, 4 to compute" in run()
 
 
-def test_ctrl_c_keeps_what_is_finished(tiny_llama, detected, tmp_path, monkeypatch):
+def test_ctrl_c_keeps_what_is_finished(tiny_llama, neurons, tmp_path, monkeypatch):
     from mwork_eval.matrix import compute
 
     evaluated = []
@@ -163,11 +154,11 @@ def test_ctrl_c_keeps_what_is_finished(tiny_llama, detected, tmp_path, monkeypat
         return evaluate_task(*arguments, **options)
 
     monkeypatch.setattr(compute, "evaluate_task", interrupted)
-    output = ablate(tiny_llama, detected, tmp_path, code=130).output
+    output = ablate(tiny_llama, neurons, tmp_path, code=130).output
     assert "the same command goes on" in output
     assert len(list(tmp_path.glob("cells/*.jsonl"))) == 4
     monkeypatch.undo()
-    assert "30 cells, 26 to compute" in ablate(tiny_llama, detected, tmp_path).output
+    assert "30 cells, 26 to compute" in ablate(tiny_llama, neurons, tmp_path).output
 
 
 @pytest.mark.slow
@@ -225,8 +216,8 @@ def test_wrong_input_is_one_line_and_code_2(arguments, message, tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_wrong_input_to_ablate(tiny_llama, tiny_qwen2, detected, tmp_path):
-    common = ["ablate", "--model", tiny_llama, "--neurons", detected, "--languages", "en,zh", "--device", "cpu"]
+def test_wrong_input_to_ablate(tiny_llama, tiny_qwen2, neurons, tmp_path):
+    common = ["ablate", "--model", tiny_llama, "--neurons", neurons, "--languages", "en,zh", "--device", "cpu"]
     common += ["--data", "embedded", "--out", tmp_path / "o"]
     assert "no preset given" in invoke(*common, code=2).output
     assert "unknown preset" in invoke(*common, "--preset", "all", code=2).output
@@ -237,7 +228,7 @@ def test_wrong_input_to_ablate(tiny_llama, tiny_qwen2, detected, tmp_path):
     assert "does not fit" in invoke(*other, "--preset", "existence", "--tasks", "bpb", code=2).output
     cut = tmp_path / "cut"
     cut.mkdir()
-    (cut / "zh.safetensors").write_bytes((detected / "zh.safetensors").read_bytes()[:50])
+    (cut / "zh.safetensors").write_bytes((neurons / "zh.safetensors").read_bytes()[:50])
     other = [*common]
     other[4] = cut
     assert "cannot be read" in invoke(*other, "--preset", "existence", code=2).output
@@ -255,11 +246,11 @@ def test_help_names_every_preset_and_command():
     assert len(load_presets()) == 5
 
 
-def test_a_full_disk_is_one_line(tiny_llama, detected, tmp_path, monkeypatch):
+def test_a_full_disk_is_one_line(tiny_llama, neurons, tmp_path, monkeypatch):
     def full(path, write):
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr("mwork_eval.results.store.write_atomically", full)
-    output = ablate(tiny_llama, detected, tmp_path, code=2).output
+    output = ablate(tiny_llama, neurons, tmp_path, code=2).output
     assert "Error: No space left on device" in output
     assert "what is finished is kept" in output

@@ -62,7 +62,7 @@ def test_tasks_of_others_do_not_show_the_answer_in_the_matrix(how, split, extra,
     (tmp_path / "rows.jsonl").write_text(rows)
     text = FOREIGN.format(how=how, split=split, extra=extra, path=tmp_path / "rows.jsonl")
     (tmp_path / f"foreign_{how}.yaml").write_text(text)
-    monkeypatch.setattr("mwork_eval.evaluation.evaluate.tasks_folder", lambda: tmp_path)
+    monkeypatch.setattr("mwork_eval.evaluation.task_manager.tasks_folder", lambda: tmp_path)
     manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
     monkeypatch.setattr("mwork_eval.evaluation.evaluate.find_tasks", lambda names, data: manager)
     task = prepare_tasks([f"foreign_{how}"], data=None)[f"foreign_{how}"].task

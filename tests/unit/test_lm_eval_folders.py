@@ -11,7 +11,8 @@ import pytest
 from helpers.commands import invoke
 from helpers.gate_folders import answers, make_lm_eval
 from helpers.leaderboard_folders import make_results_file
-from helpers.lm_eval_folders import DATE, changed, write_lm_eval_folder
+from helpers.lm_eval_folders import DATE, write_lm_eval_folder
+from helpers.mutations import changed_text
 
 from mwork_eval.errors import InputError
 from mwork_eval.gate.check import check_folders
@@ -23,7 +24,6 @@ from mwork_eval.leaderboard.tables import SCORE_FIELDS, as_csv, score_record
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
 
 TASKS = {"xquad_zh", "bpb_zh", "yn"}
-MUTATIONS = 200
 
 
 def refused(path, *words):
@@ -215,7 +215,7 @@ def test_a_number_that_is_none_takes_no_other_metric(tmp_path):
     assert check_folders(path, path, Limits(), strict=False).exit_code == 2
 
 
-def test_changed_files_are_read_or_one_error(tmp_path):
+def test_changed_files_are_read_or_one_error(tmp_path, request):
     """Values at any place of results and samples are changed at random; nothing but an `InputError` comes of it."""
     generator = random.Random(15)
     old = write_lm_eval_folder(tmp_path / "old")
@@ -223,14 +223,14 @@ def test_changed_files_are_read_or_one_error(tmp_path):
     files = [new, *new.parent.glob("samples_*")]
     whole = {path: path.read_text() for path in files}
     outcomes = {"read": 0, "refused": 0}
-    for _ in range(MUTATIONS):
+    for _ in range(request.config.getoption("--mutations")):
         path = generator.choice([new, new, *files])
         if path == new:
-            path.write_text(changed(whole[path], generator))
+            path.write_text(changed_text(whole[path], generator))
         else:
             lines = whole[path].splitlines()
             number = generator.randrange(len(lines))
-            lines[number] = changed(lines[number], generator)
+            lines[number] = changed_text(lines[number], generator)
             path.write_text("\n".join(lines))
         for problem in check_folders(old, new, Limits(), strict=False).problems:
             assert problem.subject != "results" or any(file.name in problem.reason for file in files)
@@ -249,4 +249,4 @@ def test_changed_files_are_read_or_one_error(tmp_path):
             as_csv(SCORE_FIELDS, (score_record(*one) for one in scores))
             outcomes["read"] += 1
         path.write_text(whole[path])
-    assert min(outcomes.values()) > MUTATIONS // 20, outcomes
+    assert min(outcomes.values()) > sum(outcomes.values()) // 20, outcomes

@@ -9,6 +9,7 @@ import pytest
 from helpers.earlier_files import without_digests
 from helpers.gate_folders import EN, ES, ZH, answers, check, make_results
 from helpers.manifests import edited_manifest
+from helpers.matrix_plans import planned
 from helpers.neuron_sets import ES as ES_SET
 from helpers.neuron_sets import SHAPE, STAGES, make
 from helpers.neuron_sets import ZH as ZH_SET
@@ -19,11 +20,9 @@ from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.matrix import manifest as recording
-from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import plan_cells, plan_masks
-from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.matrix.presets import find_preset
 from mwork_eval.matrix.whole import dose_masks, draw_masks, plan_cross, plan_pairs
 from mwork_eval.reports.formats.json import as_json
@@ -63,16 +62,8 @@ def test_a_matrix_makes_the_manifest_that_earlier_versions_made(tmp_path, monkey
         cells += plan_pairs(draw_masks(masks, draws, STAGES), [family])
         more = {"seeds": (1, 2), "limit": 8, "cross": True, "counts": (1,), "set_draws": draws}
         options = MatrixOptions((preset,), ("bpb",), ("en", "zh", "es", "fr"), **more)
-        plan = MatrixPlan(
-            cells=cells,
-            identities=[f"{preset.name}-{number}" for number in range(len(cells))],
-            source=TaskSource((), None, None),
-            tasks={f"bpb_{language}": _Requests for language in ("en", "zh", "es")},
-            stages=STAGES,
-            masks={preset.name: masks},
-            families=options.families(preset),
-            presets=[preset.name] * len(cells),
-        )
+        tasks = {f"bpb_{language}": _Requests for language in ("en", "zh", "es")}
+        plan = planned(cells, masks, options, tasks=tasks, name=f"{preset.name}-")
         facts = ModelFacts("org/modèle 模型", "identity", "fingerprint", "torch.float32", SHAPE)
         recording.record_matrix(tmp_path, facts, sets, options, plan)
     assert json.loads(without_digests(tmp_path / "manifest.json")) == json.loads(GOLDEN.read_bytes())

@@ -8,18 +8,17 @@ from importlib.resources import files
 
 import jsonschema
 import pytest
+from helpers.matrix_plans import planned
 from helpers.neuron_sets import ES, SHAPE, STAGES, ZH, make
 from helpers.square_folders import LANGUAGES, LS, MASKS, damage_of, damage_of_draw, make_square_folder, score
 from rich.console import Console
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
-from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.manifest import record_matrix
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import plan_cells, plan_masks
-from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.matrix.presets import find_preset
 from mwork_eval.matrix.whole import check_draws, draw_masks, plan_pairs
 from mwork_eval.neurons.drawn_sets import find_drawn_sets, save_drawn_sets
@@ -125,16 +124,7 @@ def test_the_manifest_says_the_draw_and_what_it_shares_with_the_table(tmp_path):
     masks = plan_masks(EXISTENCE, SETS, STAGES, seeds=(1,))
     cells = [*plan_cells(masks, [ALL]), *plan_pairs(draw_masks(masks, DRAWS, STAGES), [ALL])]
     options = MatrixOptions((EXISTENCE,), ("bpb",), ("en", "zh", "es"), seeds=(1,), set_draws=DRAWS)
-    plan = MatrixPlan(
-        cells=cells,
-        identities=[f"{number}" for number in range(len(cells))],
-        source=TaskSource((), None, None),
-        tasks={},
-        stages=STAGES,
-        masks={"existence": masks},
-        families=options.families(EXISTENCE),
-        presets=["existence"] * len(cells),
-    )
+    plan = planned(cells, masks, options)
     record_matrix(tmp_path, ModelFacts("m", "i", "f", "float32", SHAPE), SETS, options, plan)
     manifest = load_manifest(tmp_path)
     assert (len(manifest.cells), len(manifest.draws)) == (3 + 8, 8)

@@ -3,17 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from helpers.matrix_plans import planned
 from helpers.neuron_sets import ES, SHAPE, STAGES, ZH
 
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
-from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.manifest import record_matrix
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import plan_cells, plan_masks
-from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.matrix.presets import find_preset
 from mwork_eval.matrix.whole import check_counts, dose_masks, plan_cross, plan_pairs
 from mwork_eval.results.manifest import PARTS
@@ -95,16 +94,7 @@ def test_the_squares_and_doses_of_other_tables_stay_in_the_manifest(tmp_path):
 
     def record(preset):
         options = MatrixOptions((preset,), ("bpb",), ("en", "zh", "es"), seeds=(1,), cross=True, counts=(1,))
-        plan = MatrixPlan(
-            cells=cells,
-            identities=[f"{number}" for number in range(len(cells))],
-            source=TaskSource((), None, None),
-            tasks={},
-            stages=STAGES,
-            masks={preset.name: masks},
-            families=options.families(preset),
-            presets=[preset.name] * len(cells),
-        )
+        plan = planned(cells, masks, options)
         record_matrix(tmp_path, facts, SETS, options, plan)
         return load_manifest(tmp_path)
 

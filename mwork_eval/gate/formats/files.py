@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mwork_eval.digests import write_text_atomically
+from mwork_eval.files.writing import write_text_atomically
 from mwork_eval.gate.check import Check
 from mwork_eval.gate.formats.json import as_json
 from mwork_eval.gate.formats.junit import as_junit
