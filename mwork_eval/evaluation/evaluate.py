@@ -68,12 +68,13 @@ def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
     ours = [name for name in names if task_of(name) is not None]
     check_data(ours, data)
     manager = task_manager(names, data)
-    unknown = [name for name in names if name not in manager.all_subtasks]
+    unknown = [name for name in names if name not in manager.task_index]
     if unknown:
         raise InputError(
             "unknown task",
             found=" ".join(unknown),
-            expected=f"{' '.join(BENCHMARKS)}, or a pattern such as belebele_{{l}} whose tasks lm-eval has",
+            expected=f"{' '.join(BENCHMARKS)}, a family of lm-eval's such as belebele, or a pattern such as "
+            "belebele_{flores} whose tasks lm-eval has",
         )
     return manager
 

@@ -133,7 +133,7 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
             )
             for language, neurons in sets.items()
         },
-        tasks=tuple(TaskEntry(name=f.name, languages=f.languages, missing=f.missing) for f in plan.families),
+        tasks=tuple(map(TaskEntry.of, plan.families)),
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
         **{part: tuple(of_part) for part, of_part in cells.items()},

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of, languages_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
+from mwork_eval.evaluation.families.members import CODE
+from mwork_eval.evaluation.families.resolve import fill_pattern, is_pattern, resolve_family
 from mwork_eval.evaluation.sampling import EVEN, Order
+from mwork_eval.evaluation.task_manager import whole_index
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -79,18 +82,52 @@ class MatrixOptions:
         return tuple(range(1, draws_of(task) + 1)) if self.seeds is None else self.seeds
 
 
-def find_family(name: str, languages: Sequence[str]) -> TaskFamily:
+def find_family(name: str, languages: Sequence[str], tasks: Mapping[str, str] | None = None) -> TaskFamily:
     """Return a benchmark with the languages it has among those asked for.
 
+    Args:
+        name: One of ours, a pattern, or a family of lm-eval's tasks, as `resolve_family` takes it.
+        languages: The languages.
+        tasks: By language its tasks, if the user said which; then the name is only a name.
+
     Raises:
-        InputError: If it has English at most.
+        InputError: If it has less than two of the languages, or not English; or what `resolve_family` raises.
     """
-    has = languages_of(name) if name in BENCHMARKS else list(languages)
-    family = TaskFamily(
-        name,
-        tuple(language for language in languages if language in has),
-        tuple(language for language in languages if language not in has),
-    )
+    family = look_up_family(name, languages, tasks)
     if len(family.languages) < 2:
+        has = languages_of(name) if name in BENCHMARKS else tasks or family.languages or ["others"]
         raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(has))
+    if ENGLISH in languages and ENGLISH not in family.languages:
+        raise InputError(
+            f"{name} has no {ENGLISH}",
+            found=" ".join(family.languages),
+            expected=f"a task of {ENGLISH}, which ∆ compares with",
+            hint=f"a .yaml file can name one: {name}: {{{ENGLISH}: TASK, {family.languages[0]}: TASK}}",
+        )
     return family
+
+
+def look_up_family(name: str, languages: Sequence[str], tasks: Mapping[str, str] | None = None) -> TaskFamily:
+    """Return a benchmark with the languages it has among those asked for, however few.
+
+    Args:
+        name: As in `find_family`.
+        languages: The languages.
+        tasks: As in `find_family`.
+
+    Raises:
+        InputError: What `resolve_family` raises.
+    """
+    if tasks is not None:
+        found = TaskFamily(name, tuple(tasks), tasks={one: tasks[one] for one in languages if one in tasks})
+    elif name in BENCHMARKS:
+        found = TaskFamily(name, tuple(languages_of(name)))
+    elif is_pattern(name) and CODE not in name:
+        found = TaskFamily(name, tuple(languages), tasks=fill_pattern(name, languages))
+    else:
+        found = resolve_family(name, languages, whole_index())
+    return replace(
+        found,
+        languages=tuple(language for language in languages if language in found.languages),
+        missing=tuple(language for language in languages if language not in found.languages),
+    )

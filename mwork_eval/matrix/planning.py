@@ -83,7 +83,7 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         cell.task: left_out
         for cell in cells
         for name, left_out in tuned.items()
-        if task_name(name, cell.language) == cell.task
+        if task_name(name, cell.language) == cell.task or name == cell.family.name
     }
     source = TaskSource(
         tuple(dict.fromkeys(cell.task for cell in cells)), options.data, Sample(options.limit, options.order, skip)
