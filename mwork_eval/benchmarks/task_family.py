@@ -34,9 +34,7 @@ class TaskFamily:
     @property
     def named_otherwise(self) -> dict[str, str]:
         """The tasks, by language, whose names are not what `task_name` gives."""
-        return {
-            language: task for language, task in self.tasks.items() if task != task_name(self.name, language)
-        }
+        return {language: task for language, task in self.tasks.items() if task != task_name(self.name, language)}
 
 
 def task_name(family: str, language: str) -> str:

@@ -8,7 +8,7 @@ from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of, languages_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.members import CODE
-from mwork_eval.evaluation.families.resolve import fill_pattern, is_pattern, resolve_family
+from mwork_eval.evaluation.families.resolve import fill_pattern, is_pattern, resolve_family, tags_of
 from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.evaluation.task_manager import whole_index
 from mwork_eval.languages.table import ENGLISH
@@ -95,7 +95,10 @@ def find_family(name: str, languages: Sequence[str], tasks: Mapping[str, str] | 
     """
     family = look_up_family(name, languages, tasks)
     if len(family.languages) < 2:
-        has = languages_of(name) if name in BENCHMARKS else tasks or family.languages or ["others"]
+        if tasks is not None or is_pattern(name) and CODE not in name:
+            has = list(family.languages)
+        else:
+            has = languages_of(name) if name in BENCHMARKS else tags_of(name, languages, whole_index())
         raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(has))
     if ENGLISH in languages and ENGLISH not in family.languages:
         raise InputError(

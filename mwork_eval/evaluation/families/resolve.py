@@ -84,6 +84,15 @@ def resolve_family(name: str, languages: Sequence[str], index: Index) -> TaskFam
     )
 
 
+def tags_of(name: str, languages: Sequence[str], index: Index) -> list[str]:
+    """Return the tags of all languages that a family has, as `resolve_family` finds it.
+
+    Raises:
+        InputError: If there is no such family, or several.
+    """
+    return find_family_of_tasks(name, [_spoken(tag) for tag in languages], index).tags
+
+
 def find_family_of_tasks(name: str, languages: Sequence[Spoken], index: Index) -> Family:
     """Return the one family that a name means.
 
