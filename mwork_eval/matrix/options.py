@@ -95,7 +95,7 @@ def find_family(name: str, languages: Sequence[str], tasks: Mapping[str, str] | 
     """
     family = look_up_family(name, languages, tasks)
     if len(family.languages) < 2:
-        if tasks is not None or is_pattern(name) and CODE not in name:
+        if tasks is not None or (is_pattern(name) and CODE not in name):
             has = list(family.languages)
         else:
             has = languages_of(name) if name in BENCHMARKS else tags_of(name, languages, whole_index())

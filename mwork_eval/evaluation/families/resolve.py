@@ -75,7 +75,8 @@ def resolve_family(name: str, languages: Sequence[str], index: Index) -> TaskFam
                 found=" ".join(one.name for one in found),
                 expected=f"one; say which in a .yaml file: {name}: {{{tag}: {found[0].name}, ...}}",
             )
-        tasks |= {tag: one.name for one in found}
+        if found:
+            tasks[tag] = found[0].name
     return TaskFamily(
         name,
         tuple(tag for tag in languages if tag in tasks),
@@ -149,8 +150,8 @@ def _unknown(name: str) -> InputError:
     return InputError(
         "unknown task",
         found=name,
-        expected=f"{' '.join(BENCHMARKS)}, a family of lm-eval's such as belebele with two of the languages, or a pattern "
-        "such as belebele_{flores}",
+        expected=f"{' '.join(BENCHMARKS)}, a family of lm-eval's such as belebele with two of the languages, or a "
+        "pattern such as belebele_{flores}",
         hint="`mwork tasks` lists families by language",
     )
 
