@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of, languages_of
+from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import EVEN, Order
@@ -85,12 +85,10 @@ def find_family(name: str, languages: Sequence[str]) -> TaskFamily:
     Raises:
         InputError: If it has English at most.
     """
-    has = languages_of(name) if name in BENCHMARKS else list(languages)
-    family = TaskFamily(
-        name,
-        tuple(language for language in languages if language in has),
-        tuple(language for language in languages if language not in has),
-    )
-    if len(family.languages) < 2:
-        raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(has))
+    benchmark = BENCHMARKS.get(name)
+    has = [language for language in languages if benchmark is None or benchmark.has(language)]
+    family = TaskFamily(name, tuple(has), tuple(language for language in languages if language not in has))
+    if len(has) < 2:
+        there = benchmark.languages if benchmark else has
+        raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(there))
     return family
