@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mwork_eval.languages.table import NAMES
+from mwork_eval.benchmarks.rows import task_of
+from mwork_eval.languages.table import rows
 
 _FIELD = re.compile("_?[{](l|iso3|flores|name|code)[}]")
 
@@ -74,6 +75,12 @@ class TaskName:
 
     @classmethod
     def of(cls, full: str) -> "TaskName":
-        """Split the name of an lm-eval task where it ends in a language."""
+        """Split the name of an lm-eval task where it ends in a language.
+
+        Of tasks that are not ours, only the codes of `languages.yaml` are taken for one: the ends of `mmlu_no` and
+        `foo_is` are words.
+        """
+        if located := task_of(full):
+            return cls(full, *located)
         task, _, language = full.rpartition("_")
-        return cls(full, task, language) if task and language in NAMES else cls(full, full, None)
+        return cls(full, task, language) if task and language in rows() else cls(full, full, None)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of, languages_of
+from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.members import CODE
@@ -98,7 +98,7 @@ def find_family(name: str, languages: Sequence[str], tasks: Mapping[str, str] | 
         if tasks is not None or (is_pattern(name) and CODE not in name):
             has = list(family.languages)
         else:
-            has = languages_of(name) if name in BENCHMARKS else tags_of(name, languages, whole_index())
+            has = BENCHMARKS[name].languages if name in BENCHMARKS else tags_of(name, languages, whole_index())
         raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(has))
     if ENGLISH in languages and ENGLISH not in family.languages:
         raise InputError(
@@ -124,7 +124,7 @@ def look_up_family(name: str, languages: Sequence[str], tasks: Mapping[str, str]
     if tasks is not None:
         found = TaskFamily(name, tuple(tasks), tasks={one: tasks[one] for one in languages if one in tasks})
     elif name in BENCHMARKS:
-        found = TaskFamily(name, tuple(languages_of(name)))
+        found = TaskFamily(name, tuple(filter(BENCHMARKS[name].has, languages)))
     elif is_pattern(name) and CODE not in name:
         found = TaskFamily(name, tuple(languages), tasks=fill_pattern(name, languages))
     else:
