@@ -90,6 +90,7 @@ def _with_earlier_tables(manifest: Manifest, folder: Path, *, repair: bool) -> M
             "tasks": (*manifest.tasks, *(task for task in earlier.tasks if task.name not in known)),
             "presets": (*kept, *manifest.presets),
             **cells,
+            **({"metrics": earlier.metrics | manifest.metrics} if earlier.metrics or manifest.metrics else {}),
         }
     )
 
@@ -102,6 +103,10 @@ def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, 
     yield f"documents {FILE if earlier.order is None else earlier.order}", f"documents {manifest.order}"
     for name in ("understanding", "generation"):
         yield f"{getattr(earlier.stages, name)} {name} layers", f"{getattr(manifest.stages, name)} {name} layers"
+    for name in sorted({task.name for task in earlier.tasks} & {task.name for task in manifest.tasks}):
+        for language in sorted({*earlier.languages} & {*manifest.languages}):
+            was, now = earlier.task_name(name, language), manifest.task_name(name, language)
+            yield f"{name} {language} {was}", f"{name} {language} {now}"
     for language in sorted(earlier.sets.keys() & manifest.sets.keys()):
         was, now = earlier.sets[language].digest, manifest.sets[language].digest
         yield f"set {language} {was[:12]}", f"set {language} {now[:12]}"
@@ -137,6 +142,7 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
         **{part: tuple(of_part) for part, of_part in cells.items()},
+        **({"metrics": dict(plan.source.metrics)} if plan.source.metrics else {}),
     )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
 from mwork_eval.benchmarks.task_family import TaskFamily
@@ -38,6 +38,8 @@ class MatrixOptions:
         cross: Whether every mask is tried on the documents of every language, too.
         counts: Numbers of neurons, ascending, to deactivate beside the table's own.
         set_draws: By language, the sets of random halves of the detection documents, to deactivate beside the table's.
+        own_tasks: By name, the lm-eval tasks by language that the user defined.
+        metrics: By benchmark, the main metric that was asked for; under `""`, that of all others.
     """
 
     presets: tuple[Preset, ...]
@@ -55,6 +57,8 @@ class MatrixOptions:
     cross: bool = False
     counts: tuple[int, ...] = ()
     set_draws: tuple[Mapping[str, NeuronSet], ...] = ()
+    own_tasks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.
@@ -69,13 +73,31 @@ class MatrixOptions:
                 expected="en and at least one other language",
             )
         families = [
-            replace(find_family(name, self.languages), seeds=self.seeds_of(name))
+            replace(find_family(name, self.languages, self._own(name, preset)), seeds=self.seeds_of(name))
             for name in self.tasks or (preset.task,)
         ]
         for family in families:
             if family.missing:
                 log.warning("%s has no %s; its averages are over %s", family.name, family.missing, family.languages)
         return families
+
+    def _own(self, name: str, preset: Preset) -> Mapping[str, str] | None:
+        return self.own_tasks.get(name) if self.tasks else preset.tasks
+
+    def metrics_of(self, families: Sequence[TaskFamily]) -> dict[str, str]:
+        """Return, by lm-eval task of some benchmarks, the main metric that was asked for.
+
+        Raises:
+            InputError: If one was asked for of a benchmark that is not among them.
+        """
+        names = [family.name for family in families]
+        if unknown := sorted(self.metrics.keys() - {"", *names}):
+            raise InputError("a metric of no task", found=" ".join(unknown), expected=f"one of {' '.join(names)}")
+        found: dict[str, str] = {}
+        for family in families:
+            if metric := self.metrics.get(family.name) or self.metrics.get(""):
+                found |= {family.task(language): metric for language in family.languages}
+        return found
 
     def seeds_of(self, task: str) -> tuple[int, ...]:
         """Return the seeds of the random controls of a benchmark, or a pattern with `{l}`."""

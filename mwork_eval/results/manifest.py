@@ -187,6 +187,7 @@ class Manifest(FileValue):
         model_identity: Digest of what determines an answer besides mask and request; None if not told.
         order: Which documents `limit` leaves; None in folders of earlier versions, which took the file's first.
         requests: By lm-eval task, its requests.
+        metrics: By lm-eval task, the main metric that was asked for.
     """
 
     model: str
@@ -209,6 +210,7 @@ class Manifest(FileValue):
     model_identity: str | None = None
     order: int | str | None = None
     requests: dict[str, RequestsEntry] = Field(default_factory=dict)
+    metrics: dict[str, str] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:
