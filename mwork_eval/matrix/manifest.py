@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -116,6 +117,7 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
     cells: dict[str, list[CellEntry]] = {part: [] for part in PARTS}
     for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True):
         cells[cell.part].append(_describe_cell(preset, cell, identity))
+    given: dict[str, Any] = {"metrics": dict(plan.source.metrics)} if plan.source.metrics else {}
     return Manifest(
         model=facts.name,
         model_identity=facts.identity,
@@ -142,7 +144,7 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
         **{part: tuple(of_part) for part, of_part in cells.items()},
-        **({"metrics": dict(plan.source.metrics)} if plan.source.metrics else {}),
+        **given,
     )
 
 

@@ -9,7 +9,7 @@ import yaml
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.codes import closeness, fields_of, read_code, spoken_of
-from mwork_eval.evaluation.families.members import Family, Member, families_of, family_of
+from mwork_eval.evaluation.families.members import FamilyPattern, Member, families_of, family_of
 from mwork_eval.evaluation.families.resolve import fill_pattern, leaves_of, resolve_family
 from mwork_eval.evaluation.task_manager import whole_index
 from mwork_eval.matrix.options import find_family
@@ -198,7 +198,7 @@ def test_groups_come_before_their_parts():
 
 def test_contexts_and_questions_in_two_languages_are_left_out():
     family = family_of("qa_{code}", ["qa_en_en", "qa_en_de", "qa_de_en", "qa_de_de"])
-    assert family == Family(
+    assert family == FamilyPattern(
         "qa_{code}",
         (Member("qa_en_en", "en_en", spoken_of("en")), Member("qa_de_de", "de_de", spoken_of("de"))),
     )

@@ -27,7 +27,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Family:
+class FamilyPattern:
     """Tasks whose names differ in the code of a language alone.
 
     Attributes:
@@ -50,7 +50,7 @@ class Family:
         return [member for rank, member in found if rank == best]
 
 
-def family_of(pattern: str, names: Iterable[str]) -> Family:
+def family_of(pattern: str, names: Iterable[str]) -> FamilyPattern:
     """Return the tasks that a pattern with `{code}` describes; none if there are no such.
 
     Args:
@@ -65,7 +65,7 @@ def family_of(pattern: str, names: Iterable[str]) -> Family:
     }
     # Pairs of languages, as of context and question: where there is `de-en`, `en-de` is no English of Germany.
     firsts = {pair[0] for pair in map(_pair_of, codes) if pair}
-    return Family(
+    return FamilyPattern(
         pattern,
         tuple(
             Member(name, code, spoken)
@@ -75,7 +75,7 @@ def family_of(pattern: str, names: Iterable[str]) -> Family:
     )
 
 
-def families_of(names: Iterable[str], languages: Sequence[Spoken]) -> list[Family]:
+def families_of(names: Iterable[str], languages: Sequence[Spoken]) -> list[FamilyPattern]:
     """Return the families among some names that have at least two of the languages, by their patterns.
 
     Args:

@@ -10,7 +10,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.codes import Spoken, fields_of, spoken_of
 from mwork_eval.evaluation.families.members import (
     CODE,
-    Family,
+    FamilyPattern,
     families_of,
     family_of,
     pattern_with_fields,
@@ -94,7 +94,7 @@ def tags_of(name: str, languages: Sequence[str], index: Index) -> list[str]:
     return find_family_of_tasks(name, [_spoken(tag) for tag in languages], index).tags
 
 
-def find_family_of_tasks(name: str, languages: Sequence[Spoken], index: Index) -> Family:
+def find_family_of_tasks(name: str, languages: Sequence[Spoken], index: Index) -> FamilyPattern:
     """Return the one family that a name means.
 
     Raises:
@@ -125,7 +125,16 @@ def find_family_of_tasks(name: str, languages: Sequence[Spoken], index: Index) -
     raise _unknown(name)
 
 
-def whole_families(families: Sequence[Family], index: Index) -> list[Family]:
+def named_tasks(name: str, index: Index) -> list[str]:
+    """Return the tasks and groups that a name may mean: what it describes or contains, or what begins with it."""
+    tasks = [task for task, entry in index.items() if entry.yaml_path is not None]
+    if CODE in name:
+        return [member.name for member in family_of(name, tasks).members]
+    begun = [task for task in tasks if task.startswith((f"{name}_", f"{name}-"))]
+    return begun or _children(name, index) or _in_folder(name, index)
+
+
+def whole_families(families: Sequence[FamilyPattern], index: Index) -> list[FamilyPattern]:
     """Leave out the families whose tasks are parts of another one's groups, such as one subject of many."""
     inner: set[str] = set()
     for family in families:
