@@ -117,7 +117,9 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
     cells: dict[str, list[CellEntry]] = {part: [] for part in PARTS}
     for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True):
         cells[cell.part].append(_describe_cell(preset, cell, identity))
-    given: dict[str, Any] = {"metrics": dict(plan.source.metrics)} if plan.source.metrics else {}
+    listed: dict[str, Any] = {part: tuple(of_part) for part, of_part in cells.items()}
+    if plan.source.metrics:
+        listed["metrics"] = dict(plan.source.metrics)
     return Manifest(
         model=facts.name,
         model_identity=facts.identity,
@@ -143,8 +145,7 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
         tasks=tuple(map(TaskEntry.of, plan.families)),
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
-        **{part: tuple(of_part) for part, of_part in cells.items()},
-        **given,
+        **listed,
     )
 
 

@@ -16,7 +16,7 @@ _SECONDS = 5.0
 _AT_ONCE = 16
 
 HERE, CACHED, REACHABLE, OFFLINE = "here", "in the cache", "reachable", "offline"
-SCRIPT, GATED, GONE, NO_ANSWER, UNTOLD = "a loading script", "gated", "not on the hub", "no answer", "not told"
+SCRIPT, GATED, GONE, NO_ANSWER, UNTOLD = "a loading script", "gated", "not there", "no answer", "not told"
 
 
 @dataclass(frozen=True)
