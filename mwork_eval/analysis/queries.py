@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import AnyCorpus
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
 from mwork_eval.evaluation.sampling import EVEN, Order, Sample
+from mwork_eval.matrix.options import look_up_family
 from mwork_eval.models.tokens import encode_text
 
 
@@ -19,7 +19,7 @@ def prompts_of_tasks(
     The first documents would not do: often they are questions about one paragraph.
 
     Args:
-        tasks: Benchmarks, or patterns with `{l}`.
+        tasks: Benchmarks, families of lm-eval's tasks, or patterns with `{l}`.
         languages: ISO 639-1 codes.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
         limit: Number of documents of each task, fewer if it has fewer.
@@ -28,7 +28,7 @@ def prompts_of_tasks(
     Raises:
         InputError: If a task is unknown or its data cannot be had.
     """
-    families = [TaskFamily(task, tuple(languages)) for task in tasks]
+    families = [look_up_family(task, languages) for task in tasks]
     names = {language: [family.task(language) for family in families] for language in languages}
     prepared = prepare_tasks(
         [name for of_language in names.values() for name in of_language], data=data, sample=Sample(limit, order)

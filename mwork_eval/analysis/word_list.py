@@ -7,7 +7,7 @@ from functools import cache
 import yaml
 
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import NAMES
+from mwork_eval.languages.table import find_language
 from mwork_eval.resources import embedded_folder
 
 PROMPTS = ("translation", "repetition")
@@ -42,7 +42,7 @@ class WordList:
         """
         if language not in self.names:
             raise InputError(
-                f"the word list has no {NAMES.get(language, language)}",
+                f"the word list has no {find_language(language).name}",
                 expected=f"one of {' '.join(self.names)}",
                 hint="use `method='tokens'`",
             )

@@ -15,6 +15,7 @@ from mwork_eval.application.matrix_progress import matrix_progress, tell_what_is
 from mwork_eval.application.matrix_results import MatrixResults, TemporaryFolder
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.progress import Progress, ProgressChoice, shown
+from mwork_eval.application.task_arguments import Metrics, Tasks
 from mwork_eval.matrix.engine import Engine
 from mwork_eval.matrix.manifest import record_matrix
 from mwork_eval.matrix.options import MatrixOptions
@@ -29,7 +30,8 @@ def ablate(
     neurons: Neurons | None = None,
     *,
     preset: Names = "existence",
-    tasks: Names | None = None,
+    tasks: Tasks | None = None,
+    metric: Metrics | None = None,
     limit: int | None = None,
     sample_seed: int | None = None,
     languages: str | Iterable[str] | None = None,
@@ -69,7 +71,10 @@ def ablate(
         neurons: Neuron sets by language, such as `Detection.select` returns, or references to them; or a folder of
             them, local or shipped, such as `gemma3-270m`.
         preset: A table of the paper, a `.yaml` file of presets, or several of these.
-        tasks: Benchmarks such as `xquad`, or patterns with `{l}` for the language; each preset's own if not given.
+        tasks: Benchmarks such as `xquad`, families of lm-eval's tasks such as `belebele`, patterns with `{l}` for the
+            language, or a `.yaml` file that says which task is which language's; or by name the tasks by language. Each
+            preset's own if not given.
+        metric: The main metric: one for every task, such as `acc_norm`, or `TASK=METRIC`; the task's own if not given.
         limit: Documents per task, or None for all.
         sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
         languages: Languages, `en` among them, as a list or as `en,zh`; English and those of the sets if not given.
@@ -134,6 +139,7 @@ def ablate(
         neurons,
         preset=preset,
         tasks=tasks,
+        metric=metric,
         limit=limit,
         sample_seed=sample_seed,
         languages=languages,

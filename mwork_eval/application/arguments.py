@@ -116,7 +116,7 @@ def languages_of(value: Any, name: str = "languages") -> list[str]:
     Raises:
         InputError: If there is none, or one is unknown.
     """
-    codes = [check_language(code) for code in names_of(name, value)]
+    codes = list(dict.fromkeys(map(check_language, names_of(name, value))))
     if not codes:
         raise InputError("no language given", found=shown_value(value), expected="a list such as ['en', 'zh']")
     return codes

@@ -94,7 +94,8 @@ def enhance(
         trained_controls: Number of random controls to train, too.
         together: Whether all languages are trained at once, with all their neurons.
         training: How to train.
-        tasks: Benchmarks, or patterns with `{l}`, on which the base and every delta are scored.
+        tasks: Benchmarks, families of lm-eval's tasks, or patterns with `{l}`, on which the base and every delta are
+            scored.
         languages: Languages to score, besides English and those of the texts.
         limit: Documents per task to score; None for all.
         sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.

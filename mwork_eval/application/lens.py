@@ -30,7 +30,6 @@ from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import check_texts, sets_by_language
 from mwork_eval.application.progress import Progress, ProgressChoice, shown
 from mwork_eval.benchmarks.data import check_data
-from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
@@ -88,7 +87,7 @@ def lens(
             given, the prompts of ``tasks``.
         method: `tokens`: languages of the best tokens at every position. `words`: probability of one word in both
             languages.
-        tasks: Benchmarks, or patterns with `{l}`, whose prompts are read.
+        tasks: Benchmarks, families of lm-eval's tasks, or patterns with `{l}`, whose prompts are read.
         languages: Languages of the prompts or words, without English; zh, de, es and ru if not given.
         neurons: Sets by language, or a folder of them: also look with each language's set deactivated.
         positions: Where to deactivate: positions joined by `+`, or `all`.
@@ -196,10 +195,12 @@ def _languages_with_data(
     Raises:
         InputError: If no language is left.
     """
-    found = []
+    found, families = [], [look_up_family(task, languages) for task in tasks]
     for language in languages:
         try:
-            check_data([TaskFamily(task, ()).task(language) for task in tasks], data)
+            check_data([family.task(language) for family in families], data)
+            if lacking := [family.name for family in families if family.tasks and language in family.missing]:
+                raise InputError(f"no {language}", found=" ".join(lacking))
         except InputError as error:
             if len(languages) == 1:
                 raise

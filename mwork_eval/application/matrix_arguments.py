@@ -19,8 +19,10 @@ from mwork_eval.application.arguments import (
     whole_numbers,
 )
 from mwork_eval.application.object_arguments import language_of, sets_by_language
+from mwork_eval.application.task_arguments import Metrics, Tasks, metrics_of, tasks_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import find_tasks
+from mwork_eval.evaluation.metric_choice import check_metrics
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.presets import find_presets
@@ -39,7 +41,8 @@ Drawn = int | Sequence[Mapping[str, NeuronSet]]
 class OptionArguments(TypedDict, total=False):
     """Arguments of `ablate` that need no other to be understood; it describes each."""
 
-    tasks: Names | None
+    tasks: Tasks | None
+    metric: Metrics | None
     limit: int | None
     sample_seed: int | None
     data: str | Path | None
@@ -95,7 +98,8 @@ def make_matrix_options(
     preset: Names,
     *,
     languages: Iterable[str] = (),
-    tasks: Names | None = None,
+    tasks: Tasks | None = None,
+    metric: Metrics | None = None,
     limit: int | None = None,
     sample_seed: int | None = None,
     seeds: Iterable[int] | None = None,
@@ -117,6 +121,7 @@ def make_matrix_options(
     one_of("controls", controls, CONTROLS)
     limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(sample_seed)
     numbers = sorted(set(whole_numbers("counts", counts, at_least=1, example="[10, 30, 100]", alone=True)))
+    names, own = tasks_of(tasks)
     drawn = None if seeds is None else seeds_of("seeds", seeds)
     default = "the sets' own"
     understanding_layers = whole_number("understanding_layers", understanding_layers, at_least=0, none_is=default)
@@ -125,7 +130,7 @@ def make_matrix_options(
     source = str(data) if data is not None else os.environ.get("MWORK_DATA") or None
     return MatrixOptions(
         presets,
-        () if tasks is None else tuple(names_of("tasks", tasks)),
+        names,
         tuple(languages),
         limit=limit,
         order=order,
@@ -138,6 +143,8 @@ def make_matrix_options(
         controls=controls,
         cross=cross,
         counts=tuple(numbers),
+        own_tasks=own,
+        metrics=metrics_of(metric),
     )
 
 
@@ -181,7 +188,9 @@ def check_task_data(options: MatrixOptions) -> None:
         InputError: Says which.
     """
     families = [family for preset in options.presets for family in options.families(preset)]
-    find_tasks([family.task(language) for family in families for language in family.languages], options.data)
+    names = [family.task(language) for family in families for language in family.languages]
+    manager = find_tasks(names, options.data)
+    check_metrics(options.metrics_of(families), manager.task_index)
 
 
 def with_set_draws(

@@ -20,13 +20,13 @@ from mwork_eval.application.matrix_progress import matrix_progress
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import sets_by_language
 from mwork_eval.application.progress import ProgressChoice, shown
-from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.files.writing import write_text_atomically
 from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.matrix.options import find_family
 from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.matrix.sweep import plan_sweep, prepare_tuning, sweep_scores
 from mwork_eval.matrix.tuning import Tuning, default_grid, judge_grid, plan_grid
@@ -122,7 +122,7 @@ def tune_layers(
         model: `gemma3-270m`, a local folder, a hub id, or a model in memory, which is as before in the end.
         tokenizer: Its tokenizer; that of its name if not given.
         neurons: Sets by language, or a folder of them.
-        task: A benchmark, or a pattern with `{l}`.
+        task: A benchmark, a family of lm-eval's tasks, or a pattern with `{l}`.
         language: Whose neurons are deactivated.
         limit: Number of documents.
         sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
@@ -164,7 +164,7 @@ def tune_layers(
     source = find_model(model, tokenizer, batch_size=batch_size, **loading)
     first, last = default_grid(own.shape.layers)
     grid = plan_grid(own, where, understanding or first, generation or last)
-    family = TaskFamily(task, (ENGLISH, language))
+    family = find_family(task, (ENGLISH, language))
     names = tuple(family.task(code) for code in family.languages)
     tasks_from = TaskSource(names, None if data is None else str(data), Sample(limit, order))
     with ExitStack() as stack:

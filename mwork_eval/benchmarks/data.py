@@ -14,7 +14,7 @@ from mwork_eval.benchmarks.excerpt import excerpt
 from mwork_eval.benchmarks.readers import Rows
 from mwork_eval.benchmarks.rows import BENCHMARKS, Benchmark, find_benchmark, task_of
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import NAMES, check_language
+from mwork_eval.languages.table import check_language, find_language
 from mwork_eval.resources import embedded_folder
 
 if TYPE_CHECKING:
@@ -97,9 +97,10 @@ def locate(benchmark: str, language: str, data: str | Path | None = None) -> Pat
             missing, or the language's words cannot be split for want of an extra.
     """
     entry = find_benchmark(benchmark)
-    check_language(language)
-    if language not in entry.languages:
-        raise InputError(f"{entry.title} has no {NAMES[language]}", hint=f"it has {' '.join(entry.languages)}")
+    language = check_language(language)
+    if not entry.has(language):
+        name = find_language(language).name
+        raise InputError(f"{entry.title} has no {name}", hint=f"it has {' '.join(entry.languages)}")
     if entry.word_scores:
         check_word_splitter(language)
     source = source_of(data)
@@ -112,9 +113,9 @@ def locate(benchmark: str, language: str, data: str | Path | None = None) -> Pat
         )
     if path := _existing(entry, folder, language):
         return path
-    there = [code for code in entry.languages if _existing(entry, folder, code)]
+    there = entry.languages_in(folder)
     raise InputError(
-        f"no file of {entry.title} in {NAMES[language]}",
+        f"no file of {entry.title} in {find_language(language).name}",
         found=f"in {folder} only {' '.join(there)}" if there else f"none in {folder}",
         expected=" or ".join(entry.fill(pattern, language) for pattern in entry.files),
         hint="add the file, or leave MWORK_DATA and data= out to use the hub",
@@ -145,7 +146,7 @@ def load(
     path = locate(benchmark, language, data)
     entry = BENCHMARKS[benchmark]
     if path is None:
-        source = f"{entry.title} in {NAMES[language]} from the hub"
+        source = f"{entry.title} in {find_language(language).name} from the hub"
         rows = _hub_rows(entry, language)
     else:
         source = str(path)
@@ -207,7 +208,7 @@ def _fetch(entry: Benchmark, language: str) -> Iterator[Mapping[str, Any]]:
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0]
         raise InputError(
-            f"cannot get {entry.title} in {NAMES[language]} from the Hugging Face hub",
+            f"cannot get {entry.title} in {find_language(language).name} from the Hugging Face hub",
             found=f"{type(error).__name__}: {reason}",
             hint=_HINT_SOURCE,
         ) from error

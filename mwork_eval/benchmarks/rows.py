@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import ENGLISH, NAMES
+from mwork_eval.languages.table import ENGLISH, is_tag, rows
 
 if TYPE_CHECKING:
     from mwork_eval.benchmarks.documents import Fields
@@ -76,6 +76,17 @@ class Benchmark:
         """The function that `document` names."""
         return _function(self.document)
 
+    def has(self, language: str) -> bool:
+        """Say whether there is a language: of free text, each is."""
+        return self.free_text or language in self.languages
+
+    def languages_in(self, folder: Path) -> list[str]:
+        """Return the languages whose files are in a data directory."""
+        if self.free_text:
+            stems = [path.stem for file in self.files for path in sorted(folder.glob(self.fill(file, "*")))]
+            return [stem for stem in dict.fromkeys(stems) if is_tag(stem)]
+        return [c for c in self.languages if any((folder / self.fill(file, c)).is_file() for file in self.files)]
+
     def fill(self, pattern: str, language: str) -> str:
         """Replace ``{language}`` and ``{name}`` in a pattern."""
         return pattern.format(language=language, name=self.names.get(language, language))
@@ -127,9 +138,10 @@ def task_of(name: str) -> tuple[str, str] | None:
 
     Returns:
         The pair, also where the benchmark lacks the language (``xquad_fr``), so that ``locate`` can say so; None if
-        the name does not have this form.
+        the name does not have this form. A benchmark of free text has every language, under its tag (``bpb_yue``);
+        of the others, lm-eval may have ``xquad_ca``.
     """
     benchmark, _, language = name.partition("_")
-    if benchmark in BENCHMARKS and language in NAMES:
-        return benchmark, language
-    return None
+    if (row := BENCHMARKS.get(benchmark)) is None:
+        return None
+    return (benchmark, language) if language in rows() or (row.free_text and is_tag(language)) else None

@@ -60,7 +60,7 @@ from mwork_eval.terminal.lines import tell_written
     "--evaluate",
     "tasks",
     callback=parse_names,
-    help="Score base and deltas on benchmarks such as bpb,xquad, or a pattern with {l}.  [default: none]",
+    help="Score base and deltas on benchmarks such as bpb,xquad, families, or a pattern with {l}.  [default: none]",
 )
 @languages_option("en,zh,es,de", "Languages to score, besides English and those of the corpora.")
 @click.option("--limit", type=Count(1), help="Documents per task to score.  [default: all]")

@@ -21,7 +21,10 @@ from mwork_eval.terminal.lines import tell_written
 )
 @languages_option(None, "Languages of the queries, without en.  [default: zh,de,es,ru]")
 @click.option(
-    "--tasks", callback=parse_names, default="xquad", help="Whose prompts to read: benchmarks, or patterns {l}."
+    "--tasks",
+    callback=parse_names,
+    default="xquad",
+    help="Whose prompts to read: benchmarks, families, or patterns {l}.",
 )
 @click.option(
     "--text",

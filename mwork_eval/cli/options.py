@@ -94,6 +94,10 @@ def _memory(_: click.Context, __: click.Parameter, value: str) -> int:
     return parse_size(value, "--max-memory")
 
 
+def _metrics(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...] | None:
+    return value or None
+
+
 def _shard(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int]:
     index, slash, count = (value or "1/1").partition("/")
     part, parts = parse_whole(index), parse_whole(count)
@@ -208,7 +212,8 @@ matrix_options = together(
     click.option(
         "--tasks",
         callback=parse_names,
-        help="Benchmarks such as xquad,bpb, or a pattern with {l}.  [default: the preset's]",
+        help="Benchmarks such as xquad,bpb, families of lm-eval's such as belebele, a pattern with {l}, or a .yaml "
+        "file that says which task is which language's.  [default: the preset's]",
     ),
     click.option("--limit", type=Count(1), help="Documents per task.  [default: all]"),
     sample_option,
@@ -232,6 +237,12 @@ matrix_options = together(
     click.option("--batch-size", type=Count(1), default=8, help="Requests at a time where lm-eval's own way is taken."),
     click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes."),
     click.option("--repair", is_flag=True, help="Compute damaged cells again, and write a damaged manifest anew."),
+    click.option(
+        "--metric",
+        callback=_metrics,
+        multiple=True,
+        help="Judge tasks by this metric, such as acc_norm or TASK=METRIC; repeatable.  [default: each task's own]",
+    ),
 )
 
 whole_options = together(

@@ -59,8 +59,8 @@ def describe_cells(plan: CellPlan, families: Sequence[TaskFamily]) -> dict[str, 
         for identity, cell in zip(plan.identities, plan.cells, strict=True)
         if isinstance(cell, DeltaCell)
     )
-    tasks = (TaskEntry(name=f.name, languages=f.languages, missing=f.missing) for f in families)
-    return ImprovementCells(families=tuple(tasks), cells=tuple(cells)).model_dump(mode="json")
+    content = ImprovementCells(families=tuple(map(TaskEntry.of, families)), cells=tuple(cells))
+    return content.model_dump(mode="json", exclude_unset=True)
 
 
 def read_enhancement(folder: Path) -> ScoredEnhancement:
@@ -86,7 +86,7 @@ def read_enhancement(folder: Path) -> ScoredEnhancement:
             raise InputError(f"{path} is damaged", found=f"no delta {cell.delta} in {FILE}")
         if (score := store.load(cell.identity)) is not None:
             scores[None if cell.delta is None else deltas[cell.delta], cell.task] = score
-    families = tuple(TaskFamily(task.name, task.languages, task.missing) for task in content.families)
+    families = tuple(task.family for task in content.families)
     return ScoredEnhancement(folder, record, families, scores)
 
 

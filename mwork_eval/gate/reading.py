@@ -76,7 +76,7 @@ def read_matrix_folder(folder: Path, cluster_field: ClusterField = not_told) -> 
             matrix.documents(cell)  # checked, and not needed
             scores[identity] = replace(cell.score, clusters=())
             continue
-        name = TaskName.of_cell(entry.task, entry.language)
+        name = TaskName.of_cell(entry.task, entry.language, manifest.task_name(entry.task, entry.language))
         by = cluster_field(name)
         documents = matrix.documents(cell, with_content=by is not None)
         clusters = cell.clusters
@@ -97,6 +97,7 @@ def read_matrix_folder(folder: Path, cluster_field: ClusterField = not_told) -> 
             for language, entry in manifest.sets.items()
             if (neurons := find_recorded_set(folder, language, entry.digest)) is not None
         },
+        named={task.name: task.tasks for task in manifest.tasks if task.tasks},
     )
 
 

@@ -95,6 +95,7 @@ class Snapshot:
         counts: By preset and mask language, the number of neurons its rows deactivate.
         sets: By language, the neuron sets that were found.
         definitions: By cell identity, what unmasked scores are defined by, where that is told.
+        named: By benchmark and language, the lm-eval tasks whose names do not follow from these.
     """
 
     model: str
@@ -104,6 +105,7 @@ class Snapshot:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sets: Mapping[str, NeuronSet] = field(default_factory=dict)
     definitions: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def tasks(self) -> dict[TaskName, Scored | None]:
         """Return the unmasked score of every task; None for one that is not computed.
@@ -124,10 +126,11 @@ class Snapshot:
         """Return the unmasked scores among the cells of a table, by language."""
         return {entry.language: self._scored(entry) for entry in entries if entry.setting is None}
 
-    @staticmethod
-    def name(entry: CellEntry | PlainEntry) -> TaskName:
+    def name(self, entry: CellEntry | PlainEntry) -> TaskName:
         """Return the name of a cell's task."""
-        return TaskName.of(entry.task) if entry.language is None else TaskName.of_cell(entry.task, entry.language)
+        if entry.language is None:
+            return TaskName.of(entry.task)
+        return TaskName.of_cell(entry.task, entry.language, self.named.get(entry.task, {}).get(entry.language))
 
     def _scored(self, entry: CellEntry | PlainEntry) -> Scored | None:
         identity = entry.identity
@@ -136,7 +139,7 @@ class Snapshot:
 
 
 class _Baseline(FileValue):
-    """The content of a baseline, by identity and otherwise as `Snapshot`; earlier versions lack definitions."""
+    """The content of a baseline, by identity and otherwise as `Snapshot`; earlier versions lack what is last."""
 
     model: str
     cells: tuple[CellEntry | PlainEntry, ...]
@@ -145,6 +148,7 @@ class _Baseline(FileValue):
     counts: dict[str, dict[str, int]]
     sets: tuple[str, ...]
     definitions: dict[str, str] = Field(default_factory=dict)
+    named: dict[str, dict[str, str]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_what_it_names(self) -> Self:
@@ -176,6 +180,8 @@ def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
         "counts": snapshot.counts,
         "sets": list(snapshot.sets),
         "definitions": snapshot.definitions,
+        # Names that follow from the rest are not written.
+        **({"named": snapshot.named} if snapshot.named else {}),
     }
     written = [folder / BASELINE]
     for language, neurons in snapshot.sets.items():
@@ -202,4 +208,5 @@ def read_baseline(folder: Path) -> Snapshot:
         counts=content.counts,
         sets={language: load_neuron_set(folder / FOLDER / f"{language}{SUFFIX}") for language in content.sets},
         definitions=content.definitions,
+        named=content.named,
     )

@@ -20,6 +20,8 @@ DISTANCE = 0.5
 
 _PIECE = 110
 """Characters identified at once: from 120 on lingua looks at trigrams only, and takes some Spanish for Portuguese."""
+_CANONICAL = {"tl": "fil"}
+"""Tags that are not the identifier's codes."""
 _LEAST_SHARE = 1e-4
 """What a language keeps that a piece excludes: a name must not exclude it from the whole text."""
 
@@ -38,8 +40,12 @@ def known_languages() -> frozenset[str]:
 def _known() -> frozenset[str]:
     from lingua import Language
 
-    known = {language.iso_code_639_1.name.lower() for language in Language.all()}
-    return frozenset().union(*(same_as(code) for code in known))
+    return frozenset().union(*(same_as(_code_of(language)) for language in Language.all()))
+
+
+def _code_of(language: Any) -> str:
+    code: str = language.iso_code_639_1.name.lower()
+    return _CANONICAL.get(code, code)
 
 
 def identify(
@@ -80,7 +86,7 @@ def _mean_shares(pieces: list[str]) -> dict[str, float]:
     logs: dict[str, float] = {}
     for piece in pieces:
         for found in _detector().compute_language_confidence_values(piece):
-            code = found.language.iso_code_639_1.name.lower()
+            code = _code_of(found.language)
             logs[code] = logs.get(code, 0.0) + math.log(found.value + _LEAST_SHARE) / len(pieces)
     return {code: math.exp(value) for code, value in logs.items()}
 

@@ -1,12 +1,13 @@
-"""The languages: a row each of what is known of them, by ISO 639-1 code."""
+"""The languages: what is known of each, by its tag; a row each of those of the benchmarks."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from mwork_eval.errors import InputError
+from mwork_eval.languages.tags import canonical_tag, facts_of, near_tags
 
 ENGLISH = "en"
 
@@ -49,11 +50,11 @@ class NumberRules:
 
 @dataclass(frozen=True)
 class Language:
-    """One language, a row of `languages.yaml` (which explains the fields) or, of most fields empty, of `scripts.yaml`.
+    """One language: a row of `languages.yaml` (which explains the fields), or what its tag and its base tell of it.
 
     Attributes:
-        code: ISO 639-1 code.
-        name: English name; the code where there is no row.
+        tag: Its tag.
+        name: English name; the tag where nothing is known.
         scripts: Unicode's names of its scripts, the usual one first; none if not known, so that nothing is judged.
         alphabet: Its small letters, if a letter beyond them excludes it.
         common_words: Words that mark a sentence of it.
@@ -67,7 +68,7 @@ class Language:
         numbers: How its numbers are written; None if not known, so that none is read.
     """
 
-    code: str
+    tag: str
     name: str
     scripts: tuple[str, ...] = ()
     alphabet: frozenset[str] = frozenset()
@@ -81,27 +82,17 @@ class Language:
     units: str = ""
     numbers: NumberRules | None = None
 
-
-class _Names(Mapping[str, str]):
-    """The names of the rows, which are read when somebody asks: a start of the program does not."""
-
-    def __getitem__(self, code: str) -> str:
-        return rows()[code].name
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(rows())
-
-    def __len__(self) -> int:
-        return len(rows())
-
-
-NAMES: Mapping[str, str] = _Names()
-"""English name per code of the languages of the benchmarks: the paper's ten in its order, then the further ones."""
+    @property
+    def direction(self) -> Literal["ltr", "rtl"] | None:
+        """Which way its usual script is written; None if the script is not known."""
+        if not self.scripts:
+            return None
+        return "rtl" if self.scripts[0] in read_yaml("scripts.yaml")["right_to_left"] else "ltr"
 
 
 @cache
 def rows() -> dict[str, Language]:
-    """Read the rows of the benchmarks' languages, by code."""
+    """Read the rows of the benchmarks' languages, by tag: the paper's ten in its order, then the further ones."""
     return {code: _language(code, **row) for code, row in read_yaml("languages.yaml").items()}
 
 
@@ -118,9 +109,45 @@ def languages() -> dict[str, Language]:
 
 
 @cache
-def find_language(code: str) -> Language:
-    """Return what is known of a language; of an unknown code nothing is."""
-    return rows().get(code) or languages().get(code) or Language(code, code)
+def find_language(tag: str) -> Language:
+    """Return what is known of a language; of an unknown tag nothing is.
+
+    A language without a row has the rules of its base (see `base_of`): all of them if it differs by script, territory
+    or variant only (`pt-BR`, `zh-Hant`), or is the standard form of the base (`cmn`, `arb`). Another member of a
+    macrolanguage (`arz`, `yue`) has those of writing, where it has the script of the base: how words are split,
+    articles, spelling and units, but no number words, no alphabet and no common words.
+    """
+    if row := rows().get(tag):
+        return row
+    if (facts := facts_of(tag)) is None:
+        return Language(tag, tag)
+    base = base_of(tag)
+    is_variety = base in languages()
+    rules = languages().get(base if is_variety else str(facts.member_of), Language(tag, tag))
+    own = _scripts_of(facts.script)
+    # Of several scripts a table says more than the one that is likely.
+    own = rules.scripts if is_variety and not facts.has_script and own[:1] in ((), rules.scripts[:1]) else own
+    if rules.tag != tag and own[:1] != rules.scripts[:1]:
+        rules = Language(tag, tag)
+    elif not is_variety:
+        rules = replace(rules, alphabet=frozenset(), common_words=frozenset(), numbers=None)
+    return replace(rules, tag=tag, name=facts.name, scripts=own)
+
+
+@cache
+def base_of(tag: str) -> str:
+    """Return the language that a tag is a variety of: `pt` of `pt-BR`, `zh` of `zh-Hant` and of `cmn`; else the tag.
+
+    A language of its own that is a member of a macrolanguage (`arz`, `yue`) is no variety of it.
+    """
+    if tag in languages() or (facts := facts_of(tag)) is None:
+        return tag
+    return facts.language if facts.language in languages() else facts.standard_of or facts.language
+
+
+def _scripts_of(code: str | None) -> tuple[str, ...]:
+    """Return Unicode's names of the scripts that a code of ISO 15924 stands for."""
+    return tuple(read_yaml("scripts.yaml")["codes"].get(code, "").split())
 
 
 @cache
@@ -136,7 +163,7 @@ def read_yaml(name: str) -> dict[str, Any]:
 
 
 def _language(
-    code: str,
+    tag: str,
     name: str,
     scripts: str,
     *,
@@ -147,7 +174,7 @@ def _language(
     **others: Any,
 ) -> Language:
     return Language(
-        code,
+        tag,
         name,
         scripts=tuple(scripts.split()),
         alphabet=frozenset(alphabet),
@@ -158,24 +185,41 @@ def _language(
     )
 
 
-def check_language(code: str) -> str:
-    """Return ``code`` if it is a language of some benchmark.
+def check_language(text: str) -> str:
+    """Return the tag of a language.
+
+    Args:
+        text: A BCP-47 tag such as `ja`, `pt-BR`, `zh-Hant` or `yue`, an ISO 639 code of two or three letters, or an
+            English name.
 
     Raises:
-        InputError: If the code is unknown; names the codes there are.
+        InputError: If it is none; names languages that may be meant.
     """
-    if code not in NAMES:
-        raise InputError("unknown language", found=repr(code), expected="one of " + " ".join(NAMES))
-    return code
+    if text in rows() or text in languages():
+        return text
+    if (tag := canonical_tag(text)) is not None:
+        return tag
+    near = near_tags(text)
+    raise InputError(
+        "unknown language",
+        found=repr(text),
+        expected="a tag such as ja, pt-BR, zh-Hant or yue, or an English name",
+        hint=f"near it are {', '.join(near)}" if near else None,
+    )
+
+
+def is_tag(text: str) -> bool:
+    """Say whether a text is the canonical tag of a language."""
+    return text in languages() or canonical_tag(text) == text
 
 
 def parse_languages(text: str) -> list[str]:
-    """Split a comma-separated list of language codes, keeping order and dropping repeats.
+    """Split a comma-separated list of languages, keeping order and dropping repeats.
 
     Raises:
-        InputError: If the list is empty or a code is unknown.
+        InputError: If the list is empty or a language is unknown.
     """
-    codes = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    if not codes:
+    given = [part.strip() for part in text.split(",") if part.strip()]
+    if not given:
         raise InputError("no language given", expected="a list such as en,zh,es")
-    return [check_language(code) for code in codes]
+    return list(dict.fromkeys(map(check_language, given)))

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -90,6 +91,7 @@ def _with_earlier_tables(manifest: Manifest, folder: Path, *, repair: bool) -> M
             "tasks": (*manifest.tasks, *(task for task in earlier.tasks if task.name not in known)),
             "presets": (*kept, *manifest.presets),
             **cells,
+            **({"metrics": earlier.metrics | manifest.metrics} if earlier.metrics or manifest.metrics else {}),
         }
     )
 
@@ -102,6 +104,10 @@ def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, 
     yield f"documents {FILE if earlier.order is None else earlier.order}", f"documents {manifest.order}"
     for name in ("understanding", "generation"):
         yield f"{getattr(earlier.stages, name)} {name} layers", f"{getattr(manifest.stages, name)} {name} layers"
+    for name in sorted({task.name for task in earlier.tasks} & {task.name for task in manifest.tasks}):
+        for language in sorted({*earlier.languages} & {*manifest.languages}):
+            was, now = earlier.task_name(name, language), manifest.task_name(name, language)
+            yield f"{name} {language} {was}", f"{name} {language} {now}"
     for language in sorted(earlier.sets.keys() & manifest.sets.keys()):
         was, now = earlier.sets[language].digest, manifest.sets[language].digest
         yield f"set {language} {was[:12]}", f"set {language} {now[:12]}"
@@ -111,6 +117,9 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
     cells: dict[str, list[CellEntry]] = {part: [] for part in PARTS}
     for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True):
         cells[cell.part].append(_describe_cell(preset, cell, identity))
+    listed: dict[str, Any] = {part: tuple(of_part) for part, of_part in cells.items()}
+    if plan.source.metrics:
+        listed["metrics"] = dict(plan.source.metrics)
     return Manifest(
         model=facts.name,
         model_identity=facts.identity,
@@ -133,10 +142,10 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
             )
             for language, neurons in sets.items()
         },
-        tasks=tuple(TaskEntry(name=f.name, languages=f.languages, missing=f.missing) for f in plan.families),
+        tasks=tuple(map(TaskEntry.of, plan.families)),
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
-        **{part: tuple(of_part) for part, of_part in cells.items()},
+        **listed,
     )
 
 

@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of, languages_of
+from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
+from mwork_eval.evaluation.families.members import CODE
+from mwork_eval.evaluation.families.resolve import fill_pattern, is_pattern, resolve_family, tags_of
 from mwork_eval.evaluation.sampling import EVEN, Order
+from mwork_eval.evaluation.task_manager import whole_index
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -35,6 +38,8 @@ class MatrixOptions:
         cross: Whether every mask is tried on the documents of every language, too.
         counts: Numbers of neurons, ascending, to deactivate beside the table's own.
         set_draws: By language, the sets of random halves of the detection documents, to deactivate beside the table's.
+        own_tasks: By name, the lm-eval tasks by language that the user defined.
+        metrics: By benchmark, the main metric that was asked for; under `""`, that of all others.
     """
 
     presets: tuple[Preset, ...]
@@ -52,6 +57,8 @@ class MatrixOptions:
     cross: bool = False
     counts: tuple[int, ...] = ()
     set_draws: tuple[Mapping[str, NeuronSet], ...] = ()
+    own_tasks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.
@@ -66,7 +73,7 @@ class MatrixOptions:
                 expected="en and at least one other language",
             )
         families = [
-            replace(find_family(name, self.languages), seeds=self.seeds_of(name))
+            replace(find_family(name, self.languages, self._own(name, preset)), seeds=self.seeds_of(name))
             for name in self.tasks or (preset.task,)
         ]
         for family in families:
@@ -74,23 +81,78 @@ class MatrixOptions:
                 log.warning("%s has no %s; its averages are over %s", family.name, family.missing, family.languages)
         return families
 
+    def _own(self, name: str, preset: Preset) -> Mapping[str, str] | None:
+        return self.own_tasks.get(name) if self.tasks else preset.tasks
+
+    def metrics_of(self, families: Sequence[TaskFamily]) -> dict[str, str]:
+        """Return, by lm-eval task of some benchmarks, the main metric that was asked for.
+
+        Raises:
+            InputError: If one was asked for of a benchmark that is not among them.
+        """
+        names = [family.name for family in families]
+        if unknown := sorted(self.metrics.keys() - {"", *names}):
+            raise InputError("a metric of no task", found=" ".join(unknown), expected=f"one of {' '.join(names)}")
+        found: dict[str, str] = {}
+        for family in families:
+            if metric := self.metrics.get(family.name) or self.metrics.get(""):
+                found |= {family.task(language): metric for language in family.languages}
+        return found
+
     def seeds_of(self, task: str) -> tuple[int, ...]:
         """Return the seeds of the random controls of a benchmark, or a pattern with `{l}`."""
         return tuple(range(1, draws_of(task) + 1)) if self.seeds is None else self.seeds
 
 
-def find_family(name: str, languages: Sequence[str]) -> TaskFamily:
+def find_family(name: str, languages: Sequence[str], tasks: Mapping[str, str] | None = None) -> TaskFamily:
     """Return a benchmark with the languages it has among those asked for.
 
+    Args:
+        name: One of ours, a pattern, or a family of lm-eval's tasks, as `resolve_family` takes it.
+        languages: The languages.
+        tasks: By language its tasks, if the user said which; then the name is only a name.
+
     Raises:
-        InputError: If it has English at most.
+        InputError: If it has less than two of the languages, or not English; or what `resolve_family` raises.
     """
-    has = languages_of(name) if name in BENCHMARKS else list(languages)
-    family = TaskFamily(
-        name,
-        tuple(language for language in languages if language in has),
-        tuple(language for language in languages if language not in has),
-    )
+    family = look_up_family(name, languages, tasks)
     if len(family.languages) < 2:
+        if tasks is not None or (is_pattern(name) and CODE not in name):
+            has = list(family.languages)
+        else:
+            has = BENCHMARKS[name].languages if name in BENCHMARKS else tags_of(name, languages, whole_index())
         raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(has))
+    if ENGLISH in languages and ENGLISH not in family.languages:
+        raise InputError(
+            f"{name} has no {ENGLISH}",
+            found=" ".join(family.languages),
+            expected=f"a task of {ENGLISH}, which ∆ compares with",
+            hint=f"a .yaml file can name one: {name}: {{{ENGLISH}: TASK, {family.languages[0]}: TASK}}",
+        )
     return family
+
+
+def look_up_family(name: str, languages: Sequence[str], tasks: Mapping[str, str] | None = None) -> TaskFamily:
+    """Return a benchmark with the languages it has among those asked for, however few.
+
+    Args:
+        name: As in `find_family`.
+        languages: The languages.
+        tasks: As in `find_family`.
+
+    Raises:
+        InputError: What `resolve_family` raises.
+    """
+    if tasks is not None:
+        found = TaskFamily(name, tuple(tasks), tasks={one: tasks[one] for one in languages if one in tasks})
+    elif name in BENCHMARKS:
+        found = TaskFamily(name, tuple(filter(BENCHMARKS[name].has, languages)))
+    elif is_pattern(name) and CODE not in name:
+        found = TaskFamily(name, tuple(languages), tasks=fill_pattern(name, languages))
+    else:
+        found = resolve_family(name, languages, whole_index())
+    return replace(
+        found,
+        languages=tuple(language for language in languages if language in found.languages),
+        missing=tuple(language for language in languages if language not in found.languages),
+    )

@@ -83,13 +83,16 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         cell.task: left_out
         for cell in cells
         for name, left_out in tuned.items()
-        if task_name(name, cell.language) == cell.task
+        if task_name(name, cell.language) == cell.task or name == cell.family.name
     }
+    distinct = {family.name: family for of_preset in families.values() for family in of_preset}
     source = TaskSource(
-        tuple(dict.fromkeys(cell.task for cell in cells)), options.data, Sample(options.limit, options.order, skip)
+        tuple(dict.fromkeys(cell.task for cell in cells)),
+        options.data,
+        Sample(options.limit, options.order, skip),
+        options.metrics_of(list(distinct.values())),
     )
     tasks = source.prepare()
-    distinct = {family.name: family for of_preset in families.values() for family in of_preset}
     return MatrixPlan(
         cells=cells,
         identities=[identity_of(facts.identity, cell.intervention, tasks[cell.task]) for cell in cells],

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mwork_eval.languages.table import NAMES
+from mwork_eval.languages.table import find_language
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.reports.wording import difference, interval, number, p_value
 from mwork_eval.results.comparison import SIGNIFICANT
@@ -55,7 +55,7 @@ def _counts(table: DeltaTable) -> str:
 
 
 def _changes(delta: Delta, table: DeltaTable) -> str:
-    others = _join([NAMES.get(language, language) for language in table.languages])
+    others = _join([find_language(language).name for language in table.languages])
     average = " on average" if len(table.languages) > 1 else ""
     eng, non_eng = _change(delta.delta_eng, table), _change(delta.delta_non_eng, table)
     return f"English {eng}, and {others} {non_eng}{average}"

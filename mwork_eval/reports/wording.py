@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from mwork_eval.benchmarks.task_family import task_name
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.neurons.tuned_stages import tuning_documents
 from mwork_eval.results.manifest import PresetEntry
@@ -73,7 +72,7 @@ def _clusters(table: DeltaTable, language: str) -> str:
 def _cut(table: DeltaTable) -> list[str]:
     """Say of how many prompts the model did not see the beginning."""
     return [
-        f"{count} of {table.documents[language]} prompts of {task_name(table.task, language)} lost their beginning"
+        f"{count} of {table.documents[language]} prompts of {table.task_of(language)} lost their beginning"
         for language, count in table.truncated.items()
     ]
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mwork_eval.benchmarks.task_family import task_name
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.comparison import SIGNIFICANT, Comparison, compare_settings
 from mwork_eval.results.deltas import Delta, DeltaCalculator, Masked
-from mwork_eval.results.manifest import PARTS, CellEntry, Manifest
+from mwork_eval.results.manifest import PARTS, CellEntry, Manifest, TaskEntry
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.table_cells import Scores, TableCells, check_alike, masked_scores, read_tables
@@ -62,6 +63,7 @@ class DeltaTable:
         rows: The settings.
         truncated: By language, how many prompts lost their beginning because the model takes no more; only those
             that have any.
+        tasks: By language, the lm-eval task or group where its name does not follow from benchmark and language.
     """
 
     preset: str
@@ -79,6 +81,11 @@ class DeltaTable:
     detectable: float | None
     rows: tuple[SettingRow, ...]
     truncated: Mapping[str, int] = field(default_factory=dict)
+    tasks: Mapping[str, str] = field(default_factory=dict)
+
+    def task_of(self, language: str) -> str:
+        """Return the name of the lm-eval task, or group, of a language."""
+        return self.tasks.get(language) or task_name(self.task, language)
 
 
 @dataclass(frozen=True)
@@ -149,12 +156,12 @@ def results_of(matrix: MatrixFolder) -> Results:
     scores = {entry.identity: matrix.score(entry.identity) for entry in every}
     if not any(scores.values()):
         raise InputError(f"{folder} holds no finished cell", hint="run `ablate` again to go on")
-    missing = {task.name: task.missing for task in manifest.tasks}
-    tables = [_table(cells, missing[cells.task], scores) for cells in read_tables(manifest, scores, "cells")]
+    entries = {task.name: task for task in manifest.tasks}
+    tables = [_table(cells, entries[cells.task], scores) for cells in read_tables(manifest, scores, "cells")]
     return Results(folder, manifest, tuple(tables), tuple(_cell_rows(every, scores)), scores)
 
 
-def _table(cells: TableCells, missing: tuple[str, ...], scores: Scores) -> DeltaTable:
+def _table(cells: TableCells, entry: TaskEntry, scores: Scores) -> DeltaTable:
     preset, known = cells.preset, cells.baseline
     calculator = DeltaCalculator(known)
     masked = {row.name: masked_scores(cells.of_row(row.name), scores) for row in preset.settings}
@@ -169,7 +176,7 @@ def _table(cells: TableCells, missing: tuple[str, ...], scores: Scores) -> Delta
         higher_is_better=calculator.scale.higher_is_better,
         unit=calculator.scale.unit,
         languages=languages,
-        missing=missing,
+        missing=entry.missing,
         counts={language: preset.counts[language] for language in languages if language in preset.counts},
         baseline=calculator.baseline,
         documents={language: len(score.documents) for language, score in known.items()},
@@ -177,6 +184,7 @@ def _table(cells: TableCells, missing: tuple[str, ...], scores: Scores) -> Delta
         detectable=detectable,
         rows=tuple(rows),
         truncated=_truncated(known),
+        tasks=entry.tasks,
     )
 
 

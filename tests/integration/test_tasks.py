@@ -10,7 +10,7 @@ import yaml
 
 from mwork_eval.benchmarks.data import locate
 from mwork_eval.benchmarks.rows import BENCHMARKS, languages_of, task_of
-from mwork_eval.languages.table import NAMES
+from mwork_eval.languages.table import rows
 from mwork_eval.resources import embedded_folder, tasks_folder
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -21,7 +21,7 @@ from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
-PAPER = list(NAMES)[:10]
+PAPER = list(rows())[:10]
 ALL = [f"{benchmark}_{language}" for benchmark in BENCHMARKS for language in languages_of(benchmark)]
 MAIN = {
     "xquad": "acc,none",

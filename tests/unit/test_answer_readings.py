@@ -16,10 +16,10 @@ import yaml
 
 from mwork_eval.benchmarks.answers import spelling, text
 from mwork_eval.benchmarks.answers.numbers import last_number, parse_number, stated_number
-from mwork_eval.languages import identifier
+from mwork_eval.languages import identifier, table
 from mwork_eval.languages.judgement import can_judge, decided_by_script, judge_text
 from mwork_eval.languages.scripts import same_as
-from mwork_eval.languages.table import NAMES, languages
+from mwork_eval.languages.table import languages
 
 DATA = Path(__file__).parents[1] / "data"
 RECORD = DATA / "answer_readings.json"
@@ -71,9 +71,14 @@ def scripts_of_everything() -> dict[str, str]:
 
 def recorded_now() -> dict[str, Any]:
     answers = sorted(set(examples()))
-    languages = [*NAMES, *OTHERS]
+    languages = [*table.rows(), *OTHERS]
     readings = {name: {language: record(name, language, answers) for language in languages} for name in READINGS}
-    return {"answers": len(answers), "names": dict(NAMES), "scripts": scripts_of_everything(), "readings": readings}
+    return {
+        "answers": len(answers),
+        "names": {code: row.name for code, row in table.rows().items()},
+        "scripts": scripts_of_everything(),
+        "readings": readings,
+    }
 
 
 @pytest.fixture(scope="module")

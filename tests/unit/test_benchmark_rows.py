@@ -16,7 +16,7 @@ from mwork_eval.benchmarks.clusters import cluster_keys
 from mwork_eval.benchmarks.data import load, published_dataset
 from mwork_eval.benchmarks.rows import BENCHMARKS, Benchmark, draws_of, find_benchmark
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import NAMES
+from mwork_eval.languages.table import rows
 from mwork_eval.matrix.presets import load_presets
 from mwork_eval.resources import embedded_folder, tasks_folder
 from mwork_eval.results.main_metric import find_main_metric
@@ -74,7 +74,7 @@ def test_the_row_and_the_task_files_say_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_languages_and_names_of_rows(name: str) -> None:
     row = BENCHMARKS[name]
-    assert set(row.languages) <= set(NAMES)
+    assert set(row.languages) <= set(rows())
     assert set(row.names) <= set(row.languages)
     assert set(row.parallel) <= {"published", "embedded"}
     assert row.draws > 0

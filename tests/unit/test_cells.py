@@ -14,8 +14,8 @@ from helpers.neuron_sets import SHAPE, STAGES, make
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.evaluate import PreparedTask
 from mwork_eval.evaluation.known_answers import request_key
+from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.matrix import cell_queue
 from mwork_eval.matrix.cell_plan import TaskSource

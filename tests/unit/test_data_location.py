@@ -107,7 +107,7 @@ def test_an_argument_wins_over_the_environment(tmp_path: Path, monkeypatch: pyte
         ("mgsm", "ar", "MGSM has no Arabic; it has en de"),
         ("xcsqa", "th", "X-CSQA has no Thai; it has"),
         ("mgsm", "el", "MGSM has no Greek; it has"),
-        ("mgsm", "xx", "unknown language; found 'xx'; expected one of en de fr"),
+        ("mgsm", "xx", "unknown language; found 'xx'; expected a tag such as ja"),
         ("squad", "en", "unknown benchmark; found 'squad'; expected one of"),
     ],
 )

@@ -9,7 +9,7 @@ from datasets.exceptions import DatasetNotFoundError
 from mwork_eval.detection.corpus.hub import presets
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import NAMES
+from mwork_eval.languages.table import rows
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_what_is_asked_of_the_hub(asked, source, expected):
 def test_every_preset_has_every_language_or_says_so_before_anything_is_read(asked):
     lacking = {}
     for name in presets():
-        for language in NAMES:
+        for language in rows():
             try:
                 Corpus.parse(f"{language}=hub:{name}")
             except InputError as error:

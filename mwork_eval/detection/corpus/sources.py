@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mwork_eval.detection.corpus.hub import PREFIX, HubSource
 from mwork_eval.errors import InputError
@@ -138,6 +139,7 @@ class TextsInMemory:
 
 
 AnyCorpus = Corpus | TextsInMemory
+C = TypeVar("C", Corpus, AnyCorpus)
 
 
 def parse_corpora(texts: Sequence[str], languages: Sequence[str] | None) -> list[Corpus]:
@@ -152,11 +154,7 @@ def parse_corpora(texts: Sequence[str], languages: Sequence[str] | None) -> list
     """
     if not texts and not languages:
         raise InputError("no corpus given", expected="--corpus zh=FILE --corpus en=FILE, or --languages en,zh")
-    corpora = [Corpus.parse(text) for text in texts or [f"{code}={EMBEDDED}" for code in languages or ()]]
-    codes = [corpus.language for corpus in corpora]
-    if len(set(codes)) < len(codes):
-        raise InputError("two corpora for one language", found=" ".join(codes))
-    return corpora
+    return _each_once([Corpus.parse(text) for text in texts or [f"{code}={EMBEDDED}" for code in languages or ()]])
 
 
 def corpora_of(texts: Mapping[str, str | Path | Iterable[str]]) -> list[AnyCorpus]:
@@ -166,11 +164,18 @@ def corpora_of(texts: Mapping[str, str | Path | Iterable[str]]) -> list[AnyCorpu
         texts: By language, a source as `Corpus` has it, or the documents themselves.
 
     Raises:
-        InputError: If there is none, a language is unknown, a file is missing, or a document is no text.
+        InputError: If there is none, a language is unknown or has two, a file is missing, or a document is no text.
     """
     if not texts:
         raise InputError("no texts given", expected="texts by language, such as {'en': [...], 'zh': 'zh.txt'}")
-    return [_corpus_of(language, given) for language, given in texts.items()]
+    return _each_once([_corpus_of(language, given) for language, given in texts.items()])
+
+
+def _each_once(corpora: list[C]) -> list[C]:
+    codes = [corpus.language for corpus in corpora]
+    if len(set(codes)) < len(codes):
+        raise InputError("two corpora for one language", found=" ".join(codes))
+    return corpora
 
 
 def _corpus_of(language: str, given: str | Path | Iterable[str]) -> AnyCorpus:

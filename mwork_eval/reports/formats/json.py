@@ -8,7 +8,7 @@ from mwork_eval.files.seal import sealed
 from mwork_eval.results.doses import read_doses
 from mwork_eval.results.set_draws import read_set_draws
 from mwork_eval.results.squares import read_squares
-from mwork_eval.results.tables import Results
+from mwork_eval.results.tables import DeltaTable, Results
 
 
 def as_json(*results: Results) -> str:
@@ -25,6 +25,11 @@ def as_json(*results: Results) -> str:
     return sealed(dump(report, indent=1) + "\n")
 
 
+def _table(table: DeltaTable) -> dict[str, Any]:
+    # What is not set is not written.
+    return {name: value for name, value in asdict(table).items() if name != "tasks" or value}
+
+
 def _report(results: Results) -> dict[str, Any]:
     manifest = results.manifest.to_values()
     return {
@@ -32,7 +37,7 @@ def _report(results: Results) -> dict[str, Any]:
         "version": 3,
         **{key: manifest[key] for key in ("model", "fingerprint", "stages", "sets", "languages", "limit", "seeds")},
         "versions": manifest["versions"],
-        "tables": [asdict(table) for table in results.tables],
+        "tables": [_table(table) for table in results.tables],
         "squares": [asdict(square) for square in read_squares(results)],
         "doses": [asdict(dose) for dose in read_doses(results)],
         "set_draws": [asdict(draws) for draws in read_set_draws(results)],

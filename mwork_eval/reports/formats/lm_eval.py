@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.benchmarks.task_family import task_name
 from mwork_eval.digests import file_name
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.results.lm_eval_files import write_lm_eval_files
@@ -35,7 +34,7 @@ def write_lm_eval_folders(results: Results, folder: Path) -> list[Path]:
     masks: dict[_Mask, dict[str, CellEntry]] = defaultdict(dict)
     for entry in (*results.manifest.cells, *results.manifest.cross):
         if results.scores[entry.identity] is not None:
-            masks[_mask(entry)][task_name(entry.task, entry.language)] = entry
+            masks[_mask(entry)][results.manifest.task_name(entry.task, entry.language)] = entry
     written = []
     for key, entries in masks.items():
         target = folder / _name(*key)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mwork_eval.benchmarks.data import published_dataset
-from mwork_eval.benchmarks.task_family import benchmark_name, task_name
+from mwork_eval.benchmarks.task_family import benchmark_name
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
@@ -25,13 +25,13 @@ def read_matrix(folder: Path) -> FolderResults:
     contender = Contender.of(matrix.manifest.model, matrix.manifest.fingerprint)
     time = (folder / MANIFEST).stat().st_mtime
     scores = {score.task: score for score in _scores(matrix, contender, time)}
-    changes = [change for table in tables_of(matrix) for change in _changes(table, scores, contender, folder, time)]
+    changes = [change for table in tables_of(matrix) for change in _changes(table, scores, contender, matrix, time)]
     return FolderResults(tuple(scores.values()), tuple(changes))
 
 
 def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator[Score]:
-    cells = matrix.manifest.cells
-    baselines = {task_name(entry.task, entry.language): entry for entry in cells if entry.setting is None}
+    manifest = matrix.manifest
+    baselines = {manifest.task_name(c.task, c.language): c for c in manifest.cells if c.setting is None}
     for task, entry in baselines.items():
         if (cell := matrix.cell(entry.identity)) is None:
             continue
@@ -56,9 +56,10 @@ def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator
 
 
 def _changes(
-    table: ReportTable, scores: Mapping[str, Score], contender: Contender, folder: Path, time: float
+    table: ReportTable, scores: Mapping[str, Score], contender: Contender, matrix: MatrixFolder, time: float
 ) -> Iterator[RowEffect]:
-    tasks = [task_name(table.task, language) for language in (ENGLISH, *table.languages)]
+    folder = matrix.path
+    tasks = [matrix.manifest.task_name(table.task, language) for language in (ENGLISH, *table.languages)]
     if missing := [task for task in tasks if task not in scores]:
         raise InputError(f"the report of {folder} is not of its cells", found=f"no score of {' '.join(missing)}")
     for row in table.rows:
