@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from lm_eval.tasks import TaskManager
 
+from mwork_eval.evaluation.free_text_tasks import add_free_text_tasks
 from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.resources import tasks_folder
 
@@ -18,7 +19,10 @@ def task_manager(names: Collection[str], data: str | None) -> TaskManager:
     """
     folder, metadata = str(tasks_folder()), {"data": data} if data else {}
     ours = TaskManager(include_path=folder, include_defaults=False, metadata=metadata)
+    add_free_text_tasks(ours, names)
     if all(name in ours.task_index for name in names):
         return ours
     # Indexing lm-eval's own takes seconds.
-    return TaskManager(include_path=folder, metadata=metadata)
+    everything = TaskManager(include_path=folder, metadata=metadata)
+    add_free_text_tasks(everything, names)
+    return everything
