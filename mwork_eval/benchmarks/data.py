@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mwork_eval.benchmarks.answers.text import check_word_splitter
+from mwork_eval.benchmarks.answers.words import check_word_splitter
 from mwork_eval.benchmarks.documents import Fields, MalformedRecordError, UnusableRecordError
 from mwork_eval.benchmarks.excerpt import excerpt
 from mwork_eval.benchmarks.readers import Rows
