@@ -20,7 +20,7 @@ def prompts_of_tasks(
 
     Args:
         tasks: Benchmarks, families of lm-eval's tasks, or patterns with `{l}`.
-        languages: ISO 639-1 codes.
+        languages: Tags.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
         limit: Number of documents of each task, fewer if it has fewer.
         order: Which ones, as `Sample` takes it.

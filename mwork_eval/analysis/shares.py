@@ -13,7 +13,7 @@ class Curves:
     """What each layer says, by class of language.
 
     Attributes:
-        language: ISO 639-1 code of the queries.
+        language: Its tag.
         masked: What was deactivated, as in `under`; None for the whole model.
         classes: Names of the classes.
         shares: Per layer, per class, the share (0 to 1).

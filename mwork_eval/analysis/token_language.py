@@ -12,7 +12,7 @@ from mwork_eval.languages.han import chinese_or_japanese
 from mwork_eval.languages.identifier import identify, known_languages
 from mwork_eval.languages.judgement import can_judge, decided_by_script
 from mwork_eval.languages.scripts import CJK, LATIN, count_letters
-from mwork_eval.languages.table import ENGLISH, find_language
+from mwork_eval.languages.table import ENGLISH, base_of, find_language
 
 CLASSES = ("english", "query", "other", "undecided")
 """What a token can be; `query` is the language of the text that the model reads."""
@@ -71,13 +71,13 @@ class TokenClassifier:
 
         Args:
             tokenizer: The model's tokenizer.
-            language: ISO 639-1 code of the query, not English.
+            language: Tag of the query's language, not English; a variety is told as its base.
 
         Raises:
             InputError: If the language cannot be told.
         """
         require_identifier([language])
-        self._tokenizer, self._language = tokenizer, language
+        self._tokenizer, self._language = tokenizer, base_of(language)
         self._tokens: dict[int, str | None] = {}
         own = find_language(language).scripts
         self._own = {*own, *(CJK if CJK.intersection(own) else ())}

@@ -23,7 +23,7 @@ class WordList:
     """Words with the same meaning in several languages.
 
     Attributes:
-        names: Each language's name for itself, by ISO 639-1 code.
+        names: Each language's name for itself, by tag.
         words: Each word by language.
     """
 

@@ -52,7 +52,7 @@ def detect(
     Args:
         model: A causal language model of transformers, also one wrapped by peft.
         tokenizer: Its tokenizer.
-        texts: By language (ISO 639-1), the documents: a list of texts, a file (a text file with a document a line, or
+        texts: By language, the documents: a list of texts, a file (a text file with a document a line, or
             `.jsonl`, or `.jsonl#FIELD`), a corpus of the hub (`hub:NAME[:CONFIG[:SPLIT[:FIELD]]]`, `hub:fineweb-2`),
             or `embedded`. Sets that are specific to a language need English, too.
         method: How q and k are scored: `exact`, `paper` (Eq. 8 to 10), or `reference` (as the published code).

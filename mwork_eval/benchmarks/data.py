@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mwork_eval.benchmarks.answers.text import check_word_splitter
+from mwork_eval.benchmarks.answers.words import check_word_splitter
 from mwork_eval.benchmarks.documents import Fields, MalformedRecordError, UnusableRecordError
 from mwork_eval.benchmarks.excerpt import excerpt
 from mwork_eval.benchmarks.readers import Rows
@@ -105,6 +105,7 @@ def locate(benchmark: str, language: str, data: str | Path | None = None) -> Pat
         check_word_splitter(language)
     source = source_of(data)
     if not source:
+        _hub_arguments(entry, language)
         return None
     folder = embedded_folder() if source == EMBEDDED else Path(source).expanduser()
     if not folder.is_dir():
@@ -197,9 +198,7 @@ def _hub_rows(entry: Benchmark, language: str) -> Rows:
 def _fetch(entry: Benchmark, language: str) -> Iterator[Mapping[str, Any]]:
     import datasets
 
-    arguments = {
-        key: entry.fill(value, language) if isinstance(value, str) else value for key, value in entry.hub.items()
-    }
+    arguments = _hub_arguments(entry, language)
     try:
         rows = datasets.load_dataset(**arguments)
         # A streamed set is read while iterating, so the network can fail there too.
@@ -212,6 +211,10 @@ def _fetch(entry: Benchmark, language: str) -> Iterator[Mapping[str, Any]]:
             found=f"{type(error).__name__}: {reason}",
             hint=_HINT_SOURCE,
         ) from error
+
+
+def _hub_arguments(entry: Benchmark, language: str) -> dict[str, Any]:
+    return {key: entry.fill(value, language) if isinstance(value, str) else value for key, value in entry.hub.items()}
 
 
 def _existing(entry: Benchmark, folder: Path, language: str) -> Path | None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from mwork_eval.detection.corpus.hub import presets
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import ENGLISH, is_tag, rows
+from mwork_eval.languages.table import ENGLISH, find_language, is_tag, rows
 
 if TYPE_CHECKING:
     from mwork_eval.benchmarks.documents import Fields
@@ -37,6 +38,7 @@ class Benchmark:
         cluster: Field of a document that tells which documents belong together, such as questions about one paragraph.
         parallel: Of which sources (`published`, `embedded`) equal clusters are the same thing in every language.
         names: Upstream names of the languages where they are not the codes.
+        names_of: The corpus of `detection/corpus/hub.yaml` that names the languages upstream instead, if one does.
         prepare: Name of the function that all records pass before documents are made of them, if there is one.
         generated: Whether the model writes its answer, so that it can be in a wrong language.
         word_scores: Whether its scores count words, so that a language without blanks needs what splits them.
@@ -55,6 +57,7 @@ class Benchmark:
     cluster: str
     parallel: list[str]
     names: dict[str, str] = field(default_factory=dict)
+    names_of: str | None = None
     prepare: str | None = None
     generated: bool = False
     word_scores: bool = False
@@ -88,8 +91,25 @@ class Benchmark:
         return [c for c in self.languages if any((folder / self.fill(file, c)).is_file() for file in self.files)]
 
     def fill(self, pattern: str, language: str) -> str:
-        """Replace ``{language}`` and ``{name}`` in a pattern."""
-        return pattern.format(language=language, name=self.names.get(language, language))
+        """Replace ``{language}`` and ``{name}`` in a pattern.
+
+        Raises:
+            InputError: If the language has no name upstream.
+        """
+        name = self._name(language) if "{name}" in pattern else None
+        return pattern.format(language=language, name=name)
+
+    def _name(self, language: str) -> str:
+        if self.names_of is None:
+            return self.names.get(language, language)
+        if (name := presets()[self.names_of].name_of(language)) is None:
+            raise InputError(
+                f"{self.title} on the hub has no {find_language(language).name}",
+                found=language,
+                expected="a language that has a Wikipedia" if self.names_of == "wikipedia" else None,
+                hint="name a directory with a file of it with data='DIR' (--data DIR)",
+            )
+        return name
 
 
 def _function(name: str) -> Callable[..., Any]:

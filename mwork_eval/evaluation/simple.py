@@ -6,6 +6,7 @@ from typing import Any
 
 import lm_eval
 from lm_eval.tasks import TaskManager
+from lm_eval.tasks._index import Kind
 
 from mwork_eval.benchmarks.data import check_data
 from mwork_eval.benchmarks.rows import task_of
@@ -33,8 +34,7 @@ def find_evaluations(names: Sequence[str], data: str | None) -> TaskManager:
     index = manager.task_index
     if unknown := [name for name in names if name not in index]:
         raise InputError("unknown task", found=" ".join(unknown), expected="what `lm_eval ls tasks` lists, or xquad_zh")
-    # An entry without a file is a tag.
-    leaves = [leaf for name in names for leaf in ([name] if index[name].yaml_path else sorted(index[name].tags))]
+    leaves = [leaf for name in names for leaf in (sorted(index[name].tags) if index[name].kind is Kind.TAG else [name])]
     check_data([leaf for leaf in leaves if task_of(leaf) is not None], data)
     return manager
 

@@ -11,7 +11,7 @@ from mwork_eval.languages.tags import canonical_tag, facts_of, near_tags
 
 ENGLISH = "en"
 
-Words = Literal["blanks", "characters", "thai_dictionary"]
+Words = Literal["blanks", "characters", "thai_dictionary", "dictionary", "boundaries"]
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,22 @@ def find_language(tag: str) -> Language:
         rules = Language(tag, tag)
     elif not is_variety:
         rules = replace(rules, alphabet=frozenset(), common_words=frozenset(), numbers=None)
+    if rules.tag not in rows():
+        rules = replace(rules, words=_words_of(base, own), blanks=_separators_of(own))
     return replace(rules, tag=tag, name=facts.name, scripts=own)
+
+
+def _words_of(language: str, scripts: tuple[str, ...]) -> Words:
+    """Return how the words of a language without a row are split: as its usual script is written."""
+    table = read_yaml("scripts.yaml")
+    if language in table["dictionaries"]:
+        return "dictionary"
+    return "characters" if scripts and scripts[0] in table["without_blanks"] else "boundaries"
+
+
+def _separators_of(scripts: tuple[str, ...]) -> str:
+    separators: dict[str, str] = read_yaml("scripts.yaml")["separators"]
+    return "".join(separators.get(script, "") for script in scripts[:1])
 
 
 @cache

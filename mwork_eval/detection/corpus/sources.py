@@ -24,7 +24,7 @@ class Corpus:
     """Free text of one language.
 
     Attributes:
-        language: ISO 639-1 code.
+        language: Its tag.
         source: A path to a text file (one document a line) or a `.jsonl` file (field `text`, or `PATH#FIELD`),
             `hub:NAME[:CONFIG[:SPLIT[:FIELD]]]`, `hub:PRESET` (a row of `hub.yaml`), or `embedded`.
     """
@@ -113,7 +113,7 @@ class TextsInMemory:
     """Free text of one language that lies in memory; stands wherever a `Corpus` does.
 
     Attributes:
-        language: ISO 639-1 code.
+        language: Its tag.
         texts: The documents; blank ones are left out, as blank lines of a file are.
     """
 
@@ -147,7 +147,7 @@ def parse_corpora(texts: Sequence[str], languages: Sequence[str] | None) -> list
 
     Args:
         texts: `LANGUAGE=SOURCE` each.
-        languages: ISO 639-1 codes, or None.
+        languages: Tags, or None.
 
     Raises:
         InputError: If there is neither, one cannot be read, or a language has two.
