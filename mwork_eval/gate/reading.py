@@ -97,6 +97,7 @@ def read_matrix_folder(folder: Path, cluster_field: ClusterField = not_told) -> 
             for language, entry in manifest.sets.items()
             if (neurons := find_recorded_set(folder, language, entry.digest)) is not None
         },
+        pivot=manifest.pivot,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import FOLDER
@@ -95,6 +96,7 @@ class Snapshot:
         counts: By preset and mask language, the number of neurons its rows deactivate.
         sets: By language, the neuron sets that were found.
         definitions: By cell identity, what unmasked scores are defined by, where that is told.
+        pivot: The language that the others of its tables are compared with.
     """
 
     model: str
@@ -104,6 +106,7 @@ class Snapshot:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sets: Mapping[str, NeuronSet] = field(default_factory=dict)
     definitions: Mapping[str, str] = field(default_factory=dict)
+    pivot: str = ENGLISH
 
     def tasks(self) -> dict[TaskName, Scored | None]:
         """Return the unmasked score of every task; None for one that is not computed.
@@ -145,6 +148,7 @@ class _Baseline(FileValue):
     counts: dict[str, dict[str, int]]
     sets: tuple[str, ...]
     definitions: dict[str, str] = Field(default_factory=dict)
+    pivot: str = ENGLISH
 
     @model_validator(mode="after")
     def _has_what_it_names(self) -> Self:
@@ -176,6 +180,7 @@ def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
         "counts": snapshot.counts,
         "sets": list(snapshot.sets),
         "definitions": snapshot.definitions,
+        **({} if snapshot.pivot == ENGLISH else {"pivot": snapshot.pivot}),
     }
     written = [folder / BASELINE]
     for language, neurons in snapshot.sets.items():
@@ -202,4 +207,5 @@ def read_baseline(folder: Path) -> Snapshot:
         counts=content.counts,
         sets={language: load_neuron_set(folder / FOLDER / f"{language}{SUFFIX}") for language in content.sets},
         definitions=content.definitions,
+        pivot=content.pivot,
     )

@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import FILE
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import Cell, all_seeds
@@ -98,6 +100,7 @@ def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, 
     """Yield what the tables of a folder have in common, as it was and as it is."""
     yield f"dtype {earlier.dtype}", f"dtype {manifest.dtype}"
     yield f"data {earlier.data}", f"data {manifest.data}"
+    yield f"pivot {earlier.pivot}", f"pivot {manifest.pivot}"
     # Folders of earlier versions took the first documents of the file.
     yield f"documents {FILE if earlier.order is None else earlier.order}", f"documents {manifest.order}"
     for name in ("understanding", "generation"):
@@ -111,6 +114,10 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
     cells: dict[str, list[CellEntry]] = {part: [] for part in PARTS}
     for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True):
         cells[cell.part].append(_describe_cell(preset, cell, identity))
+    told: dict[str, Any] = {part: tuple(of_part) for part, of_part in cells.items()}
+    if options.pivot != ENGLISH:
+        # Folders whose pivot is English do not say so, nor did those of earlier versions.
+        told["pivot"] = options.pivot
     return Manifest(
         model=facts.name,
         model_identity=facts.identity,
@@ -136,7 +143,7 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
         tasks=tuple(TaskEntry(name=f.name, languages=f.languages, missing=f.missing) for f in plan.families),
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
-        **{part: tuple(of_part) for part, of_part in cells.items()},
+        **told,
     )
 
 

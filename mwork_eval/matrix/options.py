@@ -8,6 +8,7 @@ from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of, languages_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import EVEN, Order
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -22,7 +23,7 @@ class MatrixOptions:
     Attributes:
         presets: The tables.
         tasks: Benchmarks, or patterns with `{l}` for the language, for every preset; each preset's own if empty.
-        languages: Languages, English among them.
+        languages: Languages, the pivot among them.
         limit: Documents per task, or None for all.
         order: Which ones, as `Sample` takes it.
         seeds: Seeds of the random controls; None for as many, from 1, as each benchmark says.
@@ -35,6 +36,7 @@ class MatrixOptions:
         cross: Whether every mask is tried on the documents of every language, too.
         counts: Numbers of neurons, ascending, to deactivate beside the table's own.
         set_draws: By language, the sets of random halves of the detection documents, to deactivate beside the table's.
+        pivot: The language that the others are compared with.
     """
 
     presets: tuple[Preset, ...]
@@ -52,24 +54,26 @@ class MatrixOptions:
     cross: bool = False
     counts: tuple[int, ...] = ()
     set_draws: tuple[Mapping[str, NeuronSet], ...] = ()
+    pivot: str = ENGLISH
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.
 
         Raises:
-            InputError: If English is not asked for or no other language is left for a benchmark.
+            InputError: If the pivot is not asked for, or a benchmark lacks it or every other language.
         """
-        if ENGLISH not in self.languages or len(self.languages) < 2:
-            raise InputError(
-                "∆ compares English with other languages",
-                found=",".join(self.languages),
-                expected="en and at least one other language",
-            )
+        check_pivot(self.pivot, self.languages)
         families = [
             replace(find_family(name, self.languages), seeds=self.seeds_of(name))
             for name in self.tasks or (preset.task,)
         ]
         for family in families:
+            if self.pivot in family.missing:
+                raise InputError(
+                    f"{family.name} has no {self.pivot}, which the others are compared with",
+                    found=f"`pivot={self.pivot}`",
+                    expected=f"a pivot among {' '.join(family.languages)}",
+                )
             if family.missing:
                 log.warning("%s has no %s; its averages are over %s", family.name, family.missing, family.languages)
         return families
@@ -77,6 +81,20 @@ class MatrixOptions:
     def seeds_of(self, task: str) -> tuple[int, ...]:
         """Return the seeds of the random controls of a benchmark, or a pattern with `{l}`."""
         return tuple(range(1, draws_of(task) + 1)) if self.seeds is None else self.seeds
+
+
+def check_pivot(pivot: str, languages: Sequence[str]) -> None:
+    """Check that the languages of a matrix are the pivot and at least one other.
+
+    Raises:
+        InputError: If they are not.
+    """
+    if pivot not in languages or len(languages) < 2:
+        raise InputError(
+            f"∆ compares {Pivot(pivot).name} with other languages",
+            found=",".join(languages),
+            expected=f"{pivot} and at least one other language",
+        )
 
 
 def find_family(name: str, languages: Sequence[str]) -> TaskFamily:

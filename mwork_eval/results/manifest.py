@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.stages import POSITIONS, Stages
 from mwork_eval.neurons.tuned_stages import tuning_documents
 
@@ -167,6 +168,7 @@ class Manifest(FileValue):
         model_identity: Digest of what determines an answer besides mask and request; None if not told.
         order: Which documents `limit` leaves; None in folders of earlier versions, which took the file's first.
         requests: By lm-eval task, its requests.
+        pivot: The language that the others are compared with.
     """
 
     model: str
@@ -189,6 +191,7 @@ class Manifest(FileValue):
     model_identity: str | None = None
     order: int | str | None = None
     requests: dict[str, RequestsEntry] = Field(default_factory=dict)
+    pivot: str = ENGLISH
 
     @classmethod
     def read(cls, path: Path) -> Self:
