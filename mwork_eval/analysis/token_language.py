@@ -16,7 +16,7 @@ from mwork_eval.languages.scripts import CJK, LATIN, count_letters
 from mwork_eval.languages.table import ENGLISH, find_language
 
 CLASSES = ("english", "query", "other", "undecided")
-"""What a token can be; `query` is the language of the text that the model reads, and `pivot` one that is not English."""
+"""What a token can be; `query` is the language of the text that the model reads, `pivot` a pivot other than English."""
 PIVOT_CLASS, QUERY_CLASS, OTHER_CLASS, UNDECIDED_CLASS = range(len(CLASSES))
 
 SPAN = 16

@@ -16,7 +16,7 @@ PROMPTS = ("translation", "repetition")
 _EXAMPLES = 4
 """Words shown before the one asked for, as there."""
 _SOURCES = ("fr", "de", "es")
-"""Words are translated from the first of these that is not the language asked for, nor the pivot: never from English."""
+"""Words are translated from the first of these that is not the language asked for or the pivot: never from English."""
 
 
 @dataclass(frozen=True)
