@@ -101,7 +101,7 @@ def find_family(name: str, languages: Sequence[str]) -> TaskFamily:
     """Return a benchmark with the languages it has among those asked for.
 
     Raises:
-        InputError: If it has English at most.
+        InputError: If it has one of them at most.
     """
     has = languages_of(name) if name in BENCHMARKS else list(languages)
     family = TaskFamily(
