@@ -16,6 +16,7 @@ from mwork_eval.application.matrix_results import MatrixResults, TemporaryFolder
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.progress import Progress, ProgressChoice, shown
 from mwork_eval.application.task_arguments import Metrics, Tasks
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.engine import Engine
 from mwork_eval.matrix.manifest import record_matrix
 from mwork_eval.matrix.options import MatrixOptions
@@ -55,8 +56,9 @@ def ablate(
     workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
     progress: ProgressChoice = None,
+    pivot: str = ENGLISH,
 ) -> MatrixResults:
-    """Deactivate language neurons, setting by setting, and score every language and English (Section 4 of the paper).
+    """Deactivate language neurons, setting by setting, and score every language and the pivot (Section 4 of the paper).
 
     This is what `mwork ablate` runs: the same arguments give the same cells, in the same folder if asked for. Every
     finished cell is on disk before the next starts; the same call goes on where the last one stopped. A model in memory
@@ -77,7 +79,7 @@ def ablate(
         metric: The main metric: one for every task, such as `acc_norm`, or `TASK=METRIC`; the task's own if not given.
         limit: Documents per task, or None for all.
         sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
-        languages: Languages, `en` among them, as a list or as `en,zh`; English and those of the sets if not given.
+        languages: Languages, the pivot among them, as a list or as `en,zh`; it and those of the sets if not given.
         data: Folder of the upstream files, or `embedded`; what MWORK_DATA names or the hub if not given.
         out: Folder of the results. Without one nothing stays on disk: the results keep a temporary folder while they
             are in use.
@@ -89,7 +91,7 @@ def ablate(
             draw the sets by language.
         understanding_layers: Number of first layers that understand; the sets' number, else a quarter, if not given.
         generation_layers: Number of last layers that generate; the sets' number, else an eighth, if not given.
-        force: Accept sets made for other weights of the same sizes.
+        force: Accept sets made for other weights of the same sizes, or against another pivot.
         repair: Compute damaged cells again, and write a damaged manifest anew, instead of ending with an error.
         device: Where a model given by name is loaded to; the first accelerator or the CPU if not given.
         dtype: What it is loaded as; float32 on a CPU without native bfloat16.
@@ -100,6 +102,7 @@ def ablate(
         workers: Number of workers of an engine that has some.
         shard: Which share of the cells to compute, from 0, and of how many.
         progress: Where progress goes: bars if not given, nothing with False, or a `Progress`.
+        pivot: The language that the others are compared with: each of their masks is tried on it, too.
 
     Returns:
         The results as they are now, whatever the folder gets later. Scores are percentages ("points") or bits per byte,
@@ -153,6 +156,7 @@ def ablate(
         generation_layers=generation_layers,
         force=force,
         repair=repair,
+        pivot=pivot,
     )
     place, say = TemporaryFolder() if to_write is None else to_write, shown(progress)
     folder = place.path if isinstance(place, TemporaryFolder) else place

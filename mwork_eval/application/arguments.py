@@ -122,6 +122,17 @@ def languages_of(value: Any, name: str = "languages") -> list[str]:
     return codes
 
 
+def pivot_of(value: Any) -> str:
+    """Return the language that the others are compared with.
+
+    Raises:
+        InputError: If it is none, or several.
+    """
+    if not isinstance(value, str):
+        raise InputError("unusable pivot", found=shown_value(value), expected="a language such as 'zh'")
+    return check_language(value)
+
+
 def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     """Return a word that is one of some.
 

@@ -13,6 +13,7 @@ from mwork_eval.application.arguments import (
     languages_of,
     names_of,
     order_of,
+    pivot_of,
     seeds_of,
     shown_value,
     whole_number,
@@ -78,6 +79,7 @@ def enhance(
     device_map: str | None = None,
     revision: str | None = None,
     progress: ProgressChoice = None,
+    pivot: str = ENGLISH,
 ) -> EnhancementResults:
     """Fine-tune the neurons of sets on a few hundred documents, and as many random ones alike (arXiv:2402.18815).
 
@@ -96,7 +98,7 @@ def enhance(
         training: How to train.
         tasks: Benchmarks, families of lm-eval's tasks, or patterns with `{l}`, on which the base and every delta are
             scored.
-        languages: Languages to score, besides English and those of the texts.
+        languages: Languages to score, besides the pivot and those of the texts.
         limit: Documents per task to score; None for all.
         sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
@@ -109,6 +111,7 @@ def enhance(
         device_map: See ``device``.
         revision: See ``device``.
         progress: Where progress and messages go: bars if not given, nothing with False, or a `Progress`.
+        pivot: The language that the others are compared with, and that is scored beside them.
 
     Raises:
         InputError: If the input is unusable, the sets do not fit the model, data cannot be had, or the folder holds
@@ -133,6 +136,7 @@ def enhance(
         raise InputError("unusable document_seeds", found="no seed", expected="whole numbers from 0 such as [0]")
     benchmarks, scored_languages = names_of("tasks", tasks), languages_of(languages)
     limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(sample_seed)
+    pivot = pivot_of(pivot)
     data, place, merged = None if data is None else str(data), folder_to_write(out), folder_to_write(merge, "merge")
     if training is not None and not isinstance(training, TrainingOptions):
         raise InputError("unusable training", found=shown_value(training), expected="TrainingOptions")
@@ -147,7 +151,7 @@ def enhance(
     named = _named(neurons)
     corpora = corpora_of(texts if isinstance(texts, Mapping) else {only_language(named): texts})
     codes = [corpus.language for corpus in corpora]
-    families = _find_families(benchmarks, [*codes, ENGLISH, *scored_languages], data)
+    families = _find_families(benchmarks, [*codes, pivot, *scored_languages], data)
     options, workers = training or TrainingOptions(), Workers.join()
     if place is None and workers.count > 1:
         raise InputError("several processes share a folder", found="no folder", expected="out=FOLDER")
@@ -178,7 +182,9 @@ def enhance(
         # lm-eval shares a task only among processes that loaded the model by itself.
         if families and is_first_process():
             scored = {"data": data, "limit": limit, "order": order}
-            tables, about = _score_deltas(base, record, families, folder, scored, force=force, progress=progress)
+            tables, about = _score_deltas(
+                base, record, families, folder, scored, pivot=pivot, force=force, progress=progress
+            )
         in_memory = {one.file: load_delta(folder / one.file) for one in record.deltas} if place is None else {}
     files = ChangeTables(tables, about).write(folder, SCORES) if about and place is not None else []
     return EnhancementResults(tables, about, record, place, tuple(files), in_memory)
@@ -267,6 +273,7 @@ def _score_deltas(
     folder: Path,
     scored: Mapping[str, Any],
     *,
+    pivot: str,
     force: bool,
     progress: Progress,
 ) -> tuple[list[ChangeTable], dict[str, Any]]:
@@ -278,6 +285,7 @@ def _score_deltas(
         families: What to score.
         folder: Where deltas are and scores go.
         scored: Where the tasks' data comes from (`data`), and which documents are taken (`limit`, `order`).
+        pivot: The language that the others are compared with.
         force: Accept deltas of other weights of the same sizes.
         progress: Where progress and messages go.
     """
@@ -297,7 +305,8 @@ def _score_deltas(
         "options": dict(record.options),
         "tasks": [family.name for family in families],
         **scored,
+        **({} if pivot == ENGLISH else {"pivot": pivot}),
         "left_out": left_out,
         **describe_cells(plan, families),
     }
-    return change_tables(record.deltas, families, stored_scores(plan, CellStore(folder))), about
+    return change_tables(record.deltas, families, stored_scores(plan, CellStore(folder)), pivot), about

@@ -13,6 +13,7 @@ from mwork_eval.application.arguments import (
     names_of,
     one_of,
     order_of,
+    pivot_of,
     seeds_of,
     shown_value,
     whole_number,
@@ -24,11 +25,12 @@ from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import find_tasks
 from mwork_eval.evaluation.metric_choice import check_metrics
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.options import MatrixOptions, check_pivot
 from mwork_eval.matrix.presets import find_presets
 from mwork_eval.matrix.whole import check_counts, check_draws
 from mwork_eval.neurons.drawn_sets import find_drawn_sets
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.pivots import check_pivots
 from mwork_eval.neurons.random_control import CONTROLS
 from mwork_eval.neurons.references import find_language_sets, find_named_sets
 
@@ -54,6 +56,7 @@ class OptionArguments(TypedDict, total=False):
     generation_layers: int | None
     force: bool
     repair: bool
+    pivot: str
 
 
 class MatrixArguments(OptionArguments, total=False):
@@ -85,8 +88,9 @@ def prepare_matrix(
         InputError: If an argument is wrong, or sets or data are not there.
     """
     options = make_matrix_options(preset, **given)
-    sets, codes = find_sets(neurons, languages)
+    sets, codes = find_sets(neurons, languages, options.pivot)
     options = replace(options, languages=tuple(codes))
+    check_pivots(sets.items(), options.pivot, force=options.force)
     check_task_data(options)
     options = with_set_draws(options, neurons, sets, set_draws)
     check_counts(sets, options)
@@ -111,6 +115,7 @@ def make_matrix_options(
     controls: str = "any",
     cross: bool = False,
     counts: Numbers = (),
+    pivot: str = ENGLISH,
 ) -> MatrixOptions:
     """Turn arguments of `ablate` into one value.
 
@@ -145,18 +150,22 @@ def make_matrix_options(
         counts=tuple(numbers),
         own_tasks=own,
         metrics=metrics_of(metric),
+        pivot=pivot_of(pivot),
     )
 
 
-def find_sets(neurons: Neurons | None, languages: str | Iterable[str] | None) -> tuple[dict[str, NeuronSet], list[str]]:
-    """Return the neuron sets by language, and the languages of the matrix: English and those of the sets if not given.
+def find_sets(
+    neurons: Neurons | None, languages: str | Iterable[str] | None, pivot: str = ENGLISH
+) -> tuple[dict[str, NeuronSet], list[str]]:
+    """Return the neuron sets by language, and the languages of the matrix: the pivot and those of the sets if not told.
 
     Args:
         neurons: The sets, or where they are.
-        languages: The languages asked for, English among them, or None.
+        languages: The languages asked for, the pivot among them, or None.
+        pivot: The language that the others are compared with; a set of its own is left aside.
 
     Raises:
-        InputError: If there are no sets, or a language has none.
+        InputError: If there are no sets, a language has none, or the pivot is not asked for.
     """
     if neurons is None:
         raise InputError(
@@ -164,21 +173,29 @@ def find_sets(neurons: Neurons | None, languages: str | Iterable[str] | None) ->
             expected="sets by language as `Detection.select` returns them, a folder of sets, or gemma3-270m",
         )
     asked = None if languages is None else languages_of(languages)
+    if asked is not None:
+        check_pivot(pivot, asked)
     if isinstance(neurons, str | Path):
         if asked is None:
             named = find_named_sets([str(neurons)])
-            asked = [ENGLISH, *(name for name, own in named.items() if own.about.get("language") == name != ENGLISH)]
-        return find_language_sets(str(neurons), [code for code in asked if code != ENGLISH]), asked
+            asked = [pivot, *(name for name, own in named.items() if own.about.get("language") == name != pivot)]
+        return find_language_sets(str(neurons), [code for code in asked if code != pivot]), asked
     if not isinstance(neurons, NeuronSet | Mapping):
         expected = "sets by language such as {'zh': set}, a folder of them, or gemma3-270m"
         raise InputError("unusable neurons", found=shown_value(neurons), expected=expected)
     given = {language_of(neurons): neurons} if isinstance(neurons, NeuronSet) else sets_by_language(neurons)
-    asked = [ENGLISH, *(code for code in given if code != ENGLISH)] if asked is None else asked
-    if missing := [code for code in asked if code not in given and code != ENGLISH]:
+    if list(given) == [pivot]:
+        raise InputError(
+            f"the others are compared with {pivot}, whose own neurons stay",
+            found=f"a set of {pivot} alone",
+            expected=f"sets of other languages, or another `pivot` than {pivot}",
+        )
+    asked = [pivot, *(code for code in given if code != pivot)] if asked is None else asked
+    if missing := [code for code in asked if code not in given and code != pivot]:
         raise InputError(
             "languages without a neuron set", found=" ".join(missing), expected=f"some of {' '.join(given)}"
         )
-    return {code: given[code] for code in asked if code != ENGLISH}, asked
+    return {code: given[code] for code in asked if code != pivot}, asked
 
 
 def check_task_data(options: MatrixOptions) -> None:

@@ -14,7 +14,6 @@ from mwork_eval.detection.corpus.documents import DocumentRules
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import DetectOptions
 from mwork_eval.detection.selection import Selection
-from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.serial_engine import SerialEngine
 from mwork_eval.models.loading import LoadedModel
@@ -58,7 +57,7 @@ def run(
         scored = detect_corpora(loaded, corpora, rules, detection, neurons, set_draws=set_draws, progress=say)
         assert scored is not None  # one process does all
         found = save_sets(scored, selection, neurons, say.tell)
-        sets = {code: found[code] for code in matrix.languages if code != ENGLISH}
+        sets = {code: found[code] for code in matrix.languages if code != matrix.pivot}
         matrix = with_set_draws(matrix, neurons, sets, set_draws)
         has_tables = compute_matrix(SerialEngine(lm, source.name), sets, matrix, out, progress=say)
     return MatrixResults(out, has_tables=has_tables).as_it_is()

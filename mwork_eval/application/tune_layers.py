@@ -11,6 +11,7 @@ from mwork_eval.application.arguments import (
     folder_to_write,
     names_of,
     order_of,
+    pivot_of,
     positions_of,
     shown_value,
     whole_number,
@@ -23,6 +24,7 @@ from mwork_eval.application.progress import ProgressChoice, shown
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.files.writing import write_text_atomically
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.matrix.cell_plan import TaskSource
 from mwork_eval.matrix.identity import ModelFacts
@@ -33,6 +35,7 @@ from mwork_eval.matrix.tuning import Tuning, default_grid, judge_grid, plan_grid
 from mwork_eval.models.fit import check_fit
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.pivots import check_pivots
 from mwork_eval.neurons.references import SUFFIX, find_folder, find_language_sets
 from mwork_eval.neurons.stages import parse_positions
 from mwork_eval.neurons.tuned_stages import with_stages
@@ -115,6 +118,7 @@ def tune_layers(
     device_map: str | None = None,
     revision: str | None = None,
     progress: ProgressChoice = None,
+    pivot: str = ENGLISH,
 ) -> TuningResults | None:
     """Choose the stage boundaries by ∆ on documents that tables of the tuned sets then leave out.
 
@@ -131,7 +135,7 @@ def tune_layers(
         generation: Numbers of last layers to try; up to 3/16 of the layers if not given.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
         batch_size: Requests at a time where lm-eval's own way is taken.
-        force: Accept sets made for other weights of the same sizes.
+        force: Accept sets made for other weights of the same sizes, or against another pivot.
         out: Folder for scores, `tuning.json` and the sets; the same call goes on where an interrupted one stopped.
             Nothing is written if not given.
         device: Of a model that is loaded by name; the next ones too, as `load_model` takes them.
@@ -139,6 +143,7 @@ def tune_layers(
         device_map: See ``device``.
         revision: See ``device``.
         progress: Where progress and messages go: bars if not given, nothing with False, or a `Progress`.
+        pivot: The language that it is compared with.
 
     Returns:
         What was found; None in a process that a launcher started to help another one.
@@ -152,19 +157,23 @@ def tune_layers(
         >>> tuned = mw.tune_layers(model, tokenizer, "gemma3-270m", task="bpb", limit=8)  # doctest: +SKIP
         >>> mw.ablate(model, tokenizer, tuned.sets, tasks="bpb")  # doctest: +SKIP
     """
-    if check_language(language) == ENGLISH:
-        raise InputError("∆ compares a language with English", found="`language=en`", expected="another language")
+    pivot = pivot_of(pivot)
+    if check_language(language) == pivot:
+        raise InputError(
+            f"∆ compares a language with {Pivot(pivot).name}", found=f"`language={pivot}`", expected="another language"
+        )
     limit, order = whole_number("limit", limit, at_least=2), order_of(sample_seed)
     where, place = parse_positions(positions_of(positions)), folder_to_write(out)
     understanding, generation = _tried("understanding", understanding), _tried("generation", generation)
     (task,) = names_of("task", [task])
     sets, own = _read_sets(neurons, language, None if place is None else place / "neurons")
+    check_pivots([(language, own)], pivot, force=force)
     progress = shown(progress)
     loading = {"device": device, "dtype": dtype, "device_map": device_map, "revision": revision}
     source = find_model(model, tokenizer, batch_size=batch_size, **loading)
     first, last = default_grid(own.shape.layers)
     grid = plan_grid(own, where, understanding or first, generation or last)
-    family = find_family(task, (ENGLISH, language))
+    family = find_family(task, (pivot, language), pivot=pivot)
     names = tuple(family.task(code) for code in family.languages)
     tasks_from = TaskSource(names, None if data is None else str(data), Sample(limit, order))
     with ExitStack() as stack:
@@ -174,14 +183,15 @@ def tune_layers(
         facts = ModelFacts.of(lm, source.name)
         for found in sets.values():
             check_fit(found, facts.shape, facts.fingerprint, facts.name, force=force)
-        plan = plan_sweep(facts, grid, family, where, tasks_from, tasks)
+        plan = plan_sweep(facts, grid, family, where, tasks_from, tasks, pivot)
         is_first = lm.rank == 0
         with matrix_progress(progress, plan, folder, show=is_first) as advance:
             run_matrix(lm, plan, folder, advance=advance, tell=progress.tell)
         if not is_first:
             return None
         items = {item for prepared in tasks.values() for item in prepared.items}
-        tuning = judge_grid(grid, *sweep_scores(plan, CellStore(folder)), task=task, positions=where, items=items)
+        scores = sweep_scores(plan, CellStore(folder))
+        tuning = judge_grid(grid, *scores, task=task, positions=where, items=items, pivot=pivot)
     tuned = {name: with_stages(found, tuning.stages, tuning.tuned_on) for name, found in sets.items()}
     if place is None:
         return TuningResults(tuning, tuned)

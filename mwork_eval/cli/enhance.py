@@ -13,6 +13,7 @@ from mwork_eval.cli.options import (
     parse_names,
     parse_numbers,
     parse_seeds,
+    pivot_option,
     sample_option,
 )
 from mwork_eval.errors import InputError
@@ -62,12 +63,13 @@ from mwork_eval.terminal.lines import tell_written
     callback=parse_names,
     help="Score base and deltas on benchmarks such as bpb,xquad, families, or a pattern with {l}.  [default: none]",
 )
-@languages_option("en,zh,es,de", "Languages to score, besides English and those of the corpora.")
+@languages_option("en,zh,es,de", "Languages to score, besides the pivot and those of the corpora.")
 @click.option("--limit", type=Count(1), help="Documents per task to score.  [default: all]")
 @sample_option
 @click.option(
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
 )
+@pivot_option
 @click.option("--plot", is_flag=True, help="Also draw the changes (SVG and PNG); needs the extra plot.")
 @out_option("mwork-enhanced")
 def enhance(
@@ -89,6 +91,7 @@ def enhance(
     limit: int | None,
     sample_seed: int | None,
     data: str | None,
+    pivot: str,
     plot: bool,
     out: Path,
     **training: Any,
@@ -134,6 +137,7 @@ def enhance(
         dtype=dtype,
         device_map=device_map,
         revision=revision,
+        pivot=pivot,
         progress=TerminalProgress(),
     )
     if not made.files:

@@ -13,6 +13,7 @@ from mwork_eval.cli.options import (
     matrix_options,
     model_options,
     out_option,
+    pivot_option,
     scoring_options,
     selection_options,
     set_draws_option,
@@ -82,12 +83,13 @@ def _languages_of(corpora: "Sequence[Corpus]", asked: list[str]) -> list[str]:
 )
 @model_options
 @corpus_options
-@languages_option("en,zh,es,de", "Languages; en must be among them.")
+@languages_option("en,zh,es,de", "Languages; the pivot must be among them.")
 @scoring_options
 @selection_options
 @set_draws_option
 @click.option("--data", default="embedded", help="Folder of the upstream task files, or embedded.")
 @matrix_options
+@pivot_option
 @out_option("mwork-run")
 def run(
     model: str,
@@ -111,6 +113,7 @@ def run(
     threshold: dict[str, float] | None,
     specific: str,
     structures: str,
+    pivot: str,
     batch_size: int,
     device: str | None,
     dtype: str | None,
@@ -127,7 +130,7 @@ def run(
     from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.detection.selection import Selection
 
-    rule = Selection.of(fraction, top_k, threshold, specific, structures)
+    rule = Selection.of(fraction, top_k, threshold, specific, structures, pivot)
     if not preset:
         # The quick look: what fits into four minutes on two cores.
         preset, tasks, limit, seeds = ("understanding",), tasks or ("bpb",), limit or 4, seeds or (1, 2, 3)
@@ -153,7 +156,7 @@ def run(
             memory=max_memory,
             groups=groups_for(stability=False, set_draws=set_draws),
         ),
-        make_matrix_options(preset, languages=languages, tasks=tasks, limit=limit, seeds=seeds, **matrix),
+        make_matrix_options(preset, languages=languages, tasks=tasks, limit=limit, seeds=seeds, pivot=pivot, **matrix),
         out,
         set_draws=set_draws,
         progress=TerminalProgress(),

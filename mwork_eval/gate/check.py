@@ -7,7 +7,7 @@ from pathlib import Path
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.errors import InputError
 from mwork_eval.gate.comparison import compare_scores, pair_documents, reordered, same_documents
-from mwork_eval.gate.delta_comparison import RowChange, TableComparison
+from mwork_eval.gate.delta_comparison import RowChange, TableComparison, check_pivots
 from mwork_eval.gate.limits import Control, Limits
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import Scored, Snapshot
@@ -21,6 +21,7 @@ from mwork_eval.gate.verdict import (
     judge,
     judge_overlap,
 )
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.comparison import compare_neurons
 
 
@@ -171,7 +172,13 @@ def _compare_task(
 
 def _compare_tables(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> list[RowComparison]:
     required = set(limits.delta)
-    compared = []
+    compared: list[RowComparison] = []
+    if old.tables() and new.tables():
+        try:
+            check_pivots(old, new)
+        except InputError as error:
+            check.problems.append(Problem("∆ of all tables", str(error)))
+            return compared
     for preset, task in dict.fromkeys([*old.tables(), *new.tables()]):
         try:
             table = TableComparison(old, new, preset, task)
@@ -192,6 +199,8 @@ def _compare_tables(old: Snapshot, new: Snapshot, limits: Limits, check: Check) 
         if counts[0] != counts[1]:
             texts = (", ".join(f"{language} {count}" for language, count in side.items()) for side in counts)
             check.notes.append(f"{preset} deactivates other numbers of neurons: {' in OLD, '.join(texts)} in NEW.")
+    if compared and not (pivot := Pivot(old.pivot)).is_english:
+        check.notes.append(f"∆ compares {pivot.name} ({pivot.delta}) with the other languages ({pivot.delta_others}).")
     check.problems += [Problem(f"∆ of {name}", "required, and not compared") for name in sorted(required)]
     return compared
 

@@ -98,6 +98,7 @@ def read_matrix_folder(folder: Path, cluster_field: ClusterField = not_told) -> 
             if (neurons := find_recorded_set(folder, language, entry.digest)) is not None
         },
         named={task.name: task.tasks for task in manifest.tasks if task.tasks},
+        pivot=manifest.pivot,
     )
 
 

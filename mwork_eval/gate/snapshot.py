@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import FOLDER
@@ -96,6 +97,7 @@ class Snapshot:
         sets: By language, the neuron sets that were found.
         definitions: By cell identity, what unmasked scores are defined by, where that is told.
         named: By benchmark and language, the lm-eval tasks whose names do not follow from these.
+        pivot: The language that the others of its tables are compared with.
     """
 
     model: str
@@ -106,6 +108,7 @@ class Snapshot:
     sets: Mapping[str, NeuronSet] = field(default_factory=dict)
     definitions: Mapping[str, str] = field(default_factory=dict)
     named: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pivot: str = ENGLISH
 
     def tasks(self) -> dict[TaskName, Scored | None]:
         """Return the unmasked score of every task; None for one that is not computed.
@@ -149,6 +152,7 @@ class _Baseline(FileValue):
     sets: tuple[str, ...]
     definitions: dict[str, str] = Field(default_factory=dict)
     named: dict[str, dict[str, str]] = Field(default_factory=dict)
+    pivot: str = ENGLISH
 
     @model_validator(mode="after")
     def _has_what_it_names(self) -> Self:
@@ -182,6 +186,7 @@ def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
         "definitions": snapshot.definitions,
         # Names that follow from the rest are not written.
         **({"named": snapshot.named} if snapshot.named else {}),
+        **({} if snapshot.pivot == ENGLISH else {"pivot": snapshot.pivot}),
     }
     written = [folder / BASELINE]
     for language, neurons in snapshot.sets.items():
@@ -209,4 +214,5 @@ def read_baseline(folder: Path) -> Snapshot:
         sets={language: load_neuron_set(folder / FOLDER / f"{language}{SUFFIX}") for language in content.sets},
         definitions=content.definitions,
         named=content.named,
+        pivot=content.pivot,
     )

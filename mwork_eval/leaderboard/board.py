@@ -54,6 +54,7 @@ class ChangeGroup:
         unit: Unit of the changes.
         label: A name that no other group of the benchmark has.
         changes: By contender, the change shown: its newest.
+        pivot: The language that the others are compared with.
     """
 
     preset: str
@@ -64,6 +65,7 @@ class ChangeGroup:
     unit: str
     label: str
     changes: Mapping[Contender, RowEffect]
+    pivot: str
 
 
 @dataclass(frozen=True)
@@ -209,9 +211,11 @@ def _benchmark(
 def _groups(
     changes: Sequence[RowEffect], same: Mapping[Contender, Contender], shown: set[int]
 ) -> tuple[ChangeGroup, ...]:
-    found: dict[tuple[str, str, str, str], list[RowEffect]] = defaultdict(list)
+    found: dict[tuple[str, str, str, str, str], list[RowEffect]] = defaultdict(list)
     for change in changes:
-        found[change.preset, change.setting, " ".join(change.languages), change.compared_by].append(change)
+        against = "" if change.pivot == ENGLISH else f" against {change.pivot}"
+        where = " ".join(change.languages) + against
+        found[change.preset, change.setting, where, change.compared_by, change.pivot].append(change)
     ordered = sorted(found.items(), key=lambda item: item[1][0].random)
     labels = _distinct([(f"{key[1]} ({key[2]}; {of_key[0].documents} documents)", key[3]) for key, of_key in ordered])
     groups = []
@@ -228,6 +232,7 @@ def _groups(
                 first.unit,
                 label,
                 newest,
+                first.pivot,
             )
         )
     return tuple(groups)

@@ -6,6 +6,7 @@ from typing import Any
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.writing import write_bytes_atomically
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.leaderboard import tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
 from mwork_eval.reports.html.environment import assets, page_environment
@@ -96,9 +97,9 @@ def _csv_files(
     folder: str, scores: Sequence[tuple[Score, bool]], changes: Sequence[tuple[RowEffect, bool]]
 ) -> dict[str, bytes]:
     files = {f"{folder}scores.csv": tables.as_csv(tables.SCORE_FIELDS, (tables.score_record(*one) for one in scores))}
-    if changes:
-        records = (tables.change_record(*one) for one in changes)
-        files[f"{folder}changes.csv"] = tables.as_csv(tables.CHANGE_FIELDS, records)
+    for pivot, entries in tables.changes_by_pivot(changes).items():
+        records = (tables.change_record(*one) for one in entries)
+        files[f"{folder}{tables.changes_file(pivot, 'csv')}"] = tables.as_csv(tables.change_fields(pivot), records)
     return files
 
 
@@ -150,13 +151,14 @@ class _Pages:
             return f"../../models/{models[contender.model].slug}/index.html"
 
         columns, scores = tables.score_rows(benchmark)
-        changes = tables.change_rows(benchmark.groups)
+        shown = [(change, True) for group in benchmark.groups for change in group.changes.values()]
         several = _several_weights(benchmark.contenders)
         lower = {column.metric.partition(",")[0] for column in benchmark.columns if not column.higher_is_better}
         return self._page(
             "benchmark.html",
             _folder_of(benchmark),
             name=benchmark.name,
+            english=Pivot(),
             better=f"Lower is better for {', '.join(sorted(lower))}." if lower else "Higher is better.",
             scores=_table(
                 f"Scores on {benchmark.name}",
@@ -164,12 +166,18 @@ class _Pages:
                 [_row([_label(who, several), *texts], who, link(who)) for who, texts in scores],
                 "scores.csv",
             ),
-            changes=_table(
-                f"Changes on {benchmark.name}",
-                ["model", *tables.CHANGE_COLUMNS],
-                [_row([_label(who, several), *texts], who, link(who)) for who, texts in changes],
-                "changes.csv",
-            ),
+            changes={
+                pivot: _table(
+                    f"Changes on {benchmark.name}{_against(pivot)}",
+                    ["model", *tables.change_columns(pivot)],
+                    [
+                        _row([_label(who, several), *texts], who, link(who))
+                        for who, texts in tables.change_rows([g for g in benchmark.groups if g.pivot == pivot.tag])
+                    ],
+                    tables.changes_file(pivot, "csv"),
+                )
+                for pivot in tables.changes_by_pivot(shown)
+            },
         )
 
     def model(self, model: Model) -> dict[str, bytes]:
@@ -183,14 +191,6 @@ class _Pages:
             )
             for (score, _), (who, texts) in zip(model.scores, tables.model_score_rows(model), strict=True)
         ]
-        change_rows = [
-            _row(
-                [change.benchmark, change.setting, *tables.change_texts(change), "yes" if shown else "older"],
-                change.contender,
-                f"../../tasks/{slug_of(change.benchmark)}/index.html",
-            )
-            for change, shown in model.changes
-        ]
         return self._page(
             "model.html",
             _folder_of(model),
@@ -203,12 +203,15 @@ class _Pages:
                 score_rows,
                 "scores.csv",
             ),
-            changes=_table(
-                f"Changes of {model.name}",
-                ["benchmark", *tables.CHANGE_COLUMNS, "shown"],
-                change_rows,
-                "changes.csv",
-            ),
+            changes={
+                pivot: _table(
+                    f"Changes of {model.name}{_against(pivot)}",
+                    ["benchmark", *tables.change_columns(pivot), "shown"],
+                    [_change_row(*change) for change in changes],
+                    tables.changes_file(pivot, "csv"),
+                )
+                for pivot, changes in tables.changes_by_pivot(model.changes).items()
+            },
         )
 
     def _page(self, template: str, folder: str, **values: Any) -> dict[str, bytes]:
@@ -218,6 +221,18 @@ class _Pages:
 
 def _table(label: str, columns: list[str], rows: list[dict[str, Any]], csv: str) -> dict[str, Any]:
     return {"label": label, "columns": columns, "texts": _TEXT_COLUMNS, "rows": rows, "csv": csv}
+
+
+def _change_row(change: RowEffect, shown: bool) -> dict[str, Any]:
+    return _row(
+        [change.benchmark, change.setting, *tables.change_texts(change), "yes" if shown else "older"],
+        change.contender,
+        f"../../tasks/{slug_of(change.benchmark)}/index.html",
+    )
+
+
+def _against(pivot: Pivot) -> str:
+    return "" if pivot.is_english else f" against {pivot.name}"
 
 
 def _row(cells: list[str], contender: Contender, href: str) -> dict[str, Any]:

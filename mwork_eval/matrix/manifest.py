@@ -9,6 +9,7 @@ from filelock import FileLock
 
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import FILE
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import Cell, all_seeds
@@ -100,6 +101,7 @@ def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, 
     """Yield what the tables of a folder have in common, as it was and as it is."""
     yield f"dtype {earlier.dtype}", f"dtype {manifest.dtype}"
     yield f"data {earlier.data}", f"data {manifest.data}"
+    yield f"pivot {earlier.pivot}", f"pivot {manifest.pivot}"
     # Folders of earlier versions took the first documents of the file.
     yield f"documents {FILE if earlier.order is None else earlier.order}", f"documents {manifest.order}"
     for name in ("understanding", "generation"):
@@ -120,6 +122,9 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
     listed: dict[str, Any] = {part: tuple(of_part) for part, of_part in cells.items()}
     if plan.source.metrics:
         listed["metrics"] = dict(plan.source.metrics)
+    if options.pivot != ENGLISH:
+        # Folders whose pivot is English do not say so, nor did those of earlier versions.
+        listed["pivot"] = options.pivot
     return Manifest(
         model=facts.name,
         model_identity=facts.identity,

@@ -60,18 +60,18 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
     families = {preset.name: options.families(preset) for preset in options.presets}
     seeds = {name: all_seeds(of_preset) for name, of_preset in families.items()}
     masks = {
-        preset.name: plan_masks(preset, sets, stages, seeds[preset.name], options.controls)
+        preset.name: plan_masks(preset, sets, stages, seeds[preset.name], options.controls, pivot=options.pivot)
         for preset in options.presets
     }
     of_presets = [
         (preset.name, cell)
         for preset in options.presets
-        for cell in plan_cells(masks[preset.name], families[preset.name])
+        for cell in plan_cells(masks[preset.name], families[preset.name], options.pivot)
     ]
     for preset in options.presets if options.cross else ():
         of_presets += [(preset.name, c) for c in plan_cross(masks[preset.name], families[preset.name])]
     for preset in options.presets if options.counts else ():
-        sizes = dose_masks(preset, sets, stages, seeds[preset.name], options.counts, options.controls)
+        sizes = dose_masks(preset, sets, stages, seeds[preset.name], options.counts, options.controls, options.pivot)
         of_presets += [(preset.name, c) for c in plan_pairs(sizes, families[preset.name])]
     for preset in options.presets if options.set_draws else ():
         drawn = draw_masks(masks[preset.name], options.set_draws, stages)

@@ -10,6 +10,7 @@ from mwork_eval.benchmarks.task_family import TaskFamily, task_name
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.stages import POSITIONS, Stages
 from mwork_eval.neurons.tuned_stages import tuning_documents
 
@@ -188,6 +189,7 @@ class Manifest(FileValue):
         order: Which documents `limit` leaves; None in folders of earlier versions, which took the file's first.
         requests: By lm-eval task, its requests.
         metrics: By lm-eval task, the main metric that was asked for.
+        pivot: The language that the others are compared with.
     """
 
     model: str
@@ -211,6 +213,7 @@ class Manifest(FileValue):
     order: int | str | None = None
     requests: dict[str, RequestsEntry] = Field(default_factory=dict)
     metrics: dict[str, str] = Field(default_factory=dict)
+    pivot: str = ENGLISH
 
     @classmethod
     def read(cls, path: Path) -> Self:

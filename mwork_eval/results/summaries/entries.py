@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mwork_eval.languages.table import ENGLISH
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -81,12 +83,14 @@ class RowEffect:
         languages: Mask languages averaged over.
         neurons: Neurons deactivated per mask language.
         unit: Unit of the changes.
-        values: `delta_eng`, `delta_non_eng` and `delta`, each with the ends of its 95 % interval, None if unknown.
+        values: `delta_eng`, `delta_non_eng` and `delta`, each with the ends of its 95 % interval, None if unknown;
+            named as the attributes of `Delta` are, whatever the pivot.
         p_holm: Corrected p-value against the random control, or None.
         documents: Number of documents per language, the fewest.
         compared_by: As in `Score`, of all its languages together.
         folder: Where it is from.
         time: When it was made, in seconds since 1970.
+        pivot: The language that the others are compared with.
     """
 
     contender: Contender
@@ -103,6 +107,7 @@ class RowEffect:
     compared_by: str
     folder: Path
     time: float
+    pivot: str = ENGLISH
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from mwork_eval.benchmarks.data import published_dataset
 from mwork_eval.benchmarks.task_family import benchmark_name
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.store import MANIFEST
@@ -58,8 +57,8 @@ def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator
 def _changes(
     table: ReportTable, scores: Mapping[str, Score], contender: Contender, matrix: MatrixFolder, time: float
 ) -> Iterator[RowEffect]:
-    folder = matrix.path
-    tasks = [matrix.manifest.task_name(table.task, language) for language in (ENGLISH, *table.languages)]
+    folder, pivot = matrix.path, matrix.manifest.pivot
+    tasks = [matrix.manifest.task_name(table.task, language) for language in (pivot, *table.languages)]
     if missing := [task for task in tasks if task not in scores]:
         raise InputError(f"the report of {folder} is not of its cells", found=f"no score of {' '.join(missing)}")
     for row in table.rows:
@@ -80,4 +79,5 @@ def _changes(
             compared_by=digest_of([[task, scores[task].compared_by] for task in tasks]),
             folder=folder,
             time=time,
+            pivot=pivot,
         )
