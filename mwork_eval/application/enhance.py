@@ -20,9 +20,11 @@ from mwork_eval.application.arguments import (
 )
 from mwork_eval.application.enhancement_results import ChangeTables, EnhancementResults
 from mwork_eval.application.matrix_progress import matrix_progress
+from mwork_eval.application.model_args import check_not_twice, shown_model_args
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import check_source, check_texts, language_of, sets_by_language
 from mwork_eval.application.progress import Progress, ProgressChoice, Silent, shown
+from mwork_eval.application.prompting_arguments import prompting_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.detection.workers import Workers
@@ -36,8 +38,10 @@ from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.enhancement.training import TrainingOptions, steps_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.lm.model_identity import ASKING
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import find_family
 from mwork_eval.models.loading import LoadedModel
@@ -77,6 +81,12 @@ def enhance(
     dtype: str | None = None,
     device_map: str | None = None,
     revision: str | None = None,
+    apply_chat_template: bool | str = False,
+    system_instruction: str | None = None,
+    num_fewshot: int | None = None,
+    fewshot_as_multiturn: bool | None = None,
+    gen_kwargs: Mapping[str, Any] | str | None = None,
+    model_args: Mapping[str, Any] | None = None,
     progress: ProgressChoice = None,
 ) -> EnhancementResults:
     """Fine-tune the neurons of sets on a few hundred documents, and as many random ones alike (arXiv:2402.18815).
@@ -107,6 +117,12 @@ def enhance(
         dtype: See ``device``.
         device_map: See ``device``.
         revision: See ``device``.
+        apply_chat_template: Render the prompts of ``tasks`` by the tokenizer's chat template; or the name of one of its several.
+        system_instruction: What stands before the task's own description, as a system message where there are messages.
+        num_fewshot: Examples before each question; the task's own number if not given.
+        fewshot_as_multiturn: Whether examples are turns of their own; so with a chat template if not given.
+        gen_kwargs: Arguments of generation, as a mapping or as `top_k=5,...`; each wins over the task's own.
+        model_args: Further arguments of `mwork-hf` and lm-eval's `hf`, such as ``max_length`` or ``peft``.
         progress: Where progress and messages go: bars if not given, nothing with False, or a `Progress`.
 
     Raises:
@@ -124,7 +140,11 @@ def enhance(
         [('specific', 4), ('random', 4)]
     """
     progress = shown(progress)
-    source = find_model(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    source = find_model(
+        model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision, model_args=model_args
+    )
+    check_not_twice(source.model_args, ("double_bos",))
+    prompting = prompting_of(apply_chat_template, system_instruction, num_fewshot, fewshot_as_multiturn, gen_kwargs)
     sizes = tuple(sorted(set(_numbers_of_documents(documents))))
     orders = seeds_of("document_seeds", document_seeds)
     controls = whole_number("trained_controls", trained_controls, at_least=0)
@@ -146,7 +166,10 @@ def enhance(
     named = _named(neurons)
     corpora = corpora_of(texts if isinstance(texts, Mapping) else {only_language(named): texts})
     codes = [corpus.language for corpus in corpora]
-    families = _find_families(benchmarks, [*codes, ENGLISH, *scored_languages], data)
+    if not prompting.is_default and not benchmarks:
+        raise InputError("only scores are asked for in a way", found="no `tasks`", expected="`tasks`, such as xquad")
+    prompting = source.asking(prompting)
+    families = _find_families(benchmarks, [*codes, ENGLISH, *scored_languages], data, prompting)
     options, workers = training or TrainingOptions(), Workers.join()
     if place is None and workers.count > 1:
         raise InputError("several processes share a folder", found="no folder", expected="out=FOLDER")
@@ -177,7 +200,10 @@ def enhance(
         # lm-eval shares a task only among processes that loaded the model by itself.
         if families and is_first_process():
             scored = {"data": data, "limit": limit, "order": order}
-            tables, about = _score_deltas(base, record, families, folder, scored, force=force, progress=progress)
+            of_loaded = {name: value for name, value in source.model_args.items() if name in ASKING}
+            tables, about = _score_deltas(
+                base, record, families, folder, scored, prompting, of_loaded, force=force, progress=progress
+            )
         in_memory = {one.file: load_delta(folder / one.file) for one in record.deltas} if place is None else {}
     files = ChangeTables(tables, about).write(folder, SCORES) if about and place is not None else []
     return EnhancementResults(tables, about, record, place, tuple(files), in_memory)
@@ -236,7 +262,9 @@ def _sets_of(named: Mapping[str, NeuronSet], languages: Sequence[str]) -> dict[s
     return {code: found[code] for code in languages}
 
 
-def _find_families(benchmarks: Sequence[str], languages: Sequence[str], data: str | None) -> list[TaskFamily]:
+def _find_families(
+    benchmarks: Sequence[str], languages: Sequence[str], data: str | None, prompting: Prompting
+) -> list[TaskFamily]:
     """Return what to score, checked before a model loads.
 
     Raises:
@@ -246,7 +274,7 @@ def _find_families(benchmarks: Sequence[str], languages: Sequence[str], data: st
     # One document of each: data that cannot be had is told before the training, not after.
     names = [family.task(language) for family in families for language in family.languages]
     if names:
-        prepare_tasks(names, data=data, sample=Sample(limit=1))
+        prepare_tasks(names, data=data, sample=Sample(limit=1), prompting=prompting)
     return families
 
 
@@ -265,6 +293,8 @@ def _score_deltas(
     families: Sequence[TaskFamily],
     folder: Path,
     scored: Mapping[str, Any],
+    prompting: Prompting,
+    model_args: Mapping[str, Any],
     *,
     force: bool,
     progress: Progress,
@@ -277,11 +307,13 @@ def _score_deltas(
         families: What to score.
         folder: Where deltas are and scores go.
         scored: Where the tasks' data comes from (`data`), and which documents are taken (`limit`, `order`).
+        prompting: How the model is asked.
+        model_args: Further arguments of `mwork-hf` that hold for a loaded model.
         force: Accept deltas of other weights of the same sizes.
         progress: Where progress and messages go.
     """
-    with find_model(base.model, base.tokenizer).opened() as model:
-        plan = plan_scores(ModelFacts.of(model, base.name), record, families, **scored)
+    with find_model(base.model, base.tokenizer, model_args=model_args).opened() as model:
+        plan = plan_scores(ModelFacts.of(model, base.name), record, families, prompting=prompting, **scored)
         left_out = count_left_out(plan)
         for name, count in left_out.items():
             progress.tell(f"{name}: {count} documents that training saw are left out")
@@ -299,4 +331,8 @@ def _score_deltas(
         "left_out": left_out,
         **describe_cells(plan, families),
     }
+    if (said := prompting.record()) is not None:
+        about["prompting"] = said.to_values()
+    if model_args:
+        about["model_args"] = shown_model_args(model_args)
     return change_tables(record.deltas, families, stored_scores(plan, CellStore(folder))), about

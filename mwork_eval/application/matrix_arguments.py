@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from mwork_eval.application.arguments import (
     Names,
@@ -18,7 +18,10 @@ from mwork_eval.application.arguments import (
     whole_number,
     whole_numbers,
 )
+from mwork_eval.application.model_args import check_not_twice, shown_model_args
+from mwork_eval.application.model_source import ModelSource
 from mwork_eval.application.object_arguments import language_of, sets_by_language
+from mwork_eval.application.prompting_arguments import PromptingArguments, check_prompts, prompting_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import find_tasks
 from mwork_eval.languages.table import ENGLISH
@@ -51,6 +54,12 @@ class OptionArguments(TypedDict, total=False):
     generation_layers: int | None
     force: bool
     repair: bool
+    apply_chat_template: bool | str
+    system_instruction: str | None
+    num_fewshot: int | None
+    fewshot_as_multiturn: bool | None
+    gen_kwargs: Mapping[str, Any] | str | None
+    model_args: Mapping[str, Any] | None
 
 
 class MatrixArguments(OptionArguments, total=False):
@@ -107,12 +116,16 @@ def make_matrix_options(
     controls: str = "any",
     cross: bool = False,
     counts: Numbers = (),
+    model_args: Mapping[str, Any] | None = None,
+    **asking: Unpack[PromptingArguments],
 ) -> MatrixOptions:
     """Turn arguments of `ablate` into one value.
 
     Raises:
-        InputError: If a preset is unknown or none is given, or a number is unusable.
+        InputError: If a preset is unknown or none is given, or a number or a way of asking is unusable.
     """
+    prompting, further = prompting_of(**asking), shown_model_args(model_args or {})
+    check_not_twice(further, ("double_bos",))  # the cells of a matrix begin whole texts once
     presets = find_presets(names_of("preset", preset))
     one_of("controls", controls, CONTROLS)
     limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(sample_seed)
@@ -138,6 +151,8 @@ def make_matrix_options(
         controls=controls,
         cross=cross,
         counts=tuple(numbers),
+        prompting=prompting,
+        model_args=further,
     )
 
 
@@ -174,14 +189,29 @@ def find_sets(neurons: Neurons | None, languages: str | Iterable[str] | None) ->
     return {code: given[code] for code in asked if code != ENGLISH}, asked
 
 
+def asked_of(options: MatrixOptions, source: ModelSource) -> MatrixOptions:
+    """Return a matrix whose prompts are rendered by a model's chat template, if by any; only the tokenizer is loaded.
+
+    Raises:
+        InputError: If the tokenizer has no such template, or prompts cannot be built as they are wanted.
+    """
+    asked = replace(options, prompting=source.asking(options.prompting))
+    check_prompts(_task_names(asked), asked.data, asked.prompting)
+    return asked
+
+
 def check_task_data(options: MatrixOptions) -> None:
     """Fail before a model loads if a task is unknown or its data is not there.
 
     Raises:
         InputError: Says which.
     """
+    find_tasks(_task_names(options), options.data)
+
+
+def _task_names(options: MatrixOptions) -> list[str]:
     families = [family for preset in options.presets for family in options.families(preset)]
-    find_tasks([family.task(language) for family in families for language in family.languages], options.data)
+    return list(dict.fromkeys(family.task(language) for family in families for language in family.languages))
 
 
 def with_set_draws(

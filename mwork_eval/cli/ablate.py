@@ -12,6 +12,7 @@ from mwork_eval.cli.options import (
     out_option,
     whole_options,
 )
+from mwork_eval.cli.prompting_options import prompting_options
 
 
 @click.command()
@@ -24,6 +25,7 @@ from mwork_eval.cli.options import (
 @matrix_options
 @whole_options
 @machine_options
+@prompting_options
 @out_option(None)
 def ablate(
     dry_run: bool, preset: tuple[str, ...], device_map: str | None, shard: tuple[int, int], **given: Any

@@ -15,6 +15,7 @@ from mwork_eval.cli.options import (
     parse_seeds,
     sample_option,
 )
+from mwork_eval.cli.prompting_options import prompting_options
 from mwork_eval.errors import InputError
 from mwork_eval.terminal.lines import tell_written
 
@@ -68,6 +69,7 @@ from mwork_eval.terminal.lines import tell_written
 @click.option(
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
 )
+@prompting_options
 @click.option("--plot", is_flag=True, help="Also draw the changes (SVG and PNG); needs the extra plot.")
 @out_option("mwork-enhanced")
 def enhance(
@@ -91,6 +93,12 @@ def enhance(
     data: str | None,
     plot: bool,
     out: Path,
+    apply_chat_template: bool | str,
+    system_instruction: str | None,
+    num_fewshot: int | None,
+    fewshot_as_multiturn: bool | None,
+    gen_kwargs: dict[str, Any] | None,
+    model_args: dict[str, Any] | None,
     **training: Any,
 ) -> None:
     """Fine-tune the neurons of a set, and nothing else, on a few hundred documents.
@@ -134,6 +142,12 @@ def enhance(
         dtype=dtype,
         device_map=device_map,
         revision=revision,
+        apply_chat_template=apply_chat_template,
+        system_instruction=system_instruction,
+        num_fewshot=num_fewshot,
+        fewshot_as_multiturn=fewshot_as_multiturn,
+        gen_kwargs=gen_kwargs,
+        model_args=model_args,
         progress=TerminalProgress(),
     )
     if not made.files:

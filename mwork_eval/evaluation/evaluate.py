@@ -17,8 +17,9 @@ from mwork_eval.benchmarks.rows import BENCHMARKS, task_of
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.answer_language import answer_language_metrics
-from mwork_eval.evaluation.fewshot import never_show_the_answer
+from mwork_eval.evaluation.fewshot import enough_examples, never_show_the_answer
 from mwork_eval.evaluation.known_answers import KnownAnswers
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.evaluation.task_manager import task_manager
@@ -28,6 +29,7 @@ from mwork_eval.results.main_metric import find_main_metric, need_documents, num
 from mwork_eval.results.task_score import TRUNCATED, TaskScore
 
 _ALL = Sample()
+_PLAIN = Prompting()
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class PreparedTask:
         requests: Number of requests.
         clusters: By index, the cluster of each of these documents, as `cluster_keys` gives it.
         items: What each of them is, as `item_keys` gives it.
+        prompting: Digest of how it is asked beyond what its file says; None if nothing is.
     """
 
     name: str
@@ -53,6 +56,7 @@ class PreparedTask:
     requests: int
     clusters: Mapping[int, str] = field(default_factory=dict)
     items: Sequence[str] = ()
+    prompting: str | None = None
 
 
 def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
@@ -79,7 +83,9 @@ def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
 
 
 @quiet_lm_eval()
-def prepare_tasks(names: Sequence[str], *, data: str | None, sample: Sample = _ALL) -> dict[str, PreparedTask]:
+def prepare_tasks(
+    names: Sequence[str], *, data: str | None, sample: Sample = _ALL, prompting: Prompting = _PLAIN
+) -> dict[str, PreparedTask]:
     """Load the tasks' documents and build their requests; no model is needed.
 
     The random number generators, which lm-eval seeds, are as before in the end.
@@ -88,31 +94,43 @@ def prepare_tasks(names: Sequence[str], *, data: str | None, sample: Sample = _A
         names: Names of lm-eval tasks, ours or any other.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
         sample: Which documents of each; the same ones in every language of a parallel benchmark.
+        prompting: How they are asked.
 
     Raises:
-        InputError: If a task is unknown, its data cannot be had, or no document is left.
+        InputError: If a task is unknown, its data cannot be had, no document is left, or there are fewer examples than
+            asked for.
     """
     with kept_random_states():
-        return _prepare(names, data, sample)
+        return _prepare(names, data, sample, prompting)
 
 
-def _prepare(names: Sequence[str], data: str | None, sample: Sample) -> dict[str, PreparedTask]:
-    manager = find_tasks(names, data)
-    tasks = {name: _load(name, manager) for name in names}
+def _prepare(names: Sequence[str], data: str | None, sample: Sample, prompting: Prompting) -> dict[str, PreparedTask]:
+    manager, building = find_tasks(names, data), prompting.building()
+    loaded = {name: _load(name, manager, prompting) for name in names}
+    tasks = {name: task for name, (task, _) in loaded.items()}
     chosen = _choose(tasks, data, sample)
     prepared = {}
     for name, task in tasks.items():
         with _loading(name):
             never_show_the_answer(task)  # also where the plug-in is turned off
-            task.build_all_requests(samples=chosen[name], rank=0, world_size=1)
+            with enough_examples(task):
+                task.build_all_requests(samples=chosen[name], rank=0, world_size=1, **building)
         clusters = _clusters(name, task, chosen[name], data)
         # With the documents, because they hold the right answers, which the requests do not show.
         requests = [(i.request_type, i.args, i.doc) for i in task.instances]
         digest = digest_of([task.VERSION, requests, list(clusters.values())])
-        _keep_requests(task)
+        _keep_requests(task, building)
         items = item_keys(name, task.eval_docs, data)
         prepared[name] = PreparedTask(
-            name, task, manager, chosen[name], digest, len(task.instances), clusters, [items[i] for i in clusters]
+            name,
+            task,
+            manager,
+            chosen[name],
+            digest,
+            len(task.instances),
+            clusters,
+            [items[i] for i in clusters],
+            prompting.digest_for(task, loaded[name][1]),
         )
     return prepared
 
@@ -128,12 +146,14 @@ def _loading(name: str) -> Iterator[None]:
         raise InputError(f"the task {name} cannot be loaded", found=f"{type(error).__name__}: {reason}") from error
 
 
-def _load(name: str, manager: TaskManager) -> Any:
+def _load(name: str, manager: TaskManager, prompting: Prompting) -> tuple[Any, int | None]:
+    """Return a task that is asked as said, and the number of examples of its file."""
     with _loading(name):
         task = manager.load([name])["tasks"][name]
-        task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
+        own = task.get_config("num_fewshot")
+        prompting.configure(task)
         task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
-        return task
+        return task, own
 
 
 def _choose(tasks: Mapping[str, Any], data: str | None, sample: Sample) -> dict[str, list[int] | None]:
@@ -154,13 +174,13 @@ def _clusters(name: str, task: Any, documents: Sequence[int] | None, data: str |
     return dict(zip(indices, cluster_keys(name, [task.eval_docs[index] for index in indices], data), strict=True))
 
 
-def _keep_requests(task: Any) -> None:
-    """Let lm-eval build a task's requests once; it would do so again for every evaluation."""
+def _keep_requests(task: Any, building: Mapping[str, Any]) -> None:
+    """Let lm-eval build a task's requests once, as we say; it would do so again for every evaluation."""
     build, built = task.build_all_requests, {(0, 1): task.instances}
 
     def build_once(*, rank: int = 0, world_size: int = 1, **options: Any) -> None:
         if (rank, world_size) not in built:
-            build(rank=rank, world_size=world_size, **options)
+            build(rank=rank, world_size=world_size, **{**options, **building})
             built[rank, world_size] = task.instances
         for instance in built[rank, world_size]:
             instance.resps, instance.filtered_resps = [], {}

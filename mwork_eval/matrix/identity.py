@@ -61,4 +61,7 @@ def identity_of(model_identity: str, intervention: Intervention | None, task: Pr
         sources["beginning"] = "one"  # earlier answers to such requests are of texts with two
     # Without the extra, answers are not judged for the wrong language; installed later, they are, from known answers.
     whole = {**sources, "requests": task.digest, "judge": judge_version()}
+    if task.prompting is not None:
+        # Not in the first part: a request holds the whole prompt, so that equal ones have one answer however they came.
+        whole["prompting"] = task.prompting
     return f"{digest_of(sources)[:16]}-{digest_of(whole)[:32]}"

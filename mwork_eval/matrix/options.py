@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of, languages_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.settings import Preset
@@ -35,6 +37,8 @@ class MatrixOptions:
         cross: Whether every mask is tried on the documents of every language, too.
         counts: Numbers of neurons, ascending, to deactivate beside the table's own.
         set_draws: By language, the sets of random halves of the detection documents, to deactivate beside the table's.
+        prompting: How models are asked.
+        model_args: Further arguments of `mwork-hf` that the model was loaded with.
     """
 
     presets: tuple[Preset, ...]
@@ -52,6 +56,8 @@ class MatrixOptions:
     cross: bool = False
     counts: tuple[int, ...] = ()
     set_draws: tuple[Mapping[str, NeuronSet], ...] = ()
+    prompting: Prompting = field(default_factory=Prompting)
+    model_args: Mapping[str, Any] = field(default_factory=dict)
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.

@@ -86,7 +86,10 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         if task_name(name, cell.language) == cell.task
     }
     source = TaskSource(
-        tuple(dict.fromkeys(cell.task for cell in cells)), options.data, Sample(options.limit, options.order, skip)
+        tuple(dict.fromkeys(cell.task for cell in cells)),
+        options.data,
+        Sample(options.limit, options.order, skip),
+        options.prompting,
     )
     tasks = source.prepare()
     distinct = {family.name: family for of_preset in families.values() for family in of_preset}

@@ -1,0 +1,80 @@
+"""Further arguments of `mwork-hf` and lm-eval's `hf`, as users write them."""
+
+import json
+from collections.abc import Collection, Mapping
+from inspect import signature
+from typing import Any
+
+from mwork_eval.application.arguments import shown_value
+from mwork_eval.digests import canonical_json
+from mwork_eval.errors import InputError
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.lm.model_identity import ASKING
+
+_OWN = {
+    "pretrained", "device", "dtype", "device_map", "parallelize", "revision", "batch_size", "neurons", "positions",
+    "understanding_layers", "generation_layers", "random_control", "controls", "count", "force",
+}  # fmt: skip
+"""Arguments of `mwork-hf` that are arguments of every function that has them, or follow from one."""
+_IN_MEMORY = {*ASKING, "fast", "memory", "max_batch_size", "logits_cache", "softmax_dtype", "mixed_precision_dtype"}
+"""What can be said of a model that is loaded already."""
+
+
+def model_args_of(given: Any, *, in_memory: bool, tokenizer: Any = None) -> dict[str, Any]:
+    """Return further arguments of `mwork-hf`, checked as far as they can be before a model loads.
+
+    Args:
+        given: What was given: a mapping, or None.
+        in_memory: Whether the model is in memory.
+        tokenizer: The tokenizer that was given, or None.
+
+    Raises:
+        InputError: If it is no mapping, or names what has an argument of its own or cannot be said of a loaded model.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise InputError("unusable model_args", found=shown_value(given), expected="a mapping")
+    check_not_twice(given, {*_OWN, *(["tokenizer"] if tokenizer is not None else [])})
+    if in_memory and (unknown := sorted(given.keys() - _IN_MEMORY)):
+        raise InputError(
+            "these model_args are of a model that is loaded by its name",
+            found=" ".join(unknown),
+            expected=f"of one in memory some of {' '.join(sorted(_IN_MEMORY))}",
+        )
+    return dict(given)
+
+
+def check_not_twice(given: Mapping[str, Any], own: Collection[str]) -> None:
+    """Check that no argument of `mwork-hf` is given that has an argument of its own.
+
+    Raises:
+        InputError: If one is.
+    """
+    if twice := sorted(given.keys() & {*own}):
+        raise InputError(
+            "model_args are further arguments of mwork-hf",
+            found=" ".join(twice),
+            expected="these as arguments of their own, or not at all",
+        )
+
+
+def check_known_in_memory(given: Mapping[str, Any]) -> None:
+    """Check that a model in memory is given no argument that nobody knows.
+
+    Of a model that is loaded, what `mwork-hf` does not know goes on to transformers.
+
+    Raises:
+        InputError: If it is.
+    """
+    accepted = {name for kind in MworkHF.__mro__ for name in signature(kind.__init__).parameters}
+    if unknown := sorted(given.keys() - accepted):
+        raise InputError(
+            "unknown model_args", found=" ".join(unknown), expected="arguments of mwork-hf or lm-eval's hf"
+        )
+
+
+def shown_model_args(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as JSON values; what JSON does not know as `str` shows it."""
+    shown: dict[str, Any] = json.loads(canonical_json(dict(given)))
+    return shown
