@@ -114,7 +114,7 @@ def lens(
         dtype: See ``device``.
         device_map: See ``device``.
         revision: See ``device``.
-        apply_chat_template: Render the prompts of ``tasks`` by the tokenizer's chat template; or the name of one of its several.
+        apply_chat_template: Render the tasks' prompts by the tokenizer's chat template; or one's name, of several.
         system_instruction: What stands before the task's own description, as a system message where there are messages.
         num_fewshot: Examples before each question; the task's own number if not given.
         fewshot_as_multiturn: Whether examples are turns of their own; so with a chat template if not given.

@@ -12,7 +12,7 @@ _OPENING, _CLOSING, _QUOTES = "[({", "])}", "'\""
 
 
 def parse_key_values(name: str, text: str) -> dict[str, Any]:
-    """Read arguments such as `temperature=0.7,do_sample=true,until=["\\n"]`, or a JSON object of them.
+    r"""Read arguments such as `temperature=0.7,do_sample=true,until=["\n"]`, or a JSON object of them.
 
     Values are read as lm-eval reads them: `true`, `none`, numbers, quoted texts, lists, and else the text itself.
 

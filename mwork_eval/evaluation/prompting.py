@@ -21,7 +21,7 @@ class Prompting:
     """How models are asked; the default is what a task file says, as plain text.
 
     Attributes:
-        apply_chat_template: Whether prompts are rendered by the tokenizer's chat template; or the name of one of several.
+        apply_chat_template: Whether the tokenizer's chat template renders prompts; or the name of one of several.
         system_instruction: What stands before the task's own description.
         num_fewshot: Examples before each question; None for the task's own number.
         fewshot_as_multiturn: Whether examples are turns of their own, with a chat template; None for yes.
