@@ -41,7 +41,7 @@ from mwork_eval.evaluation.evaluate import prepare_tasks
 from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.lm.model_identity import ASKING
+from mwork_eval.lm.asking import ASKING
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import find_family
 from mwork_eval.models.loading import LoadedModel

@@ -8,8 +8,8 @@ from typing import Any
 from mwork_eval.application.arguments import shown_value
 from mwork_eval.digests import canonical_json
 from mwork_eval.errors import InputError
+from mwork_eval.lm.asking import ASKING
 from mwork_eval.lm.model import MworkHF
-from mwork_eval.lm.model_identity import ASKING
 
 _OWN = {
     "pretrained", "device", "dtype", "device_map", "parallelize", "revision", "batch_size", "neurons", "positions",

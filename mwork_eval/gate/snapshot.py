@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from mwork_eval.benchmarks.task_family import TaskName
+from mwork_eval.digests import canonical_json
 from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
+from mwork_eval.lm.asking import ASKING
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import FOLDER
@@ -80,6 +82,7 @@ class Scored:
     score: TaskScore
     keys: tuple[DocumentKey, ...]
     definition: str | None
+    shots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class Snapshot:
         counts: By preset and mask language, the number of neurons its rows deactivate.
         sets: By language, the neuron sets that were found.
         definitions: By cell identity, what unmasked scores are defined by, where that is told.
+        shots: Likewise, the numbers of examples before each question.
+        asking: Arguments of the model that say how a text reaches it and how its answer is read, as texts.
     """
 
     model: str
@@ -104,6 +109,8 @@ class Snapshot:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sets: Mapping[str, NeuronSet] = field(default_factory=dict)
     definitions: Mapping[str, str] = field(default_factory=dict)
+    shots: Mapping[str, int] = field(default_factory=dict)
+    asking: Mapping[str, str] = field(default_factory=dict)
 
     def tasks(self) -> dict[TaskName, Scored | None]:
         """Return the unmasked score of every task; None for one that is not computed.
@@ -132,7 +139,14 @@ class Snapshot:
     def _scored(self, entry: CellEntry | PlainEntry) -> Scored | None:
         identity = entry.identity
         score = self.scores[identity]
-        return None if score is None else Scored(score, self.keys[identity], self.definitions.get(identity))
+        told = self.definitions.get(identity), self.shots.get(identity)
+        return None if score is None else Scored(score, self.keys[identity], *told)
+
+
+def asking_of(model_args: Mapping[str, Any]) -> dict[str, str]:
+    """Return, of the arguments of a model, those that say how it is asked; others make it another model."""
+    given = {name: model_args[name] for name in ASKING if model_args.get(name) is not None}
+    return {name: value if isinstance(value, str) else canonical_json(value) for name, value in given.items()}
 
 
 class _Baseline(FileValue):
@@ -145,6 +159,8 @@ class _Baseline(FileValue):
     counts: dict[str, dict[str, int]]
     sets: tuple[str, ...]
     definitions: dict[str, str] = Field(default_factory=dict)
+    shots: dict[str, int] = Field(default_factory=dict)
+    asking: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_what_it_names(self) -> Self:
@@ -176,6 +192,8 @@ def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
         "counts": snapshot.counts,
         "sets": list(snapshot.sets),
         "definitions": snapshot.definitions,
+        # What is not told is not written.
+        **{name: told for name, told in (("shots", _some(snapshot.shots)), ("asking", snapshot.asking)) if told},
     }
     written = [folder / BASELINE]
     for language, neurons in snapshot.sets.items():
@@ -184,6 +202,11 @@ def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
         written.append(path)
     write_sealed(folder / BASELINE, content)
     return written
+
+
+def _some(shots: Mapping[str, int]) -> dict[str, int]:
+    """Return the numbers of examples if there are any."""
+    return dict(shots) if any(shots.values()) else {}
 
 
 def read_baseline(folder: Path) -> Snapshot:
@@ -202,4 +225,6 @@ def read_baseline(folder: Path) -> Snapshot:
         counts=content.counts,
         sets={language: load_neuron_set(folder / FOLDER / f"{language}{SUFFIX}") for language in content.sets},
         definitions=content.definitions,
+        shots=content.shots,
+        asking=content.asking,
     )

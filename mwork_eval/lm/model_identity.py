@@ -7,20 +7,11 @@ from typing import Any
 from mwork_eval.digests import digest_of
 from mwork_eval.inference.rotary import Rotary
 from mwork_eval.interventions.running import running_on
+from mwork_eval.lm.asking import ASKING
 from mwork_eval.models.blocks import without_adapters
 
 _ORIGINS = ("name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures", "quantization_config")
 _OPTIONS = ("add_bos_token", "max_length", "prefix_token_id", "eot_token_id", "max_gen_toks", "truncation")
-ASKING = (
-    "add_bos_token",
-    "max_length",
-    "prefix_token_id",
-    "truncation",
-    "think_end_token",
-    "enable_thinking",
-    "chat_template_args",
-)
-"""Arguments of `hf` that say how a text reaches the model and how its answer is read: its weights are the same."""
 _TOLD = {
     *ASKING,
     *("batch_size", "max_batch_size", "tokenizer", "use_fast_tokenizer", "trust_remote_code", "revision", "subfolder"),

@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
+from mwork_eval.digests import canonical_json
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import FILE
 from mwork_eval.matrix.identity import ModelFacts
@@ -98,6 +100,7 @@ def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, 
     """Yield what the tables of a folder have in common, as it was and as it is."""
     yield f"dtype {earlier.dtype}", f"dtype {manifest.dtype}"
     yield f"data {earlier.data}", f"data {manifest.data}"
+    yield _asked(earlier), _asked(manifest)
     # Folders of earlier versions took the first documents of the file.
     yield f"documents {FILE if earlier.order is None else earlier.order}", f"documents {manifest.order}"
     for name in ("understanding", "generation"):
@@ -107,10 +110,18 @@ def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, 
         yield f"set {language} {was[:12]}", f"set {language} {now[:12]}"
 
 
+def _asked(manifest: Manifest) -> str:
+    """Say how a model was asked and loaded: what is shown, and a digest of all of it."""
+    said = [] if manifest.prompting is None else [f"prompts: {manifest.prompting.in_words()}"]
+    said += [f"model arguments {canonical_json(manifest.model_args)}"] if manifest.model_args else []
+    return "; ".join(said) or "prompts as the task files say"
+
+
 def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixOptions, plan: MatrixPlan) -> Manifest:
     cells: dict[str, list[CellEntry]] = {part: [] for part in PARTS}
     for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True):
         cells[cell.part].append(_describe_cell(preset, cell, identity))
+    parts: dict[str, Any] = {part: tuple(of_part) for part, of_part in cells.items()}
     return Manifest(
         model=facts.name,
         model_identity=facts.identity,
@@ -136,8 +147,15 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
         tasks=tuple(TaskEntry(name=f.name, languages=f.languages, missing=f.missing) for f in plan.families),
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
-        **{part: tuple(of_part) for part, of_part in cells.items()},
+        **_describe_asking(options),
+        **parts,
     )
+
+
+def _describe_asking(options: MatrixOptions) -> dict[str, Any]:
+    """Return how the model was asked and loaded, as far as it was said."""
+    given = {"prompting": options.prompting.record(), "model_args": dict(options.model_args)}
+    return {name: value for name, value in given.items() if value}
 
 
 def _describe_cell(preset: str, cell: Cell, identity: str) -> CellEntry:

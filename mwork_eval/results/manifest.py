@@ -11,6 +11,7 @@ from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
 from mwork_eval.neurons.stages import POSITIONS, Stages
 from mwork_eval.neurons.tuned_stages import tuning_documents
+from mwork_eval.results.prompting_record import PromptingRecord
 
 FORMAT = "mwork-ablation"
 VERSION = 1
@@ -167,6 +168,8 @@ class Manifest(FileValue):
         model_identity: Digest of what determines an answer besides mask and request; None if not told.
         order: Which documents `limit` leaves; None in folders of earlier versions, which took the file's first.
         requests: By lm-eval task, its requests.
+        prompting: How the model was asked; None if as task files say.
+        model_args: Further arguments that the model was loaded with.
     """
 
     model: str
@@ -189,6 +192,8 @@ class Manifest(FileValue):
     model_identity: str | None = None
     order: int | str | None = None
     requests: dict[str, RequestsEntry] = Field(default_factory=dict)
+    prompting: PromptingRecord | None = None
+    model_args: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:

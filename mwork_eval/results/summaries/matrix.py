@@ -30,7 +30,7 @@ def read_matrix(folder: Path) -> FolderResults:
 
 
 def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator[Score]:
-    cells = matrix.manifest.cells
+    cells, asked = matrix.manifest.cells, matrix.manifest.prompting
     baselines = {task_name(entry.task, entry.language): entry for entry in cells if entry.setting is None}
     for task, entry in baselines.items():
         if (cell := matrix.cell(entry.identity)) is None:
@@ -48,10 +48,12 @@ def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator
             value=scale.factor * score.score,
             error=None if (error := score.standard_error) is None else scale.factor * error,
             documents=len(score.documents),
-            compared_by=digest_of([matrix.lm_eval_digest(cell), cell.definition]),
+            compared_by=digest_of([matrix.lm_eval_digest(cell), cell.definition(asked)]),
             dataset=published_dataset(task, matrix.manifest.data),
             folder=matrix.path,
             time=time,
+            prompting=tuple([] if asked is None else asked.parts(cell.output_type, cell.shots)),
+            shots=cell.shots,
         )
 
 
