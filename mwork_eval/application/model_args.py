@@ -18,6 +18,18 @@ _OWN = {
 """Arguments of `mwork-hf` that are arguments of every function that has them, or follow from one."""
 _IN_MEMORY = {*ASKING, "fast", "memory", "max_batch_size", "logits_cache", "softmax_dtype", "mixed_precision_dtype"}
 """What can be said of a model that is loaded already."""
+_KINDS = {
+    "add_bos_token": (bool, "true or false"),
+    "trust_remote_code": (bool, "true or false"),
+    "use_fast_tokenizer": (bool, "true or false"),
+    "enable_thinking": (bool, "true or false"),
+    "truncation": (bool, "true or false"),
+    "max_length": (int, "a whole number from 1"),
+    "max_batch_size": (int, "a whole number from 1"),
+    "prefix_token_id": (int, "the number of a token"),
+    "chat_template_args": (Mapping, "a mapping"),
+}
+"""Of which kind some arguments are; a wrong one would be met late, or never."""
 
 
 def model_args_of(given: Any, *, in_memory: bool, tokenizer: Any = None) -> dict[str, Any]:
@@ -29,13 +41,21 @@ def model_args_of(given: Any, *, in_memory: bool, tokenizer: Any = None) -> dict
         tokenizer: The tokenizer that was given, or None.
 
     Raises:
-        InputError: If it is no mapping, or names what has an argument of its own or cannot be said of a loaded model.
+        InputError: If it is no mapping, or names what has an argument of its own or cannot be said of a loaded model,
+            or a value is of another kind.
     """
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
         raise InputError("unusable model_args", found=shown_value(given), expected="a mapping")
     check_not_twice(given, {*_OWN, *(["tokenizer"] if tokenizer is not None else [])})
+    for name, (kind, expected) in _KINDS.items():
+        value = given.get(name)
+        wrong = not isinstance(value, kind) or (
+            kind is int and (isinstance(value, bool) or value < name.startswith("max"))
+        )
+        if value is not None and wrong:
+            raise InputError(f"unusable {name} among model_args", found=shown_value(value), expected=expected)
     if in_memory and (unknown := sorted(given.keys() - _IN_MEMORY)):
         raise InputError(
             "these model_args are of a model that is loaded by its name",

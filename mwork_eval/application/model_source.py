@@ -121,6 +121,10 @@ class ModelSource:
         try:
             given: dict[str, Any] = {**self.loading, "tokenizer": self.own_tokenizer, **self.options, **self.model_args}
             return load_for_matrix(self.name, **{**given, "device": given.get("device") or device})
+        except InputError as error:
+            if not self.model_args:
+                raise
+            raise InputError(str(error), hint=_hint(self.model_args)) from error
         except (TypeError, ImportError, AssertionError, RuntimeError) as error:
             # What libraries raise where they cannot do what is asked of them: quantise here, attend in that way.
             unknown = "unexpected keyword argument" in str(error)
