@@ -19,8 +19,8 @@ from mwork_eval.application.arguments import (
     whole_numbers,
 )
 from mwork_eval.application.enhancement_results import ChangeTables, EnhancementResults
-from mwork_eval.application.matrix_progress import matrix_progress
-from mwork_eval.application.model_args import check_not_twice, shown_model_args
+from mwork_eval.application.enhancement_scores import score_deltas
+from mwork_eval.application.model_args import check_not_twice
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import check_source, check_texts, language_of, sets_by_language
 from mwork_eval.application.progress import Progress, ProgressChoice, Silent, shown
@@ -28,12 +28,10 @@ from mwork_eval.application.prompting_arguments import prompting_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.detection.workers import Workers
-from mwork_eval.enhancement.changes import change_tables
 from mwork_eval.enhancement.documents import read_training_text
-from mwork_eval.enhancement.folder import SCORES, describe_cells
+from mwork_eval.enhancement.folder import SCORES
 from mwork_eval.enhancement.record import SPECIFIC, Record
 from mwork_eval.enhancement.run import Enhancement, documents_left, train_deltas
-from mwork_eval.enhancement.scores import compute_scores, count_left_out, plan_scores, stored_scores
 from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.enhancement.training import TrainingOptions, steps_of
 from mwork_eval.errors import InputError
@@ -42,7 +40,6 @@ from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.lm.asking import ASKING
-from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import find_family
 from mwork_eval.models.loading import LoadedModel
 from mwork_eval.models.random_states import kept_random_states
@@ -50,7 +47,6 @@ from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_named_sets
 from mwork_eval.processes import is_first_process
-from mwork_eval.results.store import CellStore
 from mwork_eval.weight_deltas.delta import load_delta
 from mwork_eval.weight_deltas.merge import merge as write_merged
 
@@ -201,7 +197,7 @@ def enhance(
         if families and is_first_process():
             scored = {"data": data, "limit": limit, "order": order}
             of_loaded = {name: value for name, value in source.model_args.items() if name in ASKING}
-            tables, about = _score_deltas(
+            tables, about = score_deltas(
                 base, record, families, folder, scored, prompting, of_loaded, force=force, progress=progress
             )
         in_memory = {one.file: load_delta(folder / one.file) for one in record.deltas} if place is None else {}
@@ -285,54 +281,3 @@ def _merge_last(
     last = [delta for delta in record.deltas if delta.kind == SPECIFIC][-1]
     changed = write_merged(base, load_delta(folder / last.file), merged, force=force)
     progress.tell(f"{merged}: {last.file} merged; {changed} of {last.parameters} trained entries differ from the base")
-
-
-def _score_deltas(
-    base: LoadedModel,
-    record: Record,
-    families: Sequence[TaskFamily],
-    folder: Path,
-    scored: Mapping[str, Any],
-    prompting: Prompting,
-    model_args: Mapping[str, Any],
-    *,
-    force: bool,
-    progress: Progress,
-) -> tuple[list[ChangeTable], dict[str, Any]]:
-    """Score the base and every delta; returns what changed, and what was scored as JSON values.
-
-    Args:
-        base: The base, without a delta.
-        record: What was trained.
-        families: What to score.
-        folder: Where deltas are and scores go.
-        scored: Where the tasks' data comes from (`data`), and which documents are taken (`limit`, `order`).
-        prompting: How the model is asked.
-        model_args: Further arguments of `mwork-hf` that hold for a loaded model.
-        force: Accept deltas of other weights of the same sizes.
-        progress: Where progress and messages go.
-    """
-    with find_model(base.model, base.tokenizer, model_args=model_args).opened() as model:
-        plan = plan_scores(ModelFacts.of(model, base.name), record, families, prompting=prompting, **scored)
-        left_out = count_left_out(plan)
-        for name, count in left_out.items():
-            progress.tell(f"{name}: {count} documents that training saw are left out")
-        for family in families:
-            if lacking := [code for code in family.missing if code in record.seen]:
-                progress.tell(f"{family.name} has no {', '.join(lacking)}, which was trained: no table of it")
-        with matrix_progress(progress, plan, folder, what="evaluate") as advance:
-            compute_scores(model, plan, folder, force=force, advance=advance, tell=progress.tell)
-    about = {
-        "model": record.model,
-        "fingerprint": record.fingerprint,
-        "options": dict(record.options),
-        "tasks": [family.name for family in families],
-        **scored,
-        "left_out": left_out,
-        **describe_cells(plan, families),
-    }
-    if (said := prompting.record()) is not None:
-        about["prompting"] = said.to_values()
-    if model_args:
-        about["model_args"] = shown_model_args(model_args)
-    return change_tables(record.deltas, families, stored_scores(plan, CellStore(folder))), about

@@ -18,7 +18,7 @@ _OWN = {
 """Arguments of `mwork-hf` that are arguments of every function that has them, or follow from one."""
 _IN_MEMORY = {*ASKING, "fast", "memory", "max_batch_size", "logits_cache", "softmax_dtype", "mixed_precision_dtype"}
 """What can be said of a model that is loaded already."""
-_KINDS = {
+_KINDS: dict[str, tuple[type, str]] = {
     "add_bos_token": (bool, "true or false"),
     "trust_remote_code": (bool, "true or false"),
     "use_fast_tokenizer": (bool, "true or false"),
@@ -51,10 +51,7 @@ def model_args_of(given: Any, *, in_memory: bool, tokenizer: Any = None) -> dict
     check_not_twice(given, {*_OWN, *(["tokenizer"] if tokenizer is not None else [])})
     for name, (kind, expected) in _KINDS.items():
         value = given.get(name)
-        wrong = not isinstance(value, kind) or (
-            kind is int and (isinstance(value, bool) or value < name.startswith("max"))
-        )
-        if value is not None and wrong:
+        if value is not None and not (isinstance(value, kind) and _is_usable(name, value, kind)):
             raise InputError(f"unusable {name} among model_args", found=shown_value(value), expected=expected)
     if in_memory and (unknown := sorted(given.keys() - _IN_MEMORY)):
         raise InputError(
@@ -63,6 +60,11 @@ def model_args_of(given: Any, *, in_memory: bool, tokenizer: Any = None) -> dict
             expected=f"of one in memory some of {' '.join(sorted(_IN_MEMORY))}",
         )
     return dict(given)
+
+
+def _is_usable(name: str, value: Any, kind: type) -> bool:
+    """Tell whether a whole number is one, and not too small; any other value of its kind is usable."""
+    return kind is not int or (not isinstance(value, bool) and value >= int(name.startswith("max")))
 
 
 def check_not_twice(given: Mapping[str, Any], own: Collection[str]) -> None:

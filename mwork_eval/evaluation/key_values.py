@@ -23,7 +23,7 @@ def parse_key_values(name: str, text: str) -> dict[str, Any]:
     Raises:
         InputError: If it cannot be read, or names an argument twice.
     """
-    expected = "`key=value,...` or a JSON object"
+    expected = "key=value,... or a JSON object"
     if text.strip().startswith("{"):
         try:
             return dict(parse(text))

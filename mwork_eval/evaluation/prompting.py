@@ -93,7 +93,7 @@ class Prompting:
             InputError: If the tokenizer is not known yet.
         """
         if self.apply_chat_template and self.chat is None:
-            raise InputError("a chat template needs a tokenizer", found="`Prompting` without one", expected="a model's")
+            raise InputError("a chat template needs a tokenizer", found="none", expected="a model's")
         chat = self.chat
         return {
             "system_instruction": self.system_instruction,

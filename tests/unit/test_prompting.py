@@ -58,7 +58,7 @@ def test_arguments_are_read_as_lm_eval_reads_them(text, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("temperature", "cannot read `gen_kwargs`; found temperature; expected `key=value,...` or a JSON object"),
+        ("temperature", "cannot read `gen_kwargs`; found temperature; expected key=value,... or a JSON object"),
         ("a=1,a=2", "`gen_kwargs` has an argument twice; found a"),
         ('{"a": ', "cannot read `gen_kwargs`"),
         ("until=[oh", "cannot read `gen_kwargs`"),
