@@ -17,7 +17,7 @@ from mwork_eval.application.arguments import (
     whole_numbers,
 )
 from mwork_eval.application.matrix_progress import matrix_progress
-from mwork_eval.application.model_args import check_not_twice
+from mwork_eval.application.model_args import check_not_twice, shown_model_args
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import sets_by_language
 from mwork_eval.application.progress import ProgressChoice, shown
@@ -200,12 +200,15 @@ def tune_layers(
             return None
         items = {item for prepared in tasks.values() for item in prepared.items}
         tuning = judge_grid(grid, *sweep_scores(plan, CellStore(folder)), task=task, positions=where, items=items)
+    record = asked.record()
+    said = {} if record is None else {"prompting": record.to_values()}
+    said |= {"model_args": shown_model_args(source.model_args)} if source.model_args else {}
     tuned = {name: with_stages(found, tuning.stages, tuning.tuned_on) for name, found in sets.items()}
     if place is None:
         return TuningResults(tuning, tuned)
     for name, found in tuned.items():
         save_neuron_set(found, folder / "neurons" / f"{name}{SUFFIX}")
-    write_text_atomically(folder / "tuning.json", tuning_as_json(tuning, source.name, facts.fingerprint))
+    write_text_atomically(folder / "tuning.json", tuning_as_json(tuning, source.name, facts.fingerprint, said))
     return TuningResults(tuning, tuned, (folder / "tuning.json",))
 
 

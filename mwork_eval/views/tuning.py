@@ -1,8 +1,9 @@
 """What tuning the stage boundaries found: in words, as JSON, as a plot."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mwork_eval.files.json_values import dump
 from mwork_eval.matrix.tuning import GridPoint, Tuning
@@ -39,13 +40,14 @@ def verdict(tuning: Tuning) -> str:
     )
 
 
-def tuning_as_json(tuning: Tuning, model: str, fingerprint: str) -> str:
+def tuning_as_json(tuning: Tuning, model: str, fingerprint: str, asked: Mapping[str, Any] | None = None) -> str:
     """Return all numbers of a tuning, unrounded.
 
     Args:
         tuning: What was found.
         model: Name of the model.
         fingerprint: Fingerprint of its weights.
+        asked: How it was asked, as JSON values, if not as the task file says.
     """
     report = {
         "format": FORMAT,
@@ -53,6 +55,7 @@ def tuning_as_json(tuning: Tuning, model: str, fingerprint: str) -> str:
         "model": model,
         "fingerprint": fingerprint,
         "layers": tuning.stages.layers,
+        **(asked or {}),
         "task": tuning.task,
         "language": tuning.language,
         "positions": list(tuning.positions),
