@@ -9,6 +9,7 @@ from mwork_eval.application.engines import check_engine, start_engine
 from mwork_eval.application.matrix_arguments import (
     Drawn,
     Neurons,
+    asked_of,
     prepare_matrix,
 )
 from mwork_eval.application.matrix_progress import matrix_progress, tell_what_is_missing
@@ -55,6 +56,12 @@ def ablate(
     engine: str = "serial",
     workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
+    apply_chat_template: bool | str = False,
+    system_instruction: str | None = None,
+    num_fewshot: int | None = None,
+    fewshot_as_multiturn: bool | None = None,
+    gen_kwargs: Mapping[str, Any] | str | None = None,
+    model_args: Mapping[str, Any] | None = None,
     progress: ProgressChoice = None,
     pivot: str = ENGLISH,
 ) -> MatrixResults:
@@ -101,6 +108,12 @@ def ablate(
         engine: What computes: `serial`, this process, or `ray`, the workers of a cluster.
         workers: Number of workers of an engine that has some.
         shard: Which share of the cells to compute, from 0, and of how many.
+        apply_chat_template: Render prompts by the tokenizer's chat template; or the name of one of its several.
+        system_instruction: What stands before the task's own description, as a system message where there are messages.
+        num_fewshot: Examples before each question; the task's own number if not given.
+        fewshot_as_multiturn: Whether examples are turns of their own; so with a chat template if not given.
+        gen_kwargs: Arguments of generation, as a mapping or as `top_k=5,...`; each wins over the task's own.
+        model_args: Further arguments of `mwork-hf` and lm-eval's `hf`, such as ``max_length`` or ``peft``.
         progress: Where progress goes: bars if not given, nothing with False, or a `Progress`.
         pivot: The language that the others are compared with: each of their masks is tried on it, too.
 
@@ -136,6 +149,7 @@ def ablate(
         device_map=device_map,
         revision=revision,
         batch_size=batch_size,
+        model_args=model_args,
     )
     check_engine(engine, workers, in_memory=source.in_memory)
     sets, options = prepare_matrix(
@@ -157,7 +171,14 @@ def ablate(
         force=force,
         repair=repair,
         pivot=pivot,
+        apply_chat_template=apply_chat_template,
+        system_instruction=system_instruction,
+        num_fewshot=num_fewshot,
+        fewshot_as_multiturn=fewshot_as_multiturn,
+        gen_kwargs=gen_kwargs,
+        model_args=model_args,
     )
+    options = asked_of(options, source)
     place, say = TemporaryFolder() if to_write is None else to_write, shown(progress)
     folder = place.path if isinstance(place, TemporaryFolder) else place
     with start_engine(engine, source, workers, say.tell) as running:

@@ -27,9 +27,11 @@ from mwork_eval.application.arguments import (
     whole_number,
 )
 from mwork_eval.application.lens_results import LensResults
+from mwork_eval.application.model_args import shown_model_args
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import check_texts, sets_by_language
 from mwork_eval.application.progress import Progress, ProgressChoice, shown
+from mwork_eval.application.prompting_arguments import prompting_of
 from mwork_eval.benchmarks.data import check_data
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.errors import InputError
@@ -75,6 +77,12 @@ def lens(
     dtype: str | None = None,
     device_map: str | None = None,
     revision: str | None = None,
+    apply_chat_template: bool | str = False,
+    system_instruction: str | None = None,
+    num_fewshot: int | None = None,
+    fewshot_as_multiturn: bool | None = None,
+    gen_kwargs: Mapping[str, Any] | str | None = None,
+    model_args: Mapping[str, Any] | None = None,
     progress: ProgressChoice = None,
     pivot: str = ENGLISH,
 ) -> LensResults:
@@ -109,6 +117,12 @@ def lens(
         dtype: See ``device``.
         device_map: See ``device``.
         revision: See ``device``.
+        apply_chat_template: Render the tasks' prompts by the tokenizer's chat template; or one's name, of several.
+        system_instruction: What stands before the task's own description, as a system message where there are messages.
+        num_fewshot: Examples before each question; the task's own number if not given.
+        fewshot_as_multiturn: Whether examples are turns of their own; so with a chat template if not given.
+        gen_kwargs: Arguments of generation, as a mapping or as `top_k=5,...`; each wins over the task's own.
+        model_args: Further arguments of `mwork-hf` and lm-eval's `hf`, such as ``max_length`` or ``peft``.
         progress: Where progress and messages go: bars if not given, nothing with False, or a `Progress`.
         pivot: The language that those of the queries are compared with.
 
@@ -123,7 +137,10 @@ def lens(
         (['zh'], 4)
     """
     progress = shown(progress)
-    source = find_model(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    source = find_model(
+        model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision, model_args=model_args
+    )
+    prompting = prompting_of(apply_chat_template, system_instruction, num_fewshot, fewshot_as_multiturn, gen_kwargs)
     one_of("method", method, ("tokens", "words"))
     one_of("weight", weight, ("count", "probability"))
     one_of("prompt", prompt, ("translation", "repetition"))
@@ -140,6 +157,8 @@ def lens(
         raise InputError("each of `texts` brings its own language, words come from a list", found="both")
     if not names and not corpora and method == "tokens":
         raise InputError("no task given", found="tasks=[]", expected="benchmarks such as xquad")
+    if not prompting.is_default and (corpora or method == "words"):
+        raise InputError("only the prompts of tasks are asked in a way", found="`texts` or words", expected="`tasks`")
     if drawn and neurons is None:
         raise InputError("random controls have the size of a set", found="no neurons")
     pivot = pivot_of(pivot)
@@ -158,8 +177,11 @@ def lens(
             codes = _languages_with_data(names, codes, data, progress)
         require_identifier(codes if pivot == ENGLISH else [*codes, pivot])
         most = limit or DEFAULT_QUERIES
+        prompting = source.asking(prompting)
         prompts = (
-            texts_of(corpora, most) if corpora else prompts_of_tasks(names, codes, data=data, limit=most, order=order)
+            texts_of(corpora, most)
+            if corpora
+            else prompts_of_tasks(names, codes, data=data, limit=most, order=order, prompting=prompting)
         )
     with kept_random_states():
         loaded = source.load()
@@ -172,11 +194,14 @@ def lens(
             sources = [f"{corpus.language}={corpus.source}" for corpus in corpora]
             asked = {"tasks": None if corpora else names, "texts": sources or None, "data": data}
             asked |= {"order": None if corpora else order, "k": k, "weight": weight, "max_tokens": max_tokens}
+            if (said := prompting.record()) is not None:
+                asked |= {"prompting": said.to_values()}
         else:
             looked = _look_at_words(layout, loaded.tokenizer, codes, masks, prompt, limit, pivot, progress)
             asked = {"prompt": prompt}
     about = {"method": method, "model": source.name, **asked, "neurons": _describe(neurons)}
     about |= {} if pivot == ENGLISH else {"pivot": pivot}
+    about |= {"model_args": shown_model_args(source.model_args)} if source.model_args else {}
     report = LensReport(about | {"positions": None if neurons is None else positions}, looked)
     return LensResults(report.about, looked, () if folder is None else (write_lens(report, folder),))
 

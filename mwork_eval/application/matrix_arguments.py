@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from mwork_eval.application.arguments import (
     Names,
@@ -19,8 +19,12 @@ from mwork_eval.application.arguments import (
     whole_number,
     whole_numbers,
 )
+from mwork_eval.application.model_args import check_not_twice, shown_model_args
+from mwork_eval.application.model_source import ModelSource
 from mwork_eval.application.object_arguments import language_of, sets_by_language
+from mwork_eval.application.prompting_arguments import PromptingArguments, check_prompts, prompting_of
 from mwork_eval.application.task_arguments import Metrics, Tasks, metrics_of, tasks_of
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import find_tasks
 from mwork_eval.evaluation.metric_choice import check_metrics
@@ -57,6 +61,12 @@ class OptionArguments(TypedDict, total=False):
     force: bool
     repair: bool
     pivot: str
+    apply_chat_template: bool | str
+    system_instruction: str | None
+    num_fewshot: int | None
+    fewshot_as_multiturn: bool | None
+    gen_kwargs: Mapping[str, Any] | str | None
+    model_args: Mapping[str, Any] | None
 
 
 class MatrixArguments(OptionArguments, total=False):
@@ -116,12 +126,16 @@ def make_matrix_options(
     cross: bool = False,
     counts: Numbers = (),
     pivot: str = ENGLISH,
+    model_args: Mapping[str, Any] | None = None,
+    **asking: Unpack[PromptingArguments],
 ) -> MatrixOptions:
     """Turn arguments of `ablate` into one value.
 
     Raises:
-        InputError: If a preset is unknown or none is given, or a number is unusable.
+        InputError: If a preset is unknown or none is given, or a number or a way of asking is unusable.
     """
+    prompting, further = prompting_of(**asking), shown_model_args(model_args or {})
+    check_not_twice(further, ("double_bos",))  # the cells of a matrix begin whole texts once
     presets = find_presets(names_of("preset", preset))
     one_of("controls", controls, CONTROLS)
     limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(sample_seed)
@@ -151,6 +165,8 @@ def make_matrix_options(
         own_tasks=own,
         metrics=metrics_of(metric),
         pivot=pivot_of(pivot),
+        prompting=prompting,
+        model_args=further,
     )
 
 
@@ -198,16 +214,33 @@ def find_sets(
     return {code: given[code] for code in asked if code != pivot}, asked
 
 
+def asked_of(options: MatrixOptions, source: ModelSource) -> MatrixOptions:
+    """Return a matrix whose prompts are rendered by a model's chat template, if by any; only the tokenizer is loaded.
+
+    Raises:
+        InputError: If the tokenizer has no such template, or prompts cannot be built as they are wanted.
+    """
+    asked = replace(options, prompting=source.asking(options.prompting))
+    check_prompts(_task_names(asked), asked.data, asked.prompting)
+    return asked
+
+
 def check_task_data(options: MatrixOptions) -> None:
     """Fail before a model loads if a task is unknown or its data is not there.
 
     Raises:
         InputError: Says which.
     """
-    families = [family for preset in options.presets for family in options.families(preset)]
-    names = [family.task(language) for family in families for language in family.languages]
-    manager = find_tasks(names, options.data)
-    check_metrics(options.metrics_of(families), manager.task_index)
+    manager = find_tasks(_task_names(options), options.data)
+    check_metrics(options.metrics_of(_families(options)), manager.task_index)
+
+
+def _families(options: MatrixOptions) -> list[TaskFamily]:
+    return [family for preset in options.presets for family in options.families(preset)]
+
+
+def _task_names(options: MatrixOptions) -> list[str]:
+    return list(dict.fromkeys(one.task(language) for one in _families(options) for language in one.languages))
 
 
 def with_set_draws(

@@ -6,7 +6,7 @@ from pathlib import Path
 from mwork_eval.application.ablate import compute_matrix
 from mwork_eval.application.detect import detect_corpora
 from mwork_eval.application.detection import save_sets
-from mwork_eval.application.matrix_arguments import check_task_data, with_set_draws
+from mwork_eval.application.matrix_arguments import asked_of, check_task_data, with_set_draws
 from mwork_eval.application.matrix_results import MatrixResults
 from mwork_eval.application.model_source import ModelSource
 from mwork_eval.application.progress import ProgressChoice, shown
@@ -52,6 +52,7 @@ def run(
     """
     say, neurons = shown(progress), out / "neurons"
     check_task_data(matrix)
+    matrix = asked_of(matrix, source)
     with source.opened() as lm:
         loaded = LoadedModel(source.name, lm.model, lm.tokenizer)
         scored = detect_corpora(loaded, corpora, rules, detection, neurons, set_draws=set_draws, progress=say)

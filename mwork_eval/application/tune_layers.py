@@ -18,9 +18,11 @@ from mwork_eval.application.arguments import (
     whole_numbers,
 )
 from mwork_eval.application.matrix_progress import matrix_progress
+from mwork_eval.application.model_args import check_not_twice, shown_model_args
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import sets_by_language
 from mwork_eval.application.progress import ProgressChoice, shown
+from mwork_eval.application.prompting_arguments import prompting_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.files.writing import write_text_atomically
@@ -117,6 +119,12 @@ def tune_layers(
     dtype: str | None = None,
     device_map: str | None = None,
     revision: str | None = None,
+    apply_chat_template: bool | str = False,
+    system_instruction: str | None = None,
+    num_fewshot: int | None = None,
+    fewshot_as_multiturn: bool | None = None,
+    gen_kwargs: Mapping[str, Any] | str | None = None,
+    model_args: Mapping[str, Any] | None = None,
     progress: ProgressChoice = None,
     pivot: str = ENGLISH,
 ) -> TuningResults | None:
@@ -142,6 +150,12 @@ def tune_layers(
         dtype: See ``device``.
         device_map: See ``device``.
         revision: See ``device``.
+        apply_chat_template: Render prompts by the tokenizer's chat template; or the name of one of its several.
+        system_instruction: What stands before the task's own description, as a system message where there are messages.
+        num_fewshot: Examples before each question; the task's own number if not given.
+        fewshot_as_multiturn: Whether examples are turns of their own; so with a chat template if not given.
+        gen_kwargs: Arguments of generation, as a mapping or as `top_k=5,...`; each wins over the task's own.
+        model_args: Further arguments of `mwork-hf` and lm-eval's `hf`, such as ``max_length`` or ``peft``.
         progress: Where progress and messages go: bars if not given, nothing with False, or a `Progress`.
         pivot: The language that it is compared with.
 
@@ -170,12 +184,16 @@ def tune_layers(
     check_pivots([(language, own)], pivot, force=force)
     progress = shown(progress)
     loading = {"device": device, "dtype": dtype, "device_map": device_map, "revision": revision}
-    source = find_model(model, tokenizer, batch_size=batch_size, **loading)
+    source = find_model(model, tokenizer, batch_size=batch_size, model_args=model_args, **loading)
+    check_not_twice(source.model_args, ("double_bos",))
     first, last = default_grid(own.shape.layers)
     grid = plan_grid(own, where, understanding or first, generation or last)
     family = find_family(task, (pivot, language), pivot=pivot)
     names = tuple(family.task(code) for code in family.languages)
-    tasks_from = TaskSource(names, None if data is None else str(data), Sample(limit, order))
+    asked = source.asking(
+        prompting_of(apply_chat_template, system_instruction, num_fewshot, fewshot_as_multiturn, gen_kwargs)
+    )
+    tasks_from = TaskSource(names, None if data is None else str(data), Sample(limit, order), prompting=asked)
     with ExitStack() as stack:
         tasks = prepare_tuning(tasks_from)
         lm = stack.enter_context(source.opened())
@@ -192,12 +210,15 @@ def tune_layers(
         items = {item for prepared in tasks.values() for item in prepared.items}
         scores = sweep_scores(plan, CellStore(folder))
         tuning = judge_grid(grid, *scores, task=task, positions=where, items=items, pivot=pivot)
+    record = asked.record()
+    said = {} if record is None else {"prompting": record.to_values()}
+    said |= {"model_args": shown_model_args(source.model_args)} if source.model_args else {}
     tuned = {name: with_stages(found, tuning.stages, tuning.tuned_on) for name, found in sets.items()}
     if place is None:
         return TuningResults(tuning, tuned)
     for name, found in tuned.items():
         save_neuron_set(found, folder / "neurons" / f"{name}{SUFFIX}")
-    write_text_atomically(folder / "tuning.json", tuning_as_json(tuning, source.name, facts.fingerprint))
+    write_text_atomically(folder / "tuning.json", tuning_as_json(tuning, source.name, facts.fingerprint, said))
     return TuningResults(tuning, tuned, (folder / "tuning.json",))
 
 

@@ -13,6 +13,7 @@ from mwork_eval.cli.options import (
     pivot_option,
     whole_options,
 )
+from mwork_eval.cli.prompting_options import prompting_options
 
 
 @click.command()
@@ -26,6 +27,7 @@ from mwork_eval.cli.options import (
 @whole_options
 @machine_options
 @pivot_option
+@prompting_options
 @out_option(None)
 def ablate(
     dry_run: bool, preset: tuple[str, ...], device_map: str | None, shard: tuple[int, int], **given: Any

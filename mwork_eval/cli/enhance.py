@@ -16,6 +16,7 @@ from mwork_eval.cli.options import (
     pivot_option,
     sample_option,
 )
+from mwork_eval.cli.prompting_options import prompting_options
 from mwork_eval.errors import InputError
 from mwork_eval.terminal.lines import tell_written
 
@@ -70,6 +71,7 @@ from mwork_eval.terminal.lines import tell_written
     "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
 )
 @pivot_option
+@prompting_options
 @click.option("--plot", is_flag=True, help="Also draw the changes (SVG and PNG); needs the extra plot.")
 @out_option("mwork-enhanced")
 def enhance(
@@ -94,6 +96,12 @@ def enhance(
     pivot: str,
     plot: bool,
     out: Path,
+    apply_chat_template: bool | str,
+    system_instruction: str | None,
+    num_fewshot: int | None,
+    fewshot_as_multiturn: bool | None,
+    gen_kwargs: dict[str, Any] | None,
+    model_args: dict[str, Any] | None,
     **training: Any,
 ) -> None:
     """Fine-tune the neurons of a set, and nothing else, on a few hundred documents.
@@ -138,6 +146,12 @@ def enhance(
         device_map=device_map,
         revision=revision,
         pivot=pivot,
+        apply_chat_template=apply_chat_template,
+        system_instruction=system_instruction,
+        num_fewshot=num_fewshot,
+        fewshot_as_multiturn=fewshot_as_multiturn,
+        gen_kwargs=gen_kwargs,
+        model_args=model_args,
         progress=TerminalProgress(),
     )
     if not made.files:

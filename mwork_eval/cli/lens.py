@@ -7,6 +7,7 @@ import click
 
 from mwork_eval.cli.numbers import Count, Seed
 from mwork_eval.cli.options import languages_option, model_options, parse_names, pivot_option, sample_option
+from mwork_eval.cli.prompting_options import prompting_options
 from mwork_eval.errors import InputError
 from mwork_eval.terminal.lines import tell_written
 
@@ -68,6 +69,7 @@ from mwork_eval.terminal.lines import tell_written
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.  [default: write nothing]"
 )
 @pivot_option
+@prompting_options
 @click.option("--plot", is_flag=True, help="Also draw the curves into --out (SVG and PNG); needs the extra plot.")
 def lens(
     model: str,

@@ -18,6 +18,7 @@ from mwork_eval.cli.options import (
     selection_options,
     set_draws_option,
 )
+from mwork_eval.cli.prompting_options import prompting_options
 from mwork_eval.errors import InputError
 from mwork_eval.files.yaml_values import entries_of, kind_of, line_of, read_yaml
 
@@ -90,6 +91,7 @@ def _languages_of(corpora: "Sequence[Corpus]", asked: list[str]) -> list[str]:
 @click.option("--data", default="embedded", help="Folder of the upstream task files, or embedded.")
 @matrix_options
 @pivot_option
+@prompting_options
 @out_option("mwork-run")
 def run(
     model: str,
@@ -119,6 +121,7 @@ def run(
     dtype: str | None,
     device_map: str | None,
     revision: str | None,
+    model_args: dict[str, Any] | None,
     **matrix: Any,
 ) -> None:
     """Detect, ablate and report in one go.
@@ -147,7 +150,15 @@ def run(
     from mwork_eval.terminal.report import show_report
 
     results = detect_and_ablate(
-        find_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision, batch_size=batch_size),
+        find_model(
+            model,
+            device=device,
+            dtype=dtype,
+            device_map=device_map,
+            revision=revision,
+            batch_size=batch_size,
+            model_args=model_args,
+        ),
         sources,
         rules,
         rule,
@@ -156,7 +167,16 @@ def run(
             memory=max_memory,
             groups=groups_for(stability=False, set_draws=set_draws),
         ),
-        make_matrix_options(preset, languages=languages, tasks=tasks, limit=limit, seeds=seeds, pivot=pivot, **matrix),
+        make_matrix_options(
+            preset,
+            languages=languages,
+            tasks=tasks,
+            limit=limit,
+            seeds=seeds,
+            pivot=pivot,
+            model_args=model_args,
+            **matrix,
+        ),
         out,
         set_draws=set_draws,
         progress=TerminalProgress(),

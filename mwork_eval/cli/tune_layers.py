@@ -7,6 +7,7 @@ import click
 
 from mwork_eval.cli.numbers import Count
 from mwork_eval.cli.options import model_options, out_option, parse_numbers, pivot_option, sample_option
+from mwork_eval.cli.prompting_options import prompting_options
 from mwork_eval.terminal.lines import tell, tell_written
 
 
@@ -27,6 +28,7 @@ from mwork_eval.terminal.lines import tell, tell_written
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
 @pivot_option
 @click.option("--plot", is_flag=True, help="Also draw the grid (SVG and PNG); needs the extra plot.")
+@prompting_options
 @out_option(None)
 def tune_layers(model: str, neurons: str, plot: bool, out: Path, **options: Any) -> None:
     """Choose how many layers understand and generate, by ∆ on documents that the tables then leave out.

@@ -1,6 +1,7 @@
 """Few-shot examples that never show the answer to the question they stand before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from lm_eval.api.samplers import ContextSampler
@@ -68,6 +69,28 @@ def never_show_the_answer(task: Any) -> None:
 
     task.fewshot_context, task.sampler.sample = fewshot_context, sample_others
     task.sampler.leaves_out_asked = True
+
+
+@contextmanager
+def enough_examples(task: Any) -> Iterator[None]:
+    """Say in a block that builds a task's requests if there are fewer examples than it is to have.
+
+    Raises:
+        InputError: If so; lm-eval's samplers raise errors of several kinds.
+    """
+    try:
+        yield
+    except (ValueError, AssertionError) as error:
+        asked, sampler = task.get_config("num_fewshot") or 0, getattr(task, "sampler", None)
+        there = len(sampler.df) if sampler is not None else 0
+        if asked and asked >= there:
+            raise InputError(
+                f"{task.get_config('task')} has fewer documents to draw examples from than are asked for",
+                found=f"{there}, with the one asked about",
+                expected=f"more than {asked}",
+                hint="give a smaller `num_fewshot`",
+            ) from error
+        raise
 
 
 def _tells(document: Mapping[str, Any], asked: Mapping[str, Any] | None) -> bool:

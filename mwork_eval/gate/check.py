@@ -118,6 +118,9 @@ def check_folders(old: Path, new: Path, limits: Limits, strict: bool, control: C
         check.problems.append(Problem("results", str(error)))
         return check
     check.models = (before.model, after.model)
+    if before.asking != after.asking:
+        check.problems.append(Problem("results", _otherwise_asked(before.asking, after.asking)))
+        return check
     limits.check_names([*before.tasks(), *after.tasks()])
     tasks = _compare_tasks(before, after, limits, check)
     rows = _compare_tables(before, after, limits, check)
@@ -125,6 +128,13 @@ def check_folders(old: Path, new: Path, limits: Limits, strict: bool, control: C
     check.tasks, check.rows, check.comparisons = judged.tasks, judged.rows, judged.comparisons
     _compare_sets(before, after, limits, check)
     return check
+
+
+def _otherwise_asked(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """Say which arguments of the models differ."""
+    changed = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    found, expected = (", ".join(f"{n}={side[n]}" if n in side else f"no {n}" for n in changed) for side in (new, old))
+    return str(InputError("other `model_args`", found=found, expected=expected, hint="score both in the same way"))
 
 
 def _compare_tasks(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> list[TaskComparison]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from mwork_eval.digests import canonical_json
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import FILE
 from mwork_eval.languages.table import ENGLISH
@@ -102,6 +103,7 @@ def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, 
     yield f"dtype {earlier.dtype}", f"dtype {manifest.dtype}"
     yield f"data {earlier.data}", f"data {manifest.data}"
     yield f"pivot {earlier.pivot}", f"pivot {manifest.pivot}"
+    yield _asked(earlier), _asked(manifest)
     # Folders of earlier versions took the first documents of the file.
     yield f"documents {FILE if earlier.order is None else earlier.order}", f"documents {manifest.order}"
     for name in ("understanding", "generation"):
@@ -113,6 +115,13 @@ def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, 
     for language in sorted(earlier.sets.keys() & manifest.sets.keys()):
         was, now = earlier.sets[language].digest, manifest.sets[language].digest
         yield f"set {language} {was[:12]}", f"set {language} {now[:12]}"
+
+
+def _asked(manifest: Manifest) -> str:
+    """Say how a model was asked and loaded: what is shown, and a digest of all of it."""
+    said = [] if manifest.prompting is None else [f"prompts: {manifest.prompting.in_words()}"]
+    said += [f"model arguments {canonical_json(manifest.model_args)}"] if manifest.model_args else []
+    return "; ".join(said) or "prompts as the task files say"
 
 
 def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixOptions, plan: MatrixPlan) -> Manifest:
@@ -150,8 +159,15 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
         tasks=tuple(map(TaskEntry.of, plan.families)),
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
+        **_describe_asking(options),
         **listed,
     )
+
+
+def _describe_asking(options: MatrixOptions) -> dict[str, Any]:
+    """Return how the model was asked and loaded, as far as it was said."""
+    given = {"prompting": options.prompting.record(), "model_args": dict(options.model_args)}
+    return {name: value for name, value in given.items() if value}
 
 
 def _describe_cell(preset: str, cell: Cell, identity: str) -> CellEntry:

@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.members import CODE
 from mwork_eval.evaluation.families.resolve import fill_pattern, is_pattern, resolve_family, tags_of
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.evaluation.task_manager import whole_index
 from mwork_eval.languages.pivot import Pivot
@@ -42,6 +44,8 @@ class MatrixOptions:
         own_tasks: By name, the lm-eval tasks by language that the user defined.
         metrics: By benchmark, the main metric that was asked for; under `""`, that of all others.
         pivot: The language that the others are compared with.
+        prompting: How models are asked.
+        model_args: Further arguments of `mwork-hf` that the model was loaded with.
     """
 
     presets: tuple[Preset, ...]
@@ -62,6 +66,8 @@ class MatrixOptions:
     own_tasks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     pivot: str = ENGLISH
+    prompting: Prompting = field(default_factory=Prompting)
+    model_args: Mapping[str, Any] = field(default_factory=dict)
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.

@@ -90,7 +90,8 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         tuple(dict.fromkeys(cell.task for cell in cells)),
         options.data,
         Sample(options.limit, options.order, skip),
-        options.metrics_of(list(distinct.values())),
+        metrics=options.metrics_of(list(distinct.values())),
+        prompting=options.prompting,
     )
     tasks = source.prepare()
     return MatrixPlan(

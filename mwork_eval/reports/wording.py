@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from mwork_eval.digests import canonical_json
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.neurons.tuned_stages import tuning_documents
-from mwork_eval.results.manifest import PresetEntry
+from mwork_eval.results.manifest import Manifest, PresetEntry
 from mwork_eval.results.tables import CellRow, DeltaTable, Results, SettingRow
 from mwork_eval.statistics.resampling import LEVEL, POWER, Estimate
 from mwork_eval.statistics.spread import Spread
@@ -157,7 +158,15 @@ def summary(results: Results) -> str:
         f"Model {manifest.model}, {stages.layers} layers: {stages.understanding} understanding, "
         f"{stages.generation} generation{left_out}. Language-specific neurons: {sets}; gate, up and down count once."
         + _shared_hits(manifest.presets)
+        + _asked(manifest)
     )
+
+
+def _asked(manifest: Manifest) -> str:
+    """Say how the model was asked and loaded, where that was said."""
+    prompts = "" if manifest.prompting is None else f" Prompts: {manifest.prompting.in_words()}."
+    given = ", ".join(f"{name}={canonical_json(value)}" for name, value in manifest.model_args.items())
+    return prompts + (f" Model arguments: {given}." if given else "")
 
 
 def _shared_hits(presets: Iterable[PresetEntry]) -> str:

@@ -13,6 +13,7 @@ from mwork_eval.files.seal import read_sealed, write_sealed
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.stages import POSITIONS, Stages
 from mwork_eval.neurons.tuned_stages import tuning_documents
+from mwork_eval.results.prompting_record import PromptingRecord
 
 FORMAT = "mwork-ablation"
 VERSION = 1
@@ -190,6 +191,8 @@ class Manifest(FileValue):
         requests: By lm-eval task, its requests.
         metrics: By lm-eval task, the main metric that was asked for.
         pivot: The language that the others are compared with.
+        prompting: How the model was asked; None if as task files say.
+        model_args: Further arguments that the model was loaded with.
     """
 
     model: str
@@ -214,6 +217,8 @@ class Manifest(FileValue):
     requests: dict[str, RequestsEntry] = Field(default_factory=dict)
     metrics: dict[str, str] = Field(default_factory=dict)
     pivot: str = ENGLISH
+    prompting: PromptingRecord | None = None
+    model_args: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -1,5 +1,6 @@
 """What tuning the stage boundaries found: in words, as JSON, as a plot."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,13 +42,14 @@ def verdict(tuning: Tuning) -> str:
     )
 
 
-def tuning_as_json(tuning: Tuning, model: str, fingerprint: str) -> str:
+def tuning_as_json(tuning: Tuning, model: str, fingerprint: str, asked: Mapping[str, Any] | None = None) -> str:
     """Return all numbers of a tuning, unrounded.
 
     Args:
         tuning: What was found.
         model: Name of the model.
         fingerprint: Fingerprint of its weights.
+        asked: How it was asked, as JSON values, if not as the task file says.
     """
     pivot = Pivot(tuning.pivot)
     report = {
@@ -56,6 +58,7 @@ def tuning_as_json(tuning: Tuning, model: str, fingerprint: str) -> str:
         "model": model,
         "fingerprint": fingerprint,
         "layers": tuning.stages.layers,
+        **(asked or {}),
         "task": tuning.task,
         "language": tuning.language,
         **({} if pivot.is_english else {"pivot": pivot.tag}),

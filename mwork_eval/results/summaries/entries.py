@@ -52,6 +52,8 @@ class Score:
         dataset: The published data set on the Hugging Face hub that the documents are from, or None.
         folder: Where it is from.
         time: When it was made, in seconds since 1970.
+        prompting: How the model was asked beyond what the task file says, in words; part of ``compared_by``.
+        shots: Examples before each question, or None if that is not told.
     """
 
     contender: Contender
@@ -68,6 +70,8 @@ class Score:
     dataset: str | None
     folder: Path
     time: float
+    prompting: tuple[str, ...] = ()
+    shots: int | None = None
 
 
 @dataclass(frozen=True)

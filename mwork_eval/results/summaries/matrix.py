@@ -29,7 +29,7 @@ def read_matrix(folder: Path) -> FolderResults:
 
 
 def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator[Score]:
-    manifest = matrix.manifest
+    manifest, asked = matrix.manifest, matrix.manifest.prompting
     baselines = {manifest.task_name(c.task, c.language): c for c in manifest.cells if c.setting is None}
     for task, entry in baselines.items():
         if (cell := matrix.cell(entry.identity)) is None:
@@ -47,10 +47,12 @@ def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator
             value=scale.factor * score.score,
             error=None if (error := score.standard_error) is None else scale.factor * error,
             documents=len(score.documents),
-            compared_by=digest_of([matrix.lm_eval_digest(cell), cell.definition]),
+            compared_by=digest_of([matrix.lm_eval_digest(cell), cell.definition(asked)]),
             dataset=published_dataset(task, matrix.manifest.data),
             folder=matrix.path,
             time=time,
+            prompting=tuple([] if asked is None else asked.parts(cell.output_type, cell.shots)),
+            shots=cell.shots,
         )
 
 
