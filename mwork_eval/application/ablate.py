@@ -30,7 +30,7 @@ def ablate(
     *,
     preset: Names = "existence",
     tasks: Names | None = None,
-    limit: int | None = None,
+    limit: int | Mapping[str, int] | None = None,
     sample_seed: int | None = None,
     languages: str | Iterable[str] | None = None,
     data: str | Path | None = None,
@@ -70,7 +70,7 @@ def ablate(
             them, local or shipped, such as `gemma3-270m`.
         preset: A table of the paper, a `.yaml` file of presets, or several of these.
         tasks: Benchmarks such as `xquad`, or patterns with `{l}` for the language; each preset's own if not given.
-        limit: Documents per task, or None for all.
+        limit: Documents per task, or None for all; by benchmark, such as ``{"xlsum": 500}``, with all of the others.
         sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
         languages: Languages, `en` among them, as a list or as `en,zh`; English and those of the sets if not given.
         data: Folder of the upstream files, or `embedded`; what MWORK_DATA names or the hub if not given.

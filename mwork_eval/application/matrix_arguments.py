@@ -10,6 +10,7 @@ from mwork_eval.application.arguments import (
     Names,
     Numbers,
     languages_of,
+    limits_of,
     names_of,
     one_of,
     order_of,
@@ -19,6 +20,7 @@ from mwork_eval.application.arguments import (
     whole_numbers,
 )
 from mwork_eval.application.object_arguments import language_of, sets_by_language
+from mwork_eval.benchmarks.task_family import benchmark_name
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import find_tasks
 from mwork_eval.languages.table import ENGLISH
@@ -40,7 +42,7 @@ class OptionArguments(TypedDict, total=False):
     """Arguments of `ablate` that need no other to be understood; it describes each."""
 
     tasks: Names | None
-    limit: int | None
+    limit: int | Mapping[str, int] | None
     sample_seed: int | None
     data: str | Path | None
     seeds: Iterable[int] | None
@@ -96,7 +98,7 @@ def make_matrix_options(
     *,
     languages: Iterable[str] = (),
     tasks: Names | None = None,
-    limit: int | None = None,
+    limit: int | Mapping[str, int] | None = None,
     sample_seed: int | None = None,
     seeds: Iterable[int] | None = None,
     data: str | Path | None = None,
@@ -115,7 +117,15 @@ def make_matrix_options(
     """
     presets = find_presets(names_of("preset", preset))
     one_of("controls", controls, CONTROLS)
-    limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(sample_seed)
+    (most, limits), order = limits_of(limit), order_of(sample_seed)
+    names = () if tasks is None else tuple(names_of("tasks", tasks))
+    known = {benchmark_name(name) for name in names or [one.task for one in presets]}
+    if unknown := limits.keys() - known:
+        raise InputError(
+            "a `limit` of what is no task of the matrix",
+            found=" ".join(sorted(unknown)),
+            expected=f"some of {' '.join(sorted(known))}",
+        )
     numbers = sorted(set(whole_numbers("counts", counts, at_least=1, example="[10, 30, 100]", alone=True)))
     drawn = None if seeds is None else seeds_of("seeds", seeds)
     default = "the sets' own"
@@ -125,9 +135,9 @@ def make_matrix_options(
     source = str(data) if data is not None else os.environ.get("MWORK_DATA") or None
     return MatrixOptions(
         presets,
-        () if tasks is None else tuple(names_of("tasks", tasks)),
+        names,
         tuple(languages),
-        limit=limit,
+        limit=most,
         order=order,
         seeds=drawn,
         data=source,
@@ -138,6 +148,7 @@ def make_matrix_options(
         controls=controls,
         cross=cross,
         counts=tuple(numbers),
+        limits=limits,
     )
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -107,6 +108,11 @@ def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, 
         yield f"set {language} {was[:12]}", f"set {language} {now[:12]}"
 
 
+def _limits(options: MatrixOptions) -> dict[str, Any]:
+    """Return what a manifest says of limits by benchmark; nothing if there are none."""
+    return {"limits": dict(options.limits)} if options.limits else {}
+
+
 def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixOptions, plan: MatrixPlan) -> Manifest:
     cells: dict[str, list[CellEntry]] = {part: [] for part in PARTS}
     for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True):
@@ -136,7 +142,7 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
         tasks=tuple(TaskEntry(name=f.name, languages=f.languages, missing=f.missing) for f in plan.families),
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
-        **{part: tuple(of_part) for part, of_part in cells.items()},
+        **_limits(options) | {part: tuple(of_part) for part, of_part in cells.items()},
     )
 
 
@@ -181,7 +187,7 @@ def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -
             }
             for language, of_language in masks.items()
         },
-        **({"draw_overlaps": _draw_overlaps(preset, plan)} if options.set_draws else {}),
+        **_limits(options) | ({"draw_overlaps": _draw_overlaps(preset, plan)} if options.set_draws else {}),
     )
 
 

@@ -81,6 +81,7 @@ class PresetEntry(FileValue):
         shared_hits: By mask language and random row, how many neurons of each draw are the language's own; None if its
             set does not say.
         draw_overlaps: By row and mask language, the Jaccard index of what each drawn set and the table deactivate.
+        limits: By benchmark, the documents per task where they are not ``limit``.
     """
 
     name: str
@@ -94,6 +95,7 @@ class PresetEntry(FileValue):
     controls: str | None = None
     shared_hits: dict[str, dict[str, tuple[int | None, ...]]] = Field(default_factory=dict)
     draw_overlaps: dict[str, dict[str, tuple[float, ...]]] = Field(default_factory=dict)
+    limits: dict[str, int] = Field(default_factory=dict)
 
     @field_validator("shared_hits")
     @classmethod
@@ -167,6 +169,7 @@ class Manifest(FileValue):
         model_identity: Digest of what determines an answer besides mask and request; None if not told.
         order: Which documents `limit` leaves; None in folders of earlier versions, which took the file's first.
         requests: By lm-eval task, its requests.
+        limits: By benchmark, the documents per task where they are not ``limit``.
     """
 
     model: str
@@ -189,6 +192,7 @@ class Manifest(FileValue):
     model_identity: str | None = None
     order: int | str | None = None
     requests: dict[str, RequestsEntry] = Field(default_factory=dict)
+    limits: dict[str, int] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -31,6 +31,7 @@ def _report(results: Results) -> dict[str, Any]:
         "format": "mwork-report",
         "version": 3,
         **{key: manifest[key] for key in ("model", "fingerprint", "stages", "sets", "languages", "limit", "seeds")},
+        **({"limits": manifest["limits"]} if "limits" in manifest else {}),
         "versions": manifest["versions"],
         "tables": [asdict(table) for table in results.tables],
         "squares": [asdict(square) for square in read_squares(results)],
