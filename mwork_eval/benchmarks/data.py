@@ -134,7 +134,7 @@ def load(
 
     Returns:
         One split, ``test``. Every document has ``id`` and ``language``, and the fields of its benchmark. The set's
-        ``info`` says what `examples_of` has to know.
+        ``info`` says what `ExamplesOf` has to know.
 
     Raises:
         InputError: As ``locate``; also if a file is malformed (names the record), if fewer than half of the records

@@ -92,14 +92,18 @@ class Examples:
         return not self.source and of is not None and not of.published and of.hub is not None
 
 
-def examples_of(dataset: "datasets.Dataset") -> list[Examples]:
-    """Return where the examples for the documents that `load` loaded come from; task files name it.
+class ExamplesOf(list[Examples]):
+    """Where the examples for documents that `load` loaded come from: one entry, which the sampler opens when it draws.
 
-    Returns:
-        One entry, which the sampler opens when examples are asked for.
+    A class, and no function: lm-eval writes what a task file names into its results, a function with its address.
+
+    Args:
+        dataset: The documents.
     """
-    about = dataset.info
-    return [Examples(about.dataset_name, about.config_name, about.description, dataset)]
+
+    def __init__(self, dataset: "datasets.Dataset") -> None:
+        about = dataset.info
+        super().__init__([Examples(about.dataset_name, about.config_name, about.description, dataset)])
 
 
 def check_examples(tasks: Iterable[str], data: str | Path | None, count: int) -> None:

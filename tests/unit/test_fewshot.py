@@ -260,3 +260,10 @@ def test_zero_shot_requests_are_as_without_examples():
     """Digests of requests, of before there were examples, name the cells of stored folders."""
     digests = {name: task.digest for name, task in prepare_tasks(list(ZERO_SHOT), data="embedded").items()}
     assert digests == ZERO_SHOT
+
+
+def test_what_lm_eval_writes_of_examples_is_the_same_in_every_process():
+    for name in ("mgsm_en", "xquad_en", "xcsqa_en", "xcsqa_letter_en", "xlsum_en"):
+        written = json.dumps(build(name, 0, 1).dump_config()["fewshot_config"], default=str)
+        assert "ExamplesOf" in written
+        assert " at 0x" not in written
