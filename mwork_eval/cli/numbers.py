@@ -47,7 +47,7 @@ class Seed(Count):
         super().__init__(low, None, LARGEST_SEED)
 
 
-class Limit(Count):
+class DocumentLimit(Count):
     """A number of documents from 1, or one by benchmark, such as `xlsum=500,bpb=64`."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from mwork_eval.application.engines import ENGINES
-from mwork_eval.cli.numbers import LARGEST_SEED, Count, Limit, Real, Seed, parse_real, parse_whole
+from mwork_eval.cli.numbers import LARGEST_SEED, Count, DocumentLimit, Real, Seed, parse_real, parse_whole
 from mwork_eval.detection.detector import DETECTORS
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import parse_languages
@@ -210,7 +210,9 @@ matrix_options = together(
         callback=parse_names,
         help="Benchmarks such as xquad,bpb, or a pattern with {l}.  [default: the preset's]",
     ),
-    click.option("--limit", type=Limit(), help="Documents per task, or of some, as xlsum=500,bpb=64.  [default: all]"),
+    click.option(
+        "--limit", type=DocumentLimit(), help="Documents per task, or of some, as xlsum=500,bpb=64.  [default: all]"
+    ),
     sample_option,
     click.option(
         "--seeds", callback=parse_seeds, help="Of the random controls.  [default: 1 to 20 for bpb, else to 3]"
