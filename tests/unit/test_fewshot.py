@@ -11,7 +11,7 @@ from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
 from mwork_eval.evaluation.fewshot import OtherDocuments
-from mwork_eval.resources import tasks_folder
+from mwork_eval.resources import embedded_folder, tasks_folder
 
 
 def build(name, shots, seed, metadata=None):
@@ -267,3 +267,40 @@ def test_what_lm_eval_writes_of_examples_is_the_same_in_every_process():
         written = json.dumps(build(name, 0, 1).dump_config()["fewshot_config"], default=str)
         assert "ExamplesOf" in written
         assert " at 0x" not in written
+
+
+def test_a_folder_may_have_examples_of_its_own(tmp_path):
+    (tmp_path / "mgsm_de.tsv").write_text("1 + 1?\t2\n2 + 3?\t5\n", encoding="utf-8")
+    own = tmp_path / "examples/mgsm/de.jsonl"
+    own.parent.mkdir(parents=True)
+    own.write_text(
+        '{"id": "a", "question": "1 + 2?", "solution": "1 + 2 = 3. Die Antwort lautet 3.", "answer": "3"}\n',
+        encoding="utf-8",
+    )
+    assert build("mgsm_de", 1, 1, {"data": str(tmp_path)}).instances[0].args[0] == (
+        "Frage: 1 + 2?\nSchritt-für-Schritt-Antwort: 1 + 2 = 3. Die Antwort lautet 3.\n\n"
+        "Frage: 1 + 1?\nSchritt-für-Schritt-Antwort:"
+    )
+    own.write_text('{"id": "a", "question": "1 + 2?", "solution": "3.", "answer": "three"}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"de\.jsonl, line 1: the answer 'three' is no number"):
+        build("mgsm_de", 1, 1, {"data": str(tmp_path)})
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "zh", "es", "ru"])
+def test_embedded_examples_are_answerable_and_not_scored(language):
+    folder = embedded_folder()
+    squad = json.loads((folder / f"examples/xquad/xquad.{language}.json").read_text(encoding="utf-8"))
+    scored = (folder / f"xquad/xquad.{language}.json").read_text(encoding="utf-8")
+    for entry in squad["data"]:
+        (paragraph,) = entry["paragraphs"]
+        (question,) = paragraph["qas"]
+        (answer,) = question["answers"]
+        start, end = answer["answer_start"], answer["answer_start"] + len(answer["text"])
+        assert paragraph["context"][start:end] == answer["text"]
+        assert paragraph["context"] not in scored
+        assert question["question"] not in scored
+    lines = (folder / f"examples/xcsqa/{language}.jsonl").read_text(encoding="utf-8").splitlines()
+    scored = (folder / f"xcsqa/{language}.jsonl").read_text(encoding="utf-8")
+    # Every letter is right once.
+    assert [json.loads(line)["answerKey"] for line in lines] == ["C", "B", "A", "D", "E"]
+    assert not any(json.loads(line)["question"]["stem"] in scored for line in lines)
