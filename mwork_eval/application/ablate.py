@@ -34,7 +34,7 @@ def ablate(
     preset: Names = "existence",
     tasks: Tasks | None = None,
     metric: Metrics | None = None,
-    limit: int | None = None,
+    limit: int | Mapping[str, int] | None = None,
     sample_seed: int | None = None,
     languages: str | Iterable[str] | None = None,
     data: str | Path | None = None,
@@ -84,7 +84,7 @@ def ablate(
             language, or a `.yaml` file that says which task is which language's; or by name the tasks by language. Each
             preset's own if not given.
         metric: The main metric: one for every task, such as `acc_norm`, or `TASK=METRIC`; the task's own if not given.
-        limit: Documents per task, or None for all.
+        limit: Documents per task, or None for all; by benchmark, such as ``{"xlsum": 500}``, with all of the others.
         sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
         languages: Languages, the pivot among them, as a list or as `en,zh`; it and those of the sets if not given.
         data: Folder of the upstream files, or `embedded`; what MWORK_DATA names or the hub if not given.

@@ -10,6 +10,7 @@ from mwork_eval.application.arguments import (
     Names,
     Numbers,
     languages_of,
+    limits_of,
     names_of,
     one_of,
     order_of,
@@ -24,7 +25,7 @@ from mwork_eval.application.model_source import ModelSource
 from mwork_eval.application.object_arguments import language_of, sets_by_language
 from mwork_eval.application.prompting_arguments import PromptingArguments, check_prompts, prompting_of
 from mwork_eval.application.task_arguments import Metrics, Tasks, metrics_of, tasks_of
-from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.benchmarks.task_family import TaskFamily, benchmark_name
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import find_tasks
 from mwork_eval.evaluation.metric_choice import check_metrics
@@ -49,7 +50,7 @@ class OptionArguments(TypedDict, total=False):
 
     tasks: Tasks | None
     metric: Metrics | None
-    limit: int | None
+    limit: int | Mapping[str, int] | None
     sample_seed: int | None
     data: str | Path | None
     seeds: Iterable[int] | None
@@ -114,7 +115,7 @@ def make_matrix_options(
     languages: Iterable[str] = (),
     tasks: Tasks | None = None,
     metric: Metrics | None = None,
-    limit: int | None = None,
+    limit: int | Mapping[str, int] | None = None,
     sample_seed: int | None = None,
     seeds: Iterable[int] | None = None,
     data: str | Path | None = None,
@@ -138,9 +139,16 @@ def make_matrix_options(
     check_not_twice(further, ("double_bos",))  # the cells of a matrix begin whole texts once
     presets = find_presets(names_of("preset", preset))
     one_of("controls", controls, CONTROLS)
-    limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(sample_seed)
-    numbers = sorted(set(whole_numbers("counts", counts, at_least=1, example="[10, 30, 100]", alone=True)))
+    (most, limits), order = limits_of(limit), order_of(sample_seed)
     names, own = tasks_of(tasks)
+    known = {benchmark_name(name) for name in names or [one.task for one in presets]}
+    if unknown := limits.keys() - known:
+        raise InputError(
+            "a `limit` of what is no task of the matrix",
+            found=" ".join(sorted(unknown)),
+            expected=f"some of {' '.join(sorted(known))}",
+        )
+    numbers = sorted(set(whole_numbers("counts", counts, at_least=1, example="[10, 30, 100]", alone=True)))
     drawn = None if seeds is None else seeds_of("seeds", seeds)
     default = "the sets' own"
     understanding_layers = whole_number("understanding_layers", understanding_layers, at_least=0, none_is=default)
@@ -151,7 +159,7 @@ def make_matrix_options(
         presets,
         names,
         tuple(languages),
-        limit=limit,
+        limit=most,
         order=order,
         seeds=drawn,
         data=source,
@@ -167,6 +175,7 @@ def make_matrix_options(
         pivot=pivot_of(pivot),
         prompting=prompting,
         model_args=further,
+        limits=limits,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from mwork_eval.application.engines import ENGINES
-from mwork_eval.cli.numbers import LARGEST_SEED, Count, Real, Seed, parse_real, parse_whole
+from mwork_eval.cli.numbers import LARGEST_SEED, Count, DocumentLimit, Real, Seed, parse_real, parse_whole
 from mwork_eval.detection.detector import DETECTORS
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import check_language, parse_languages
@@ -223,7 +223,9 @@ matrix_options = together(
         help="Benchmarks such as xquad,bpb, families of lm-eval's such as belebele, a pattern with {l}, or a .yaml "
         "file that says which task is which language's.  [default: the preset's]",
     ),
-    click.option("--limit", type=Count(1), help="Documents per task.  [default: all]"),
+    click.option(
+        "--limit", type=DocumentLimit(), help="Documents per task, or of some, as xlsum=500,bpb=64.  [default: all]"
+    ),
     sample_option,
     click.option(
         "--seeds", callback=parse_seeds, help="Of the random controls.  [default: 1 to 20 for bpb, else to 3]"

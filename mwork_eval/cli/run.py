@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from mwork_eval.application.run_configs import find_config, shipped_configs
 from mwork_eval.cli.options import (
     corpus_options,
     languages_option,
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
     from mwork_eval.detection.corpus.sources import Corpus
 
 
-def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+_HUB = "hub"
+
+
+def _read_config(ctx: click.Context, _: click.Parameter, given: Path | None) -> None:
     """Let a YAML file give the defaults of the options, under their long names."""
-    if path is None:
+    if given is None:
         return
+    path = find_config(given)
     root = read_yaml(path, "a YAML file").root
     options = {opt[2:]: parameter for parameter in ctx.command.params for opt in parameter.opts if opt.startswith("--")}
     options.pop("config", None)
@@ -80,7 +85,7 @@ def _languages_of(corpora: "Sequence[Corpus]", asked: list[str]) -> list[str]:
     callback=_read_config,
     expose_value=False,
     is_eager=True,
-    help="YAML file of options by their long names; flags win over it.",
+    help=f"YAML file of options by their long names, or {', '.join(shipped_configs())}; flags win over it.",
 )
 @model_options
 @corpus_options
@@ -88,10 +93,13 @@ def _languages_of(corpora: "Sequence[Corpus]", asked: list[str]) -> list[str]:
 @scoring_options
 @selection_options
 @set_draws_option
-@click.option("--data", default="embedded", help="Folder of the upstream task files, or embedded.")
+@click.option(
+    "--data", default="embedded", help="Folder of the upstream task files, embedded, or hub (or what MWORK_DATA names)."
+)
 @matrix_options
 @pivot_option
 @prompting_options
+@click.option("--dry-run", is_flag=True, help="Print cells, documents, tokens, time and memory; load no weights.")
 @out_option("mwork-run")
 def run(
     model: str,
@@ -106,7 +114,7 @@ def run(
     max_memory: int,
     set_draws: int | None,
     preset: tuple[str, ...],
-    limit: int | None,
+    limit: int | dict[str, int] | None,
     tasks: tuple[str, ...],
     seeds: tuple[int, ...] | None,
     out: Path,
@@ -122,6 +130,8 @@ def run(
     device_map: str | None,
     revision: str | None,
     model_args: dict[str, Any] | None,
+    data: str,
+    dry_run: bool,
     **matrix: Any,
 ) -> None:
     """Detect, ablate and report in one go.
@@ -149,6 +159,32 @@ def run(
     from mwork_eval.terminal.progress import TerminalProgress
     from mwork_eval.terminal.report import show_report
 
+    detection = DetectOptions(
+        method=method,
+        memory=max_memory,
+        groups=groups_for(stability=False, set_draws=set_draws),
+    )
+    # Not given, data come from where MWORK_DATA says, or from the hub.
+    matrix["data"] = None if data == _HUB else data
+    options = make_matrix_options(
+        preset,
+        languages=languages,
+        tasks=tasks,
+        limit=limit,
+        seeds=seeds,
+        pivot=pivot,
+        model_args=model_args,
+        **matrix,
+    )
+    if dry_run:
+        from mwork_eval.application.run_estimate import estimate_run
+        from mwork_eval.terminal.console import make_console
+        from mwork_eval.terminal.run_cost import print_run_cost
+
+        of_model = {"device": device, "dtype": dtype, "revision": revision}
+        found = estimate_run(model, sources, rules, detection, options, set_draws=set_draws, **of_model)
+        print_run_cost(found, make_console())
+        return
     results = detect_and_ablate(
         find_model(
             model,
@@ -162,21 +198,8 @@ def run(
         sources,
         rules,
         rule,
-        DetectOptions(
-            method=method,
-            memory=max_memory,
-            groups=groups_for(stability=False, set_draws=set_draws),
-        ),
-        make_matrix_options(
-            preset,
-            languages=languages,
-            tasks=tasks,
-            limit=limit,
-            seeds=seeds,
-            pivot=pivot,
-            model_args=model_args,
-            **matrix,
-        ),
+        detection,
+        options,
         out,
         set_draws=set_draws,
         progress=TerminalProgress(),

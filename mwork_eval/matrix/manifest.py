@@ -124,6 +124,11 @@ def _asked(manifest: Manifest) -> str:
     return "; ".join(said) or "prompts as the task files say"
 
 
+def _limits(options: MatrixOptions) -> dict[str, Any]:
+    """Return what a manifest says of limits by benchmark; nothing if there are none."""
+    return {"limits": dict(options.limits)} if options.limits else {}
+
+
 def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixOptions, plan: MatrixPlan) -> Manifest:
     cells: dict[str, list[CellEntry]] = {part: [] for part in PARTS}
     for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True):
@@ -159,6 +164,7 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
         tasks=tuple(map(TaskEntry.of, plan.families)),
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
+        **_limits(options),
         **_describe_asking(options),
         **listed,
     )
@@ -211,7 +217,7 @@ def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -
             }
             for language, of_language in masks.items()
         },
-        **({"draw_overlaps": _draw_overlaps(preset, plan)} if options.set_draws else {}),
+        **_limits(options) | ({"draw_overlaps": _draw_overlaps(preset, plan)} if options.set_draws else {}),
     )
 
 

@@ -46,6 +46,7 @@ class MatrixOptions:
         pivot: The language that the others are compared with.
         prompting: How models are asked.
         model_args: Further arguments of `mwork-hf` that the model was loaded with.
+        limits: By benchmark or pattern, the documents of each of its tasks where they are not ``limit``.
     """
 
     presets: tuple[Preset, ...]
@@ -68,6 +69,7 @@ class MatrixOptions:
     pivot: str = ENGLISH
     prompting: Prompting = field(default_factory=Prompting)
     model_args: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.

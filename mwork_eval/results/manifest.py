@@ -84,6 +84,7 @@ class PresetEntry(FileValue):
         shared_hits: By mask language and random row, how many neurons of each draw are the language's own; None if its
             set does not say.
         draw_overlaps: By row and mask language, the Jaccard index of what each drawn set and the table deactivate.
+        limits: By benchmark, the documents per task where they are not ``limit``.
     """
 
     name: str
@@ -97,6 +98,7 @@ class PresetEntry(FileValue):
     controls: str | None = None
     shared_hits: dict[str, dict[str, tuple[int | None, ...]]] = Field(default_factory=dict)
     draw_overlaps: dict[str, dict[str, tuple[float, ...]]] = Field(default_factory=dict)
+    limits: dict[str, int] = Field(default_factory=dict)
 
     @field_validator("shared_hits")
     @classmethod
@@ -193,6 +195,7 @@ class Manifest(FileValue):
         pivot: The language that the others are compared with.
         prompting: How the model was asked; None if as task files say.
         model_args: Further arguments that the model was loaded with.
+        limits: By benchmark, the documents per task where they are not ``limit``.
     """
 
     model: str
@@ -219,6 +222,7 @@ class Manifest(FileValue):
     pivot: str = ENGLISH
     prompting: PromptingRecord | None = None
     model_args: dict[str, Any] = Field(default_factory=dict)
+    limits: dict[str, int] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:

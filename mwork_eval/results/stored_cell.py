@@ -11,7 +11,7 @@ from mwork_eval.results.definition import definition_of
 from mwork_eval.results.prompting_record import PromptingRecord
 from mwork_eval.results.task_score import TaskScore
 
-REVISION = 2
+REVISION = 3
 """Of the numbers, not of the file's form: `revisions.yaml` says what each one changed."""
 _ROUNDING = 1e-6
 _LARGEST = 1e100
