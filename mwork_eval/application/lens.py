@@ -33,6 +33,7 @@ from mwork_eval.benchmarks.data import check_data
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.matrix.options import look_up_family
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.modes import evaluation_mode
 from mwork_eval.models.random_states import kept_random_states

@@ -53,7 +53,8 @@ def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypa
 
 FIXED = {
     "batch_size", "check_language", "controls", "counts", "count", "cross", "data", "device", "device_map",
-    "document_seed", "document_seeds", "documents", "dtype", "engine", "fast", "force", "fraction", "generation",
+    "document_seed", "document_seeds", "documents", "dtype", "engine", "family", "fast", "force", "fraction",
+    "generation",
     "generation_layers", "k", "language", "languages", "limit", "limits", "log_samples", "max_docs", "max_memory",
     "max_tokens", "merge", "method", "metric", "min_tokens", "model", "model_args", "name", "neurons", "new",
     "num_fewshot",
