@@ -25,7 +25,7 @@ from mwork_eval.terminal.lines import tell_written
     "--tasks",
     callback=parse_names,
     default="xquad",
-    help="Whose prompts to read: benchmarks, families, or patterns {l}.",
+    help="Prompts of: benchmarks, families, or patterns with {l}.",
 )
 @click.option(
     "--text",

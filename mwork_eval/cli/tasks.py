@@ -14,10 +14,10 @@ def tasks(languages: list[str], family: str | None) -> None:
     How many tasks a language's group has, what scores it, its main metric, and whether its data can be had now: here,
     in the cache, or on the hub (HF_HUB_OFFLINE=1: offline).
     """
-    from mwork_eval.application.tasks import find_task_families
+    from mwork_eval.application.tasks import tasks as find_families
     from mwork_eval.terminal.console import make_console
     from mwork_eval.terminal.task_families import print_task_families
 
-    rows = find_task_families(languages, family)
+    rows = find_families(languages, family)
     shown = list(dict.fromkeys(language for row in rows for language in (*languages, *row.tasks)))
     print_task_families(rows, shown, make_console(), names=family is not None)

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from huggingface_hub import constants, errors
 
-from mwork_eval.application.tasks import find_task_families
+from mwork_eval.application.tasks import tasks
 from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.catalogue import list_families
@@ -148,4 +148,4 @@ def test_the_command_prints_a_table(index, monkeypatch):
 def test_a_single_language_is_listed_with_english(index, monkeypatch):
     monkeypatch.setattr("mwork_eval.application.tasks.whole_index", lambda: index)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert {row.name for row in find_task_families("ko")} == {"bpb", "own_{code}_x", "pick"}
+    assert {row.name for row in tasks("ko")} == {"bpb", "own_{code}_x", "pick"}

@@ -161,7 +161,7 @@ def _unknown(name: str) -> InputError:
         found=name,
         expected=f"{' '.join(BENCHMARKS)}, a family of lm-eval's such as belebele with two of the languages, or a "
         "pattern such as belebele_{flores}",
-        hint="`mwork tasks` lists families by language",
+        hint="`tasks()` lists families by language",
     )
 
 
