@@ -152,7 +152,8 @@ def tune_layers(
         >>> tuned = mw.tune_layers(model, tokenizer, "gemma3-270m", task="bpb", limit=8)  # doctest: +SKIP
         >>> mw.ablate(model, tokenizer, tuned.sets, tasks="bpb")  # doctest: +SKIP
     """
-    if check_language(language) == ENGLISH:
+    language = check_language(language)
+    if language == ENGLISH:
         raise InputError("∆ compares a language with English", found="`language=en`", expected="another language")
     limit, order = whole_number("limit", limit, at_least=2), order_of(sample_seed)
     where, place = parse_positions(positions_of(positions)), folder_to_write(out)
