@@ -171,8 +171,8 @@ def tune_layers(
         >>> tuned = mw.tune_layers(model, tokenizer, "gemma3-270m", task="bpb", limit=8)  # doctest: +SKIP
         >>> mw.ablate(model, tokenizer, tuned.sets, tasks="bpb")  # doctest: +SKIP
     """
-    pivot = pivot_of(pivot)
-    if check_language(language) == pivot:
+    language, pivot = check_language(language), pivot_of(pivot)
+    if language == pivot:
         raise InputError(
             f"∆ compares a language with {Pivot(pivot).name}", found=f"`language={pivot}`", expected="another language"
         )

@@ -210,9 +210,7 @@ def check_language(text: str) -> str:
     Raises:
         InputError: If it is none; names languages that may be meant.
     """
-    if text in rows() or text in languages():
-        return text
-    if (tag := canonical_tag(text)) is not None:
+    if (tag := tag_of(text)) is not None:
         return tag
     near = near_tags(text)
     raise InputError(
@@ -223,9 +221,14 @@ def check_language(text: str) -> str:
     )
 
 
+def tag_of(text: str) -> str | None:
+    """Return the tag of a language, given as `check_language` takes it, or None if the text names none."""
+    return text if text in languages() else canonical_tag(text)
+
+
 def is_tag(text: str) -> bool:
     """Say whether a text is the canonical tag of a language."""
-    return text in languages() or canonical_tag(text) == text
+    return tag_of(text) == text
 
 
 def parse_languages(text: str) -> list[str]:

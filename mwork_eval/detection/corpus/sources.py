@@ -10,7 +10,7 @@ from typing import TypeVar
 from mwork_eval.detection.corpus.hub import PREFIX, HubSource
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import parse
-from mwork_eval.languages.table import check_language
+from mwork_eval.languages.table import check_language, find_language
 from mwork_eval.resources import embedded_folder
 
 EMBEDDED = "embedded"
@@ -65,6 +65,12 @@ class Corpus:
             is_text, there = False, path.is_file()
         except OSError:  # a name longer than a file system takes
             is_text, there = True, False
+        if not there and self.source == EMBEDDED:
+            raise InputError(
+                f"the embedded texts have no {self.language} ({find_language(self.language).name})",
+                expected=" ".join(sorted(file.stem for file in path.parent.glob("*.txt"))),
+                hint=f"name a corpus of it, {self.language}=FILE or {self.language}={PREFIX}NAME",
+            )
         if not there:
             name = str(path)
             is_text = is_text or "\n" in name
