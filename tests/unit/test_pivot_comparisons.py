@@ -22,9 +22,9 @@ from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import read_baseline, write_baseline
 from mwork_eval.leaderboard.board import build_board
 from mwork_eval.leaderboard.exports import render_export
-from mwork_eval.leaderboard.reading import find_results, read_all
 from mwork_eval.leaderboard.site import render_site
 from mwork_eval.reports.formats.json import as_json as report_as_json
+from mwork_eval.results.summaries.folders import find_results, read_all
 from mwork_eval.results.summaries.matrix import read_matrix
 from mwork_eval.results.tables import read_results
 from mwork_eval.views.enhancement import enhancement_as_json, enhancement_as_markdown, finding, legend
