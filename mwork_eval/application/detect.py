@@ -9,7 +9,7 @@ from mwork_eval.application.arguments import folder_to_write, one_of, whole_numb
 from mwork_eval.application.detection import Detection, save_sets
 from mwork_eval.application.object_arguments import check_in_memory, check_texts, check_tokenizer
 from mwork_eval.application.progress import Progress, ProgressChoice, shown
-from mwork_eval.benchmarks.data import DETECTION_DOCUMENTS
+from mwork_eval.benchmarks.corpora import DETECTION_DOCUMENTS
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import AnyCorpus, corpora_of
 from mwork_eval.detection.detect import DetectOptions, groups_for, score_languages

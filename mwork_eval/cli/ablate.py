@@ -21,7 +21,9 @@ from mwork_eval.cli.prompting_options import prompting_options
 @click.option("--neurons", required=True, help="Folder with a set per language, or a shipped one such as gemma3-270m.")
 @languages_option("en,zh,es,de", "Languages; the pivot must be among them.")
 @click.option(
-    "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
+    "--data",
+    envvar="MWORK_DATA",
+    help="Folder of the upstream files, embedded, or for bpb ja=FILE,...; MWORK_DATA or the hub if not given.",
 )
 @matrix_options
 @whole_options

@@ -68,7 +68,9 @@ from mwork_eval.terminal.lines import tell_written
 @click.option("--limit", type=Count(1), help="Documents per task to score.  [default: all]")
 @sample_option
 @click.option(
-    "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
+    "--data",
+    envvar="MWORK_DATA",
+    help="Folder of the upstream files, embedded, or for bpb ja=FILE,...; MWORK_DATA or the hub if not given.",
 )
 @pivot_option
 @prompting_options

@@ -35,7 +35,9 @@ from mwork_eval.terminal.lines import tell_written
     help="Read texts instead, as `mwork detect --corpus`.  [default: --tasks]",
 )
 @click.option(
-    "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
+    "--data",
+    envvar="MWORK_DATA",
+    help="Folder of the upstream files, embedded, or for bpb ja=FILE,...; MWORK_DATA or the hub if not given.",
 )
 @click.option("--limit", type=Count(1), help="Queries per language and task.  [default: 8; words: all]")
 @sample_option

@@ -22,7 +22,9 @@ from mwork_eval.terminal.lines import tell, tell_written
 @click.option("--understanding", callback=parse_numbers, help="First layers to try, as 1,2,4; up to 3/8 if not given.")
 @click.option("--generation", callback=parse_numbers, help="Last layers to try, as 1,2,3; up to 3/16 if not given.")
 @click.option(
-    "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
+    "--data",
+    envvar="MWORK_DATA",
+    help="Folder of the upstream files, embedded, or for bpb ja=FILE,...; MWORK_DATA or the hub if not given.",
 )
 @click.option("--batch-size", type=Count(1), default=8, help="Requests at a time where lm-eval's own way is taken.")
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")

@@ -5,7 +5,9 @@ import sys
 from itertools import combinations
 
 import pytest
+from helpers.neuron_sets import ZH
 
+from mwork_eval.application.object_arguments import sets_by_language
 from mwork_eval.benchmarks.answers.text import normalise
 from mwork_eval.benchmarks.answers.words import words
 from mwork_eval.benchmarks.rows import task_of
@@ -229,6 +231,10 @@ def test_corpora_and_sets_are_told_apart_by_tag_and_given_in_any_form(tmp_path):
         corpora_of({"ja": ["一"], "Japanese": ["二"]})
     both = corpora_of({"zh-Hans": ["国"], "Chinese (Traditional)": ["國"]})
     assert [corpus.language for corpus in both] == ["zh-Hans", "zh-Hant"]
+
+
+def test_sets_in_memory_are_given_by_any_form_of_a_language():
+    assert list(sets_by_language({"jpn": ZH, "Traditional Chinese": ZH, "mine": ZH})) == ["ja", "zh-Hant", "mine"]
 
 
 def test_the_embedded_texts_say_which_languages_they_have():
