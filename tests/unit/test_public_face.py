@@ -59,7 +59,7 @@ FIXED = {
     "old", "options", "out", "per_task", "positions", "preset", "progress", "prompt", "random_control", "repair",
     "revision", "sample_seed", "seeds", "set_draws", "shard", "specific", "strict", "structures", "task", "tasks",
     "texts", "threshold", "together", "tokenizer", "top_k", "trained_controls", "training", "understanding",
-    "understanding_layers", "weight", "workers", "reference", "folder",
+    "understanding_layers", "weight", "workers", "reference", "folder", "pivot",
 }  # fmt: skip
 """Every argument of a public function: each word means one thing, which docs/reference/promise.md tells."""
 
