@@ -8,6 +8,7 @@ from helpers.neuron_sets import STAGES, make
 from helpers.task_scores import accuracy
 
 import mwork_eval as mw
+from mwork_eval.application.enhancement_results import mean_changes
 from mwork_eval.application.matrix_arguments import find_sets, make_matrix_options
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
@@ -184,3 +185,32 @@ def test_tuning_by_hand_in_a_folder(tiny, sets, tmp_path):
     assert {"delta_zh", "delta_non_zh"} <= said["grid"][0]["delta"].keys()
     with pytest.raises(InputError, match="∆ compares a language with Chinese; found `language=zh`"):
         mw.tune_layers(*tiny, sets, **{**common, "language": "zh"})
+
+
+def test_everything_in_one_go(tiny_llama, tmp_path):
+    invoke(
+        "run", "--model", tiny_llama, "--device", "cpu", "--languages", "en,zh,es", "--pivot", "zh",
+        "--fraction", 0.4, "--max-docs", 4, "--max-tokens", 32, "--preset", "existence", "--tasks", "bpb", "--limit", 2,
+        "--seeds", 1, "--out", tmp_path / "o",
+    )  # fmt: skip
+    assert sorted(path.stem for path in (tmp_path / "o" / "neurons").glob("*.safetensors")) == ["en", "es"]
+    assert load_manifest(tmp_path / "o").pivot == "zh"
+    assert "| ∆zh | ∆n-zh |" in (tmp_path / "o" / "report.md").read_text(encoding="utf-8")
+
+
+def test_an_enhancement_scores_the_pivot_and_its_folder_keeps_it(tiny, sets, tmp_path):
+    texts = [f"Hoy es el día {n}, hace buen tiempo y vamos juntos a la escuela." for n in range(36)]
+    made = mw.enhance(
+        *tiny, sets["es"], texts, documents=(4,), trained_controls=1, tasks="bpb", languages="es,en", limit=2,
+        data="embedded", pivot="zh", out=tmp_path / "o", progress=False,
+    )  # fmt: skip
+    (table,) = made.tables
+    heads = [(column.languages, column.against) for column in table.columns]
+    assert heads == [(("es",), None), (("zh",), None), (("en",), None), (("es",), "zh")]
+    said = json.loads((tmp_path / "o" / "improvement.json").read_text(encoding="utf-8"))
+    assert said["pivot"] == made.about["pivot"] == "zh"
+    (mean,) = mean_changes([tmp_path / "o"]).tables
+    assert [(column.languages, column.against) for column in mean.columns] == [*heads[:2], heads[3]]
+    assert mean.columns[2].effects[0].specific.mean.value == pytest.approx(
+        table.columns[3].effects[0].specific.mean.value
+    )
