@@ -28,7 +28,7 @@ tutorials: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt mwork_eval_autoload.pth
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[demo,thai,langid,plot,ray,docs,dev]"
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[demo,thai,segment,langid,plot,ray,docs,dev]"
 	touch $@
 
 clean:

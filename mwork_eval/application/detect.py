@@ -9,7 +9,7 @@ from mwork_eval.application.arguments import folder_to_write, one_of, whole_numb
 from mwork_eval.application.detection import Detection, save_sets
 from mwork_eval.application.object_arguments import check_in_memory, check_texts, check_tokenizer
 from mwork_eval.application.progress import Progress, ProgressChoice, shown
-from mwork_eval.benchmarks.data import DETECTION_DOCUMENTS
+from mwork_eval.benchmarks.corpora import DETECTION_DOCUMENTS
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import AnyCorpus, corpora_of
 from mwork_eval.detection.detect import DetectOptions, groups_for, score_languages
@@ -52,9 +52,9 @@ def detect(
     Args:
         model: A causal language model of transformers, also one wrapped by peft.
         tokenizer: Its tokenizer.
-        texts: By language (ISO 639-1), the documents: a list of texts, a file (a text file with a document a line, or
+        texts: By language, the documents: a list of texts, a file (a text file with a document a line, or
             `.jsonl`, or `.jsonl#FIELD`), a corpus of the hub (`hub:NAME[:CONFIG[:SPLIT[:FIELD]]]`, `hub:fineweb-2`),
-            or `embedded`. Sets that are specific to a language need English, too.
+            or `embedded`. Sets that are specific to a language need the pivot (English, if not chosen), too.
         method: How q and k are scored: `exact`, `paper` (Eq. 8 to 10), or `reference` (as the published code).
         max_docs: Documents per language, or None for all.
         max_tokens: Tokens kept of a document.

@@ -6,6 +6,7 @@ from typing import Any
 
 from mwork_eval.application.arguments import shown_value
 from mwork_eval.errors import InputError
+from mwork_eval.languages.table import tag_of
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_neurons
 
@@ -142,7 +143,7 @@ def sets_by_language(neurons: Mapping[Any, Any], name: str = "neurons") -> dict[
     """
     if not neurons:
         raise InputError(f"unusable {name}", found="no set", expected="sets by language, such as {'zh': set}")
-    sets = {}
+    sets: dict[str, NeuronSet] = {}
     for language, given in neurons.items():
         if not isinstance(given, NeuronSet | str | PathLike) or not isinstance(language, str):
             raise InputError(
@@ -150,7 +151,7 @@ def sets_by_language(neurons: Mapping[Any, Any], name: str = "neurons") -> dict[
                 found=f"{shown_value(given)} for {language!r}",
                 expected="a NeuronSet for a language, such as {'zh': set}",
             )
-        sets[language] = given if isinstance(given, NeuronSet) else find_neurons(str(given))
+        sets[tag_of(language) or language] = given if isinstance(given, NeuronSet) else find_neurons(str(given))
     return sets
 
 

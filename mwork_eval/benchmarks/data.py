@@ -8,11 +8,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mwork_eval.benchmarks.answers.text import check_word_splitter
+from mwork_eval.benchmarks.answers.words import check_word_splitter
+from mwork_eval.benchmarks.corpora import (
+    DETECTION_DOCUMENTS,
+    HUB_ARTICLE_CHARACTERS,
+    HUB_ARTICLES,
+    corpus_records,
+    find_corpus,
+    names_corpora,
+)
 from mwork_eval.benchmarks.documents import Fields, MalformedRecordError, UnusableRecordError
 from mwork_eval.benchmarks.excerpt import excerpt
 from mwork_eval.benchmarks.readers import Rows
 from mwork_eval.benchmarks.rows import BENCHMARKS, Benchmark, find_benchmark, task_of
+from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import check_language, find_language
 from mwork_eval.resources import embedded_folder
@@ -22,16 +31,6 @@ if TYPE_CHECKING:
 
 EMBEDDED = "embedded"
 """The word that selects the embedded texts instead of a directory."""
-
-DETECTION_DOCUMENTS = 64
-"""Documents at the head of a corpus that a benchmark of free text leaves to detection (which reads 24 unless asked for
-more): text the neurons were chosen on is no held-out text."""
-
-HUB_ARTICLES = 200
-"""Articles that such a benchmark reads from the hub, after those."""
-
-HUB_ARTICLE_CHARACTERS = 1000
-"""Longest beginning of such an article; the cut is at the end of a sentence or paragraph."""
 
 _HINT_SOURCE = (
     "name a directory with data='DIR' (--data DIR, --metadata data=DIR) or MWORK_DATA=DIR, or use data='embedded' "
@@ -87,10 +86,11 @@ def locate(benchmark: str, language: str, data: str | Path | None = None) -> Pat
     Args:
         benchmark: One of ``BENCHMARKS``.
         language: Language code.
-        data: A directory with the published files, or ``embedded``; if None, ``MWORK_DATA`` says which.
+        data: A directory with the published files, ``embedded``, or for free text corpora such as
+            ``ja=ja.txt,ko=hub:fineweb-2``; if None, ``MWORK_DATA`` says which.
 
     Returns:
-        The file, or None if neither names a source and the data come from the hub.
+        The file, or None if the data come from such a corpus, or from the hub since nothing names a source.
 
     Raises:
         InputError: If benchmark or language is unknown, the benchmark lacks the language, the directory or file is
@@ -105,6 +105,10 @@ def locate(benchmark: str, language: str, data: str | Path | None = None) -> Pat
         check_word_splitter(language)
     source = source_of(data)
     if not source:
+        _hub_arguments(entry, language)
+        return None
+    if names_corpora(source):
+        _find_corpus(entry, source, language)
         return None
     folder = embedded_folder() if source == EMBEDDED else Path(source).expanduser()
     if not folder.is_dir():
@@ -134,7 +138,8 @@ def load(
         **ignored: What else stands in lm-eval's metadata, among it every model argument.
 
     Returns:
-        One split, ``test``. Every document has ``id`` and ``language``, and the fields of its benchmark.
+        One split, ``test``. Every document has ``id`` and ``language``, and the fields of its benchmark. The set's
+        ``info`` says what `ExamplesOf` has to know.
 
     Raises:
         InputError: As ``locate``; also if a file is malformed (names the record), if fewer than half of the records
@@ -145,19 +150,24 @@ def load(
 
     path = locate(benchmark, language, data)
     entry = BENCHMARKS[benchmark]
-    if path is None:
+    if path is None and names_corpora(source_of(data)):
+        corpus = _find_corpus(entry, source_of(data), language)
+        source, rows = corpus.source, corpus_records(corpus)
+    elif path is None:
         source = f"{entry.title} in {find_language(language).name} from the hub"
-        rows = _hub_rows(entry, language)
+        rows = hub_rows(entry, language)
     else:
         source = str(path)
         rows = entry.read(path)
         if entry.free_text and path.parent.name == "corpus":
             rows = islice(rows, DETECTION_DOCUMENTS, None)
             source += f" without its first {DETECTION_DOCUMENTS} documents"
-    return {"test": datasets.Dataset.from_list(_build_documents(entry, language, entry.prepared(rows), source))}
+    info = datasets.DatasetInfo(dataset_name=benchmark, config_name=language, description=source_of(data))
+    documents = build_documents(entry, language, entry.prepared(rows), source)
+    return {"test": datasets.Dataset.from_list(documents, info=info)}
 
 
-def _build_documents(entry: Benchmark, language: str, rows: Rows, source: str) -> list[Fields]:
+def build_documents(entry: Benchmark, language: str, rows: Rows, source: str) -> list[Fields]:
     """Return the documents of the usable records; report the others."""
     documents: list[Fields] = []
     unusable: Counter[str] = Counter()
@@ -186,7 +196,7 @@ def _build_documents(entry: Benchmark, language: str, rows: Rows, source: str) -
     return documents
 
 
-def _hub_rows(entry: Benchmark, language: str) -> Rows:
+def hub_rows(entry: Benchmark, language: str) -> Rows:
     """Yield a benchmark's records from the hub."""
     for number, row in enumerate(_fetch(entry, language), 1):
         if entry.free_text:
@@ -197,9 +207,7 @@ def _hub_rows(entry: Benchmark, language: str) -> Rows:
 def _fetch(entry: Benchmark, language: str) -> Iterator[Mapping[str, Any]]:
     import datasets
 
-    arguments = {
-        key: entry.fill(value, language) if isinstance(value, str) else value for key, value in entry.hub.items()
-    }
+    arguments = _hub_arguments(entry, language)
     try:
         rows = datasets.load_dataset(**arguments)
         # A streamed set is read while iterating, so the network can fail there too.
@@ -214,6 +222,23 @@ def _fetch(entry: Benchmark, language: str) -> Iterator[Mapping[str, Any]]:
         ) from error
 
 
+def _find_corpus(entry: Benchmark, source: str, language: str) -> Corpus:
+    if not entry.free_text:
+        raise InputError(
+            f"{entry.title} is no free text", found=f"corpora, {source}", expected="a directory or the word embedded"
+        )
+    return find_corpus(source, language, entry.title)
+
+
+def _hub_arguments(entry: Benchmark, language: str) -> dict[str, Any]:
+    return {key: entry.fill(value, language) if isinstance(value, str) else value for key, value in entry.hub.items()}
+
+
 def _existing(entry: Benchmark, folder: Path, language: str) -> Path | None:
-    candidates = (folder / entry.fill(pattern, language) for pattern in entry.files)
+    return existing_file(entry, entry.files, folder, language)
+
+
+def existing_file(entry: Benchmark, patterns: Iterable[str], folder: Path, language: str) -> Path | None:
+    """Return the first file of some patterns that is below a folder; None if there is none."""
+    candidates = (folder / entry.fill(pattern, language) for pattern in patterns)
     return next((path for path in candidates if path.is_file()), None)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from mwork_eval.detection.corpus.hub import presets
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import ENGLISH, is_tag, rows
+from mwork_eval.languages.table import ENGLISH, find_language, is_tag, rows
 
 if TYPE_CHECKING:
     from mwork_eval.benchmarks.documents import Fields
@@ -18,6 +19,25 @@ if TYPE_CHECKING:
 
 DRAWS = 3
 """Random controls that are drawn for a benchmark or other task whose row does not say: enough to see their spread."""
+
+
+@dataclass(frozen=True)
+class ExamplesRow:
+    """Where the few-shot examples of a benchmark are, apart from its documents.
+
+    Attributes:
+        files: Patterns of files below the data directory or the embedded texts, in order of preference.
+        published: Whether the embedded ones are those published with the benchmark, so that every source takes them.
+        hub: Arguments of ``datasets.load_dataset`` for documents of the hub.
+        reader: Name of the function that reads such a file; the benchmark's own if None.
+        document: Name of the function that makes a document of a record; the benchmark's own if None.
+    """
+
+    files: list[str]
+    published: bool = False
+    hub: dict[str, Any] | None = None
+    reader: str | None = None
+    document: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,12 +57,14 @@ class Benchmark:
         cluster: Field of a document that tells which documents belong together, such as questions about one paragraph.
         parallel: Of which sources (`published`, `embedded`) equal clusters are the same thing in every language.
         names: Upstream names of the languages where they are not the codes.
+        names_of: The corpus of `detection/corpus/hub.yaml` that names the languages upstream instead, if one does.
         prepare: Name of the function that all records pass before documents are made of them, if there is one.
         generated: Whether the model writes its answer, so that it can be in a wrong language.
         word_scores: Whether its scores count words, so that a language without blanks needs what splits them.
         free_text: Whether any text will do: the head of a corpus is left to detection, articles of the hub are cut, and
             no data set is published under the benchmark's name.
         draws: How many random controls are drawn unless the user says.
+        examples: Where its few-shot examples are; None if only other documents can serve.
     """
 
     title: str
@@ -55,11 +77,13 @@ class Benchmark:
     cluster: str
     parallel: list[str]
     names: dict[str, str] = field(default_factory=dict)
+    names_of: str | None = None
     prepare: str | None = None
     generated: bool = False
     word_scores: bool = False
     free_text: bool = False
     draws: int = DRAWS
+    examples: ExamplesRow | None = None
 
     @cached_property
     def read(self) -> "Callable[[Path], Rows]":
@@ -88,8 +112,25 @@ class Benchmark:
         return [c for c in self.languages if any((folder / self.fill(file, c)).is_file() for file in self.files)]
 
     def fill(self, pattern: str, language: str) -> str:
-        """Replace ``{language}`` and ``{name}`` in a pattern."""
-        return pattern.format(language=language, name=self.names.get(language, language))
+        """Replace ``{language}`` and ``{name}`` in a pattern.
+
+        Raises:
+            InputError: If the language has no name upstream.
+        """
+        name = self._name(language) if "{name}" in pattern else None
+        return pattern.format(language=language, name=name)
+
+    def _name(self, language: str) -> str:
+        if self.names_of is None:
+            return self.names.get(language, language)
+        if (name := presets()[self.names_of].name_of(language)) is None:
+            raise InputError(
+                f"{self.title} on the hub has no {find_language(language).name}",
+                found=language,
+                expected="a language that has a Wikipedia" if self.names_of == "wikipedia" else None,
+                hint="name a directory with a file of it with data='DIR' (--data DIR)",
+            )
+        return name
 
 
 def _function(name: str) -> Callable[..., Any]:
@@ -98,8 +139,13 @@ def _function(name: str) -> Callable[..., Any]:
 
 
 def _read_rows() -> dict[str, Benchmark]:
-    text = Path(__file__).with_name("benchmarks.yaml").read_text(encoding="utf-8")
-    return {name: Benchmark(**row) for name, row in yaml.safe_load(text).items()}
+    rows = yaml.safe_load(Path(__file__).with_name("benchmarks.yaml").read_text(encoding="utf-8"))
+    return {name: _row({**rows[row.pop("like")], **row} if "like" in row else row) for name, row in rows.items()}
+
+
+def _row(row: dict[str, Any]) -> Benchmark:
+    examples = row.get("examples")
+    return Benchmark(**{**row, "examples": ExamplesRow(**examples) if examples else None})
 
 
 BENCHMARKS: dict[str, Benchmark] = _read_rows()
@@ -141,7 +187,10 @@ def task_of(name: str) -> tuple[str, str] | None:
         the name does not have this form. A benchmark of free text has every language, under its tag (``bpb_yue``);
         of the others, lm-eval may have ``xquad_ca``.
     """
-    benchmark, _, language = name.partition("_")
-    if (row := BENCHMARKS.get(benchmark)) is None:
-        return None
-    return (benchmark, language) if language in rows() or (row.free_text and is_tag(language)) else None
+    # Of `xcsqa` and `xcsqa_letter`, the longer name is meant.
+    for benchmark in sorted(BENCHMARKS, key=len, reverse=True):
+        if name.startswith(f"{benchmark}_"):
+            language = name[len(benchmark) + 1 :]
+            if language in rows() or (BENCHMARKS[benchmark].free_text and is_tag(language)):
+                return benchmark, language
+    return None

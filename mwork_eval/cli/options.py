@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 import click
 
 from mwork_eval.application.engines import ENGINES
-from mwork_eval.cli.numbers import LARGEST_SEED, Count, Real, Seed, parse_real, parse_whole
+from mwork_eval.cli.numbers import LARGEST_SEED, Count, DocumentLimit, Real, Seed, parse_real, parse_whole
 from mwork_eval.detection.detector import DETECTORS
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import parse_languages
+from mwork_eval.languages.table import check_language, parse_languages
 from mwork_eval.sizes import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,6 +31,10 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 def _languages(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
     return None if value is None else parse_languages(value)
+
+
+def _pivot(_: click.Context, __: click.Parameter, value: str) -> str:
+    return check_language(value)
 
 
 def parse_names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -121,6 +125,10 @@ sample_option = click.option(
     help="Take --limit documents at random, by this seed.  [default: evenly spread over the task]",
 )
 
+pivot_option = click.option(
+    "--pivot", default="en", callback=_pivot, help="Language that the others are compared with."
+)
+
 model_options = together(
     click.option("--model", default=DEFAULT_MODEL, help="Default model, local folder, or hub id."),
     click.option("--device", help="Such as cuda:0 or cpu.  [default: the first accelerator, else cpu]"),
@@ -153,7 +161,7 @@ rule_options = together(
 
 selection_options = together(
     rule_options,
-    click.option("--specific", default="english", help="Take away neurons of: english, common, or none."),
+    click.option("--specific", default="pivot", help="Take away neurons of: pivot, english, common, or none."),
 )
 
 corpus_options = together(
@@ -215,7 +223,9 @@ matrix_options = together(
         help="Benchmarks such as xquad,bpb, families of lm-eval's such as belebele, a pattern with {l}, or a .yaml "
         "file that says which task is which language's.  [default: the preset's]",
     ),
-    click.option("--limit", type=Count(1), help="Documents per task.  [default: all]"),
+    click.option(
+        "--limit", type=DocumentLimit(), help="Documents per task, or of some, as xlsum=500,bpb=64.  [default: all]"
+    ),
     sample_option,
     click.option(
         "--seeds", callback=parse_seeds, help="Of the random controls.  [default: 1 to 20 for bpb, else to 3]"

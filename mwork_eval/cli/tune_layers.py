@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from mwork_eval.cli.numbers import Count
-from mwork_eval.cli.options import model_options, out_option, parse_numbers, sample_option
+from mwork_eval.cli.options import model_options, out_option, parse_numbers, pivot_option, sample_option
+from mwork_eval.cli.prompting_options import prompting_options
 from mwork_eval.terminal.lines import tell, tell_written
 
 
@@ -21,11 +22,15 @@ from mwork_eval.terminal.lines import tell, tell_written
 @click.option("--understanding", callback=parse_numbers, help="First layers to try, as 1,2,4; up to 3/8 if not given.")
 @click.option("--generation", callback=parse_numbers, help="Last layers to try, as 1,2,3; up to 3/16 if not given.")
 @click.option(
-    "--data", envvar="MWORK_DATA", help="Folder of the upstream files, or embedded; MWORK_DATA or the hub if not given."
+    "--data",
+    envvar="MWORK_DATA",
+    help="Folder of the upstream files, embedded, or for bpb ja=FILE,...; MWORK_DATA or the hub if not given.",
 )
 @click.option("--batch-size", type=Count(1), default=8, help="Requests at a time where lm-eval's own way is taken.")
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
+@pivot_option
 @click.option("--plot", is_flag=True, help="Also draw the grid (SVG and PNG); needs the extra plot.")
+@prompting_options
 @out_option(None)
 def tune_layers(model: str, neurons: str, plot: bool, out: Path, **options: Any) -> None:
     """Choose how many layers understand and generate, by ∆ on documents that the tables then leave out.

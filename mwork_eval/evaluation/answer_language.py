@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mwork_eval.languages.identifier import identifier_version
 from mwork_eval.languages.judgement import Judgement, judge_text
-from mwork_eval.languages.table import ENGLISH
+from mwork_eval.languages.table import ENGLISH, base_of
 
 _RULES = 2
 """Raised whenever an answer may be judged differently than before: stored judgements are then made anew."""
@@ -38,11 +38,12 @@ def judge_answers(texts: Sequence[str], language: str) -> AnswerLanguages:
     """Tell the languages of answers to questions in one language.
 
     A language with a script of its own is told by it. Where several share a script, the identifier (extra `[langid]`)
-    decides; without it, and for languages that it does not know, nothing is judged.
+    decides; without it, and for languages that it does not know, nothing is judged. Varieties are judged as their base,
+    but `zh-Hans` and `zh-Hant` also by their signs.
 
     Args:
         texts: The answers as generated.
-        language: ISO 639-1 code of the expected language, not English.
+        language: Tag of the expected language, not English.
     """
     found = Counter(judge_text(text, language) for text in texts)
     undecided = found[Judgement.UNDECIDED]
@@ -54,13 +55,13 @@ def answer_language_metrics(texts: Sequence[str], language: str) -> dict[str, fl
 
     Args:
         texts: The answers as generated.
-        language: ISO 639-1 code of the expected language.
+        language: Tag of the expected language.
 
     Returns:
         `wrong_language,none` and `english_answers,none`, shares of the judged answers, and `judged_answers,none`, their
         number; nothing if the language is English or no answer could be judged.
     """
-    if language == ENGLISH:
+    if base_of(language) == ENGLISH:
         return {}
     found = judge_answers(texts, language)
     if not found.judged:

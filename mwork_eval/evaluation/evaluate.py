@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lm_eval
@@ -17,10 +17,11 @@ from mwork_eval.benchmarks.rows import BENCHMARKS, task_of
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.answer_language import answer_language_metrics
-from mwork_eval.evaluation.fewshot import never_show_the_answer
+from mwork_eval.evaluation.fewshot import enough_examples, never_show_the_answer
 from mwork_eval.evaluation.known_answers import KnownAnswers
 from mwork_eval.evaluation.metric_choice import check_metrics
 from mwork_eval.evaluation.prepared_task import PreparedTask
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.evaluation.scoring import score_group, score_task
@@ -32,6 +33,7 @@ from mwork_eval.results.task_score import TRUNCATED, TaskScore
 
 _ALL = Sample()
 _DEFAULT: Mapping[str, str] = {}
+_PLAIN = Prompting()
 
 
 def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
@@ -60,7 +62,12 @@ def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
 
 @quiet_lm_eval()
 def prepare_tasks(
-    names: Sequence[str], *, data: str | None, sample: Sample = _ALL, metrics: Mapping[str, str] = _DEFAULT
+    names: Sequence[str],
+    *,
+    data: str | None,
+    sample: Sample = _ALL,
+    metrics: Mapping[str, str] = _DEFAULT,
+    prompting: Prompting = _PLAIN,
 ) -> dict[str, PreparedTask]:
     """Load the tasks' documents and build their requests; no model is needed.
 
@@ -71,63 +78,91 @@ def prepare_tasks(
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
         sample: Which documents of each; the same ones in every language of a parallel benchmark.
         metrics: By name, the main metric that was asked for.
+        prompting: How they are asked.
 
     Raises:
-        InputError: If a task is unknown or has not the metric asked for, its data cannot be had, or no document is
-            left.
+        InputError: If a task is unknown or has not the metric asked for, its data cannot be had, no document is left,
+            or there are fewer examples than asked for.
     """
     with kept_random_states():
-        prepared = _prepare(names, data, sample, metrics)
+        manager = find_tasks(names, data)
+        check_metrics(metrics, manager.task_index)
+        prepared = _Preparation(manager, data, prompting).prepare(names, sample)
     return {name: replace(task, metric=metrics.get(name)) for name, task in prepared.items()}
 
 
-def _prepare(
-    names: Sequence[str], data: str | None, sample: Sample, metrics: Mapping[str, str]
-) -> dict[str, PreparedTask]:
-    manager = find_tasks(names, data)
-    check_metrics(metrics, manager.task_index)
-    tasks = {name: _load(name, manager) for name in names}
-    chosen = _choose(tasks, data, sample)
-    return {
-        name: _prepare_group(task, manager, chosen[name], data)
-        if isinstance(task, TaskGroup)
-        else _prepare_one(name, task, manager, chosen[name], data)
-        for name, task in tasks.items()
-    }
+@dataclass(frozen=True)
+class _Preparation:
+    """How tasks are loaded, and their requests built.
 
+    Attributes:
+        manager: Where they come from.
+        data: Where their data come from.
+        prompting: How they are asked.
+        shots: By name of a loaded task, the number of examples of its file.
+    """
 
-def _prepare_one(
-    name: str, task: Any, manager: TaskManager, documents: Sequence[int] | None, data: str | None
-) -> PreparedTask:
-    with _loading(name):
-        never_show_the_answer(task)  # also where the plug-in is turned off
-        task.build_all_requests(samples=documents, rank=0, world_size=1)
-    clusters = _clusters(name, task, documents, data)
-    # With the documents, because they hold the right answers, which the requests do not show.
-    requests = [(i.request_type, i.args, i.doc) for i in task.instances]
-    digest = digest_of([task.VERSION, requests, list(clusters.values())])
-    _keep_requests(task)
-    items = item_keys(name, task.eval_docs, data)
-    return PreparedTask(
-        name, task, manager, documents, digest, len(task.instances), clusters, [items[i] for i in clusters]
-    )
+    manager: TaskManager
+    data: str | None
+    prompting: Prompting
+    shots: dict[str, int | None] = field(default_factory=dict)
 
+    def prepare(self, names: Sequence[str], sample: Sample) -> dict[str, PreparedTask]:
+        tasks = {name: self._load(name) for name in names}
+        chosen = _choose(tasks, self.data, sample)
+        return {
+            name: (self._group if isinstance(task, TaskGroup) else self._one)(name, task, chosen[name])
+            for name, task in tasks.items()
+        }
 
-def _prepare_group(
-    group: TaskGroup, manager: TaskManager, documents: Sequence[int] | None, data: str | None
-) -> PreparedTask:
-    parts = [_prepare_one(leaf, group.leaves[leaf], manager, own, data) for leaf, own in group.split(documents).items()]
-    return PreparedTask(
-        group.name,
-        group,
-        manager,
-        documents,
-        digest_of([[part.name, part.digest] for part in parts]),
-        sum(part.requests for part in parts),
-        {group.offsets[part.name] + index: key for part in parts for index, key in part.clusters.items()},
-        [item for part in parts for item in part.items],
-        tuple(parts),
-    )
+    def _load(self, name: str) -> Any:
+        """Return a task, or a group, that is asked as said."""
+        with _loading(name):
+            leaves = self.manager.load([name])["tasks"]
+            for leaf, task in leaves.items():
+                self.shots[leaf] = task.get_config("num_fewshot")
+                self.prompting.configure(task)
+                task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
+            return leaves[name] if name in leaves else TaskGroup(name, leaves)
+
+    def _one(self, name: str, task: Any, documents: Sequence[int] | None) -> PreparedTask:
+        building = self.prompting.building()
+        with _loading(name):
+            never_show_the_answer(task)  # also where the plug-in is turned off
+            with enough_examples(task):
+                task.build_all_requests(samples=documents, rank=0, world_size=1, **building)
+        clusters = _clusters(name, task, documents, self.data)
+        # With the documents, because they hold the right answers, which the requests do not show.
+        requests = [(i.request_type, i.args, i.doc) for i in task.instances]
+        _keep_requests(task, building)
+        items = item_keys(name, task.eval_docs, self.data)
+        return PreparedTask(
+            name=name,
+            task=task,
+            manager=self.manager,
+            documents=documents,
+            digest=digest_of([task.VERSION, requests, list(clusters.values())]),
+            requests=len(task.instances),
+            clusters=clusters,
+            items=[items[index] for index in clusters],
+            prompting=self.prompting.digest_for(task, self.shots[name]),
+        )
+
+    def _group(self, name: str, group: TaskGroup, documents: Sequence[int] | None) -> PreparedTask:
+        parts = [self._one(leaf, group.leaves[leaf], own) for leaf, own in group.split(documents).items()]
+        asked = [part.prompting for part in parts]
+        return PreparedTask(
+            name=name,
+            task=group,
+            manager=self.manager,
+            documents=documents,
+            digest=digest_of([[part.name, part.digest] for part in parts]),
+            requests=sum(part.requests for part in parts),
+            clusters={group.offsets[part.name] + index: key for part in parts for index, key in part.clusters.items()},
+            items=[item for part in parts for item in part.items],
+            parts=tuple(parts),
+            prompting=digest_of(asked) if any(asked) else None,
+        )
 
 
 @contextmanager
@@ -139,15 +174,6 @@ def _loading(name: str) -> Iterator[None]:
     except Exception as error:  # whatever a task file, a data set's script or the hub may raise
         reason = (str(error).splitlines() or [""])[0]
         raise InputError(f"the task {name} cannot be loaded", found=f"{type(error).__name__}: {reason}") from error
-
-
-def _load(name: str, manager: TaskManager) -> Any:
-    with _loading(name):
-        leaves = manager.load([name])["tasks"]
-        for task in leaves.values():
-            task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
-            task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
-        return leaves[name] if name in leaves else TaskGroup(name, leaves)
 
 
 def _choose(tasks: Mapping[str, Any], data: str | None, sample: Sample) -> dict[str, list[int] | None]:
@@ -174,13 +200,13 @@ def _clusters(name: str, task: Any, documents: Sequence[int] | None, data: str |
     return dict(zip(indices, cluster_keys(name, [task.eval_docs[index] for index in indices], data), strict=True))
 
 
-def _keep_requests(task: Any) -> None:
-    """Let lm-eval build a task's requests once; it would do so again for every evaluation."""
+def _keep_requests(task: Any, building: Mapping[str, Any]) -> None:
+    """Let lm-eval build a task's requests once, as we say; it would do so again for every evaluation."""
     build, built = task.build_all_requests, {(0, 1): task.instances}
 
     def build_once(*, rank: int = 0, world_size: int = 1, **options: Any) -> None:
         if (rank, world_size) not in built:
-            build(rank=rank, world_size=world_size, **options)
+            build(rank=rank, world_size=world_size, **{**options, **building})
             built[rank, world_size] = task.instances
         for instance in built[rank, world_size]:
             instance.resps, instance.filtered_resps = [], {}

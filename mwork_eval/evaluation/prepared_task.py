@@ -21,6 +21,7 @@ class PreparedTask:
         clusters: By index, the cluster of each of these documents, as `cluster_keys` gives it.
         items: What each of them is, as `item_keys` gives it.
         parts: The tasks of a group of which documents are used.
+        prompting: Digest of how it is asked beyond what its file says; None if nothing is.
         metric: The main metric that was asked for; None for the one that `find_main_metric` chooses.
     """
 
@@ -33,4 +34,5 @@ class PreparedTask:
     clusters: Mapping[int, str] = field(default_factory=dict)
     items: Sequence[str] = ()
     parts: tuple["PreparedTask", ...] = ()
+    prompting: str | None = None
     metric: str | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from lm_eval.tasks import TaskManager
 
+from mwork_eval.evaluation.free_text_tasks import add_free_text_tasks
 from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.resources import tasks_folder
 
@@ -20,7 +21,12 @@ def task_manager(names: Collection[str], data: str | None) -> TaskManager:
     """
     folder, metadata = str(tasks_folder()), {"data": data} if data else {}
     ours = TaskManager(include_path=folder, include_defaults=False, metadata=metadata)
-    return ours if all(name in ours.task_index for name in names) else _whole_manager(data)
+    add_free_text_tasks(ours, names)
+    if all(name in ours.task_index for name in names):
+        return ours
+    everything = _whole_manager(data)
+    add_free_text_tasks(everything, names)
+    return everything
 
 
 @quiet_lm_eval()

@@ -10,10 +10,20 @@ from enum import Enum
 
 import regex
 
-from mwork_eval.languages.han import chinese_or_japanese
+from mwork_eval.languages.han import CHINESE_SCRIPTS, HAN_LANGUAGES, chinese_or_japanese, simplified_or_traditional
 from mwork_eval.languages.identifier import DISTANCE, identify, known_languages
-from mwork_eval.languages.scripts import CJK, LATIN, count_letters, has_capitals, languages_of, weigh, words_in
-from mwork_eval.languages.table import ENGLISH, find_language, languages
+from mwork_eval.languages.scripts import (
+    CJK,
+    LATIN,
+    count_letters,
+    has_capitals,
+    languages_of,
+    same_as,
+    weigh,
+    words_in,
+)
+from mwork_eval.languages.table import ENGLISH, base_of, find_language, languages
+from mwork_eval.languages.tags import facts_of
 
 CHARACTERS = 1000
 """Enough to decide; longer texts only cost time."""
@@ -44,17 +54,26 @@ class Judgement(Enum):
 
 
 def decided_by_script(language: str) -> bool:
-    """Say whether a language's usual script alone tells it: no other language has it, or Chinese and Japanese do."""
-    scripts = find_language(language).scripts
-    return bool(scripts) and (scripts[0] in CJK or languages_of(scripts[0]) == {language})
+    """Say whether a language's usual script alone tells it: no other language has it, or Chinese and Japanese do.
+
+    Cantonese and other languages of Chinese signs are not told from Chinese.
+    """
+    scripts, base = find_language(language).scripts, base_of(language)
+    return bool(scripts) and (base in HAN_LANGUAGES if scripts[0] in CJK else languages_of(scripts[0]) == {base})
 
 
 def can_judge(language: str) -> bool:
     """Say whether texts in a language can be recognised: by the script, or by the identifier if it is installed.
 
-    If they cannot, nothing is judged: only the wrong answers would be.
+    If they cannot, nothing is judged: only the wrong answers would be. A variety is recognised as its base (`pt-BR` as
+    `pt`, `cmn` as `zh`) if it has a script in which the base is known; a member of a macrolanguage that is no standard
+    form of it (`arz`) is not.
     """
-    return decided_by_script(language) or (bool(find_language(language).scripts) and language in known_languages())
+    if decided_by_script(language):
+        return True
+    scripts, base = find_language(language).scripts, base_of(language)
+    known_in = {script for code in same_as(base) for script in find_language(code).scripts[:1]}
+    return base in known_languages() and not known_in.isdisjoint(scripts[:1])
 
 
 def judge_text(text: str, language: str) -> Judgement:
@@ -62,7 +81,7 @@ def judge_text(text: str, language: str) -> Judgement:
 
     Args:
         text: Any text; the first `CHARACTERS` characters count.
-        language: ISO 639-1 code of the language that was asked for.
+        language: Tag of the language that was asked for.
     """
     if not can_judge(language):
         return Judgement.UNDECIDED
@@ -118,9 +137,9 @@ def _judge_latin(text: str) -> Judgement:
 
 def _judge_own_script(text: str, language: str, script: str) -> Judgement:
     """Judge a text in a script of the language."""
+    asked, language = language, base_of(language)
     if script in CJK:
-        found = chinese_or_japanese(text)
-        return Judgement.UNDECIDED if found is None else Judgement.ASKED if found == language else Judgement.OTHER
+        return _judge_signs(text, asked, language)
     if languages_of(script) == {language}:
         return Judgement.ASKED
     words = words_in(text, script)
@@ -138,6 +157,18 @@ def _judge_own_script(text: str, language: str, script: str) -> Judgement:
         return Judgement.ASKED
     fewest = _FEWEST_WORDS if has_capitals(script) else _FEWEST_WORDS_WITHOUT_CAPITALS
     return _judge_wrong(found, len(words), len(lower), fewest)
+
+
+def _judge_signs(text: str, asked: str, base: str) -> Judgement:
+    found = chinese_or_japanese(text)
+    if found != base:
+        return Judgement.UNDECIDED if found is None else Judgement.OTHER
+    facts = facts_of(asked) if asked != base else None
+    if facts is None or facts.script not in CHINESE_SCRIPTS or "-" not in asked:
+        return Judgement.ASKED
+    # The tag tells which of the two Chinese scripts was asked for.
+    written = simplified_or_traditional(text)
+    return Judgement.UNDECIDED if written is None else Judgement.ASKED if written == facts.script else Judgement.OTHER
 
 
 def _judge_wrong(found: str, words: int, lower: int, fewest: int) -> Judgement:

@@ -11,7 +11,7 @@ from mwork_eval.languages.tags import canonical_tag, facts_of, near_tags
 
 ENGLISH = "en"
 
-Words = Literal["blanks", "characters", "thai_dictionary"]
+Words = Literal["blanks", "characters", "thai_dictionary", "dictionary", "boundaries"]
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,22 @@ def find_language(tag: str) -> Language:
         rules = Language(tag, tag)
     elif not is_variety:
         rules = replace(rules, alphabet=frozenset(), common_words=frozenset(), numbers=None)
+    if rules.tag not in rows():
+        rules = replace(rules, words=_words_of(base, own), blanks=_separators_of(own))
     return replace(rules, tag=tag, name=facts.name, scripts=own)
+
+
+def _words_of(language: str, scripts: tuple[str, ...]) -> Words:
+    """Return how the words of a language without a row are split: as its usual script is written."""
+    table = read_yaml("scripts.yaml")
+    if language in table["dictionaries"]:
+        return "dictionary"
+    return "characters" if scripts and scripts[0] in table["without_blanks"] else "boundaries"
+
+
+def _separators_of(scripts: tuple[str, ...]) -> str:
+    separators: dict[str, str] = read_yaml("scripts.yaml")["separators"]
+    return "".join(separators.get(script, "") for script in scripts[:1])
 
 
 @cache
@@ -195,9 +210,7 @@ def check_language(text: str) -> str:
     Raises:
         InputError: If it is none; names languages that may be meant.
     """
-    if text in rows() or text in languages():
-        return text
-    if (tag := canonical_tag(text)) is not None:
+    if (tag := tag_of(text)) is not None:
         return tag
     near = near_tags(text)
     raise InputError(
@@ -208,9 +221,14 @@ def check_language(text: str) -> str:
     )
 
 
+def tag_of(text: str) -> str | None:
+    """Return the tag of a language, given as `check_language` takes it, or None if the text names none."""
+    return text if text in languages() else canonical_tag(text)
+
+
 def is_tag(text: str) -> bool:
     """Say whether a text is the canonical tag of a language."""
-    return text in languages() or canonical_tag(text) == text
+    return tag_of(text) == text
 
 
 def parse_languages(text: str) -> list[str]:

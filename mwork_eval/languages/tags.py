@@ -27,6 +27,7 @@ class TagFacts:
     Attributes:
         name: English name.
         language: The language without script, territory and variants.
+        alpha3: Its code of three letters.
         script: ISO 15924 code of the script: the tag's own, else the likely one; None if none is known.
         has_script: Whether the tag names its script.
         standard_of: The macrolanguage whose standard form the language is (`zh` of `cmn`, `ar` of `arb`), or None.
@@ -35,6 +36,7 @@ class TagFacts:
 
     name: str
     language: str
+    alpha3: str
     script: str | None
     has_script: bool
     standard_of: str | None
@@ -75,11 +77,20 @@ def facts_of(tag: str) -> TagFacts | None:
     return TagFacts(
         name=parsed.display_name("en"),
         language=language,
+        alpha3=parsed.to_alpha3(),
         script=parsed.script or likely,
         has_script=parsed.script is not None,
         standard_of=standard_of,
         member_of=MACROLANGUAGES.get(language),
     )
+
+
+@cache
+def standards_of(macrolanguage: str) -> tuple[str, ...]:
+    """Return the individual languages that are the standard form of a macrolanguage: `arb` of `ar`."""
+    from langcodes.data_dicts import NORMALIZED_MACROLANGUAGES
+
+    return tuple(code for code, standard_of in NORMALIZED_MACROLANGUAGES.items() if standard_of == macrolanguage)
 
 
 def near_tags(text: str) -> list[str]:

@@ -63,4 +63,7 @@ def identity_of(model_identity: str, intervention: Intervention | None, task: Pr
     whole = {**sources, "requests": task.digest, "judge": judge_version()}
     if task.metric is not None:
         whole["metric"] = task.metric  # the answers are the same, so the first part is
+    if task.prompting is not None:
+        # Not in the first part: a request holds the whole prompt, so that equal ones have one answer however they came.
+        whole["prompting"] = task.prompting
     return f"{digest_of(sources)[:16]}-{digest_of(whole)[:32]}"

@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.members import CODE
 from mwork_eval.evaluation.families.resolve import fill_pattern, is_pattern, resolve_family, tags_of
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.evaluation.task_manager import whole_index
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -25,7 +28,7 @@ class MatrixOptions:
     Attributes:
         presets: The tables.
         tasks: Benchmarks, or patterns with `{l}` for the language, for every preset; each preset's own if empty.
-        languages: Languages, English among them.
+        languages: Languages, the pivot among them.
         limit: Documents per task, or None for all.
         order: Which ones, as `Sample` takes it.
         seeds: Seeds of the random controls; None for as many, from 1, as each benchmark says.
@@ -40,6 +43,10 @@ class MatrixOptions:
         set_draws: By language, the sets of random halves of the detection documents, to deactivate beside the table's.
         own_tasks: By name, the lm-eval tasks by language that the user defined.
         metrics: By benchmark, the main metric that was asked for; under `""`, that of all others.
+        pivot: The language that the others are compared with.
+        prompting: How models are asked.
+        model_args: Further arguments of `mwork-hf` that the model was loaded with.
+        limits: By benchmark or pattern, the documents of each of its tasks where they are not ``limit``.
     """
 
     presets: tuple[Preset, ...]
@@ -59,21 +66,22 @@ class MatrixOptions:
     set_draws: tuple[Mapping[str, NeuronSet], ...] = ()
     own_tasks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
+    pivot: str = ENGLISH
+    prompting: Prompting = field(default_factory=Prompting)
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.
 
         Raises:
-            InputError: If English is not asked for or no other language is left for a benchmark.
+            InputError: If the pivot is not asked for, or a benchmark lacks it or every other language.
         """
-        if ENGLISH not in self.languages or len(self.languages) < 2:
-            raise InputError(
-                "∆ compares English with other languages",
-                found=",".join(self.languages),
-                expected="en and at least one other language",
-            )
+        check_pivot(self.pivot, self.languages)
         families = [
-            replace(find_family(name, self.languages, self._own(name, preset)), seeds=self.seeds_of(name))
+            replace(
+                find_family(name, self.languages, self._own(name, preset), pivot=self.pivot), seeds=self.seeds_of(name)
+            )
             for name in self.tasks or (preset.task,)
         ]
         for family in families:
@@ -104,16 +112,33 @@ class MatrixOptions:
         return tuple(range(1, draws_of(task) + 1)) if self.seeds is None else self.seeds
 
 
-def find_family(name: str, languages: Sequence[str], tasks: Mapping[str, str] | None = None) -> TaskFamily:
+def check_pivot(pivot: str, languages: Sequence[str]) -> None:
+    """Check that the languages of a matrix are the pivot and at least one other.
+
+    Raises:
+        InputError: If they are not.
+    """
+    if pivot not in languages or len(languages) < 2:
+        raise InputError(
+            f"∆ compares {Pivot(pivot).name} with other languages",
+            found=",".join(languages),
+            expected=f"{pivot} and at least one other language",
+        )
+
+
+def find_family(
+    name: str, languages: Sequence[str], tasks: Mapping[str, str] | None = None, *, pivot: str = ENGLISH
+) -> TaskFamily:
     """Return a benchmark with the languages it has among those asked for.
 
     Args:
         name: One of ours, a pattern, or a family of lm-eval's tasks, as `resolve_family` takes it.
         languages: The languages.
         tasks: By language its tasks, if the user said which; then the name is only a name.
+        pivot: The language that the others are compared with.
 
     Raises:
-        InputError: If it has less than two of the languages, or not English; or what `resolve_family` raises.
+        InputError: If it has less than two of the languages, or not the pivot; or what `resolve_family` raises.
     """
     family = look_up_family(name, languages, tasks)
     if len(family.languages) < 2:
@@ -122,12 +147,12 @@ def find_family(name: str, languages: Sequence[str], tasks: Mapping[str, str] | 
         else:
             has = BENCHMARKS[name].languages if name in BENCHMARKS else tags_of(name, languages, whole_index())
         raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(has))
-    if ENGLISH in languages and ENGLISH not in family.languages:
+    if pivot in languages and pivot not in family.languages:
         raise InputError(
-            f"{name} has no {ENGLISH}",
-            found=" ".join(family.languages),
-            expected=f"a task of {ENGLISH}, which ∆ compares with",
-            hint=f"a .yaml file can name one: {name}: {{{ENGLISH}: TASK, {family.languages[0]}: TASK}}",
+            f"{name} has no {pivot}, which the others are compared with",
+            found=f"`pivot={pivot}`",
+            expected=f"a pivot among {' '.join(family.languages)}",
+            hint=f"a .yaml file can name one: {name}: {{{pivot}: TASK, {family.languages[0]}: TASK}}",
         )
     return family
 

@@ -47,7 +47,7 @@ def find_neurons(reference: str) -> NeuronSet:
         ) from None
     if (whole := folder / f"{path.name}{SUFFIX}").is_file():
         return load_neuron_set(whole)
-    names = re.split(r"([-&|])", path.name)
+    names = _split(path.name, [file.stem for file in folder.glob(f"*{SUFFIX}")])
     sets = []
     for name in names[::2]:
         if not (file := folder / f"{name}{SUFFIX}").is_file():
@@ -61,6 +61,13 @@ def find_neurons(reference: str) -> NeuronSet:
     for sign, operand in zip(names[1::2], sets[1:], strict=True):
         combined = OPERATIONS[sign](combined, operand)
     return combined.described(expression=path.name) if len(sets) > 1 else combined
+
+
+def _split(expression: str, there: Sequence[str]) -> list[str]:
+    """Split an expression at its signs; a hyphen inside the name of a set that is there, as in zh-Hant, is none."""
+    whole = "|".join(re.escape(name) for name in sorted(there, key=len, reverse=True) if "-" in name)
+    kept = re.sub(rf"(?<![^-&|])(?:{whole})(?![^-&|])", lambda name: name[0].replace("-", "\0"), expression)
+    return [part.replace("\0", "-") for part in re.split(r"([-&|])", kept if whole else expression)]
 
 
 def find_folder(reference: str) -> Path:

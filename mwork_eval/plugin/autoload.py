@@ -21,6 +21,7 @@ _WATCHED = (
     "lm_eval.models",
     "lm_eval.api.metrics",
     "lm_eval.tasks._index",
+    "lm_eval.tasks.manager",
     "lm_eval.config.evaluate_config",
     "lm_eval._cli.run",
     "lm_eval.loggers.evaluation_tracker",

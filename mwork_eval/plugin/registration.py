@@ -77,6 +77,31 @@ def _add_tasks(module: ModuleType) -> None:
     index_class.build = staticmethod(build_with_ours)
 
 
+def _add_tasks_of_any_language(module: ModuleType) -> None:
+    """Let lm-eval find a task of free text in any language when it is asked for by name, such as `bpb_yue`."""
+    manager_class: Any = module.TaskManager
+    match: Callable[..., list[str]] = manager_class.match_tasks
+    load: Callable[..., Any] = manager_class.load
+
+    def match_any_language(self: Any, task_list: list[str]) -> list[str]:
+        _add_free_text_tasks(self, task_list)
+        return match(self, task_list)
+
+    def load_any_language(self: Any, task_list: Any) -> Any:
+        _add_free_text_tasks(self, task_list)
+        return load(self, task_list)
+
+    manager_class.match_tasks, manager_class.load = match_any_language, load_any_language
+
+
+def _add_free_text_tasks(manager: Any, asked: Any) -> None:
+    names = [asked] if isinstance(asked, str) else asked if isinstance(asked, list) else []
+    if missing := [name for name in names if isinstance(name, str) and name not in manager.task_index]:
+        from mwork_eval.evaluation.free_text_tasks import add_free_text_tasks
+
+        add_free_text_tasks(manager, missing)
+
+
 def _check_task_data(module: ModuleType) -> None:
     """Let lm-eval check our tasks' data when it resolves task names, which is before it loads a model."""
     config: Any = module.EvaluatorConfig
@@ -86,10 +111,11 @@ def _check_task_data(module: ModuleType) -> None:
         manager = resolve(self, metadata)
         index = manager.task_index
         entries = [index[name] for name in self.tasks if isinstance(name, str) and name in index]
-        names = {name for entry in entries for name in (entry.tags if entry.yaml_path is None else {entry.name})}
+        # Of what has no file, a tag has tasks; what has none is a task of free text, which is ours.
+        names = {name for one in entries for name in ([one.name] if one.yaml_path or not one.tags else one.tags)}
         shipped = tasks_folder().resolve()
         paths = {name: index[name].yaml_path for name in sorted(names)}
-        if ours := [name for name, path in paths.items() if path and path.resolve().is_relative_to(shipped)]:
+        if ours := [name for name, path in paths.items() if not path or path.resolve().is_relative_to(shipped)]:
             from mwork_eval.benchmarks.data import locate
             from mwork_eval.benchmarks.rows import task_of
 
@@ -186,6 +212,7 @@ _EXTENSIONS: dict[str, Callable[[ModuleType], None]] = {
     "lm_eval.models": _register_model,
     "lm_eval.api.metrics": _register_metrics,
     "lm_eval.tasks._index": _add_tasks,
+    "lm_eval.tasks.manager": _add_tasks_of_any_language,
     "lm_eval.config.evaluate_config": _check_task_data,
     "lm_eval._cli.run": _report_errors_in_one_line,
     "lm_eval.loggers.evaluation_tracker": _name_masked_results,

@@ -10,8 +10,10 @@ from mwork_eval.benchmarks.task_family import TaskFamily, task_name
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.stages import POSITIONS, Stages
 from mwork_eval.neurons.tuned_stages import tuning_documents
+from mwork_eval.results.prompting_record import PromptingRecord
 
 FORMAT = "mwork-ablation"
 VERSION = 1
@@ -82,6 +84,7 @@ class PresetEntry(FileValue):
         shared_hits: By mask language and random row, how many neurons of each draw are the language's own; None if its
             set does not say.
         draw_overlaps: By row and mask language, the Jaccard index of what each drawn set and the table deactivate.
+        limits: By benchmark, the documents per task where they are not ``limit``.
     """
 
     name: str
@@ -95,6 +98,7 @@ class PresetEntry(FileValue):
     controls: str | None = None
     shared_hits: dict[str, dict[str, tuple[int | None, ...]]] = Field(default_factory=dict)
     draw_overlaps: dict[str, dict[str, tuple[float, ...]]] = Field(default_factory=dict)
+    limits: dict[str, int] = Field(default_factory=dict)
 
     @field_validator("shared_hits")
     @classmethod
@@ -188,6 +192,10 @@ class Manifest(FileValue):
         order: Which documents `limit` leaves; None in folders of earlier versions, which took the file's first.
         requests: By lm-eval task, its requests.
         metrics: By lm-eval task, the main metric that was asked for.
+        pivot: The language that the others are compared with.
+        prompting: How the model was asked; None if as task files say.
+        model_args: Further arguments that the model was loaded with.
+        limits: By benchmark, the documents per task where they are not ``limit``.
     """
 
     model: str
@@ -211,6 +219,10 @@ class Manifest(FileValue):
     order: int | str | None = None
     requests: dict[str, RequestsEntry] = Field(default_factory=dict)
     metrics: dict[str, str] = Field(default_factory=dict)
+    pivot: str = ENGLISH
+    prompting: PromptingRecord | None = None
+    model_args: dict[str, Any] = Field(default_factory=dict)
+    limits: dict[str, int] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -64,6 +64,7 @@ class DeltaTable:
         truncated: By language, how many prompts lost their beginning because the model takes no more; only those
             that have any.
         tasks: By language, the lm-eval task or group where its name does not follow from benchmark and language.
+        pivot: The language that the others are compared with.
     """
 
     preset: str
@@ -86,6 +87,8 @@ class DeltaTable:
     def task_of(self, language: str) -> str:
         """Return the name of the lm-eval task, or group, of a language."""
         return self.tasks.get(language) or task_name(self.task, language)
+
+    pivot: str = ENGLISH
 
 
 @dataclass(frozen=True)
@@ -163,11 +166,11 @@ def results_of(matrix: MatrixFolder) -> Results:
 
 def _table(cells: TableCells, entry: TaskEntry, scores: Scores) -> DeltaTable:
     preset, known = cells.preset, cells.baseline
-    calculator = DeltaCalculator(known)
-    masked = {row.name: masked_scores(cells.of_row(row.name), scores) for row in preset.settings}
+    calculator = DeltaCalculator(known, cells.pivot)
+    masked = {row.name: masked_scores(cells.of_row(row.name), scores, cells.pivot) for row in preset.settings}
     check_alike(f"{preset.name} on {cells.task}", *masked.values())
     rows, detectable = _rows(cells, masked, calculator)
-    languages = tuple(language for language in known if language != ENGLISH)
+    languages = tuple(language for language in known if language != cells.pivot)
     return DeltaTable(
         preset=preset.name,
         number=preset.table,
@@ -185,6 +188,7 @@ def _table(cells: TableCells, entry: TaskEntry, scores: Scores) -> DeltaTable:
         rows=tuple(rows),
         truncated=_truncated(known),
         tasks=entry.tasks,
+        pivot=cells.pivot,
     )
 
 
@@ -198,7 +202,7 @@ def _rows(
     cells: TableCells, masked: Mapping[str, Masked], calculator: DeltaCalculator
 ) -> tuple[list[SettingRow], float | None]:
     """Return the rows of a table, and the smallest difference from the control that its tests find."""
-    comparisons = compare_settings(cells.controls, cells.baseline, masked, calculator.scale)
+    comparisons = compare_settings(cells.controls, cells.baseline, masked, calculator.scale, cells.pivot)
     deltas = {name: calculator.delta(scores) if scores else None for name, scores in masked.items()}
     smallest = [found.detectable for found in comparisons.values() if found.p is not None]
     # Without any spread the documents are too few or too alike to say anything.

@@ -16,10 +16,11 @@ import yaml
 
 from mwork_eval.benchmarks.answers import spelling, text
 from mwork_eval.benchmarks.answers.numbers import last_number, parse_number, stated_number
+from mwork_eval.benchmarks.answers.words import units, words
 from mwork_eval.languages import identifier, table
 from mwork_eval.languages.judgement import can_judge, decided_by_script, judge_text
 from mwork_eval.languages.scripts import same_as
-from mwork_eval.languages.table import languages
+from mwork_eval.languages.table import find_language, languages
 
 DATA = Path(__file__).parents[1] / "data"
 RECORD = DATA / "answer_readings.json"
@@ -43,8 +44,8 @@ READINGS: dict[str, Callable[[str, str], Any]] = {
     "fold": spelling.fold,
     "fold_with_signs": spelling.fold_with_signs,
     "normalise": text.normalise,
-    "units": lambda answer, language: text.units(text.normalise(answer, language), language),
-    "words": lambda answer, language: language == "th" or text.words(text.normalise(answer, language), language),
+    "units": lambda answer, language: units(text.normalise(answer, language), language),
+    "words": lambda answer, language: language == "th" or words(text.normalise(answer, language), language),
     "summary_words": lambda answer, language: language == "th" or text.summary_words(answer, language),
     "parse_number": parse_number,
     "last_number": last_number,
@@ -57,9 +58,11 @@ splits otherwise; languages that share a script are judged without the identifie
 
 
 def record(reading: str, language: str, answers: list[str]) -> str:
-    """Return a digest of what a function makes of all answers; `unknown` where it does not know the language."""
+    """Return a digest of what a function makes of all answers, or what it says instead of reading them."""
     if reading.endswith("_number") and language not in NUMBERS:
         return "unknown"
+    if find_language(language).words == "dictionary" and reading.endswith("words"):
+        return "a dictionary's"
     found = [READINGS[reading](answer, language) for answer in answers]
     return hashlib.sha256(json.dumps(found, ensure_ascii=False).encode()).hexdigest()[:16]
 

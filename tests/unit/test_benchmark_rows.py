@@ -15,6 +15,7 @@ import yaml
 from mwork_eval.benchmarks.clusters import cluster_keys
 from mwork_eval.benchmarks.data import load, published_dataset
 from mwork_eval.benchmarks.rows import BENCHMARKS, Benchmark, draws_of, find_benchmark
+from mwork_eval.detection.corpus.hub import presets
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import rows
 from mwork_eval.matrix.presets import load_presets
@@ -76,6 +77,7 @@ def test_languages_and_names_of_rows(name: str) -> None:
     row = BENCHMARKS[name]
     assert set(row.languages) <= set(rows())
     assert set(row.names) <= set(row.languages)
+    assert row.names_of is None or row.names_of in presets()
     assert set(row.parallel) <= {"published", "embedded"}
     assert row.draws > 0
 

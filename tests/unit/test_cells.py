@@ -54,7 +54,7 @@ def test_cells_of_an_earlier_version_are_computed_again_and_the_reason_is_told(t
     store.save("a-1", SCORE, {"label": cell.label}, [])
     assert outdated_cells(store, [cell]) == []
     path = store.path("a-1")
-    rewrite(path, ('"revision": 2, ', ""), ('"clusters": []', '"other": 1'))
+    rewrite(path, ('"revision": 3, ', ""), ('"clusters": []', '"other": 1'))
     assert store.load("a-1") == SCORE
     (line,) = outdated_cells(store, [cell])
     assert line.startswith(

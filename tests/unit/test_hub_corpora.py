@@ -78,7 +78,8 @@ def test_every_preset_has_every_language_or_says_so_before_anything_is_read(aske
                 lacking[name, language] = str(error)
     assert ("fineweb-2", "en") not in lacking
     assert lacking["xlsum", "de"] == (
-        "hub:xlsum has no de; expected en fr zh es ru vi th ar sw pt ja ko hi tr; other corpora are hub:oscar "
+        "hub:xlsum has no de; expected en fr zh es ru vi th ar sw pt ja ko hi tr zh-Hans zh-Hant am az bn cy fa gd gu "
+        "ha id ig ky mr my ne om pa pcm ps rn si so sr sr-Latn ta te ti uk ur uz yo; other corpora are hub:oscar "
         "hub:culturax hub:fineweb-2 hub:c4 hub:wikipedia"
     )
     assert {name for name, language in lacking if language in ("en", "fr", "zh", "es", "ru", "sw")} == set()
@@ -139,3 +140,44 @@ def test_articles_of_a_benchmark_file_are_drawn_at_random(tmp_path):
 def test_a_hub_corpus_without_network_is_one_clear_error():
     with pytest.raises(InputError, match="cannot be read"):
         list(Corpus("en", "hub:nobody/nothing-of-this-name").documents())
+
+
+NAMES_THERE = {
+    # tag: FineWeb-2, Wikipedia, mC4, XL-Sum
+    "de": ("deu_Latn", "de", "de", None),
+    "zh": ("cmn_Hani", "zh", "zh", "chinese_simplified"),
+    "cmn": ("cmn_Hani", "zh", "zh", "chinese_simplified"),
+    "yue": ("yue_Hani", "zh-yue", "yue", None),
+    "ar": ("arb_Arab", "ar", "ar", "arabic"),
+    "arb": ("arb_Arab", "ar", "ar", "arabic"),
+    "arz": ("arz_Arab", "arz", "arz", None),
+    "sw": ("swh_Latn", "sw", "sw", "swahili"),
+    "fa": ("fas_Arab", "fa", "fa", "persian"),
+    "lv": ("lvs_Latn", "lv", "lv", None),
+    "ja": ("jpn_Jpan", "ja", "ja", "japanese"),
+    "ko": ("kor_Hang", "ko", "ko", "korean"),
+    "nb": ("nob_Latn", "no", "no", None),
+    "he": ("heb_Hebr", "he", "iw", None),
+    "gsw": ("gsw_Latn", "als", "gsw", None),
+    "als": ("als_Latn", "sq", "sq", None),
+    "fil": ("fil_Latn", "tl", "fil", None),
+    "sr": ("srp_Cyrl", "sr", "sr", "serbian_cyrillic"),
+    "sr-Latn": ("srp_Latn", None, None, "serbian_latin"),
+    "hi-Latn": ("hin_Latn", None, "hi-Latn", None),
+    # Scripts and territories whose texts are not apart are not taken for the language's.
+    "zh-Hant": (None, None, None, "chinese_traditional"),
+    "pt-BR": (None, None, None, None),
+    "tlh": (None, "tlh", "tlh", None),
+}
+
+
+@pytest.mark.parametrize("tag", NAMES_THERE)
+def test_a_language_is_called_as_the_data_set_calls_it(tag):
+    found = tuple(presets()[name].name_of(tag) for name in ("fineweb-2", "wikipedia", "c4", "xlsum"))
+    assert found == NAMES_THERE[tag]
+
+
+def test_a_variety_without_texts_of_its_own_is_refused_before_anything_is_read(asked):
+    with pytest.raises(InputError, match=r"hub:wikipedia has no zh-Hant \(Chinese \(Trad"):
+        Corpus.parse("zh-Hant=hub:wikipedia")
+    assert asked == []

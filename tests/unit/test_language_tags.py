@@ -5,10 +5,14 @@ import sys
 from itertools import combinations
 
 import pytest
+from helpers.neuron_sets import ZH
 
-from mwork_eval.benchmarks.answers.text import normalise, words
+from mwork_eval.application.object_arguments import sets_by_language
+from mwork_eval.benchmarks.answers.text import normalise
+from mwork_eval.benchmarks.answers.words import words
 from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.benchmarks.task_family import TaskName
+from mwork_eval.detection.corpus.sources import corpora_of, parse_corpora
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import base_of, check_language, find_language, is_tag, languages, parse_languages
 
@@ -178,7 +182,7 @@ def test_a_member_of_a_macrolanguage_has_the_rules_of_writing_only():
     assert find_language("arz").numbers is find_language("yue").numbers is None
     assert not find_language("arz").alphabet
     # One whose script is another, or is not known, has none of them.
-    assert find_language("cdo").words == find_language("sr-Latn").words == "blanks"
+    assert find_language("cdo").words == find_language("sr-Latn").words == "boundaries"
     assert not find_language("sr-Latn").alphabet
 
 
@@ -215,3 +219,28 @@ def test_the_registries_are_read_only_for_languages_beyond_the_tables():
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", "True"]
+
+
+def test_corpora_and_sets_are_told_apart_by_tag_and_given_in_any_form(tmp_path):
+    (tmp_path / "zh.txt").write_text("天\n", encoding="utf-8")
+    corpora = parse_corpora([f"{form}={tmp_path}/zh.txt" for form in ("zh_hans", "zho", "Traditional Chinese")], None)
+    assert [corpus.language for corpus in corpora] == ["zh-Hans", "zh", "zh-Hant"]
+    with pytest.raises(InputError, match="two corpora for one language; found zh zh"):
+        parse_corpora([f"zho={tmp_path}/zh.txt", f"Chinese={tmp_path}/zh.txt"], None)
+    with pytest.raises(InputError, match="two corpora for one language; found ja ja"):
+        corpora_of({"ja": ["一"], "Japanese": ["二"]})
+    both = corpora_of({"zh-Hans": ["国"], "Chinese (Traditional)": ["國"]})
+    assert [corpus.language for corpus in both] == ["zh-Hans", "zh-Hant"]
+
+
+def test_sets_in_memory_are_given_by_any_form_of_a_language():
+    assert list(sets_by_language({"jpn": ZH, "Traditional Chinese": ZH, "mine": ZH})) == ["ja", "zh-Hant", "mine"]
+
+
+def test_the_embedded_texts_say_which_languages_they_have():
+    with pytest.raises(InputError) as caught:
+        parse_corpora([], ["en", "ja"])
+    assert str(caught.value) == (
+        "the embedded texts have no ja (Japanese); expected de en es fr ru zh; "
+        "name a corpus of it, ja=FILE or ja=hub:NAME"
+    )

@@ -9,7 +9,8 @@ import yaml
 
 from mwork_eval.benchmarks.answers import numbers
 from mwork_eval.benchmarks.answers.spelling import SPELLING_RULES, fold
-from mwork_eval.benchmarks.answers.text import normalise, words
+from mwork_eval.benchmarks.answers.text import normalise
+from mwork_eval.benchmarks.answers.words import words
 from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.errors import InputError
 from mwork_eval.languages import table
@@ -32,7 +33,7 @@ def test_what_a_row_names_is_there(code):
     assert row.name
     assert row.scripts
     assert all(regex.compile(rf"\p{{Script={script}}}") for script in row.scripts)
-    assert row.words in ("blanks", "characters", "thai_dictionary")
+    assert row.words in ("blanks", "characters", "thai_dictionary", "dictionary")
     assert row.spelling_rule in (None, *SPELLING_RULES)
     regex.compile(row.units)
 

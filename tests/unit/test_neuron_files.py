@@ -170,6 +170,16 @@ def test_a_name_with_a_dash_is_not_taken_apart(folder):
     assert find_neurons(str(folder / "zh-hans")) == make(q0=[5, 1], up2=[7])
 
 
+def test_names_with_a_dash_are_whole_in_an_expression(folder):
+    zh, es = find_neurons(str(folder / "zh")), find_neurons(str(folder / "es"))
+    (folder / "zh.safetensors").rename(folder / "zh-Hant.safetensors")
+    (folder / "es.safetensors").rename(folder / "zh-Hans.safetensors")
+    assert find_neurons(str(folder / "zh-Hant-zh-Hans")) == zh - es
+    assert find_neurons(str(folder / "zh-Hans|zh-Hant")) == es | zh
+    with pytest.raises(InputError, match="no neuron set 'zh' in"):
+        find_neurons(str(folder / "zh-Hantx"))
+
+
 def test_an_unknown_set_names_those_there_are(folder):
     with pytest.raises(InputError, match="found es zh"):
         find_neurons(str(folder / "fr"))

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import datasets
 import pytest
 from helpers.benchmark_files import csqa, question, squad, summary, write
 
-from mwork_eval.benchmarks.data import DETECTION_DOCUMENTS, load
+from mwork_eval.benchmarks.corpora import DETECTION_DOCUMENTS
+from mwork_eval.benchmarks.data import load, locate
 from mwork_eval.benchmarks.documents import ARTICLE_LETTERS
 from mwork_eval.errors import InputError
 
@@ -77,3 +79,38 @@ def test_metadata_for_others_is_ignored(tmp_path: Path) -> None:
     write(tmp_path / "mgsm_de.tsv", "Frage?\t1")
     metadata = {"version": 1.0, "pretrained": "x", "config_source": "y", "data": str(tmp_path)}
     assert len(load(**metadata, benchmark="mgsm", language="de")["test"]) == 1
+
+
+def test_bpb_reads_corpora_that_are_named_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = [f"第{number}文。" for number in range(DETECTION_DOCUMENTS + 2)]
+    write(tmp_path / "ja.txt", *first)
+    write(tmp_path / "short.txt", "文。")
+    asked: list[dict[str, object]] = []
+
+    def stream(**arguments: object) -> list[dict[str, str]]:
+        asked.append(arguments)
+        return [{"text": f"{number}. " + "Wort. " * 300} for number in range(300)]
+
+    monkeypatch.setattr(datasets, "load_dataset", stream)
+    data = f"Japanese={tmp_path}/ja.txt,yue={tmp_path}/short.txt,arz=hub:fineweb-2"
+    docs = load("bpb", "ja", data)["test"]
+    assert list(docs["text"]) == first[DETECTION_DOCUMENTS:]
+    assert list(docs["id"]) == ["document 65", "document 66"]
+    assert asked == []
+    docs = load("bpb", "arz", data)["test"]
+    assert asked == [
+        {"path": "HuggingFaceFW/fineweb-2", "name": "arz_Arab", "split": "train", "streaming": True},
+    ]
+    assert len(docs) == 200
+    assert docs[0]["text"].startswith("64. Wort.")
+    assert 900 < len(docs[0]["text"]) <= 1000
+    with pytest.raises(InputError, match="the corpus of yue has no text to score; found no more than 64 documents"):
+        load("bpb", "yue", data)
+    with pytest.raises(
+        InputError, match="no corpus of the held-out text in ko; found ja yue arz; expected also ko=FILE"
+    ):
+        locate("bpb", "ko", data)
+    with pytest.raises(InputError, match=r"XQuAD is no free text; found corpora, de=a.txt"):
+        locate("xquad", "de", "de=a.txt")
+    with pytest.raises(InputError, match="no corpus for ko; found no file"):
+        locate("bpb", "ko", f"ko={tmp_path}/none.txt")

@@ -3,8 +3,9 @@ import unicodedata
 
 import pytest
 
-from mwork_eval.benchmarks.answers import text as scoring_text
-from mwork_eval.benchmarks.answers.text import contains, fold, normalise, summary_words, units, words
+from mwork_eval.benchmarks.answers import words as scoring_text
+from mwork_eval.benchmarks.answers.text import contains, fold, normalise, summary_words
+from mwork_eval.benchmarks.answers.words import units, words
 from mwork_eval.benchmarks.excerpt import excerpt
 from mwork_eval.errors import InputError
 

@@ -1,6 +1,5 @@
-"""Normalise text and split it into words, each language in its own way."""
+"""Normalise text, each language in its own way."""
 
-import importlib.util
 import re
 import unicodedata
 from functools import cache
@@ -8,7 +7,7 @@ from functools import cache
 from mwork_eval.benchmarks.answers.digits import plain_digits, ungroup
 from mwork_eval.benchmarks.answers.spelling import fold
 from mwork_eval.benchmarks.answers.tables import CharacterTable
-from mwork_eval.errors import InputError
+from mwork_eval.benchmarks.answers.words import words
 from mwork_eval.languages.table import find_language
 
 # Dashes that stand between words; the short ones stand within ("well–known") and go like any other punctuation.
@@ -44,28 +43,6 @@ def normalise(text: str, language: str) -> str:
     return " ".join([stem for stem in stems if stem not in _articles(language)] or stems or folded.split())
 
 
-def words(text: str, language: str) -> list[str]:
-    """Split normalised text into words as its language's row says: into characters, by dictionary, or at blanks.
-
-    Numbers and Latin words within characters stay whole.
-
-    Raises:
-        InputError: If the language is Thai and the extra ``thai`` is not installed.
-    """
-    if find_language(language).words == "thai_dictionary":
-        return _thai_words(text, language)
-    return units(text, language)
-
-
-def units(text: str, language: str) -> list[str]:
-    """Split normalised text into the smallest pieces that a quotation may begin or end at.
-
-    Words, but in languages without blanks characters with their combining marks; there numbers and Latin words stay
-    whole.
-    """
-    return text.split() if find_language(language).words == "blanks" else _characters(text)
-
-
 def summary_words(text: str, language: str) -> list[str]:
     """Split running text into the words that overlap measures count.
 
@@ -73,7 +50,7 @@ def summary_words(text: str, language: str) -> list[str]:
     split at what ``re`` calls a word would cut Thai and Arabic words at their vowels.
 
     Raises:
-        InputError: If the language is Thai and the extra ``thai`` is not installed.
+        InputError: As `words`.
     """
     folded = fold(text, language)
     return words(folded.translate(_LETTERS), language)
@@ -86,47 +63,6 @@ def contains(unit_list: list[str], part: list[str]) -> bool:
     """Tell whether ``part`` occurs in ``unit_list`` as a run; an empty part does not."""
     width = len(part)
     return width > 0 and any(unit_list[start : start + width] == part for start in range(len(unit_list) - width + 1))
-
-
-def check_word_splitter(language: str) -> None:
-    """Check that the words of a language can be split, without loading what splits them.
-
-    Raises:
-        InputError: If the language is Thai and the extra ``thai`` is not installed.
-    """
-    rules = find_language(language)
-    if rules.words == "thai_dictionary" and importlib.util.find_spec("pythainlp") is None:
-        raise InputError(
-            f"{rules.name} words cannot be split",
-            found="no pythainlp",
-            hint='install it with pip install "mwork-eval[thai]"',
-        )
-
-
-def _thai_words(text: str, language: str) -> list[str]:
-    check_word_splitter(language)
-    # Imported here because it is an extra.
-    from pythainlp.tokenize import word_tokenize
-
-    return [word for word in word_tokenize(text, engine="newmm", keep_whitespace=False) if word.strip()]
-
-
-def _characters(text: str) -> list[str]:
-    pieces: list[str] = []
-    in_run = False
-    for char in text:
-        if char.isspace():
-            in_run = False
-        elif pieces and (unicodedata.category(char).startswith("M") or (in_run and not _stands_alone(char))):
-            pieces[-1] += char
-        else:
-            pieces.append(char)
-            in_run = not _stands_alone(char)
-    return pieces
-
-
-def _stands_alone(char: str) -> bool:
-    return "\u0e00" <= char <= "\u0e7f" or unicodedata.east_asian_width(char) in "WF"
 
 
 def _numbers(folded: str) -> str:

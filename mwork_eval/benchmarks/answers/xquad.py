@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mwork_eval.benchmarks.answers.squad import squad_exact_match, squad_f1
-from mwork_eval.benchmarks.answers.text import contains, normalise, units, words
+from mwork_eval.benchmarks.answers.text import contains, normalise
+from mwork_eval.benchmarks.answers.words import units, words
 
 
 def score(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:

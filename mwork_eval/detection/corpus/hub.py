@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
+from mwork_eval.detection.corpus.hub_names import fineweb_2_name
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import parse
+from mwork_eval.languages.table import base_of, find_language
 
 PREFIX = "hub:"
 _FIELD = "text"
@@ -24,7 +26,9 @@ class NamedCorpus:
     Attributes:
         dataset: The repository.
         load: Arguments of `datasets.load_dataset`, with `{language}` and `{name}`.
-        names: The languages it has, and their names there; empty if each has its code.
+        names: The languages it has, and their names there; empty if each has its tag.
+        renamed: Names there of some of the languages where the others have their tags.
+        naming: How names are made: `tags`, or `fineweb-2` (codes of ISO 639-3 and 15924).
         instead: Per language, another `dataset` and `load`.
         text_field: The field that holds the text.
         json_field: The field of the JSON that the text is, or None if it is the text itself.
@@ -38,8 +42,23 @@ class NamedCorpus:
     text_field: str = _FIELD
     json_field: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    naming: Literal["tags", "fineweb-2"] = "tags"
     instead: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     needs: str | None = None
+
+    def name_of(self, language: str) -> str | None:
+        """Return what a language is called there, or None if it is not there.
+
+        The standard form of a macrolanguage is there under the macrolanguage (`cmn` is `zh`). A script, territory or
+        variant is no text of its own there, unless a table says so: `pt-BR` is not `pt`.
+        """
+        if self.naming == "fineweb-2":
+            return fineweb_2_name(language)
+        for tag in [language] if "-" in language else [language, base_of(language)]:
+            if named := self.names.get(tag) or self.renamed.get(tag):
+                return named
+        return None if self.names or "-" in language else base_of(language)
 
 
 @dataclass(frozen=True)
@@ -68,7 +87,7 @@ class HubSource:
 
         Args:
             source: The source, without `hub:`.
-            language: ISO 639-1 code.
+            language: Its tag.
 
         Raises:
             InputError: If a preset lacks the language, or something follows its name.
@@ -89,17 +108,18 @@ class HubSource:
                 expected=f"{PREFIX}{name}, or the whole name of another data set, as {PREFIX}{preset.dataset}:CONFIG",
             )
         other = preset.instead.get(language)
-        if other is None and preset.names and language not in preset.names:
+        there = preset.name_of(language)
+        if other is None and there is None:
+            told = f" ({find_language(language).name})" if "-" in language else ""
             raise InputError(
-                f"{PREFIX}{name} has no {language}",
-                expected=" ".join([*preset.instead, *preset.names]),
+                f"{PREFIX}{name} has no {language}{told}",
+                expected=" ".join([*preset.instead, *preset.names]) if preset.names else "a language that it has",
                 hint=f"other corpora are {' '.join(PREFIX + one for one in presets() if one != name)}",
             )
         load = preset.load if other is None else other["load"]
-        there = preset.names.get(language, language)
         return cls(
             dataset=preset.dataset if other is None else other["dataset"],
-            load={key: value.format(language=language, name=there) for key, value in load.items()},
+            load={key: value.format(name=there) for key, value in load.items()},
             text_field=preset.text_field,
             json_field=preset.json_field,
             gated=preset.gated,

@@ -31,7 +31,7 @@ class LanguageCheck:
         """Make a check.
 
         Args:
-            language: ISO 639-1 code of what the texts should be in.
+            language: Tag of what the texts should be in.
 
         Raises:
             InputError: If the package is missing, or does not know the language.

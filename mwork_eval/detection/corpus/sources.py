@@ -10,7 +10,7 @@ from typing import TypeVar
 from mwork_eval.detection.corpus.hub import PREFIX, HubSource
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import parse
-from mwork_eval.languages.table import check_language
+from mwork_eval.languages.table import check_language, find_language
 from mwork_eval.resources import embedded_folder
 
 EMBEDDED = "embedded"
@@ -24,7 +24,7 @@ class Corpus:
     """Free text of one language.
 
     Attributes:
-        language: ISO 639-1 code.
+        language: Its tag.
         source: A path to a text file (one document a line) or a `.jsonl` file (field `text`, or `PATH#FIELD`),
             `hub:NAME[:CONFIG[:SPLIT[:FIELD]]]`, `hub:PRESET` (a row of `hub.yaml`), or `embedded`.
     """
@@ -65,6 +65,12 @@ class Corpus:
             is_text, there = False, path.is_file()
         except OSError:  # a name longer than a file system takes
             is_text, there = True, False
+        if not there and self.source == EMBEDDED:
+            raise InputError(
+                f"the embedded texts have no {self.language} ({find_language(self.language).name})",
+                expected=" ".join(sorted(file.stem for file in path.parent.glob("*.txt"))),
+                hint=f"name a corpus of it, {self.language}=FILE or {self.language}={PREFIX}NAME",
+            )
         if not there:
             name = str(path)
             is_text = is_text or "\n" in name
@@ -113,7 +119,7 @@ class TextsInMemory:
     """Free text of one language that lies in memory; stands wherever a `Corpus` does.
 
     Attributes:
-        language: ISO 639-1 code.
+        language: Its tag.
         texts: The documents; blank ones are left out, as blank lines of a file are.
     """
 
@@ -147,7 +153,7 @@ def parse_corpora(texts: Sequence[str], languages: Sequence[str] | None) -> list
 
     Args:
         texts: `LANGUAGE=SOURCE` each.
-        languages: ISO 639-1 codes, or None.
+        languages: Tags, or None.
 
     Raises:
         InputError: If there is neither, one cannot be read, or a language has two.

@@ -63,9 +63,10 @@ def _write(results: Results, target: Path, entries: Mapping[str, CellEntry]) -> 
     samples = {task: list(store.samples(entry.identity)) for task, entry in entries.items()}
     about = {task: cell.about.task for task, cell in cells.items() if cell.about.task is not None}
     entry, first = next(iter(entries.values())), next(iter(cells.values()))
+    asked = manifest.prompting
     config = {
         "model": "mwork-hf",
-        "model_args": {"pretrained": manifest.model},
+        "model_args": {"pretrained": manifest.model, **manifest.model_args},
         "limit": manifest.limit,
         "mwork": {
             "model": manifest.model,
@@ -73,6 +74,7 @@ def _write(results: Results, target: Path, entries: Mapping[str, CellEntry]) -> 
             "masked": _masked(manifest, first.about, entry),
             "double_bos": not first.begins_once,
         },
+        **({"gen_kwargs": asked.gen_kwargs} if asked is not None and asked.gen_kwargs else {}),
     }
     content = {
         "results": {task: _metrics(task, score) for task, score in scores.items()},
@@ -92,7 +94,7 @@ def _write(results: Results, target: Path, entries: Mapping[str, CellEntry]) -> 
         "config": config,
         "date": (results.folder / "manifest.json").stat().st_mtime,
     }
-    return write_lm_eval_files(target, manifest.model, content, samples)
+    return write_lm_eval_files(target, manifest.model, content, samples, asked)
 
 
 def _metrics(task: str, score: TaskScore) -> dict[str, Any]:
