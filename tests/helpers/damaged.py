@@ -30,6 +30,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.files.seal import write_sealed
 from mwork_eval.gate.limits import read_limits
 from mwork_eval.matrix.preset_file import read_presets
+from mwork_eval.matrix.task_file import read_task_file
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.shape import ModelShape
@@ -240,6 +241,12 @@ def presets(folder: Path) -> Loader:
     return Loader(path, changed_yaml, lambda: read_presets(path))
 
 
+def task_file(folder: Path) -> Loader:
+    path = folder / "tasks.yaml"
+    path.write_text("mine: {en: arc_challenge, zh: arc_zh}\nother: {en: a, no: b, Chinese: c}\n")
+    return Loader(path, changed_yaml, lambda: read_task_file(path))
+
+
 def limits(folder: Path) -> Loader:
     path = folder / "limits.yaml"
     path.write_text(
@@ -278,7 +285,7 @@ LOADERS: dict[str, Callable[[Path], Loader]] = {
     one.__name__: one
     for one in (
         neuron_set, scores, unfinished_scores, delta, cell, manifest, baseline, enhancement, improvement, lens, report,
-        run_file, presets, limits, questions, records, lines, corpus,
+        run_file, presets, task_file, limits, questions, records, lines, corpus,
     )
 }  # fmt: skip
 PROTECTED = (
