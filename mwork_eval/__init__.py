@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from mwork_eval.application.progress import Progress
     from mwork_eval.application.read_neurons import read_neurons
     from mwork_eval.application.read_results import read_results
+    from mwork_eval.application.tasks import tasks
     from mwork_eval.application.tune_layers import TuningResults, tune_layers
     from mwork_eval.detection.score_table import ScoreTable
     from mwork_eval.detection.selection import Selection
     from mwork_eval.enhancement.record import TrainedDelta
     from mwork_eval.enhancement.training import TrainingOptions
     from mwork_eval.errors import InputError
+    from mwork_eval.evaluation.families.catalogue import FamilyRow
     from mwork_eval.gate.limits import Limits
     from mwork_eval.neurons.neuron_set import NeuronSet
     from mwork_eval.weight_deltas.delta import WeightDelta
@@ -39,6 +41,7 @@ __all__ = [
     "CheckResults",
     "Detection",
     "EnhancementResults",
+    "FamilyRow",
     "InputError",
     "LensResults",
     "Limits",
@@ -63,6 +66,7 @@ __all__ = [
     "load_model",
     "read_neurons",
     "read_results",
+    "tasks",
     "tune_layers",
 ]
 
@@ -70,6 +74,7 @@ _MODULES = {
     "CheckResults": "application.check",
     "Detection": "application.detection",
     "EnhancementResults": "application.enhancement_results",
+    "FamilyRow": "evaluation.families.catalogue",
     "InputError": "errors",
     "LensResults": "application.lens_results",
     "Limits": "gate.limits",
@@ -93,6 +98,7 @@ _MODULES = {
     "load_model": "application.load_model",
     "read_neurons": "application.read_neurons",
     "read_results": "application.read_results",
+    "tasks": "application.tasks",
     "tune_layers": "application.tune_layers",
 }
 """Where each public name comes from."""

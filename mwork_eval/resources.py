@@ -27,6 +27,11 @@ def embedded_folder() -> Path:
     return _PACKAGE / "embedded"
 
 
+def configs_folder() -> Path:
+    """Return the folder of the configurations that ship with `mwork run`."""
+    return _PACKAGE / "configs"
+
+
 def cache_folder() -> Path:
     """Return the user's cache folder; ``MWORK_CACHE`` names it, else it lies below ``XDG_CACHE_HOME``."""
     if named := os.environ.get("MWORK_CACHE"):

@@ -13,6 +13,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue, dump, parse_as, read_bytes
 from mwork_eval.files.seal import sealed, unsealed
 from mwork_eval.files.writing import write_text_atomically
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.statistics.resampling import Estimate
 
 METHODS = ("tokens", "words")
@@ -78,7 +79,8 @@ def read_lens(path: Path) -> LensReport:
         groups.setdefault((row.language, row.masked), []).append(row)
     try:
         about = parse_as(_LensAbout, first, path, hint).model_dump(exclude_unset=True)
-        return LensReport(about, [_curves(*key, of_group) for key, of_group in groups.items()])
+        pivot = str(about.get("pivot", ENGLISH))
+        return LensReport(about, [_curves(*key, of_group, pivot) for key, of_group in groups.items()])
     except ValueError as error:
         raise InputError(f"{path} is damaged", found=error, hint=hint) from error
 
@@ -87,6 +89,7 @@ class _LensAbout(FileValue):
     """How curves were made."""
 
     method: str
+    pivot: str = ENGLISH
 
 
 class _LensRow(FileValue):
@@ -104,7 +107,7 @@ class _LensRow(FileValue):
     queries: int
 
 
-def _curves(language: str, masked: str | None, rows: Sequence[_LensRow]) -> Curves:
+def _curves(language: str, masked: str | None, rows: Sequence[_LensRow], pivot: str) -> Curves:
     classes = tuple(dict.fromkeys(row.name for row in rows))
     size = len(classes)
     if [(row.layer, row.name) for row in rows] != [(n // size, classes[n % size]) for n in range(len(rows))]:
@@ -121,4 +124,5 @@ def _curves(language: str, masked: str | None, rows: Sequence[_LensRow]) -> Curv
         np.array([row.amount for row in rows]).reshape(-1, size),
         np.array(tokens, float).reshape(-1, size) if tokens else None,
         rows[0].queries,
+        pivot,
     )

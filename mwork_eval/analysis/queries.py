@@ -3,35 +3,46 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import AnyCorpus
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import EVEN, Order, Sample
+from mwork_eval.matrix.options import look_up_family
 from mwork_eval.models.tokens import encode_text
 
 
 def prompts_of_tasks(
-    tasks: Sequence[str], languages: Sequence[str], *, data: str | None, limit: int, order: Order = EVEN
+    tasks: Sequence[str],
+    languages: Sequence[str],
+    *,
+    data: str | None,
+    limit: int,
+    order: Order = EVEN,
+    prompting: Prompting | None = None,
 ) -> dict[str, list[str]]:
     """Return, per language, prompts of some tasks, one a document, by default spread evenly over each task.
 
     The first documents would not do: often they are questions about one paragraph.
 
     Args:
-        tasks: Benchmarks, or patterns with `{l}`.
+        tasks: Benchmarks, families of lm-eval's tasks, or patterns with `{l}`.
         languages: Tags.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
         limit: Number of documents of each task, fewer if it has fewer.
         order: Which ones, as `Sample` takes it.
+        prompting: How the model is asked.
 
     Raises:
         InputError: If a task is unknown or its data cannot be had.
     """
-    families = [TaskFamily(task, tuple(languages)) for task in tasks]
+    families = [look_up_family(task, languages) for task in tasks]
     names = {language: [family.task(language) for family in families] for language in languages}
     prepared = prepare_tasks(
-        [name for of_language in names.values() for name in of_language], data=data, sample=Sample(limit, order)
+        [name for of_language in names.values() for name in of_language],
+        data=data,
+        sample=Sample(limit, order),
+        prompting=prompting or Prompting(),
     )
     return {
         # A choice has a request for each of its options, all with the same prompt.

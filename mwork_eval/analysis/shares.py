@@ -5,6 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from mwork_eval.languages.pivot import Pivot
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.statistics.resampling import Array, Estimate, bootstrap
 
 
@@ -20,6 +22,7 @@ class Curves:
         amounts: Per layer, per class, the sum that the share is taken of: tokens, or probability `[layers, classes]`.
         tokens: Per layer, per class, the number of tokens `[layers, classes]`; None where none are counted.
         queries: Number of queries or words.
+        pivot: The language that the queries' is compared with; its class is called `english`, else `pivot`.
     """
 
     language: str
@@ -29,11 +32,16 @@ class Curves:
     amounts: Array
     tokens: Array | None
     queries: int
+    pivot: str = ENGLISH
 
     def values(self, name: str) -> list[float]:
         """Return the shares of a class by layer."""
         column = self.classes.index(name)
         return [layer[column].value for layer in self.shares]
+
+    def crossings(self) -> list[float]:
+        """Return the layers, between layers as fractions, at which pivot and query change places."""
+        return crossings(self.values(Pivot(self.pivot).role), self.values("query"))
 
 
 def estimate_shares(parts: Array, wholes: Array) -> list[list[Estimate]]:

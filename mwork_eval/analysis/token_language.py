@@ -1,4 +1,4 @@
-"""The language of decoded tokens: English, the query's, another, or undecided."""
+"""The language of decoded tokens: the pivot (English, if not chosen), the query's, another, or undecided."""
 
 import unicodedata
 from collections.abc import Sequence, Set
@@ -11,12 +11,13 @@ from mwork_eval.errors import InputError
 from mwork_eval.languages.han import chinese_or_japanese
 from mwork_eval.languages.identifier import identify, known_languages
 from mwork_eval.languages.judgement import can_judge, decided_by_script
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.scripts import CJK, LATIN, count_letters
 from mwork_eval.languages.table import ENGLISH, base_of, find_language
 
 CLASSES = ("english", "query", "other", "undecided")
-"""What a token can be; `query` is the language of the text that the model reads."""
-ENGLISH_CLASS, QUERY_CLASS, OTHER_CLASS, UNDECIDED_CLASS = range(len(CLASSES))
+"""What a token can be; `query` is the language of the text that the model reads, `pivot` a pivot other than English."""
+PIVOT_CLASS, QUERY_CLASS, OTHER_CLASS, UNDECIDED_CLASS = range(len(CLASSES))
 
 SPAN = 16
 """Positions whose tokens are identified together where the alphabet does not decide. What a layer decodes to is no
@@ -62,29 +63,40 @@ class TokenClassifier:
     are the query's, unless the tokens of the same rank at `SPAN` consecutive positions show the other of the two. Where
     the query shares its script with more languages (Latin, Cyrillic, Arabic, ...), those tokens are decoded as one
     text, an offline identifier (lingua) chooses among all languages of the script, and all tokens of the span get its
-    answer. Tokens without letters (digits, punctuation, single bytes, special tokens), single Latin letters, and spans
-    that are too short or ambiguous are undecided.
+    answer. A pivot other than English is told as the query is, and English is another language then. Tokens without
+    letters (digits, punctuation, single bytes, special tokens), single Latin letters, and spans that are too short or
+    ambiguous are undecided.
+
+    Attributes:
+        pivot: The language that the query's is compared with.
     """
 
-    def __init__(self, tokenizer: Any, language: str) -> None:
+    def __init__(self, tokenizer: Any, language: str, pivot: str = ENGLISH) -> None:
         """Make a classifier.
 
         Args:
             tokenizer: The model's tokenizer.
-            language: Tag of the query's language, not English; a variety is told as its base.
+            language: Tag of the query's language, not the pivot; a variety is told as its base.
+            pivot: The language it is compared with.
 
         Raises:
-            InputError: If the language cannot be told.
+            InputError: If a language cannot be told.
         """
-        require_identifier([language])
-        self._tokenizer, self._language = tokenizer, base_of(language)
+        require_identifier([language] if pivot == ENGLISH else [language, pivot])
+        self._tokenizer, self._language, self.pivot = tokenizer, base_of(language), pivot
         self._tokens: dict[int, str | None] = {}
-        own = find_language(language).scripts
-        self._own = {*own, *(CJK if CJK.intersection(own) else ())}
-        self._shared = CJK & self._own if decided_by_script(language) else self._own
+        self._own, shared = _scripts_of(language)
+        # Beside other scripts, Latin letters are taken for English as they are.
+        self._scripts, told_apart = ({LATIN}, set[str]()) if pivot == ENGLISH else _scripts_of(pivot)
+        self._shared = (shared, told_apart - shared)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return (Pivot(self.pivot).role, *CLASSES[1:])
 
     def classify(self, tokens: npt.NDArray[np.int64]) -> Classes:
-        """Return the class of each token, as an index into `CLASSES`.
+        """Return the class of each token, as an index into `classes`.
 
         Args:
             tokens: The best tokens of consecutive positions `[positions, k]`.
@@ -92,15 +104,15 @@ class TokenClassifier:
         scripts = np.array([[self._script(int(token)) for token in row] for row in tokens], dtype=object)
         found = np.full(tokens.shape, OTHER_CLASS)
         found[scripts == None] = UNDECIDED_CLASS  # noqa: E711 (element by element)
-        found[scripts == LATIN] = ENGLISH_CLASS
+        found[_among(scripts, self._scripts)] = PIVOT_CLASS
         found[_among(scripts, self._own)] = QUERY_CLASS
-        shared = _among(scripts, self._shared)
-        for start in range(0, len(tokens), SPAN):
-            for rank in range(tokens.shape[1]):
-                inside = shared[start : start + SPAN, rank]
-                if inside.any():
-                    text = self._tokenizer.decode(tokens[start : start + SPAN, rank][inside].tolist())
-                    found[start : start + SPAN, rank][inside] = self._identify(text)
+        for shared in (_among(scripts, wanted) for wanted in self._shared if wanted):
+            for start in range(0, len(tokens), SPAN):
+                for rank in range(tokens.shape[1]):
+                    inside = shared[start : start + SPAN, rank]
+                    if inside.any():
+                        text = self._tokenizer.decode(tokens[start : start + SPAN, rank][inside].tolist())
+                        found[start : start + SPAN, rank][inside] = self._identify(text)
         return found
 
     def _script(self, token: int) -> str | None:
@@ -115,14 +127,25 @@ class TokenClassifier:
     def _identify(self, text: str) -> int:
         letters = count_letters(text)
         script = max(letters, key=letters.__getitem__)
+        classes = {self.pivot: PIVOT_CLASS, self._language: QUERY_CLASS}
+        is_pivots = script in self._shared[1]
         if script in CJK:
-            return OTHER_CLASS if chinese_or_japanese(text) not in (self._language, None) else QUERY_CLASS
+            language = chinese_or_japanese(text)
+            if language is None:
+                both = script in self._scripts and not is_pivots
+                return UNDECIDED_CLASS if both else PIVOT_CLASS if is_pivots else QUERY_CLASS
+            return classes.get(language, OTHER_CLASS)
         if letters.total() < _FEWEST_SPAN_LETTERS:
             return UNDECIDED_CLASS
-        language = identify(text, self._language, script, _DISTANCE, _PRIOR)
-        if language is None:
-            return UNDECIDED_CLASS
-        return {ENGLISH: ENGLISH_CLASS, self._language: QUERY_CLASS}.get(language, OTHER_CLASS)
+        language = identify(text, self.pivot if is_pivots else self._language, script, _DISTANCE, _PRIOR)
+        return UNDECIDED_CLASS if language is None else classes.get(language, OTHER_CLASS)
+
+
+def _scripts_of(language: str) -> tuple[set[str], set[str]]:
+    """Return the scripts of a language, and those of them in which it must be told from others."""
+    scripts = find_language(language).scripts
+    own = {*scripts, *(CJK if CJK.intersection(scripts) else ())}
+    return own, set(CJK & own) if decided_by_script(language) else own
 
 
 def _among(scripts: npt.NDArray[np.object_], wanted: Set[str]) -> npt.NDArray[np.bool_]:

@@ -57,4 +57,13 @@ def look_at_tokens(
     both = np.array(found, dtype=float)  # [queries, layers, 2, classes]
     parts = both[:, :, WEIGHTS.index(weight)]
     shares = estimate_shares(parts, parts.sum(-1))
-    return Curves(language, masked, CLASSES, shares, parts.sum(0), both[:, :, 0].sum(0), len(queries))
+    return Curves(
+        language,
+        masked,
+        classifier.classes,
+        shares,
+        parts.sum(0),
+        both[:, :, 0].sum(0),
+        len(queries),
+        classifier.pivot,
+    )

@@ -7,15 +7,16 @@ from functools import cache
 import yaml
 
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import find_language
+from mwork_eval.languages.pivot import Pivot
+from mwork_eval.languages.table import ENGLISH, find_language
 from mwork_eval.resources import embedded_folder
 
 PROMPTS = ("translation", "repetition")
 """Translate a word, or say it again; two of the three kinds of Wendler et al. 2024 (arXiv:2402.10588)."""
 _EXAMPLES = 4
 """Words shown before the one asked for, as there."""
-_SOURCES = ("fr", "de")
-"""Words are translated from the first of these that is not the language asked for: never from English."""
+_SOURCES = ("fr", "de", "es")
+"""Words are translated from the first of these that is not the language asked for or the pivot: never from English."""
 
 
 @dataclass(frozen=True)
@@ -30,23 +31,30 @@ class WordList:
     names: Mapping[str, str]
     words: tuple[Mapping[str, str], ...]
 
-    def prompts(self, language: str, kind: str) -> list[str]:
+    def prompts(self, language: str, kind: str, pivot: str = ENGLISH) -> list[str]:
         """Return a prompt for each word: four examples, then the word, up to the opening quotation mark.
 
         Args:
             language: Language of the answers.
             kind: One of `PROMPTS`.
+            pivot: The language that the answers' is compared with.
 
         Raises:
-            InputError: If the list has no words of the language.
+            InputError: If the list has no words of the language or the pivot.
         """
+        if pivot not in self.names:
+            raise InputError(
+                f"the word list has no {Pivot(pivot).name}, the pivot",
+                expected=f"one of {' '.join(self.names)}",
+                hint="use `method='tokens'`",
+            )
         if language not in self.names:
             raise InputError(
                 f"the word list has no {find_language(language).name}",
                 expected=f"one of {' '.join(self.names)}",
                 hint="use `method='tokens'`",
             )
-        source = language if kind == "repetition" else next(code for code in _SOURCES if code != language)
+        source = language if kind == "repetition" else next(code for code in _SOURCES if code not in (language, pivot))
         lines = [f'{self.names[source]}: "{w[source]}" - {self.names[language]}: "{w[language]}"' for w in self.words]
         count = len(lines)
         return [

@@ -1,4 +1,4 @@
-"""Method `words`: the probability of a word in English and in the query's language, layer by layer."""
+"""Method `words`: the probability of a word in the pivot, such as English, and in the query's language, by layer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,10 @@ from mwork_eval.analysis.layer_states import Tensor, find_head, read_layers
 from mwork_eval.analysis.shares import Curves, estimate_shares
 from mwork_eval.analysis.word_list import WordList
 from mwork_eval.errors import InputError
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.tokens import encode_text
-
-CLASSES = ("english", "query", "neither")
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,12 @@ class WordQuery:
 
     Attributes:
         tokens: Token ids of the prompt.
-        english: Tokens that begin the English word.
+        pivot: Tokens that begin the pivot's word.
         query: Tokens that begin the word in the query's language.
     """
 
     tokens: list[int]
-    english: list[int]
+    pivot: list[int]
     query: list[int]
 
 
@@ -54,11 +53,17 @@ class WordTokens:
 
 
 def word_queries(
-    tokenizer: Any, lookup: WordTokens, words: WordList, language: str, kind: str, limit: int | None
+    tokenizer: Any,
+    lookup: WordTokens,
+    words: WordList,
+    language: str,
+    kind: str,
+    limit: int | None,
+    pivot: str = ENGLISH,
 ) -> list[WordQuery]:
-    """Return the prompts whose answer can be told from the English word.
+    """Return the prompts whose answer can be told from the pivot's word.
 
-    A word is left out if a token begins both it and the English word, or no token begins one of them (Wendler et al.
+    A word is left out if a token begins both it and the pivot's word, or no token begins one of them (Wendler et al.
     2024, arXiv:2402.10588, leave such words out too).
 
     Args:
@@ -68,18 +73,19 @@ def word_queries(
         language: Language of the answers.
         kind: Kind of prompt, as in `WordList.prompts`.
         limit: Number of first words, or None for all.
+        pivot: The language that the answers' is compared with.
 
     Raises:
         InputError: If no word is left.
     """
     found = []
-    for word, prompt in list(zip(words.words, words.prompts(language, kind), strict=True))[:limit]:
-        english, query = lookup.beginning(word[ENGLISH]), lookup.beginning(word[language])
-        if english and query and not set(english) & set(query):
-            found.append(WordQuery(encode_text(tokenizer, prompt), english, query))
+    for word, prompt in list(zip(words.words, words.prompts(language, kind, pivot), strict=True))[:limit]:
+        other, query = lookup.beginning(word[pivot]), lookup.beginning(word[language])
+        if other and query and not set(other) & set(query):
+            found.append(WordQuery(encode_text(tokenizer, prompt), other, query))
     if not found:
         raise InputError(
-            f"no word of {language} can be told from English by its first token",
+            f"no word of {language} can be told from {Pivot(pivot).name} by its first token",
             found=f"a vocabulary of {len(tokenizer)} tokens",
             expected="tokens longer than a byte",
         )
@@ -93,6 +99,7 @@ def look_at_words(
     language: str,
     masked: str | None,
     advance: Callable[[int], None],
+    pivot: str = ENGLISH,
 ) -> Curves:
     """Measure, in every layer at the last position, the probability of the word in both languages.
 
@@ -102,6 +109,7 @@ def look_at_words(
         language: Language of the answers.
         masked: What is deactivated, for the result.
         advance: Called with the number of prompts just done.
+        pivot: The language that the answers' is compared with.
 
     Raises:
         InputError: If the model has no output head, or its final norm is not where it should be.
@@ -109,17 +117,18 @@ def look_at_words(
     head = find_head(layout)
     found = []
     for query in queries:
-        asked = torch.tensor(query.english + query.query, device=layout.device)
+        asked = torch.tensor(query.pivot + query.query, device=layout.device)
         where = torch.zeros_like(asked)
 
         def read(states: Tensor, asked: Tensor = asked, where: Tensor = where, query: WordQuery = query) -> list[float]:
             chances = head.choices(states, where.to(states.device), asked.to(states.device)).log_probability.exp()
-            english = float(chances[: len(query.english)].sum())
-            own = float(chances[len(query.english) :].sum())
-            return [english, own, 1 - english - own]
+            other = float(chances[: len(query.pivot)].sum())
+            own = float(chances[len(query.pivot) :].sum())
+            return [other, own, 1 - other - own]
 
         found.append(read_layers(layout, query.tokens, read, last=True))
         advance(1)
     parts = np.array(found, dtype=float)  # [words, layers, classes]
     shares = estimate_shares(parts, np.ones(parts.shape[:2]))
-    return Curves(language, masked, CLASSES, shares, parts.sum(0), None, len(queries))
+    classes = (Pivot(pivot).role, "query", "neither")
+    return Curves(language, masked, classes, shares, parts.sum(0), None, len(queries), pivot)

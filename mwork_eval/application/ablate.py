@@ -9,12 +9,15 @@ from mwork_eval.application.engines import check_engine, start_engine
 from mwork_eval.application.matrix_arguments import (
     Drawn,
     Neurons,
+    asked_of,
     prepare_matrix,
 )
 from mwork_eval.application.matrix_progress import matrix_progress, tell_what_is_missing
 from mwork_eval.application.matrix_results import MatrixResults, TemporaryFolder
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.progress import Progress, ProgressChoice, shown
+from mwork_eval.application.task_arguments import Metrics, Tasks
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.engine import Engine
 from mwork_eval.matrix.manifest import record_matrix
 from mwork_eval.matrix.options import MatrixOptions
@@ -29,8 +32,9 @@ def ablate(
     neurons: Neurons | None = None,
     *,
     preset: Names = "existence",
-    tasks: Names | None = None,
-    limit: int | None = None,
+    tasks: Tasks | None = None,
+    metric: Metrics | None = None,
+    limit: int | Mapping[str, int] | None = None,
     sample_seed: int | None = None,
     languages: str | Iterable[str] | None = None,
     data: str | Path | None = None,
@@ -52,9 +56,16 @@ def ablate(
     engine: str = "serial",
     workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
+    apply_chat_template: bool | str = False,
+    system_instruction: str | None = None,
+    num_fewshot: int | None = None,
+    fewshot_as_multiturn: bool | None = None,
+    gen_kwargs: Mapping[str, Any] | str | None = None,
+    model_args: Mapping[str, Any] | None = None,
     progress: ProgressChoice = None,
+    pivot: str = ENGLISH,
 ) -> MatrixResults:
-    """Deactivate language neurons, setting by setting, and score every language and English (Section 4 of the paper).
+    """Deactivate language neurons, setting by setting, and score every language and the pivot (Section 4 of the paper).
 
     This is what `mwork ablate` runs: the same arguments give the same cells, in the same folder if asked for. Every
     finished cell is on disk before the next starts; the same call goes on where the last one stopped. A model in memory
@@ -69,10 +80,13 @@ def ablate(
         neurons: Neuron sets by language, such as `Detection.select` returns, or references to them; or a folder of
             them, local or shipped, such as `gemma3-270m`.
         preset: A table of the paper, a `.yaml` file of presets, or several of these.
-        tasks: Benchmarks such as `xquad`, or patterns with `{l}` for the language; each preset's own if not given.
-        limit: Documents per task, or None for all.
+        tasks: Benchmarks such as `xquad`, families of lm-eval's tasks such as `belebele`, patterns with `{l}` for the
+            language, or a `.yaml` file that says which task is which language's; or by name the tasks by language. Each
+            preset's own if not given.
+        metric: The main metric: one for every task, such as `acc_norm`, or `TASK=METRIC`; the task's own if not given.
+        limit: Documents per task, or None for all; by benchmark, such as ``{"xlsum": 500}``, with all of the others.
         sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
-        languages: Languages, `en` among them, as a list or as `en,zh`; English and those of the sets if not given.
+        languages: Languages, the pivot among them, as a list or as `en,zh`; it and those of the sets if not given.
         data: Folder of the upstream files, or `embedded`; what MWORK_DATA names or the hub if not given.
         out: Folder of the results. Without one nothing stays on disk: the results keep a temporary folder while they
             are in use.
@@ -84,7 +98,7 @@ def ablate(
             draw the sets by language.
         understanding_layers: Number of first layers that understand; the sets' number, else a quarter, if not given.
         generation_layers: Number of last layers that generate; the sets' number, else an eighth, if not given.
-        force: Accept sets made for other weights of the same sizes.
+        force: Accept sets made for other weights of the same sizes, or against another pivot.
         repair: Compute damaged cells again, and write a damaged manifest anew, instead of ending with an error.
         device: Where a model given by name is loaded to; the first accelerator or the CPU if not given.
         dtype: What it is loaded as; float32 on a CPU without native bfloat16.
@@ -94,7 +108,14 @@ def ablate(
         engine: What computes: `serial`, this process, or `ray`, the workers of a cluster.
         workers: Number of workers of an engine that has some.
         shard: Which share of the cells to compute, from 0, and of how many.
+        apply_chat_template: Render prompts by the tokenizer's chat template; or the name of one of its several.
+        system_instruction: What stands before the task's own description, as a system message where there are messages.
+        num_fewshot: Examples before each question; the task's own number if not given.
+        fewshot_as_multiturn: Whether examples are turns of their own; so with a chat template if not given.
+        gen_kwargs: Arguments of generation, as a mapping or as `top_k=5,...`; each wins over the task's own.
+        model_args: Further arguments of `mwork-hf` and lm-eval's `hf`, such as ``max_length`` or ``peft``.
         progress: Where progress goes: bars if not given, nothing with False, or a `Progress`.
+        pivot: The language that the others are compared with: each of their masks is tried on it, too.
 
     Returns:
         The results as they are now, whatever the folder gets later. Scores are percentages ("points") or bits per byte,
@@ -128,12 +149,14 @@ def ablate(
         device_map=device_map,
         revision=revision,
         batch_size=batch_size,
+        model_args=model_args,
     )
     check_engine(engine, workers, in_memory=source.in_memory)
     sets, options = prepare_matrix(
         neurons,
         preset=preset,
         tasks=tasks,
+        metric=metric,
         limit=limit,
         sample_seed=sample_seed,
         languages=languages,
@@ -147,7 +170,15 @@ def ablate(
         generation_layers=generation_layers,
         force=force,
         repair=repair,
+        pivot=pivot,
+        apply_chat_template=apply_chat_template,
+        system_instruction=system_instruction,
+        num_fewshot=num_fewshot,
+        fewshot_as_multiturn=fewshot_as_multiturn,
+        gen_kwargs=gen_kwargs,
+        model_args=model_args,
     )
+    options = asked_of(options, source)
     place, say = TemporaryFolder() if to_write is None else to_write, shown(progress)
     folder = place.path if isinstance(place, TemporaryFolder) else place
     with start_engine(engine, source, workers, say.tell) as running:

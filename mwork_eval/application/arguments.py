@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, overload
 
+from mwork_eval.benchmarks.task_family import benchmark_name
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.languages.table import check_language
@@ -68,6 +69,21 @@ def whole_numbers(name: str, value: Any, *, at_least: int, example: str, alone: 
     return tuple(int(one) for one in several)
 
 
+def limits_of(value: Any) -> tuple[int | None, dict[str, int]]:
+    """Return how many documents of each task are taken, None for all, and by benchmark where it is another number.
+
+    Raises:
+        InputError: If it is neither a number nor a mapping from benchmarks to numbers.
+    """
+    if not isinstance(value, Mapping):
+        return whole_number("limit", value, at_least=1, none_is="all"), {}
+    if not all(isinstance(name, str) for name in value):
+        raise InputError("unusable limit", found=shown_value(value), expected="a number, or {'xlsum': 500}")
+    return None, {
+        benchmark_name(name): whole_number(f"limit of {name}", limit, at_least=1) for name, limit in value.items()
+    }
+
+
 def seeds_of(name: str, value: Any) -> tuple[int, ...]:
     """Return seeds, each once. A single number is none: it might be their number.
 
@@ -120,6 +136,17 @@ def languages_of(value: Any, name: str = "languages") -> list[str]:
     if not codes:
         raise InputError("no language given", found=shown_value(value), expected="a list such as ['en', 'zh']")
     return codes
+
+
+def pivot_of(value: Any) -> str:
+    """Return the language that the others are compared with.
+
+    Raises:
+        InputError: If it is none, or several.
+    """
+    if not isinstance(value, str):
+        raise InputError("unusable pivot", found=shown_value(value), expected="a language such as 'zh'")
+    return check_language(value)
 
 
 def one_of(name: str, value: Any, choices: Iterable[str]) -> str:

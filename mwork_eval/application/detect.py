@@ -54,7 +54,7 @@ def detect(
         tokenizer: Its tokenizer.
         texts: By language, the documents: a list of texts, a file (a text file with a document a line, or
             `.jsonl`, or `.jsonl#FIELD`), a corpus of the hub (`hub:NAME[:CONFIG[:SPLIT[:FIELD]]]`, `hub:fineweb-2`),
-            or `embedded`. Sets that are specific to a language need English, too.
+            or `embedded`. Sets that are specific to a language need the pivot (English, if not chosen), too.
         method: How q and k are scored: `exact`, `paper` (Eq. 8 to 10), or `reference` (as the published code).
         max_docs: Documents per language, or None for all.
         max_tokens: Tokens kept of a document.

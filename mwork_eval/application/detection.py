@@ -7,7 +7,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.application.arguments import folder_to_read, names_of, one_of, shown_value, whole_number
+from mwork_eval.application.arguments import folder_to_read, names_of, one_of, pivot_of, shown_value, whole_number
 from mwork_eval.application.sets import share_of
 from mwork_eval.detection.partial import PartialScores
 from mwork_eval.detection.score_table import ScoreTable, load_score_tables
@@ -15,6 +15,7 @@ from mwork_eval.detection.selection import SPECIFIC, Selection, select_specific
 from mwork_eval.detection.set_draws import draw_sets
 from mwork_eval.detection.stability import measure_stability
 from mwork_eval.errors import InputError
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.drawn_sets import save_drawn_sets
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -59,8 +60,9 @@ class Detection:
         fraction: float | None = None,
         top_k: int | None = None,
         threshold: Mapping[str, float] | None = None,
-        specific: str = "english",
+        specific: str = "pivot",
         structures: str | Iterable[str] = "q,k,v,up",
+        pivot: str = ENGLISH,
     ) -> dict[str, NeuronSet]:
         """Select the neurons that carry each language; the model is not needed.
 
@@ -70,17 +72,19 @@ class Detection:
             top_k: Take those among the top k of their layer and structure in every document.
             threshold: Per structure, the least score, a sum over tokens, in every document (Eq. 2,
                 arXiv:2402.18815).
-            specific: What is taken away: `english` (English's neurons), `common` (those that all languages share), or
-                `none`.
+            specific: What is taken away: the neurons of the `pivot` (`english` is one), those that all languages share
+                (`common`), or `none`.
             structures: Structures to select from; `o` on request.
+            pivot: The language that the others are compared with.
 
         Returns:
-            The sets by language, the strongest neurons first; none for English with ``specific="english"``.
+            The sets by language, the strongest neurons first; none for the pivot with ``specific="pivot"``.
 
         Raises:
-            InputError: If the rule is none, English was not scored and is to be taken away, or a set is empty.
+            InputError: If the rule is none, the pivot was not scored and its neurons are to be taken away, or a set is
+                empty.
         """
-        return self.select_by(_rule_of(fraction, top_k, threshold, specific, structures))
+        return self.select_by(_rule_of(fraction, top_k, threshold, specific, structures, pivot))
 
     def select_by(self, selection: Selection) -> dict[str, NeuronSet]:
         """Select by a rule that is already one; otherwise as `select`."""
@@ -100,8 +104,9 @@ class Detection:
         fraction: float | None = None,
         top_k: int | None = None,
         threshold: Mapping[str, float] | None = None,
-        specific: str = "english",
+        specific: str = "pivot",
         structures: str | Iterable[str] = "q,k,v,up",
+        pivot: str = ENGLISH,
     ) -> None:
         """Write what `mwork detect` writes: `FOLDER/scores/LANGUAGE.safetensors` and the sets of a rule beside them.
 
@@ -112,11 +117,13 @@ class Detection:
             threshold: See there.
             specific: See there.
             structures: See there.
+            pivot: See there.
 
         Raises:
             InputError: As `select` does; the scores are written by then.
         """
-        rule, place = _rule_of(fraction, top_k, threshold, specific, structures), folder_to_read("folder", folder)
+        rule = _rule_of(fraction, top_k, threshold, specific, structures, pivot)
+        place = folder_to_read("folder", folder)
         save_scores(self, place)
         save_sets(self, rule, place, lambda _: None)
 
@@ -136,7 +143,9 @@ class Detection:
         return [(code, table.about["documents"], table.about["tokens"]) for code, table in self.tables.items()]
 
 
-def _rule_of(fraction: Any, top_k: Any, threshold: Any, specific: Any, structures: str | Iterable[str]) -> Selection:
+def _rule_of(
+    fraction: Any, top_k: Any, threshold: Any, specific: Any, structures: str | Iterable[str], pivot: Any
+) -> Selection:
     """Return a rule from what a caller gave.
 
     Raises:
@@ -152,7 +161,8 @@ def _rule_of(fraction: Any, top_k: Any, threshold: Any, specific: Any, structure
         expected = "the least score per structure, such as {'q': 0.1, 'k': 0.1, 'v': 2, 'up': 5}"
         raise InputError("unusable threshold", found=shown_value(threshold), expected=expected)
     one_of("specific", specific, SPECIFIC)
-    return Selection.of(fraction, top_k, threshold, specific, ",".join(names_of("structures", structures)))
+    names = ",".join(names_of("structures", structures))
+    return Selection.of(fraction, top_k, threshold, specific, names, pivot_of(pivot))
 
 
 def _left_out(table: ScoreTable) -> str:

@@ -13,32 +13,34 @@ from mwork_eval.application.arguments import (
     languages_of,
     names_of,
     order_of,
+    pivot_of,
     seeds_of,
     shown_value,
     whole_number,
     whole_numbers,
 )
 from mwork_eval.application.enhancement_results import ChangeTables, EnhancementResults
-from mwork_eval.application.matrix_progress import matrix_progress
+from mwork_eval.application.enhancement_scores import score_deltas
+from mwork_eval.application.model_args import check_not_twice
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import check_source, check_texts, language_of, sets_by_language
 from mwork_eval.application.progress import Progress, ProgressChoice, Silent, shown
+from mwork_eval.application.prompting_arguments import prompting_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.detection.workers import Workers
-from mwork_eval.enhancement.changes import change_tables
 from mwork_eval.enhancement.documents import read_training_text
-from mwork_eval.enhancement.folder import SCORES, describe_cells
+from mwork_eval.enhancement.folder import SCORES
 from mwork_eval.enhancement.record import SPECIFIC, Record
 from mwork_eval.enhancement.run import Enhancement, documents_left, train_deltas
-from mwork_eval.enhancement.scores import compute_scores, count_left_out, plan_scores, stored_scores
 from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.enhancement.training import TrainingOptions, steps_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.matrix.identity import ModelFacts
+from mwork_eval.lm.asking import ASKING
 from mwork_eval.matrix.options import find_family
 from mwork_eval.models.loading import LoadedModel
 from mwork_eval.models.random_states import kept_random_states
@@ -46,7 +48,6 @@ from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import find_named_sets
 from mwork_eval.processes import is_first_process
-from mwork_eval.results.store import CellStore
 from mwork_eval.weight_deltas.delta import load_delta
 from mwork_eval.weight_deltas.merge import merge as write_merged
 
@@ -77,7 +78,14 @@ def enhance(
     dtype: str | None = None,
     device_map: str | None = None,
     revision: str | None = None,
+    apply_chat_template: bool | str = False,
+    system_instruction: str | None = None,
+    num_fewshot: int | None = None,
+    fewshot_as_multiturn: bool | None = None,
+    gen_kwargs: Mapping[str, Any] | str | None = None,
+    model_args: Mapping[str, Any] | None = None,
     progress: ProgressChoice = None,
+    pivot: str = ENGLISH,
 ) -> EnhancementResults:
     """Fine-tune the neurons of sets on a few hundred documents, and as many random ones alike (arXiv:2402.18815).
 
@@ -94,8 +102,9 @@ def enhance(
         trained_controls: Number of random controls to train, too.
         together: Whether all languages are trained at once, with all their neurons.
         training: How to train.
-        tasks: Benchmarks, or patterns with `{l}`, on which the base and every delta are scored.
-        languages: Languages to score, besides English and those of the texts.
+        tasks: Benchmarks, families of lm-eval's tasks, or patterns with `{l}`, on which the base and every delta are
+            scored.
+        languages: Languages to score, besides the pivot and those of the texts.
         limit: Documents per task to score; None for all.
         sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
@@ -107,7 +116,14 @@ def enhance(
         dtype: See ``device``.
         device_map: See ``device``.
         revision: See ``device``.
+        apply_chat_template: Render the tasks' prompts by the tokenizer's chat template; or one's name, of several.
+        system_instruction: What stands before the task's own description, as a system message where there are messages.
+        num_fewshot: Examples before each question; the task's own number if not given.
+        fewshot_as_multiturn: Whether examples are turns of their own; so with a chat template if not given.
+        gen_kwargs: Arguments of generation, as a mapping or as `top_k=5,...`; each wins over the task's own.
+        model_args: Further arguments of `mwork-hf` and lm-eval's `hf`, such as ``max_length`` or ``peft``.
         progress: Where progress and messages go: bars if not given, nothing with False, or a `Progress`.
+        pivot: The language that the others are compared with, and that is scored beside them.
 
     Raises:
         InputError: If the input is unusable, the sets do not fit the model, data cannot be had, or the folder holds
@@ -124,7 +140,11 @@ def enhance(
         [('specific', 4), ('random', 4)]
     """
     progress = shown(progress)
-    source = find_model(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    source = find_model(
+        model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision, model_args=model_args
+    )
+    check_not_twice(source.model_args, ("double_bos",))
+    prompting = prompting_of(apply_chat_template, system_instruction, num_fewshot, fewshot_as_multiturn, gen_kwargs)
     sizes = tuple(sorted(set(_numbers_of_documents(documents))))
     orders = seeds_of("document_seeds", document_seeds)
     controls = whole_number("trained_controls", trained_controls, at_least=0)
@@ -132,6 +152,7 @@ def enhance(
         raise InputError("unusable document_seeds", found="no seed", expected="whole numbers from 0 such as [0]")
     benchmarks, scored_languages = names_of("tasks", tasks), languages_of(languages)
     limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(sample_seed)
+    pivot = pivot_of(pivot)
     data, place, merged = None if data is None else str(data), folder_to_write(out), folder_to_write(merge, "merge")
     if training is not None and not isinstance(training, TrainingOptions):
         raise InputError("unusable training", found=shown_value(training), expected="TrainingOptions")
@@ -146,7 +167,10 @@ def enhance(
     named = _named(neurons)
     corpora = corpora_of(texts if isinstance(texts, Mapping) else {only_language(named): texts})
     codes = [corpus.language for corpus in corpora]
-    families = _find_families(benchmarks, [*codes, ENGLISH, *scored_languages], data)
+    if not prompting.is_default and not benchmarks:
+        raise InputError("only scores are asked for in a way", found="no `tasks`", expected="`tasks`, such as xquad")
+    prompting = source.asking(prompting)
+    families = _find_families(benchmarks, [*codes, pivot, *scored_languages], data, prompting)
     options, workers = training or TrainingOptions(), Workers.join()
     if place is None and workers.count > 1:
         raise InputError("several processes share a folder", found="no folder", expected="out=FOLDER")
@@ -177,7 +201,19 @@ def enhance(
         # lm-eval shares a task only among processes that loaded the model by itself.
         if families and is_first_process():
             scored = {"data": data, "limit": limit, "order": order}
-            tables, about = _score_deltas(base, record, families, folder, scored, force=force, progress=progress)
+            of_loaded = {name: value for name, value in source.model_args.items() if name in ASKING}
+            tables, about = score_deltas(
+                base,
+                record,
+                families,
+                folder,
+                scored,
+                prompting,
+                of_loaded,
+                pivot=pivot,
+                force=force,
+                progress=progress,
+            )
         in_memory = {one.file: load_delta(folder / one.file) for one in record.deltas} if place is None else {}
     files = ChangeTables(tables, about).write(folder, SCORES) if about and place is not None else []
     return EnhancementResults(tables, about, record, place, tuple(files), in_memory)
@@ -236,7 +272,9 @@ def _sets_of(named: Mapping[str, NeuronSet], languages: Sequence[str]) -> dict[s
     return {code: found[code] for code in languages}
 
 
-def _find_families(benchmarks: Sequence[str], languages: Sequence[str], data: str | None) -> list[TaskFamily]:
+def _find_families(
+    benchmarks: Sequence[str], languages: Sequence[str], data: str | None, prompting: Prompting
+) -> list[TaskFamily]:
     """Return what to score, checked before a model loads.
 
     Raises:
@@ -246,7 +284,7 @@ def _find_families(benchmarks: Sequence[str], languages: Sequence[str], data: st
     # One document of each: data that cannot be had is told before the training, not after.
     names = [family.task(language) for family in families for language in family.languages]
     if names:
-        prepare_tasks(names, data=data, sample=Sample(limit=1))
+        prepare_tasks(names, data=data, sample=Sample(limit=1), prompting=prompting)
     return families
 
 
@@ -257,46 +295,3 @@ def _merge_last(
     last = [delta for delta in record.deltas if delta.kind == SPECIFIC][-1]
     changed = write_merged(base, load_delta(folder / last.file), merged, force=force)
     progress.tell(f"{merged}: {last.file} merged; {changed} of {last.parameters} trained entries differ from the base")
-
-
-def _score_deltas(
-    base: LoadedModel,
-    record: Record,
-    families: Sequence[TaskFamily],
-    folder: Path,
-    scored: Mapping[str, Any],
-    *,
-    force: bool,
-    progress: Progress,
-) -> tuple[list[ChangeTable], dict[str, Any]]:
-    """Score the base and every delta; returns what changed, and what was scored as JSON values.
-
-    Args:
-        base: The base, without a delta.
-        record: What was trained.
-        families: What to score.
-        folder: Where deltas are and scores go.
-        scored: Where the tasks' data comes from (`data`), and which documents are taken (`limit`, `order`).
-        force: Accept deltas of other weights of the same sizes.
-        progress: Where progress and messages go.
-    """
-    with find_model(base.model, base.tokenizer).opened() as model:
-        plan = plan_scores(ModelFacts.of(model, base.name), record, families, **scored)
-        left_out = count_left_out(plan)
-        for name, count in left_out.items():
-            progress.tell(f"{name}: {count} documents that training saw are left out")
-        for family in families:
-            if lacking := [code for code in family.missing if code in record.seen]:
-                progress.tell(f"{family.name} has no {', '.join(lacking)}, which was trained: no table of it")
-        with matrix_progress(progress, plan, folder, what="evaluate") as advance:
-            compute_scores(model, plan, folder, force=force, advance=advance, tell=progress.tell)
-    about = {
-        "model": record.model,
-        "fingerprint": record.fingerprint,
-        "options": dict(record.options),
-        "tasks": [family.name for family in families],
-        **scored,
-        "left_out": left_out,
-        **describe_cells(plan, families),
-    }
-    return change_tables(record.deltas, families, stored_scores(plan, CellStore(folder))), about

@@ -11,6 +11,7 @@ from mwork_eval.enhancement.record import Record, TrainedDelta
 from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.errors import InputError
 from mwork_eval.files.writing import write_text_atomically
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.statistics.resampling import Estimate
 from mwork_eval.views.enhancement import enhancement_as_json, enhancement_as_markdown, notes, paper_cells, title
 from mwork_eval.views.enhancement_plot import plot_enhancement, plot_languages
@@ -135,9 +136,10 @@ def mean_changes(folders: Sequence[Path]) -> ChangeTables:
             twice.
     """
     found = read_enhancements(folders)
-    tables = [table for one in found for table in mean_tables(one.record.deltas, one.families, one.scores)]
+    tables = [table for one in found for table in mean_tables(one.record.deltas, one.families, one.scores, one.pivot)]
     record = found[0].record
-    return ChangeTables(tables, {"model": record.model, "fingerprint": record.fingerprint, "folders": len(found)})
+    about = {"model": record.model, "fingerprint": record.fingerprint, "folders": len(found)}
+    return ChangeTables(tables, about | ({} if found[0].pivot == ENGLISH else {"pivot": found[0].pivot}))
 
 
 def _rows(table: ChangeTable) -> Iterator[dict[str, Any]]:

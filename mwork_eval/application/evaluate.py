@@ -16,9 +16,11 @@ from mwork_eval.application.arguments import (
     shown_value,
     whole_number,
 )
+from mwork_eval.application.model_args import check_known_in_memory, check_not_twice
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import check_one_set
 from mwork_eval.application.progress import Advance, Progress, ProgressChoice, shown
+from mwork_eval.application.prompting_arguments import prompting_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.simple import OPTIONS, evaluate_simply, find_evaluations
 from mwork_eval.lm.model import MworkHF
@@ -58,6 +60,10 @@ def evaluate(
     device_map: str | None = None,
     revision: str | None = None,
     model_args: Mapping[str, Any] | None = None,
+    apply_chat_template: bool | str = False,
+    system_instruction: str | None = None,
+    fewshot_as_multiturn: bool | None = None,
+    gen_kwargs: Mapping[str, Any] | str | None = None,
     progress: ProgressChoice = None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -89,8 +95,12 @@ def evaluate(
         device_map: How it is spread over devices.
         revision: Branch, tag or commit of a hub model.
         model_args: Further arguments of `mwork-hf`, such as ``max_length``.
+        apply_chat_template: Render prompts by the tokenizer's chat template; or the name of one of its several.
+        system_instruction: What stands before the task's own description, as a system message where there are messages.
+        fewshot_as_multiturn: Whether examples are turns of their own; so with a chat template if not given.
+        gen_kwargs: Arguments of generation, as a mapping or as `top_k=5,...`; each wins over the task's own.
         progress: Where progress goes: bars if not given, nothing with False, or a `Progress`.
-        **options: Further arguments of `lm_eval.simple_evaluate`, such as ``apply_chat_template``.
+        **options: Further arguments of `lm_eval.simple_evaluate`, such as ``predict_only``.
 
     Returns:
         lm-eval's results: `results` by task and metric (shares of 1, or bits per byte), `configs`, `versions`,
@@ -110,7 +120,7 @@ def evaluate(
     say = shown(progress)
     _check_options(options, model_args, in_memory=not isinstance(model, str | Path))
     limit = share_or_number("limit", limit)
-    num_fewshot = whole_number("num_fewshot", num_fewshot, at_least=0, none_is="the task's own number")
+    prompting = prompting_of(apply_chat_template, system_instruction, num_fewshot, fewshot_as_multiturn, gen_kwargs)
     understanding_layers = whole_number("understanding_layers", understanding_layers, at_least=0, none_is=_SETS_OWN)
     generation_layers = whole_number("generation_layers", generation_layers, at_least=0, none_is=_SETS_OWN)
     count = whole_number("count", count, at_least=1, none_is="all")
@@ -140,9 +150,10 @@ def evaluate(
         device_map=device_map,
         revision=revision,
         batch_size=batch_size,
+        model_args=model_args,
         fast=fast,
-        **(model_args or {}),
     )
+    prompting = source.asking(prompting)
     manager = find_evaluations(names, source_of_data)
     with source.opened() as lm, _bars(lm, say):
         if wanted is not None:
@@ -158,8 +169,8 @@ def evaluate(
             lm,
             names,
             manager,
+            prompting,
             limit=limit,
-            num_fewshot=num_fewshot,
             batch_size=batch_size,
             log_samples=log_samples,
             **options,
@@ -181,17 +192,9 @@ def _check_options(options: Mapping[str, Any], model_args: Any, *, in_memory: bo
     if unknown := sorted(options.keys() - known):
         expected = f"its own, or some of lm-eval's: {' '.join(sorted(known))}"
         raise InputError("unknown argument of evaluate", found=" ".join(unknown), expected=expected)
-    given = set(model_args or {})
-    if twice := sorted(given & {*own, "pretrained", "parallelize"}):
-        raise InputError(
-            "model_args are further arguments of mwork-hf", found=" ".join(twice), expected="these as evaluate's own"
-        )
-    # Of a model that is loaded, what mwork-hf does not know goes on to transformers.
-    accepted = {name for kind in MworkHF.__mro__ for name in signature(kind.__init__).parameters}
-    if in_memory and (unknown := sorted(given - accepted)):
-        raise InputError(
-            "unknown model_args", found=" ".join(unknown), expected="arguments of mwork-hf or lm-eval's hf"
-        )
+    check_not_twice(model_args or {}, {*own, "pretrained", "parallelize"})
+    if in_memory:
+        check_known_in_memory(model_args or {})
 
 
 @contextmanager

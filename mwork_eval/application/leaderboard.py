@@ -8,9 +8,9 @@ from typing import Any
 from mwork_eval.application.progress import Progress, shown
 from mwork_eval.leaderboard.board import Board, build_board
 from mwork_eval.leaderboard.exports import render_export
-from mwork_eval.leaderboard.reading import find_results, read_all
 from mwork_eval.leaderboard.site import check_room, render_site, write_site
 from mwork_eval.leaderboard.tables import score_record, score_rows
+from mwork_eval.results.summaries.folders import find_results, read_all
 from mwork_eval.views.notebook import data_frame, html_table
 
 
@@ -74,8 +74,7 @@ def leaderboard(
     """
     progress = shown(progress)
     places = find_results([Path(folder) for folder in folders])
-    with progress.bar("read", len(places)) as advance:
-        results, left_out = read_all(places, advance=advance)
+    results, left_out = read_all(places, bar=progress.bar)
     for reason in left_out.values():
         progress.tell(f"left out: {reason}")
     board = build_board(results, tuple(left_out.values()))
@@ -87,8 +86,7 @@ def leaderboard(
     for name in exports:
         exported |= render_export(name, board, with_masked)
     pages = render_site(board)
-    with progress.bar("write", len(board.benchmarks) + len(board.models) + 1) as advance:
-        write_site(exported | pages, site, advance)
+    write_site(exported | pages, site, progress.bar)
     index = site / "index.html"
     without = f"; left out: {', '.join(map(str, left_out))}" if left_out else ""
     progress.tell(f"written: {index}, {len(board.models)} models, {len(board.benchmarks)} benchmarks{without}")

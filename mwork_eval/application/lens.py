@@ -12,7 +12,7 @@ from mwork_eval.analysis.shares import Curves
 from mwork_eval.analysis.token_language import TokenClassifier, require_identifier
 from mwork_eval.analysis.tokens_lens import look_at_tokens
 from mwork_eval.analysis.word_list import load_word_list
-from mwork_eval.analysis.words_lens import WordTokens, look_at_words, word_queries
+from mwork_eval.analysis.words_lens import WordQuery, WordTokens, look_at_words, word_queries
 from mwork_eval.application.arguments import (
     Names,
     folder_to_write,
@@ -20,20 +20,24 @@ from mwork_eval.application.arguments import (
     names_of,
     one_of,
     order_of,
+    pivot_of,
     positions_of,
     seeds_of,
     shown_value,
     whole_number,
 )
 from mwork_eval.application.lens_results import LensResults
+from mwork_eval.application.model_args import shown_model_args
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import check_texts, sets_by_language
 from mwork_eval.application.progress import Progress, ProgressChoice, shown
+from mwork_eval.application.prompting_arguments import prompting_of
 from mwork_eval.benchmarks.data import check_data
-from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.errors import InputError
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.matrix.options import look_up_family
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.modes import evaluation_mode
 from mwork_eval.models.random_states import kept_random_states
@@ -73,7 +77,14 @@ def lens(
     dtype: str | None = None,
     device_map: str | None = None,
     revision: str | None = None,
+    apply_chat_template: bool | str = False,
+    system_instruction: str | None = None,
+    num_fewshot: int | None = None,
+    fewshot_as_multiturn: bool | None = None,
+    gen_kwargs: Mapping[str, Any] | str | None = None,
+    model_args: Mapping[str, Any] | None = None,
     progress: ProgressChoice = None,
+    pivot: str = ENGLISH,
 ) -> LensResults:
     """Decode the hidden states of every layer and tell which language comes out.
 
@@ -88,8 +99,8 @@ def lens(
             given, the prompts of ``tasks``.
         method: `tokens`: languages of the best tokens at every position. `words`: probability of one word in both
             languages.
-        tasks: Benchmarks, or patterns with `{l}`, whose prompts are read.
-        languages: Languages of the prompts or words, without English; zh, de, es and ru if not given.
+        tasks: Benchmarks, families of lm-eval's tasks, or patterns with `{l}`, whose prompts are read.
+        languages: Languages of the prompts or words, without the pivot; of zh, de, es and ru if not given.
         neurons: Sets by language, or a folder of them: also look with each language's set deactivated.
         positions: Where to deactivate: positions joined by `+`, or `all`.
         seeds: Of random controls: also deactivate as many random neurons at the same positions.
@@ -106,7 +117,14 @@ def lens(
         dtype: See ``device``.
         device_map: See ``device``.
         revision: See ``device``.
+        apply_chat_template: Render the tasks' prompts by the tokenizer's chat template; or one's name, of several.
+        system_instruction: What stands before the task's own description, as a system message where there are messages.
+        num_fewshot: Examples before each question; the task's own number if not given.
+        fewshot_as_multiturn: Whether examples are turns of their own; so with a chat template if not given.
+        gen_kwargs: Arguments of generation, as a mapping or as `top_k=5,...`; each wins over the task's own.
+        model_args: Further arguments of `mwork-hf` and lm-eval's `hf`, such as ``max_length`` or ``peft``.
         progress: Where progress and messages go: bars if not given, nothing with False, or a `Progress`.
+        pivot: The language that those of the queries are compared with.
 
     Raises:
         InputError: If the input is unusable, data or an extra is missing, or a set does not fit the model.
@@ -119,7 +137,10 @@ def lens(
         (['zh'], 4)
     """
     progress = shown(progress)
-    source = find_model(model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    source = find_model(
+        model, tokenizer, device=device, dtype=dtype, device_map=device_map, revision=revision, model_args=model_args
+    )
+    prompting = prompting_of(apply_chat_template, system_instruction, num_fewshot, fewshot_as_multiturn, gen_kwargs)
     one_of("method", method, ("tokens", "words"))
     one_of("weight", weight, ("count", "probability"))
     one_of("prompt", prompt, ("translation", "repetition"))
@@ -136,20 +157,31 @@ def lens(
         raise InputError("each of `texts` brings its own language, words come from a list", found="both")
     if not names and not corpora and method == "tokens":
         raise InputError("no task given", found="tasks=[]", expected="benchmarks such as xquad")
+    if not prompting.is_default and (corpora or method == "words"):
+        raise InputError("only the prompts of tasks are asked in a way", found="`texts` or words", expected="`tasks`")
     if drawn and neurons is None:
         raise InputError("random controls have the size of a set", found="no neurons")
-    codes = [corpus.language for corpus in corpora] or asked_for or list(DEFAULT_LANGUAGES)
-    if ENGLISH in codes:
-        raise InputError("English is what the others are compared with", found="en", expected="other languages")
+    pivot = pivot_of(pivot)
+    default_languages = [code for code in DEFAULT_LANGUAGES if code != pivot]
+    codes = [corpus.language for corpus in corpora] or asked_for or default_languages
+    if pivot in codes:
+        name = Pivot(pivot).name
+        raise InputError(f"{name} is what the others are compared with", found=pivot, expected="other languages")
+    if method == "words":
+        for code in codes:
+            load_word_list().prompts(code, prompt, pivot)
     sets = {} if neurons is None else _sets_of(neurons, codes)
     prompts: Mapping[str, Sequence[str]] = {}
     if method == "tokens":
         if not corpora:
             codes = _languages_with_data(names, codes, data, progress)
-        require_identifier(codes)
+        require_identifier(codes if pivot == ENGLISH else [*codes, pivot])
         most = limit or DEFAULT_QUERIES
+        prompting = source.asking(prompting)
         prompts = (
-            texts_of(corpora, most) if corpora else prompts_of_tasks(names, codes, data=data, limit=most, order=order)
+            texts_of(corpora, most)
+            if corpora
+            else prompts_of_tasks(names, codes, data=data, limit=most, order=order, prompting=prompting)
         )
     with kept_random_states():
         loaded = source.load()
@@ -158,14 +190,18 @@ def lens(
     with source.alone(), evaluation_mode(loaded.model), kept_tokenizer(loaded.tokenizer):
         masks = choose_masks(layout, source.name, sets, positions=positions, seeds=drawn, force=force)
         if method == "tokens":
-            looked = _look_at_tokens(layout, loaded.tokenizer, prompts, masks, max_tokens, k, weight, progress)
+            looked = _look_at_tokens(layout, loaded.tokenizer, prompts, masks, max_tokens, k, weight, pivot, progress)
             sources = [f"{corpus.language}={corpus.source}" for corpus in corpora]
             asked = {"tasks": None if corpora else names, "texts": sources or None, "data": data}
             asked |= {"order": None if corpora else order, "k": k, "weight": weight, "max_tokens": max_tokens}
+            if (said := prompting.record()) is not None:
+                asked |= {"prompting": said.to_values()}
         else:
-            looked = _look_at_words(layout, loaded.tokenizer, codes, masks, prompt, limit, progress)
+            looked = _look_at_words(layout, loaded.tokenizer, codes, masks, prompt, limit, pivot, progress)
             asked = {"prompt": prompt}
     about = {"method": method, "model": source.name, **asked, "neurons": _describe(neurons)}
+    about |= {} if pivot == ENGLISH else {"pivot": pivot}
+    about |= {"model_args": shown_model_args(source.model_args)} if source.model_args else {}
     report = LensReport(about | {"positions": None if neurons is None else positions}, looked)
     return LensResults(report.about, looked, () if folder is None else (write_lens(report, folder),))
 
@@ -196,10 +232,12 @@ def _languages_with_data(
     Raises:
         InputError: If no language is left.
     """
-    found = []
+    found, families = [], [look_up_family(task, languages) for task in tasks]
     for language in languages:
         try:
-            check_data([TaskFamily(task, ()).task(language) for task in tasks], data)
+            check_data([family.task(language) for family in families], data)
+            if lacking := [family.name for family in families if family.tasks and language in family.missing]:
+                raise InputError(f"no {language}", found=" ".join(lacking))
         except InputError as error:
             if len(languages) == 1:
                 raise
@@ -219,6 +257,7 @@ def _look_at_tokens(
     most: int,
     k: int,
     weight: str,
+    pivot: str,
     progress: Progress,
 ) -> list[Curves]:
     queries = {language: distinct_queries(tokenizer, texts, most) for language, texts in prompts.items()}
@@ -226,7 +265,7 @@ def _look_at_tokens(
         if len(own) < (given := len(prompts[language])):
             cut = f"in their first {most} tokens, {given} queries are {len(own)} different ones"
             progress.tell(f"{language}: {cut}")
-    classifiers = {language: TokenClassifier(tokenizer, language) for language in prompts}
+    classifiers = {language: TokenClassifier(tokenizer, language, pivot) for language in prompts}
 
     def look(own: Sequence[list[int]], *, language: str, **how: Any) -> Curves:
         return look_at_tokens(layout, classifiers[language], own, language=language, k=k, weight=weight, **how)
@@ -241,15 +280,20 @@ def _look_at_words(
     masks: Masks,
     prompt: str,
     limit: int | None,
+    pivot: str,
     progress: Progress,
 ) -> list[Curves]:
     words, lookup = load_word_list(), WordTokens(tokenizer)
     queries = {}
     for language in languages:
-        queries[language] = word_queries(tokenizer, lookup, words, language, prompt, limit)
+        queries[language] = word_queries(tokenizer, lookup, words, language, prompt, limit, pivot)
         asked = min(limit or len(words.words), len(words.words))
-        progress.tell(f"{language}: {len(queries[language])} of {asked} words told from English")
-    return _look(layout, queries, masks, "words", lambda own, **how: look_at_words(layout, own, **how), progress)
+        progress.tell(f"{language}: {len(queries[language])} of {asked} words told from {Pivot(pivot).name}")
+
+    def look(own: Sequence[WordQuery], **how: Any) -> Curves:
+        return look_at_words(layout, own, pivot=pivot, **how)
+
+    return _look(layout, queries, masks, "words", look, progress)
 
 
 def _look(

@@ -4,29 +4,38 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from mwork_eval.application.arguments import (
     Names,
     Numbers,
     languages_of,
+    limits_of,
     names_of,
     one_of,
     order_of,
+    pivot_of,
     seeds_of,
     shown_value,
     whole_number,
     whole_numbers,
 )
+from mwork_eval.application.model_args import check_not_twice, shown_model_args
+from mwork_eval.application.model_source import ModelSource
 from mwork_eval.application.object_arguments import language_of, sets_by_language
+from mwork_eval.application.prompting_arguments import PromptingArguments, check_prompts, prompting_of
+from mwork_eval.application.task_arguments import Metrics, Tasks, metrics_of, tasks_of
+from mwork_eval.benchmarks.task_family import TaskFamily, benchmark_name
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import find_tasks
+from mwork_eval.evaluation.metric_choice import check_metrics
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.options import MatrixOptions, check_pivot
 from mwork_eval.matrix.presets import find_presets
 from mwork_eval.matrix.whole import check_counts, check_draws
 from mwork_eval.neurons.drawn_sets import find_drawn_sets
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.pivots import check_pivots
 from mwork_eval.neurons.random_control import CONTROLS
 from mwork_eval.neurons.references import find_language_sets, find_named_sets
 
@@ -39,8 +48,9 @@ Drawn = int | Sequence[Mapping[str, NeuronSet]]
 class OptionArguments(TypedDict, total=False):
     """Arguments of `ablate` that need no other to be understood; it describes each."""
 
-    tasks: Names | None
-    limit: int | None
+    tasks: Tasks | None
+    metric: Metrics | None
+    limit: int | Mapping[str, int] | None
     sample_seed: int | None
     data: str | Path | None
     seeds: Iterable[int] | None
@@ -51,6 +61,13 @@ class OptionArguments(TypedDict, total=False):
     generation_layers: int | None
     force: bool
     repair: bool
+    pivot: str
+    apply_chat_template: bool | str
+    system_instruction: str | None
+    num_fewshot: int | None
+    fewshot_as_multiturn: bool | None
+    gen_kwargs: Mapping[str, Any] | str | None
+    model_args: Mapping[str, Any] | None
 
 
 class MatrixArguments(OptionArguments, total=False):
@@ -82,8 +99,9 @@ def prepare_matrix(
         InputError: If an argument is wrong, or sets or data are not there.
     """
     options = make_matrix_options(preset, **given)
-    sets, codes = find_sets(neurons, languages)
+    sets, codes = find_sets(neurons, languages, options.pivot)
     options = replace(options, languages=tuple(codes))
+    check_pivots(sets.items(), options.pivot, force=options.force)
     check_task_data(options)
     options = with_set_draws(options, neurons, sets, set_draws)
     check_counts(sets, options)
@@ -95,8 +113,9 @@ def make_matrix_options(
     preset: Names,
     *,
     languages: Iterable[str] = (),
-    tasks: Names | None = None,
-    limit: int | None = None,
+    tasks: Tasks | None = None,
+    metric: Metrics | None = None,
+    limit: int | Mapping[str, int] | None = None,
     sample_seed: int | None = None,
     seeds: Iterable[int] | None = None,
     data: str | Path | None = None,
@@ -107,15 +126,28 @@ def make_matrix_options(
     controls: str = "any",
     cross: bool = False,
     counts: Numbers = (),
+    pivot: str = ENGLISH,
+    model_args: Mapping[str, Any] | None = None,
+    **asking: Unpack[PromptingArguments],
 ) -> MatrixOptions:
     """Turn arguments of `ablate` into one value.
 
     Raises:
-        InputError: If a preset is unknown or none is given, or a number is unusable.
+        InputError: If a preset is unknown or none is given, or a number or a way of asking is unusable.
     """
+    prompting, further = prompting_of(**asking), shown_model_args(model_args or {})
+    check_not_twice(further, ("double_bos",))  # the cells of a matrix begin whole texts once
     presets = find_presets(names_of("preset", preset))
     one_of("controls", controls, CONTROLS)
-    limit, order = whole_number("limit", limit, at_least=1, none_is="all"), order_of(sample_seed)
+    (most, limits), order = limits_of(limit), order_of(sample_seed)
+    names, own = tasks_of(tasks)
+    known = {benchmark_name(name) for name in names or [one.task for one in presets]}
+    if unknown := limits.keys() - known:
+        raise InputError(
+            "a `limit` of what is no task of the matrix",
+            found=" ".join(sorted(unknown)),
+            expected=f"some of {' '.join(sorted(known))}",
+        )
     numbers = sorted(set(whole_numbers("counts", counts, at_least=1, example="[10, 30, 100]", alone=True)))
     drawn = None if seeds is None else seeds_of("seeds", seeds)
     default = "the sets' own"
@@ -125,9 +157,9 @@ def make_matrix_options(
     source = str(data) if data is not None else os.environ.get("MWORK_DATA") or None
     return MatrixOptions(
         presets,
-        () if tasks is None else tuple(names_of("tasks", tasks)),
+        names,
         tuple(languages),
-        limit=limit,
+        limit=most,
         order=order,
         seeds=drawn,
         data=source,
@@ -138,18 +170,27 @@ def make_matrix_options(
         controls=controls,
         cross=cross,
         counts=tuple(numbers),
+        own_tasks=own,
+        metrics=metrics_of(metric),
+        pivot=pivot_of(pivot),
+        prompting=prompting,
+        model_args=further,
+        limits=limits,
     )
 
 
-def find_sets(neurons: Neurons | None, languages: str | Iterable[str] | None) -> tuple[dict[str, NeuronSet], list[str]]:
-    """Return the neuron sets by language, and the languages of the matrix: English and those of the sets if not given.
+def find_sets(
+    neurons: Neurons | None, languages: str | Iterable[str] | None, pivot: str = ENGLISH
+) -> tuple[dict[str, NeuronSet], list[str]]:
+    """Return the neuron sets by language, and the languages of the matrix: the pivot and those of the sets if not told.
 
     Args:
         neurons: The sets, or where they are.
-        languages: The languages asked for, English among them, or None.
+        languages: The languages asked for, the pivot among them, or None.
+        pivot: The language that the others are compared with; a set of its own is left aside.
 
     Raises:
-        InputError: If there are no sets, or a language has none.
+        InputError: If there are no sets, a language has none, or the pivot is not asked for.
     """
     if neurons is None:
         raise InputError(
@@ -157,21 +198,40 @@ def find_sets(neurons: Neurons | None, languages: str | Iterable[str] | None) ->
             expected="sets by language as `Detection.select` returns them, a folder of sets, or gemma3-270m",
         )
     asked = None if languages is None else languages_of(languages)
+    if asked is not None:
+        check_pivot(pivot, asked)
     if isinstance(neurons, str | Path):
         if asked is None:
             named = find_named_sets([str(neurons)])
-            asked = [ENGLISH, *(name for name, own in named.items() if own.about.get("language") == name != ENGLISH)]
-        return find_language_sets(str(neurons), [code for code in asked if code != ENGLISH]), asked
+            asked = [pivot, *(name for name, own in named.items() if own.about.get("language") == name != pivot)]
+        return find_language_sets(str(neurons), [code for code in asked if code != pivot]), asked
     if not isinstance(neurons, NeuronSet | Mapping):
         expected = "sets by language such as {'zh': set}, a folder of them, or gemma3-270m"
         raise InputError("unusable neurons", found=shown_value(neurons), expected=expected)
     given = {language_of(neurons): neurons} if isinstance(neurons, NeuronSet) else sets_by_language(neurons)
-    asked = [ENGLISH, *(code for code in given if code != ENGLISH)] if asked is None else asked
-    if missing := [code for code in asked if code not in given and code != ENGLISH]:
+    if list(given) == [pivot]:
+        raise InputError(
+            f"the others are compared with {pivot}, whose own neurons stay",
+            found=f"a set of {pivot} alone",
+            expected=f"sets of other languages, or another `pivot` than {pivot}",
+        )
+    asked = [pivot, *(code for code in given if code != pivot)] if asked is None else asked
+    if missing := [code for code in asked if code not in given and code != pivot]:
         raise InputError(
             "languages without a neuron set", found=" ".join(missing), expected=f"some of {' '.join(given)}"
         )
-    return {code: given[code] for code in asked if code != ENGLISH}, asked
+    return {code: given[code] for code in asked if code != pivot}, asked
+
+
+def asked_of(options: MatrixOptions, source: ModelSource) -> MatrixOptions:
+    """Return a matrix whose prompts are rendered by a model's chat template, if by any; only the tokenizer is loaded.
+
+    Raises:
+        InputError: If the tokenizer has no such template, or prompts cannot be built as they are wanted.
+    """
+    asked = replace(options, prompting=source.asking(options.prompting))
+    check_prompts(_task_names(asked), asked.data, asked.prompting)
+    return asked
 
 
 def check_task_data(options: MatrixOptions) -> None:
@@ -180,8 +240,16 @@ def check_task_data(options: MatrixOptions) -> None:
     Raises:
         InputError: Says which.
     """
-    families = [family for preset in options.presets for family in options.families(preset)]
-    find_tasks([family.task(language) for family in families for language in family.languages], options.data)
+    manager = find_tasks(_task_names(options), options.data)
+    check_metrics(options.metrics_of(_families(options)), manager.task_index)
+
+
+def _families(options: MatrixOptions) -> list[TaskFamily]:
+    return [family for preset in options.presets for family in options.families(preset)]
+
+
+def _task_names(options: MatrixOptions) -> list[str]:
+    return list(dict.fromkeys(one.task(language) for one in _families(options) for language in one.languages))
 
 
 def with_set_draws(

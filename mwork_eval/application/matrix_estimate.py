@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Unpack
 
 from mwork_eval.application.engines import check_engine
-from mwork_eval.application.matrix_arguments import MatrixArguments, Neurons, prepare_matrix
+from mwork_eval.application.matrix_arguments import MatrixArguments, Neurons, asked_of, prepare_matrix
+from mwork_eval.application.model_source import find_model
 from mwork_eval.detection.estimate import measure_speed
 from mwork_eval.inference.budget import default_size
 from mwork_eval.matrix.estimate import MatrixCost, estimate_matrix, plan_without_weights
 from mwork_eval.models.inspection import inspect_model
-from mwork_eval.models.loading import check_dtype, default_dtype, find_device, load_tokenizer
+from mwork_eval.models.loading import check_dtype, default_dtype, find_device
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,12 @@ def estimate(
         InputError: As `ablate` does before a model loads.
     """
     check_engine(engine, workers)
+    source = find_model(model, revision=revision, model_args=matrix.get("model_args"))
     sets, options = prepare_matrix(neurons, **matrix)
+    options = asked_of(options, source)
     inspection, found = inspect_model(model, revision), find_device(device)
     dtype = check_dtype(dtype) or str(default_dtype(found)).removeprefix("torch.")
     name = inspection.dtype if dtype == "auto" else dtype
     plan, missing = plan_without_weights(inspection, sets, options, None if out is None else Path(out))
-    cost = estimate_matrix(inspection, load_tokenizer(model, revision), plan, missing)
+    cost = estimate_matrix(inspection, source.tokenizer, plan, missing)
     return MatrixEstimate(cost, measure_speed(found, name), inspection.weight_bytes(name), default_size(found))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mwork_eval.errors import InputError
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports import wording
 from mwork_eval.reports.figures import FigureName, report_figures
 from mwork_eval.reports.formats.csv import COLUMNS, tidy_rows
@@ -47,7 +48,7 @@ class ShownTable(DeltaTable):
         return cls(**{field.name: getattr(table, field.name) for field in fields(DeltaTable)})
 
     def __repr__(self) -> str:
-        lines = [list(wording.BRIEF_COLUMNS), *(wording.brief_cells(row, self) for row in self.rows)]
+        lines = [list(wording.brief_columns(Pivot(self.pivot))), *(wording.brief_cells(row, self) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         texts = [
             "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines

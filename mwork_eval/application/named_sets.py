@@ -7,6 +7,7 @@ from typing import NamedTuple
 from mwork_eval.detection.score_table import load_score_tables
 from mwork_eval.detection.selection import Selection, select_specific
 from mwork_eval.errors import InputError
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import SUFFIX, find_named_sets
@@ -40,26 +41,27 @@ class NamedSets(NamedTuple):
 
     @classmethod
     def of_whole_languages(
-        cls, folder: str, selection: Selection, understanding: int | None, generation: int | None
+        cls, folder: str, selection: Selection, understanding: int | None, generation: int | None, pivot: str = ENGLISH
     ) -> "NamedSets":
-        """Select all neurons of every language that a folder has scores of, English first.
+        """Select all neurons of every language that a folder has scores of, the pivot first.
 
         Args:
             folder: What `mwork detect` wrote to.
             selection: A rule that takes nothing away.
             understanding: See `find`.
             generation: See `find`.
+            pivot: The language that the others are compared with.
 
         Raises:
-            InputError: If there are no scores, or none of English.
+            InputError: If there are no scores, or none of the pivot.
         """
         found = select_specific(load_score_tables(Path(folder)), selection)
-        if ENGLISH not in found:
+        if pivot not in found:
             raise InputError(
-                f"{folder} has no scores of English",
+                f"{folder} has no scores of {Pivot(pivot).name}",
                 found=" ".join(found),
-                hint="detect with --corpus en=SOURCE, too",
+                hint=f"detect with --corpus {pivot}=SOURCE, too",
             )
-        sets = {language: found[language] for language in sorted(found, key=lambda code: (code != ENGLISH, code))}
-        layers = sets[ENGLISH].shape.layers
+        sets = {language: found[language] for language in sorted(found, key=lambda code: (code != pivot, code))}
+        layers = sets[pivot].shape.layers
         return cls(sets, stages_for(list(sets.values()), layers, understanding, generation))

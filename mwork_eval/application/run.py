@@ -6,7 +6,7 @@ from pathlib import Path
 from mwork_eval.application.ablate import compute_matrix
 from mwork_eval.application.detect import detect_corpora
 from mwork_eval.application.detection import save_sets
-from mwork_eval.application.matrix_arguments import check_task_data, with_set_draws
+from mwork_eval.application.matrix_arguments import asked_of, check_task_data, with_set_draws
 from mwork_eval.application.matrix_results import MatrixResults
 from mwork_eval.application.model_source import ModelSource
 from mwork_eval.application.progress import ProgressChoice, shown
@@ -14,7 +14,6 @@ from mwork_eval.detection.corpus.documents import DocumentRules
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import DetectOptions
 from mwork_eval.detection.selection import Selection
-from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.serial_engine import SerialEngine
 from mwork_eval.models.loading import LoadedModel
@@ -53,12 +52,13 @@ def run(
     """
     say, neurons = shown(progress), out / "neurons"
     check_task_data(matrix)
+    matrix = asked_of(matrix, source)
     with source.opened() as lm:
         loaded = LoadedModel(source.name, lm.model, lm.tokenizer)
         scored = detect_corpora(loaded, corpora, rules, detection, neurons, set_draws=set_draws, progress=say)
         assert scored is not None  # one process does all
         found = save_sets(scored, selection, neurons, say.tell)
-        sets = {code: found[code] for code in matrix.languages if code != ENGLISH}
+        sets = {code: found[code] for code in matrix.languages if code != matrix.pivot}
         matrix = with_set_draws(matrix, neurons, sets, set_draws)
         has_tables = compute_matrix(SerialEngine(lm, source.name), sets, matrix, out, progress=say)
     return MatrixResults(out, has_tables=has_tables).as_it_is()

@@ -138,7 +138,8 @@ def load(
         **ignored: What else stands in lm-eval's metadata, among it every model argument.
 
     Returns:
-        One split, ``test``. Every document has ``id`` and ``language``, and the fields of its benchmark.
+        One split, ``test``. Every document has ``id`` and ``language``, and the fields of its benchmark. The set's
+        ``info`` says what `ExamplesOf` has to know.
 
     Raises:
         InputError: As ``locate``; also if a file is malformed (names the record), if fewer than half of the records
@@ -154,17 +155,19 @@ def load(
         source, rows = corpus.source, corpus_records(corpus)
     elif path is None:
         source = f"{entry.title} in {find_language(language).name} from the hub"
-        rows = _hub_rows(entry, language)
+        rows = hub_rows(entry, language)
     else:
         source = str(path)
         rows = entry.read(path)
         if entry.free_text and path.parent.name == "corpus":
             rows = islice(rows, DETECTION_DOCUMENTS, None)
             source += f" without its first {DETECTION_DOCUMENTS} documents"
-    return {"test": datasets.Dataset.from_list(_build_documents(entry, language, entry.prepared(rows), source))}
+    info = datasets.DatasetInfo(dataset_name=benchmark, config_name=language, description=source_of(data))
+    documents = build_documents(entry, language, entry.prepared(rows), source)
+    return {"test": datasets.Dataset.from_list(documents, info=info)}
 
 
-def _build_documents(entry: Benchmark, language: str, rows: Rows, source: str) -> list[Fields]:
+def build_documents(entry: Benchmark, language: str, rows: Rows, source: str) -> list[Fields]:
     """Return the documents of the usable records; report the others."""
     documents: list[Fields] = []
     unusable: Counter[str] = Counter()
@@ -193,7 +196,7 @@ def _build_documents(entry: Benchmark, language: str, rows: Rows, source: str) -
     return documents
 
 
-def _hub_rows(entry: Benchmark, language: str) -> Rows:
+def hub_rows(entry: Benchmark, language: str) -> Rows:
     """Yield a benchmark's records from the hub."""
     for number, row in enumerate(_fetch(entry, language), 1):
         if entry.free_text:
@@ -232,5 +235,10 @@ def _hub_arguments(entry: Benchmark, language: str) -> dict[str, Any]:
 
 
 def _existing(entry: Benchmark, folder: Path, language: str) -> Path | None:
-    candidates = (folder / entry.fill(pattern, language) for pattern in entry.files)
+    return existing_file(entry, entry.files, folder, language)
+
+
+def existing_file(entry: Benchmark, patterns: Iterable[str], folder: Path, language: str) -> Path | None:
+    """Return the first file of some patterns that is below a folder; None if there is none."""
+    candidates = (folder / entry.fill(pattern, language) for pattern in patterns)
     return next((path for path in candidates if path.is_file()), None)

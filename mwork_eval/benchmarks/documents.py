@@ -1,6 +1,7 @@
 """Turn an upstream record into the document that a task shows and scores."""
 
 from collections.abc import Mapping
+from string import ascii_uppercase
 from typing import Any
 
 from mwork_eval.benchmarks.answers.numbers import parse_number
@@ -60,6 +61,24 @@ def mgsm_document(row: Mapping[str, Any], language: str) -> Fields:
     return {"question": _filled(fields[0].strip(), "question"), "answer": answer}
 
 
+def mgsm_example(row: Mapping[str, Any], language: str) -> Fields:
+    """Return ``question``, ``solution`` (steps and the sentence with the answer) and ``answer`` of an exemplar.
+
+    Raises:
+        MalformedRecordError: If a field is missing or the answer is no number.
+        UnusableRecordError: If the question or the solution is empty.
+    """
+    answer = parse_number(_text(row, "answer"), ENGLISH)
+    if answer is None:
+        raise MalformedRecordError(f"the answer {row['answer']!r} is no number")
+    return {
+        "id": _text(row, "id"),
+        "question": _filled(_text(row, "question"), "question"),
+        "solution": _filled(_text(row, "solution"), "solution"),
+        "answer": answer,
+    }
+
+
 def xcsqa_document(row: Mapping[str, Any], language: str) -> Fields:
     """Return ``id``, ``question``, ``choices`` (the option texts) and ``label`` (index of the right one).
 
@@ -83,6 +102,19 @@ def xcsqa_document(row: Mapping[str, Any], language: str) -> Fields:
         "choices": choices,
         "label": labels.index(row["answerKey"]),
     }
+
+
+def xcsqa_letter_document(row: Mapping[str, Any], language: str) -> Fields:
+    """Return what `xcsqa_document` does, with ``letters`` (`A`, `B`, …) and ``options``, a line ``A. text`` for each.
+
+    Raises:
+        MalformedRecordError: As `xcsqa_document`.
+        UnusableRecordError: As `xcsqa_document`.
+    """
+    document = xcsqa_document(row, language)
+    letters = list(ascii_uppercase[: len(document["choices"])])
+    options = [f"{letter}. {choice}" for letter, choice in zip(letters, document["choices"], strict=True)]
+    return {**document, "letters": letters, "options": "\n".join(options)}
 
 
 def xlsum_document(row: Mapping[str, Any], language: str) -> Fields:

@@ -22,6 +22,25 @@ DRAWS = 3
 
 
 @dataclass(frozen=True)
+class ExamplesRow:
+    """Where the few-shot examples of a benchmark are, apart from its documents.
+
+    Attributes:
+        files: Patterns of files below the data directory or the embedded texts, in order of preference.
+        published: Whether the embedded ones are those published with the benchmark, so that every source takes them.
+        hub: Arguments of ``datasets.load_dataset`` for documents of the hub.
+        reader: Name of the function that reads such a file; the benchmark's own if None.
+        document: Name of the function that makes a document of a record; the benchmark's own if None.
+    """
+
+    files: list[str]
+    published: bool = False
+    hub: dict[str, Any] | None = None
+    reader: str | None = None
+    document: str | None = None
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """One benchmark's row of ``benchmarks.yaml``.
 
@@ -45,6 +64,7 @@ class Benchmark:
         free_text: Whether any text will do: the head of a corpus is left to detection, articles of the hub are cut, and
             no data set is published under the benchmark's name.
         draws: How many random controls are drawn unless the user says.
+        examples: Where its few-shot examples are; None if only other documents can serve.
     """
 
     title: str
@@ -63,6 +83,7 @@ class Benchmark:
     word_scores: bool = False
     free_text: bool = False
     draws: int = DRAWS
+    examples: ExamplesRow | None = None
 
     @cached_property
     def read(self) -> "Callable[[Path], Rows]":
@@ -118,8 +139,13 @@ def _function(name: str) -> Callable[..., Any]:
 
 
 def _read_rows() -> dict[str, Benchmark]:
-    text = Path(__file__).with_name("benchmarks.yaml").read_text(encoding="utf-8")
-    return {name: Benchmark(**row) for name, row in yaml.safe_load(text).items()}
+    rows = yaml.safe_load(Path(__file__).with_name("benchmarks.yaml").read_text(encoding="utf-8"))
+    return {name: _row({**rows[row.pop("like")], **row} if "like" in row else row) for name, row in rows.items()}
+
+
+def _row(row: dict[str, Any]) -> Benchmark:
+    examples = row.get("examples")
+    return Benchmark(**{**row, "examples": ExamplesRow(**examples) if examples else None})
 
 
 BENCHMARKS: dict[str, Benchmark] = _read_rows()
@@ -161,7 +187,10 @@ def task_of(name: str) -> tuple[str, str] | None:
         the name does not have this form. A benchmark of free text has every language, under its tag (``bpb_yue``);
         of the others, lm-eval may have ``xquad_ca``.
     """
-    benchmark, _, language = name.partition("_")
-    if (row := BENCHMARKS.get(benchmark)) is None:
-        return None
-    return (benchmark, language) if language in rows() or (row.free_text and is_tag(language)) else None
+    # Of `xcsqa` and `xcsqa_letter`, the longer name is meant.
+    for benchmark in sorted(BENCHMARKS, key=len, reverse=True):
+        if name.startswith(f"{benchmark}_"):
+            language = name[len(benchmark) + 1 :]
+            if language in rows() or (BENCHMARKS[benchmark].free_text and is_tag(language)):
+                return benchmark, language
+    return None

@@ -1,9 +1,13 @@
 """A benchmark in several languages: what its lm-eval tasks are called, and what such a name says."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.languages.table import rows
+
+_FIELD = re.compile("_?[{](l|iso3|flores|name|code)[}]")
 
 
 @dataclass(frozen=True)
@@ -15,16 +19,23 @@ class TaskFamily:
         languages: Languages it has, English among them.
         missing: Languages asked for that it lacks.
         seeds: Seeds of its random controls in a matrix; None for those of all masks.
+        tasks: By language, the lm-eval task or group where its name is not what `task_name` gives.
     """
 
     name: str
     languages: tuple[str, ...]
     missing: tuple[str, ...] = ()
     seeds: tuple[int, ...] | None = None
+    tasks: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def task(self, language: str) -> str:
-        """Return the name of the lm-eval task of a language."""
-        return task_name(self.name, language)
+        """Return the name of the lm-eval task, or group, of a language."""
+        return self.tasks.get(language) or task_name(self.name, language)
+
+    @property
+    def named_otherwise(self) -> dict[str, str]:
+        """The tasks, by language, whose names are not what `task_name` gives."""
+        return {language: task for language, task in self.tasks.items() if task != task_name(self.name, language)}
 
 
 def task_name(family: str, language: str) -> str:
@@ -33,8 +44,8 @@ def task_name(family: str, language: str) -> str:
 
 
 def benchmark_name(family: str) -> str:
-    """Return the name of a benchmark, or of what a pattern with `{l}` is about, without a language."""
-    return family.replace("_{l}", "").replace("{l}", "")
+    """Return the name of a benchmark, or of what a pattern such as `xnli_{l}` is about, without a language."""
+    return _FIELD.sub("", family)
 
 
 @dataclass(frozen=True)
@@ -52,9 +63,15 @@ class TaskName:
     language: str | None = field(compare=False)
 
     @classmethod
-    def of_cell(cls, family: str, language: str) -> "TaskName":
-        """Return the name of a matrix' benchmark, or pattern with `{l}`, in a language."""
-        return cls(task_name(family, language), benchmark_name(family), language)
+    def of_cell(cls, family: str, language: str, full: str | None = None) -> "TaskName":
+        """Return the name of a matrix' benchmark, or pattern, in a language.
+
+        Args:
+            family: The benchmark.
+            language: The language.
+            full: Name of the lm-eval task where it is not what `task_name` gives.
+        """
+        return cls(full or task_name(family, language), benchmark_name(family), language)
 
     @classmethod
     def of(cls, full: str) -> "TaskName":

@@ -10,14 +10,16 @@ from mwork_eval.cli.options import (
     matrix_options,
     model_options,
     out_option,
+    pivot_option,
     whole_options,
 )
+from mwork_eval.cli.prompting_options import prompting_options
 
 
 @click.command()
 @model_options
 @click.option("--neurons", required=True, help="Folder with a set per language, or a shipped one such as gemma3-270m.")
-@languages_option("en,zh,es,de", "Languages; en must be among them.")
+@languages_option("en,zh,es,de", "Languages; the pivot must be among them.")
 @click.option(
     "--data",
     envvar="MWORK_DATA",
@@ -26,11 +28,13 @@ from mwork_eval.cli.options import (
 @matrix_options
 @whole_options
 @machine_options
+@pivot_option
+@prompting_options
 @out_option(None)
 def ablate(
     dry_run: bool, preset: tuple[str, ...], device_map: str | None, shard: tuple[int, int], **given: Any
 ) -> None:
-    """Run a matrix of settings x languages x tasks and report ∆Eng, ∆n-Eng and ∆.
+    """Run a matrix of settings x languages x tasks and report ∆Eng, ∆n-Eng and ∆ (--pivot zh: ∆zh and ∆n-zh).
 
     Every finished cell is on disk before the next starts; the same command goes on where the last one stopped, and
     reuses whatever is valid. Several processes, also on several machines, can work on one folder: each computes

@@ -11,6 +11,7 @@ from mwork_eval.cli.options import (
     long_options,
     model_options,
     out_option,
+    pivot_option,
     scoring_options,
     selection_options,
 )
@@ -23,6 +24,7 @@ from mwork_eval.terminal.progress import TerminalProgress
 @languages_option(None, "Use the embedded texts of these languages.  [default: none, but --corpus]")
 @scoring_options
 @selection_options
+@pivot_option
 @long_options
 @out_option(None)
 def detect(
@@ -57,10 +59,12 @@ def detect(
     """
     from mwork_eval.detection.corpus.documents import DocumentRules
     from mwork_eval.detection.corpus.sources import parse_corpora
-    from mwork_eval.detection.selection import Selection
+    from mwork_eval.detection.selection import Selection, check_scored
 
     rule = Selection.of(**selection)
     sources = parse_corpora(corpora, languages)
+    if rule.pivot is not None and shard == (0, 1):
+        check_scored((corpus.language for corpus in sources), rule)
     rules = DocumentRules(max_docs, max_tokens, min_tokens, document_seed, check_language)
 
     from mwork_eval.application.detect import detect_corpora

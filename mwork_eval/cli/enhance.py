@@ -13,8 +13,10 @@ from mwork_eval.cli.options import (
     parse_names,
     parse_numbers,
     parse_seeds,
+    pivot_option,
     sample_option,
 )
+from mwork_eval.cli.prompting_options import prompting_options
 from mwork_eval.errors import InputError
 from mwork_eval.terminal.lines import tell_written
 
@@ -60,9 +62,9 @@ from mwork_eval.terminal.lines import tell_written
     "--evaluate",
     "tasks",
     callback=parse_names,
-    help="Score base and deltas on benchmarks such as bpb,xquad, or a pattern with {l}.  [default: none]",
+    help="Score base and deltas on benchmarks such as bpb,xquad, families, or a pattern with {l}.  [default: none]",
 )
-@languages_option("en,zh,es,de", "Languages to score, besides English and those of the corpora.")
+@languages_option("en,zh,es,de", "Languages to score, besides the pivot and those of the corpora.")
 @click.option("--limit", type=Count(1), help="Documents per task to score.  [default: all]")
 @sample_option
 @click.option(
@@ -70,6 +72,8 @@ from mwork_eval.terminal.lines import tell_written
     envvar="MWORK_DATA",
     help="Folder of the upstream files, embedded, or for bpb ja=FILE,...; MWORK_DATA or the hub if not given.",
 )
+@pivot_option
+@prompting_options
 @click.option("--plot", is_flag=True, help="Also draw the changes (SVG and PNG); needs the extra plot.")
 @out_option("mwork-enhanced")
 def enhance(
@@ -91,8 +95,15 @@ def enhance(
     limit: int | None,
     sample_seed: int | None,
     data: str | None,
+    pivot: str,
     plot: bool,
     out: Path,
+    apply_chat_template: bool | str,
+    system_instruction: str | None,
+    num_fewshot: int | None,
+    fewshot_as_multiturn: bool | None,
+    gen_kwargs: dict[str, Any] | None,
+    model_args: dict[str, Any] | None,
     **training: Any,
 ) -> None:
     """Fine-tune the neurons of a set, and nothing else, on a few hundred documents.
@@ -136,6 +147,13 @@ def enhance(
         dtype=dtype,
         device_map=device_map,
         revision=revision,
+        pivot=pivot,
+        apply_chat_template=apply_chat_template,
+        system_instruction=system_instruction,
+        num_fewshot=num_fewshot,
+        fewshot_as_multiturn=fewshot_as_multiturn,
+        gen_kwargs=gen_kwargs,
+        model_args=model_args,
         progress=TerminalProgress(),
     )
     if not made.files:

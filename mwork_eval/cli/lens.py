@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from mwork_eval.cli.numbers import Count, Seed
-from mwork_eval.cli.options import languages_option, model_options, parse_names, sample_option
+from mwork_eval.cli.options import languages_option, model_options, parse_names, pivot_option, sample_option
+from mwork_eval.cli.prompting_options import prompting_options
 from mwork_eval.errors import InputError
 from mwork_eval.terminal.lines import tell_written
 
@@ -19,9 +20,12 @@ from mwork_eval.terminal.lines import tell_written
     default="tokens",
     help="tokens: languages of the best tokens at every position. words: probability of one word in both languages.",
 )
-@languages_option(None, "Languages of the queries, without en.  [default: zh,de,es,ru]")
+@languages_option(None, "Languages of the queries, without the pivot.  [default: zh,de,es,ru]")
 @click.option(
-    "--tasks", callback=parse_names, default="xquad", help="Whose prompts to read: benchmarks, or patterns {l}."
+    "--tasks",
+    callback=parse_names,
+    default="xquad",
+    help="Prompts of: benchmarks, families, or patterns with {l}.",
 )
 @click.option(
     "--text",
@@ -66,6 +70,8 @@ from mwork_eval.terminal.lines import tell_written
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.  [default: write nothing]"
 )
+@pivot_option
+@prompting_options
 @click.option("--plot", is_flag=True, help="Also draw the curves into --out (SVG and PNG); needs the extra plot.")
 def lens(
     model: str,
@@ -79,7 +85,8 @@ def lens(
     """Show what language the layers think in.
 
     Every layer's hidden states go through the final norm and the output head, as if the layer were the last one. The
-    table says which share of what comes out is English, which is the query's language, and which is neither.
+    table says which share of what comes out is English (or another pivot), which is the query's language, and which is
+    neither.
     """
     if (plot and out is None) or (seeds and neurons is None):
         raise InputError("an option is missing", expected="--plot with --out, --random-control with --neurons")

@@ -25,6 +25,7 @@ from mwork_eval.cli.run import run
 from mwork_eval.cli.scores import scores
 from mwork_eval.cli.select import select
 from mwork_eval.cli.sets import sets
+from mwork_eval.cli.tasks import tasks
 from mwork_eval.cli.tune_layers import tune_layers
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.quiet import hush_loggers
@@ -79,7 +80,7 @@ def _quiet_libraries() -> None:
 
 
 _PURPOSES: dict[str, tuple[click.Command, ...]] = {
-    "The main job": (run, detect, ablate, report),
+    "The main job": (run, detect, ablate, report, tasks),
     "Neuron sets": (select, sets, scores, overlap, profile),
     "Models": (inspect, lens, tune_layers, enhance),
     "Checkpoints and leaderboards": (check, leaderboard),

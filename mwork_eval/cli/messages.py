@@ -34,7 +34,7 @@ def in_options(message: str, root: click.Group, invoked: click.Command) -> str:
         given = [part.strip().partition("=") for part in inner.split(",")]
         own = _options_of(commands[function])
         words = [_option(own, name, value) or f"{name}{equals}{value}" for name, equals, value in given]
-        return f"`mwork {' '.join([str(commands[function].name), *words])}`"
+        return f"`mwork {' '.join([str(commands[function].name), *filter(None, words)])}`"
 
     return _QUOTED.sub(said, message)
 

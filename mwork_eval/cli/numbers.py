@@ -47,6 +47,25 @@ class Seed(Count):
         super().__init__(low, None, LARGEST_SEED)
 
 
+class DocumentLimit(Count):
+    """A number of documents from 1, or one by benchmark, such as `xlsum=500,bpb=64`."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number, or several by name."""
+        if not isinstance(value, str) or "=" not in value:
+            return value if isinstance(value, dict) else super().convert(value, param, ctx)
+        found: dict[str, int] = {}
+        for part in value.split(","):
+            name, equals, number = (text.strip() for text in part.partition("="))
+            if not (name and equals) or name in found:
+                self.fail(f"{shortened(value, 60)!r} is not a number, nor names with one each.", param, ctx)
+            found[name] = super().convert(number, param, ctx)
+        return found
+
+
 class Real(click.FloatRange):
     """A finite number in a range."""
 

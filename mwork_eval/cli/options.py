@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 import click
 
 from mwork_eval.application.engines import ENGINES
-from mwork_eval.cli.numbers import LARGEST_SEED, Count, Real, Seed, parse_real, parse_whole
+from mwork_eval.cli.numbers import LARGEST_SEED, Count, DocumentLimit, Real, Seed, parse_real, parse_whole
 from mwork_eval.detection.detector import DETECTORS
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import parse_languages
+from mwork_eval.languages.table import check_language, parse_languages
 from mwork_eval.sizes import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,6 +31,10 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 def _languages(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
     return None if value is None else parse_languages(value)
+
+
+def _pivot(_: click.Context, __: click.Parameter, value: str) -> str:
+    return check_language(value)
 
 
 def parse_names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -94,6 +98,10 @@ def _memory(_: click.Context, __: click.Parameter, value: str) -> int:
     return parse_size(value, "--max-memory")
 
 
+def _metrics(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...] | None:
+    return value or None
+
+
 def _shard(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int]:
     index, slash, count = (value or "1/1").partition("/")
     part, parts = parse_whole(index), parse_whole(count)
@@ -115,6 +123,10 @@ sample_option = click.option(
     "--sample-seed",
     type=Seed(0),
     help="Take --limit documents at random, by this seed.  [default: evenly spread over the task]",
+)
+
+pivot_option = click.option(
+    "--pivot", default="en", callback=_pivot, help="Language that the others are compared with."
 )
 
 model_options = together(
@@ -149,7 +161,7 @@ rule_options = together(
 
 selection_options = together(
     rule_options,
-    click.option("--specific", default="english", help="Take away neurons of: english, common, or none."),
+    click.option("--specific", default="pivot", help="Take away neurons of: pivot, english, common, or none."),
 )
 
 corpus_options = together(
@@ -208,9 +220,12 @@ matrix_options = together(
     click.option(
         "--tasks",
         callback=parse_names,
-        help="Benchmarks such as xquad,bpb, or a pattern with {l}.  [default: the preset's]",
+        help="Benchmarks such as xquad,bpb, families of lm-eval's such as belebele, a pattern with {l}, or a .yaml "
+        "file that says which task is which language's.  [default: the preset's]",
     ),
-    click.option("--limit", type=Count(1), help="Documents per task.  [default: all]"),
+    click.option(
+        "--limit", type=DocumentLimit(), help="Documents per task, or of some, as xlsum=500,bpb=64.  [default: all]"
+    ),
     sample_option,
     click.option(
         "--seeds", callback=parse_seeds, help="Of the random controls.  [default: 1 to 20 for bpb, else to 3]"
@@ -232,6 +247,12 @@ matrix_options = together(
     click.option("--batch-size", type=Count(1), default=8, help="Requests at a time where lm-eval's own way is taken."),
     click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes."),
     click.option("--repair", is_flag=True, help="Compute damaged cells again, and write a damaged manifest anew."),
+    click.option(
+        "--metric",
+        callback=_metrics,
+        multiple=True,
+        help="Judge tasks by this metric, such as acc_norm or TASK=METRIC; repeatable.  [default: each task's own]",
+    ),
 )
 
 whole_options = together(

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from mwork_eval.cli.numbers import Count
-from mwork_eval.cli.options import model_options, rule_options, stage_options, together
+from mwork_eval.cli.options import model_options, pivot_option, rule_options, stage_options, together
 from mwork_eval.errors import InputError
 from mwork_eval.terminal.lines import print_document, tell_written
 from mwork_eval.terminal.progress import TerminalProgress
@@ -113,10 +113,12 @@ def profile(
     "--by", type=click.Choice(["position", "structure"]), help="Also a matrix for each of these.  [default: one of all]"
 )
 @click.option(
+    "--with-pivot",
     "--with-english",
     is_flag=True,
-    help="All neurons of each language and of English, selected anew from the scores of one folder of `mwork detect`.",
+    help="All neurons of each language and of --pivot, selected anew from the scores of one folder of `mwork detect`.",
 )
+@pivot_option
 @rule_options
 def overlap(
     references: tuple[str, ...],
@@ -125,19 +127,20 @@ def overlap(
     plot: Path | None,
     as_json: bool,
     by: str | None,
-    with_english: bool,
+    with_pivot: bool,
+    pivot: str,
     **rule: Any,
 ) -> None:
     """Show what the sets of every two languages share (the paper's Appendix C).
 
     SETS are folders of sets (gemma3-270m, runs/qwen3), or single ones (gemma3-270m/zh, runs/zh.safetensors). These are
-    language-specific, so that no other has a neuron of English; --with-english shows whole languages, English among
-    them, by a rule as that of `mwork select`.
+    language-specific, so that no other has a neuron of English; --with-pivot (or --with-english) shows whole languages,
+    that one among them, by a rule as that of `mwork select`.
     """
-    if with_english and len(references) > 1:
-        raise InputError("--with-english reads one folder of `mwork detect`", found=" ".join(references))
-    if not with_english and any(rule[name] is not None for name in ("fraction", "top_k", "threshold")):
-        raise InputError("a rule selects from scores", found="no --with-english", expected="--with-english")
+    if with_pivot and len(references) > 1:
+        raise InputError("--with-pivot reads one folder of `mwork detect`", found=" ".join(references))
+    if not with_pivot and any(rule[name] is not None for name in ("fraction", "top_k", "threshold")):
+        raise InputError("a rule selects from scores", found="no --with-pivot", expected="--with-pivot")
     _check(plot)
 
     from mwork_eval.application.named_sets import NamedSets
@@ -149,8 +152,9 @@ def overlap(
     from mwork_eval.views.set_tables import overlaps_as_json
 
     bounds = understanding_layers, generation_layers
-    if with_english:
-        sets, stages = NamedSets.of_whole_languages(references[0], Selection.of(**rule, specific="none"), *bounds)
+    if with_pivot:
+        selection = Selection.of(**rule, specific="none")
+        sets, stages = NamedSets.of_whole_languages(references[0], selection, *bounds, pivot)
     else:
         sets, stages = NamedSets.find(references, *bounds)
     matrices = overlaps_by(sets, by, stages)

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from mwork_eval.application.run_configs import find_config, shipped_configs
 from mwork_eval.cli.options import (
     corpus_options,
     languages_option,
     matrix_options,
     model_options,
     out_option,
+    pivot_option,
     scoring_options,
     selection_options,
     set_draws_option,
 )
+from mwork_eval.cli.prompting_options import prompting_options
 from mwork_eval.errors import InputError
 from mwork_eval.files.yaml_values import entries_of, kind_of, line_of, read_yaml
 
@@ -24,10 +27,14 @@ if TYPE_CHECKING:
     from mwork_eval.detection.corpus.sources import Corpus
 
 
-def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+_HUB = "hub"
+
+
+def _read_config(ctx: click.Context, _: click.Parameter, given: Path | None) -> None:
     """Let a YAML file give the defaults of the options, under their long names."""
-    if path is None:
+    if given is None:
         return
+    path = find_config(given)
     root = read_yaml(path, "a YAML file").root
     options = {opt[2:]: parameter for parameter in ctx.command.params for opt in parameter.opts if opt.startswith("--")}
     options.pop("config", None)
@@ -78,16 +85,21 @@ def _languages_of(corpora: "Sequence[Corpus]", asked: list[str]) -> list[str]:
     callback=_read_config,
     expose_value=False,
     is_eager=True,
-    help="YAML file of options by their long names; flags win over it.",
+    help=f"YAML file of options by their long names, or {', '.join(shipped_configs())}; flags win over it.",
 )
 @model_options
 @corpus_options
-@languages_option("en,zh,es,de", "Languages; en must be among them.")
+@languages_option("en,zh,es,de", "Languages; the pivot must be among them.")
 @scoring_options
 @selection_options
 @set_draws_option
-@click.option("--data", default="embedded", help="Folder of the upstream task files, or embedded.")
+@click.option(
+    "--data", default="embedded", help="Folder of the upstream task files, embedded, or hub (or what MWORK_DATA names)."
+)
 @matrix_options
+@pivot_option
+@prompting_options
+@click.option("--dry-run", is_flag=True, help="Print cells, documents, tokens, time and memory; load no weights.")
 @out_option("mwork-run")
 def run(
     model: str,
@@ -102,7 +114,7 @@ def run(
     max_memory: int,
     set_draws: int | None,
     preset: tuple[str, ...],
-    limit: int | None,
+    limit: int | dict[str, int] | None,
     tasks: tuple[str, ...],
     seeds: tuple[int, ...] | None,
     out: Path,
@@ -111,11 +123,15 @@ def run(
     threshold: dict[str, float] | None,
     specific: str,
     structures: str,
+    pivot: str,
     batch_size: int,
     device: str | None,
     dtype: str | None,
     device_map: str | None,
     revision: str | None,
+    model_args: dict[str, Any] | None,
+    data: str,
+    dry_run: bool,
     **matrix: Any,
 ) -> None:
     """Detect, ablate and report in one go.
@@ -127,7 +143,7 @@ def run(
     from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.detection.selection import Selection
 
-    rule = Selection.of(fraction, top_k, threshold, specific, structures)
+    rule = Selection.of(fraction, top_k, threshold, specific, structures, pivot)
     if not preset:
         # The quick look: what fits into four minutes on two cores.
         preset, tasks, limit, seeds = ("understanding",), tasks or ("bpb",), limit or 4, seeds or (1, 2, 3)
@@ -143,17 +159,47 @@ def run(
     from mwork_eval.terminal.progress import TerminalProgress
     from mwork_eval.terminal.report import show_report
 
+    detection = DetectOptions(
+        method=method,
+        memory=max_memory,
+        groups=groups_for(stability=False, set_draws=set_draws),
+    )
+    # Not given, data come from where MWORK_DATA says, or from the hub.
+    matrix["data"] = None if data == _HUB else data
+    options = make_matrix_options(
+        preset,
+        languages=languages,
+        tasks=tasks,
+        limit=limit,
+        seeds=seeds,
+        pivot=pivot,
+        model_args=model_args,
+        **matrix,
+    )
+    if dry_run:
+        from mwork_eval.application.run_estimate import estimate_run
+        from mwork_eval.terminal.console import make_console
+        from mwork_eval.terminal.run_cost import print_run_cost
+
+        of_model = {"device": device, "dtype": dtype, "revision": revision}
+        found = estimate_run(model, sources, rules, detection, options, set_draws=set_draws, **of_model)
+        print_run_cost(found, make_console())
+        return
     results = detect_and_ablate(
-        find_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision, batch_size=batch_size),
+        find_model(
+            model,
+            device=device,
+            dtype=dtype,
+            device_map=device_map,
+            revision=revision,
+            batch_size=batch_size,
+            model_args=model_args,
+        ),
         sources,
         rules,
         rule,
-        DetectOptions(
-            method=method,
-            memory=max_memory,
-            groups=groups_for(stability=False, set_draws=set_draws),
-        ),
-        make_matrix_options(preset, languages=languages, tasks=tasks, limit=limit, seeds=seeds, **matrix),
+        detection,
+        options,
         out,
         set_draws=set_draws,
         progress=TerminalProgress(),

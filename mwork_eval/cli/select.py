@@ -5,13 +5,14 @@ from typing import Any
 
 import click
 
-from mwork_eval.cli.options import out_option, selection_options
+from mwork_eval.cli.options import out_option, pivot_option, selection_options
 from mwork_eval.terminal.lines import answer
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @selection_options
+@pivot_option
 @out_option(None)
 def select(folder: Path, out: Path, **selection: Any) -> None:
     """Select neuron sets anew from the scores in FOLDER/scores, without the model."""

@@ -6,14 +6,15 @@ from typing import Any
 import click
 
 from mwork_eval.cli.numbers import Count
-from mwork_eval.cli.options import model_options, out_option, parse_numbers, sample_option
+from mwork_eval.cli.options import model_options, out_option, parse_numbers, pivot_option, sample_option
+from mwork_eval.cli.prompting_options import prompting_options
 from mwork_eval.terminal.lines import tell, tell_written
 
 
 @click.command("tune-layers")
 @model_options
 @click.option("--neurons", required=True, help="Folder with a set per language, or a shipped one such as gemma3-270m.")
-@click.option("--task", default="xquad", help="A benchmark, or a pattern with {l}.")
+@click.option("--task", default="xquad", help="A benchmark, a family, or a pattern with {l}.")
 @click.option("--language", default="zh", help="Whose neurons to deactivate.")
 @click.option("--limit", type=Count(2), default=64, help="Documents; the tables leave them out.")
 @sample_option
@@ -27,7 +28,9 @@ from mwork_eval.terminal.lines import tell, tell_written
 )
 @click.option("--batch-size", type=Count(1), default=8, help="Requests at a time where lm-eval's own way is taken.")
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
+@pivot_option
 @click.option("--plot", is_flag=True, help="Also draw the grid (SVG and PNG); needs the extra plot.")
+@prompting_options
 @out_option(None)
 def tune_layers(model: str, neurons: str, plot: bool, out: Path, **options: Any) -> None:
     """Choose how many layers understand and generate, by ∆ on documents that the tables then leave out.

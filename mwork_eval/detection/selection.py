@@ -1,6 +1,6 @@
 """Selection: from saved scores to neuron sets, without the model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,8 @@ import numpy as np
 
 from mwork_eval.detection.detector import find_detector
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import ENGLISH
+from mwork_eval.languages.pivot import Pivot
+from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.structures import DEFAULT_STRUCTURES, parse_structures
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from mwork_eval.detection.score_table import ScoreTable
     from mwork_eval.files.tensor_file import Array
 
-SPECIFIC = ("english", "common", "none")
-"""What is taken away from a language's neurons: English's (default), those all languages share, or nothing.
+SPECIFIC = ("pivot", "english", "common", "none")
+"""What is taken away from a language's neurons: the pivot's (default), those all languages share, or nothing.
 
+`english` is the pivot English; files call it so.
 `common` is what the reference code does; `none` keeps all of the language's neurons.
 """
 
@@ -35,15 +37,17 @@ class Selection:
         fraction: The neurons that are in this top fraction of their layer and structure in every document.
         top_k: The neurons that are among the top k of their layer and structure in every document.
         threshold: Per structure, the ε that the score, a sum over tokens, must reach in every document (Eq. 2).
-        specific: What is taken away; one of `SPECIFIC`.
+        specific: What is taken away; one of `SPECIFIC`. A rule that takes away English's neurons says `english`.
         structures: The structures to select from.
+        pivot: Whose neurons `pivot` takes away; None where that is English or nobody's.
     """
 
     fraction: float | None = None
     top_k: int | None = None
     threshold: Mapping[str, float] | None = None
-    specific: str = "english"
+    specific: str = "pivot"
     structures: tuple[str, ...] = DEFAULT_STRUCTURES
+    pivot: str | None = None
 
     def __post_init__(self) -> None:
         rules = [rule for rule in (self.fraction, self.top_k, self.threshold) if rule is not None]
@@ -60,6 +64,22 @@ class Selection:
             raise InputError("a threshold per structure is needed", found=f"none for {missing}")
         if self.specific not in SPECIFIC:
             raise InputError("unknown specific", found=self.specific, expected=" or ".join(SPECIFIC))
+        # One rule has one form, so that files of equal rules are equal, and those of earlier versions among them.
+        pivot = ENGLISH if self.pivot is None else check_language(self.pivot)
+        if self.specific == "english" and pivot != ENGLISH:
+            raise InputError(
+                "`specific='english'` takes away the neurons of English, and another pivot is given",
+                found=f"`pivot={pivot}`",
+                expected="`specific='pivot'`",
+            )
+        if self.specific == "pivot" and pivot == ENGLISH:
+            object.__setattr__(self, "specific", "english")
+        object.__setattr__(self, "pivot", pivot if self.specific == "pivot" else None)
+
+    @property
+    def subtracted(self) -> str | None:
+        """The language whose neurons are taken away; None if that is no single one's."""
+        return ENGLISH if self.specific == "english" else self.pivot
 
     @classmethod
     def of(
@@ -67,8 +87,9 @@ class Selection:
         fraction: float | None = None,
         top_k: int | None = None,
         threshold: Mapping[str, float] | None = None,
-        specific: str = "english",
+        specific: str = "pivot",
         structures: str = "q,k,v,up",
+        pivot: str = ENGLISH,
     ) -> "Selection":
         """Make a rule from what a user gave: the default fraction if no rule is.
 
@@ -78,13 +99,14 @@ class Selection:
             threshold: By structure.
             specific: What is taken away.
             structures: Names joined by commas.
+            pivot: Whose neurons `pivot` takes away.
 
         Raises:
             InputError: If they make no rule.
         """
         if fraction is None and top_k is None and threshold is None:
             fraction = DEFAULT_FRACTION
-        return cls(fraction, top_k, threshold, specific, parse_structures(structures))
+        return cls(fraction, top_k, threshold, specific, parse_structures(structures), pivot)
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule as a JSON value, without what is not set; `by` says which statistic it looks at."""
@@ -100,15 +122,15 @@ def select_specific(tables: "Sequence[ScoreTable]", selection: Selection) -> dic
     """Return the language-specific set of each language, as the detector that made the tables selects them.
 
     Args:
-        tables: Scores of each language; with `specific="english"` one must be English.
+        tables: Scores of each language; the one whose neurons are taken away must be among them.
         selection: The rule.
 
     Returns:
-        Per language its set, which knows as `shared` the language's neurons that were taken away. With
-        `specific="english"` English itself has none and is left out.
+        Per language its set, which knows as `shared` the language's neurons that were taken away. A language whose
+        neurons are taken away from the others has none and is left out.
 
     Raises:
-        InputError: If scores do not belong together, English is missing, or nothing is left of a set.
+        InputError: If scores do not belong together, the pivot is missing, or nothing is left of a set.
     """
     check_compatible(tables)
     return find_detector(tables[0].about["method"]).select(tables, selection)
@@ -128,7 +150,7 @@ def specific_sets(
         As `select_specific`.
 
     Raises:
-        InputError: If English is missing, or nothing is left of a set.
+        InputError: If the pivot is missing, or nothing is left of a set.
     """
     # Nothing is taken away yet; what the algebra below takes becomes shared.
     detected = {language: replace(neurons, shared={}) for language, neurons in found.items()}
@@ -136,25 +158,37 @@ def specific_sets(
         if empty := [language for language, neurons in detected.items() if len(neurons) == 0]:
             raise InputError("nothing selected", found=f"no neuron of {' '.join(empty)}", hint="relax the rule")
         return detected
-    if selection.specific == "common":
+    pivot = selection.subtracted
+    if pivot is None:
         common = reduce(lambda left, right: left & right, detected.values())
         sets = {language: neurons - common for language, neurons in detected.items()}
     else:
-        if ENGLISH not in detected:
-            raise InputError(
-                "language-specific neurons are those that English lacks, and English was not scored",
-                found=" ".join(detected),
-                expected="a corpus for en",
-                hint="add one, or use `specific='none'`",
-            )
-        sets = {code: neurons - detected[ENGLISH] for code, neurons in detected.items() if code != ENGLISH}
-    of_whom = [ENGLISH] if selection.specific == "english" else sorted(detected)
+        check_scored(detected, selection)
+        sets = {code: neurons - detected[pivot] for code, neurons in detected.items() if code != pivot}
+    of_whom = sorted(detected) if pivot is None else [pivot]
     corpora = {table.about["language"]: table.about.get("corpus") for table in tables}
     for language, neurons in sets.items():
         if len(neurons) == 0:
             raise InputError(f"no neuron is specific to {language}", hint="select more, for example `fraction=0.02`")
         sets[language] = neurons.described(subtracted={code: corpora[code] for code in of_whom if code != language})
     return sets
+
+
+def check_scored(languages: Iterable[str], selection: Selection) -> None:
+    """Check that the language whose neurons a rule takes away is among those that were scored, or will be.
+
+    Raises:
+        InputError: If it is not.
+    """
+    pivot, found = selection.subtracted, list(languages)
+    if pivot is not None and pivot not in found:
+        name = Pivot(pivot).name
+        raise InputError(
+            f"language-specific neurons are those that {name} lacks, and {name} was not scored",
+            found=" ".join(found),
+            expected=f"a corpus for {pivot}",
+            hint="add one, or use `specific='none'`",
+        )
 
 
 def check_compatible(tables: "Sequence[ScoreTable]") -> None:

@@ -26,7 +26,7 @@ def draw_sets(parts: Mapping[str, PartialScores], selection: Selection, draws: i
 
     What varies between random halves, drawn without replacement, is what the whole corpus would vary by if it were
     drawn anew: the delete-half jackknife estimates the variance of a statistic of all documents by the mean squared
-    difference of the halves' (Shao and Wu 1989, Annals of Statistics 17). Every language, English too, is halved anew.
+    difference of the halves' (Shao and Wu 1989, Annals of Statistics 17). Every language is halved anew.
 
     Args:
         parts: Scores by language, in the groups of `group_of_draw`.

@@ -22,13 +22,16 @@ Runs = Mapping[str, Sequence[TaskScore]]
 """By language, the scores after training, one a seed."""
 
 
-def change_tables(deltas: Sequence[TrainedDelta], families: Sequence[TaskFamily], scores: Scores) -> list[ChangeTable]:
+def change_tables(
+    deltas: Sequence[TrainedDelta], families: Sequence[TaskFamily], scores: Scores, pivot: str = ENGLISH
+) -> list[ChangeTable]:
     """Return a table per trained language (or group) and benchmark; a benchmark without the language has none.
 
     Args:
         deltas: The trained deltas.
         families: The benchmarks with their languages.
         scores: The scores; deltas whose scores are missing are left out.
+        pivot: The language that the others are compared with.
     """
     groups = dict.fromkeys(delta.languages for delta in deltas)
     tables = []
@@ -38,31 +41,34 @@ def change_tables(deltas: Sequence[TrainedDelta], families: Sequence[TaskFamily]
             if all((None, family.task(language)) in scores for language in family.languages):
                 trained = tuple(language for language in group if language in family.languages)
                 if trained:
-                    tables.append(_table(group, trained, own, family, scores))
+                    tables.append(_table(group, trained, own, family, scores, pivot))
     return tables
 
 
-def mean_tables(deltas: Sequence[TrainedDelta], families: Sequence[TaskFamily], scores: Scores) -> list[ChangeTable]:
+def mean_tables(
+    deltas: Sequence[TrainedDelta], families: Sequence[TaskFamily], scores: Scores, pivot: str = ENGLISH
+) -> list[ChangeTable]:
     """Return, per trained language (or group), the mean over benchmarks, as the paper's Table 6 has it.
 
     Only metrics of one unit and direction are averaged; where there are several, each has a table.
 
     Args:
         deltas: The trained deltas.
-        families: The benchmarks with their languages; one without a trained language or English is left out.
+        families: The benchmarks with their languages; one without a trained language or the pivot is left out.
         scores: The scores; deltas that lack one are left out.
+        pivot: The language that the others are compared with.
     """
     tables = []
     for group in dict.fromkeys(delta.languages for delta in deltas):
         by_scale: dict[Scale, list[TaskFamily]] = {}
         for family in families:
-            tasks = [family.task(code) for code in (*group, ENGLISH) if code in family.languages]
+            tasks = [family.task(code) for code in (*group, pivot) if code in family.languages]
             # `bpb` and `bpb_{l}` are the same tasks, and count once.
             known = any(tasks[:1] == [other.task(group[0])] for of_scale in by_scale.values() for other in of_scale)
-            if not known and len(tasks) == len({*group, ENGLISH}) and all((None, task) in scores for task in tasks):
+            if not known and len(tasks) == len({*group, pivot}) and all((None, task) in scores for task in tasks):
                 by_scale.setdefault(Scale.of(scores[None, tasks[0]]), []).append(family)
         own = [delta for delta in deltas if delta.languages == group]
-        found = (_mean_table(group, own, of_scale, scores, scale) for scale, of_scale in by_scale.items())
+        found = (_mean_table(group, own, of_scale, scores, scale, pivot) for scale, of_scale in by_scale.items())
         tables += [table for table in found if table.sizes]
     return tables
 
@@ -73,10 +79,11 @@ def _mean_table(
     families: Sequence[TaskFamily],
     scores: Scores,
     scale: Scale,
+    pivot: str,
 ) -> ChangeTable:
     shown: list[tuple[tuple[str, ...], str | None]] = [(group, None)]
-    shown += [((ENGLISH,), None), (group, ENGLISH)] if ENGLISH not in group else []
-    tasks = [family.task(code) for family in families for code in {*group, ENGLISH}]
+    shown += [((pivot,), None), (group, pivot)] if pivot not in group else []
+    tasks = [family.task(code) for family in families for code in {*group, pivot}]
     base = {task: scores[None, task] for task in tasks}
     complete = [delta for delta in deltas if all((delta, task) in scores for task in tasks)]
     columns = []
@@ -104,6 +111,7 @@ def _mean_table(
         neurons=deltas[0].neurons,
         missing=(),
         columns=_corrected(columns),
+        pivot=pivot,
     )
 
 
@@ -113,14 +121,15 @@ def _table(
     deltas: Sequence[TrainedDelta],
     family: TaskFamily,
     scores: Scores,
+    pivot: str,
 ) -> ChangeTable:
     base = {language: scores[None, family.task(language)] for language in family.languages}
     scale = Scale.of(base[trained[0]])
-    others = tuple(language for language in family.languages if language not in (*trained, ENGLISH))
-    english = (ENGLISH,) if ENGLISH not in trained else ()
-    shown: list[tuple[tuple[str, ...], str | None]] = [((code,), None) for code in (*trained, *english, *others)]
+    others = tuple(language for language in family.languages if language not in (*trained, pivot))
+    compared = (pivot,) if pivot not in trained else ()
+    shown: list[tuple[tuple[str, ...], str | None]] = [((code,), None) for code in (*trained, *compared, *others)]
     shown += [(others, None)] if len(others) > 1 else []
-    shown += [(trained, code) for code in english]
+    shown += [(trained, code) for code in compared]
     complete = [d for d in deltas if all((d, family.task(language)) in scores for language in family.languages)]
 
     def runs(kind: str, size: int, languages: Iterable[str]) -> Runs:
@@ -147,6 +156,7 @@ def _table(
         deltas[0].neurons,
         family.missing,
         _corrected(columns),
+        pivot,
     )
 
 

@@ -11,6 +11,7 @@ from mwork_eval.enhancement.scores import DeltaCell, Scores
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue, parse_as, read_bytes
 from mwork_eval.files.seal import unsealed
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.cell_plan import CellPlan
 from mwork_eval.results.manifest import TaskEntry
 from mwork_eval.results.store import CellStore
@@ -29,12 +30,14 @@ class ScoredEnhancement:
         record: What was trained.
         families: What was scored.
         scores: The scores.
+        pivot: The language that the others are compared with.
     """
 
     folder: Path
     record: Record
     families: tuple[TaskFamily, ...]
     scores: Scores
+    pivot: str
 
 
 class ImprovementCell(FileValue):
@@ -52,6 +55,12 @@ class ImprovementCells(FileValue):
     cells: tuple[ImprovementCell, ...] | None = None
 
 
+class ImprovementFile(ImprovementCells):
+    """What is read of `improvement.json`."""
+
+    pivot: str = ENGLISH
+
+
 def describe_cells(plan: CellPlan, families: Sequence[TaskFamily]) -> dict[str, Any]:
     """Return what `improvement.json` says of where scores are, as JSON values."""
     cells = (
@@ -59,8 +68,8 @@ def describe_cells(plan: CellPlan, families: Sequence[TaskFamily]) -> dict[str, 
         for identity, cell in zip(plan.identities, plan.cells, strict=True)
         if isinstance(cell, DeltaCell)
     )
-    tasks = (TaskEntry(name=f.name, languages=f.languages, missing=f.missing) for f in families)
-    return ImprovementCells(families=tuple(tasks), cells=tuple(cells)).model_dump(mode="json")
+    content = ImprovementCells(families=tuple(map(TaskEntry.of, families)), cells=tuple(cells))
+    return content.model_dump(mode="json", exclude_unset=True)
 
 
 def read_enhancement(folder: Path) -> ScoredEnhancement:
@@ -72,7 +81,7 @@ def read_enhancement(folder: Path) -> ScoredEnhancement:
     record, path = Record.load(folder), folder / f"{SCORES}.json"
     if not path.is_file():
         raise InputError(f"{folder} holds no scores", found=f"no {path.name}", hint="run `enhance(tasks=...)`")
-    content = parse_as(ImprovementCells, unsealed(read_bytes(path), path), path)
+    content = parse_as(ImprovementFile, unsealed(read_bytes(path), path), path)
     if content.cells is None or content.families is None:
         raise InputError(
             f"{path} does not say where the scores are",
@@ -86,17 +95,22 @@ def read_enhancement(folder: Path) -> ScoredEnhancement:
             raise InputError(f"{path} is damaged", found=f"no delta {cell.delta} in {FILE}")
         if (score := store.load(cell.identity)) is not None:
             scores[None if cell.delta is None else deltas[cell.delta], cell.task] = score
-    families = tuple(TaskFamily(task.name, task.languages, task.missing) for task in content.families)
-    return ScoredEnhancement(folder, record, families, scores)
+    families = tuple(task.family for task in content.families)
+    return ScoredEnhancement(folder, record, families, scores, content.pivot)
 
 
 def read_enhancements(folders: Sequence[Path]) -> list[ScoredEnhancement]:
     """Read several folders, such as one per language.
 
     Raises:
-        InputError: As `read_enhancement`, or if they are of different models or train one language twice.
+        InputError: As `read_enhancement`, or if they are of different models or pivots, or train one language
+            twice.
     """
     found = [read_enhancement(folder) for folder in folders]
+    if len(pivots := list(dict.fromkeys(one.pivot for one in found))) > 1:
+        raise InputError(
+            "enhancements compared with different languages", found=", ".join(pivots), expected="one pivot"
+        )
     if len(models := {one.record.fingerprint: one.record.model for one in found}) > 1:
         raise InputError("enhancements of different models", found=", ".join(models.values()), expected="one model")
     groups = [group for one in found for group in dict.fromkeys(delta.languages for delta in one.record.deltas)]

@@ -9,6 +9,7 @@ from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.enhancement.documents import document_digest
 from mwork_eval.enhancement.record import Record, TrainedDelta
 from mwork_eval.errors import InputError
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import EVEN, Order, Sample
 from mwork_eval.lm.maskable import DeltaLM
 from mwork_eval.lm.model_identity import identity_with_delta
@@ -56,6 +57,7 @@ def plan_scores(
     data: str | None,
     limit: int | None,
     order: Order = EVEN,
+    prompting: Prompting | None = None,
 ) -> CellPlan:
     """Plan the scores of the base and of every delta of a record, and load the tasks' documents.
 
@@ -71,7 +73,9 @@ def plan_scores(
         for language in family.languages
     ]
     names = tuple(dict.fromkeys(cell.task for cell in cells))
-    source = TaskSource(names, data, Sample(limit, order, unwanted=seen_in_training(record)))
+    source = TaskSource(
+        names, data, Sample(limit, order, unwanted=seen_in_training(record)), prompting=prompting or Prompting()
+    )
     tasks = source.prepare()
     models = {
         trained: facts.identity if trained is None else identity_with_delta(facts.identity, trained.digest)

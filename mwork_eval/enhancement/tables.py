@@ -73,8 +73,9 @@ class ChangeTable:
         higher_is_better: Whether a higher score is better.
         neurons: Number of neurons trained, in each delta.
         missing: Languages asked for that the benchmark lacks.
-        columns: The trained languages, English, the others, the mean of the others if there are several, and the
-            trained languages against English: what they gained that English did not.
+        columns: The trained languages, the pivot, the others, the mean of the others if there are several, and the
+            trained languages against the pivot: what they gained that it did not.
+        pivot: The language that the others are compared with.
     """
 
     trained: tuple[str, ...]
@@ -85,6 +86,7 @@ class ChangeTable:
     neurons: int
     missing: tuple[str, ...]
     columns: tuple[ChangeColumn, ...]
+    pivot: str = ENGLISH
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -94,5 +96,10 @@ class ChangeTable:
     @property
     def others(self) -> ChangeColumn | None:
         """The mean of the other languages, or the only one; None if there is none."""
-        found = [column for column in self.columns if not set(column.languages) & {ENGLISH, *self.trained}]
+        found = [column for column in self.columns if not set(column.languages) & {self.pivot, *self.trained}]
         return found[-1] if found else None
+
+    @property
+    def of_pivot(self) -> ChangeColumn | None:
+        """The pivot's own column; None where it was trained or not scored."""
+        return next((column for column in self.columns[1:] if column.languages == (self.pivot,)), None)

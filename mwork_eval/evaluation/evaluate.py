@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lm_eval
@@ -17,49 +17,30 @@ from mwork_eval.benchmarks.rows import BENCHMARKS, task_of
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.answer_language import answer_language_metrics
-from mwork_eval.evaluation.fewshot import never_show_the_answer
+from mwork_eval.evaluation.fewshot import enough_examples, never_show_the_answer
 from mwork_eval.evaluation.known_answers import KnownAnswers
+from mwork_eval.evaluation.metric_choice import check_metrics
+from mwork_eval.evaluation.prepared_task import PreparedTask
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.evaluation.scoring import score_group, score_task
+from mwork_eval.evaluation.task_group import TaskGroup, parallel_items
 from mwork_eval.evaluation.task_manager import task_manager
 from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.models.random_states import kept_random_states
-from mwork_eval.results.main_metric import find_main_metric, need_documents, numbers_of
 from mwork_eval.results.task_score import TRUNCATED, TaskScore
 
 _ALL = Sample()
-
-
-@dataclass(frozen=True)
-class PreparedTask:
-    """A task whose documents are loaded and whose requests are known.
-
-    Attributes:
-        name: Name of the lm-eval task.
-        task: lm-eval's task object.
-        manager: The task manager it comes from.
-        documents: Indices of the documents used, or None for all.
-        digest: Digest of documents, prompts, generation arguments and clusters.
-        requests: Number of requests.
-        clusters: By index, the cluster of each of these documents, as `cluster_keys` gives it.
-        items: What each of them is, as `item_keys` gives it.
-    """
-
-    name: str
-    task: Any
-    manager: TaskManager
-    documents: Sequence[int] | None
-    digest: str
-    requests: int
-    clusters: Mapping[int, str] = field(default_factory=dict)
-    items: Sequence[str] = ()
+_DEFAULT: Mapping[str, str] = {}
+_PLAIN = Prompting()
 
 
 def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
     """Return a task manager that knows some tasks; none is loaded.
 
     Args:
-        names: Names of lm-eval tasks, ours or any other.
+        names: Names of lm-eval tasks or groups, ours or any other.
         data: As in `prepare_tasks`.
 
     Raises:
@@ -68,53 +49,120 @@ def find_tasks(names: Sequence[str], data: str | None) -> TaskManager:
     ours = [name for name in names if task_of(name) is not None]
     check_data(ours, data)
     manager = task_manager(names, data)
-    unknown = [name for name in names if name not in manager.all_subtasks]
+    unknown = [name for name in names if name not in manager.task_index]
     if unknown:
         raise InputError(
             "unknown task",
             found=" ".join(unknown),
-            expected=f"{' '.join(BENCHMARKS)}, or a pattern such as belebele_{{l}} whose tasks lm-eval has",
+            expected=f"{' '.join(BENCHMARKS)}, a family of lm-eval's such as belebele, or a pattern such as "
+            "belebele_{flores} whose tasks lm-eval has",
         )
     return manager
 
 
 @quiet_lm_eval()
-def prepare_tasks(names: Sequence[str], *, data: str | None, sample: Sample = _ALL) -> dict[str, PreparedTask]:
+def prepare_tasks(
+    names: Sequence[str],
+    *,
+    data: str | None,
+    sample: Sample = _ALL,
+    metrics: Mapping[str, str] = _DEFAULT,
+    prompting: Prompting = _PLAIN,
+) -> dict[str, PreparedTask]:
     """Load the tasks' documents and build their requests; no model is needed.
 
     The random number generators, which lm-eval seeds, are as before in the end.
 
     Args:
-        names: Names of lm-eval tasks, ours or any other.
+        names: Names of lm-eval tasks or groups, ours or any other.
         data: Folder of the upstream files, `embedded`, or None for `MWORK_DATA` or the hub.
         sample: Which documents of each; the same ones in every language of a parallel benchmark.
+        metrics: By name, the main metric that was asked for.
+        prompting: How they are asked.
 
     Raises:
-        InputError: If a task is unknown, its data cannot be had, or no document is left.
+        InputError: If a task is unknown or has not the metric asked for, its data cannot be had, no document is left,
+            or there are fewer examples than asked for.
     """
     with kept_random_states():
-        return _prepare(names, data, sample)
+        manager = find_tasks(names, data)
+        check_metrics(metrics, manager.task_index)
+        prepared = _Preparation(manager, data, prompting).prepare(names, sample)
+    return {name: replace(task, metric=metrics.get(name)) for name, task in prepared.items()}
 
 
-def _prepare(names: Sequence[str], data: str | None, sample: Sample) -> dict[str, PreparedTask]:
-    manager = find_tasks(names, data)
-    tasks = {name: _load(name, manager) for name in names}
-    chosen = _choose(tasks, data, sample)
-    prepared = {}
-    for name, task in tasks.items():
+@dataclass(frozen=True)
+class _Preparation:
+    """How tasks are loaded, and their requests built.
+
+    Attributes:
+        manager: Where they come from.
+        data: Where their data come from.
+        prompting: How they are asked.
+        shots: By name of a loaded task, the number of examples of its file.
+    """
+
+    manager: TaskManager
+    data: str | None
+    prompting: Prompting
+    shots: dict[str, int | None] = field(default_factory=dict)
+
+    def prepare(self, names: Sequence[str], sample: Sample) -> dict[str, PreparedTask]:
+        tasks = {name: self._load(name) for name in names}
+        chosen = _choose(tasks, self.data, sample)
+        return {
+            name: (self._group if isinstance(task, TaskGroup) else self._one)(name, task, chosen[name])
+            for name, task in tasks.items()
+        }
+
+    def _load(self, name: str) -> Any:
+        """Return a task, or a group, that is asked as said."""
+        with _loading(name):
+            leaves = self.manager.load([name])["tasks"]
+            for leaf, task in leaves.items():
+                self.shots[leaf] = task.get_config("num_fewshot")
+                self.prompting.configure(task)
+                task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
+            return leaves[name] if name in leaves else TaskGroup(name, leaves)
+
+    def _one(self, name: str, task: Any, documents: Sequence[int] | None) -> PreparedTask:
+        building = self.prompting.building()
         with _loading(name):
             never_show_the_answer(task)  # also where the plug-in is turned off
-            task.build_all_requests(samples=chosen[name], rank=0, world_size=1)
-        clusters = _clusters(name, task, chosen[name], data)
+            with enough_examples(task):
+                task.build_all_requests(samples=documents, rank=0, world_size=1, **building)
+        clusters = _clusters(name, task, documents, self.data)
         # With the documents, because they hold the right answers, which the requests do not show.
         requests = [(i.request_type, i.args, i.doc) for i in task.instances]
-        digest = digest_of([task.VERSION, requests, list(clusters.values())])
-        _keep_requests(task)
-        items = item_keys(name, task.eval_docs, data)
-        prepared[name] = PreparedTask(
-            name, task, manager, chosen[name], digest, len(task.instances), clusters, [items[i] for i in clusters]
+        _keep_requests(task, building)
+        items = item_keys(name, task.eval_docs, self.data)
+        return PreparedTask(
+            name=name,
+            task=task,
+            manager=self.manager,
+            documents=documents,
+            digest=digest_of([task.VERSION, requests, list(clusters.values())]),
+            requests=len(task.instances),
+            clusters=clusters,
+            items=[items[index] for index in clusters],
+            prompting=self.prompting.digest_for(task, self.shots[name]),
         )
-    return prepared
+
+    def _group(self, name: str, group: TaskGroup, documents: Sequence[int] | None) -> PreparedTask:
+        parts = [self._one(leaf, group.leaves[leaf], own) for leaf, own in group.split(documents).items()]
+        asked = [part.prompting for part in parts]
+        return PreparedTask(
+            name=name,
+            task=group,
+            manager=self.manager,
+            documents=documents,
+            digest=digest_of([[part.name, part.digest] for part in parts]),
+            requests=sum(part.requests for part in parts),
+            clusters={group.offsets[part.name] + index: key for part in parts for index, key in part.clusters.items()},
+            items=[item for part in parts for item in part.items],
+            parts=tuple(parts),
+            prompting=digest_of(asked) if any(asked) else None,
+        )
 
 
 @contextmanager
@@ -128,24 +176,22 @@ def _loading(name: str) -> Iterator[None]:
         raise InputError(f"the task {name} cannot be loaded", found=f"{type(error).__name__}: {reason}") from error
 
 
-def _load(name: str, manager: TaskManager) -> Any:
-    with _loading(name):
-        task = manager.load([name])["tasks"][name]
-        task.set_config(key="num_fewshot", value=task.get_config("num_fewshot") or 0)
-        task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
-        return task
-
-
 def _choose(tasks: Mapping[str, Any], data: str | None, sample: Sample) -> dict[str, list[int] | None]:
-    """Choose documents, benchmark by benchmark."""
-    groups: dict[str, list[str]] = {}
-    for name in tasks:
+    """Choose documents, benchmark by benchmark; groups whose parts have like names are one in several languages."""
+    benchmarks: dict[Any, list[str]] = {}
+    for name, task in tasks.items():
         located = task_of(name)
-        groups.setdefault(located[0] if located else name, []).append(name)
+        alike = tuple(task.suffixes.values()) if isinstance(task, TaskGroup) else name
+        benchmarks.setdefault(located[0] if located else alike, []).append(name)
     chosen: dict[str, list[int] | None] = {}
-    for of_benchmark in groups.values():
+    for of_benchmark in benchmarks.values():
         documents = {name: tasks[name].eval_docs for name in of_benchmark}
-        chosen |= sample.choose(documents, {name: item_keys(name, own, data) for name, own in documents.items()})
+        items: Mapping[str, Sequence[str]] = (
+            parallel_items({name: tasks[name] for name in of_benchmark})
+            if isinstance(tasks[of_benchmark[0]], TaskGroup)
+            else {name: item_keys(name, own, data) for name, own in documents.items()}
+        )
+        chosen |= sample.choose(documents, items)
     return {name: chosen[name] for name in tasks}
 
 
@@ -154,13 +200,13 @@ def _clusters(name: str, task: Any, documents: Sequence[int] | None, data: str |
     return dict(zip(indices, cluster_keys(name, [task.eval_docs[index] for index in indices], data), strict=True))
 
 
-def _keep_requests(task: Any) -> None:
-    """Let lm-eval build a task's requests once; it would do so again for every evaluation."""
+def _keep_requests(task: Any, building: Mapping[str, Any]) -> None:
+    """Let lm-eval build a task's requests once, as we say; it would do so again for every evaluation."""
     build, built = task.build_all_requests, {(0, 1): task.instances}
 
     def build_once(*, rank: int = 0, world_size: int = 1, **options: Any) -> None:
         if (rank, world_size) not in built:
-            build(rank=rank, world_size=world_size, **options)
+            build(rank=rank, world_size=world_size, **{**options, **building})
             built[rank, world_size] = task.instances
         for instance in built[rank, world_size]:
             instance.resps, instance.filtered_resps = [], {}
@@ -184,38 +230,33 @@ def evaluate_task(
         in all processes but the first of several.
     """
     model.forget_truncated()
+    tasks = prepared.parts or (prepared,)
     with _quiet(model):
         results = lm_eval.simple_evaluate(
             model=KnownAnswers(model, known) if known else model,
-            tasks=[prepared.task],
+            tasks=[one.task for one in tasks],
             task_manager=prepared.manager,
-            samples=None if prepared.documents is None else {prepared.name: list(prepared.documents)},
+            samples={one.name: list(one.documents) for one in tasks if one.documents is not None} or None,
             bootstrap_iters=0,
             log_samples=True,
         )
     if results is None:
         return None
-    located, name = task_of(prepared.name), prepared.name
-    all_samples, reported = results["samples"][name], results["results"][name]
-    scores = numbers_of(reported)
-    scores[TRUNCATED] = float(len(model.truncated.get(name, ())))
-    directions, declared = results["higher_is_better"].get(name), results["configs"].get(name)
-    main = find_main_metric(name, reported, declared=declared, directions=directions, samples=all_samples)
-    samples = need_documents(name, main, reported).samples
-    metric, documents = main.metric.partition(",")[0], main.documents
+    scored = score_group(prepared, results) if prepared.parts else score_task(prepared, results)
+    main, scores, all_samples, about = scored
+    scores[TRUNCATED] = float(sum(len(model.truncated.get(one.name, ())) for one in tasks))
+    metric, documents, samples = main.metric.partition(",")[0], main.documents, main.samples
     if not all(math.isfinite(value) for document in documents for value in document):
         raise InputError(
             f"the model gives no numbers on {prepared.name}",
             found=f"nan or infinity under {metric}, in {model.dtype}",
             hint="try `dtype=float32` or bfloat16",
         )
-    if located and BENCHMARKS[located[0]].generated:
+    if (located := task_of(prepared.name)) and BENCHMARKS[located[0]].generated:
         scores |= answer_language_metrics([str(sample["resps"][0][0]) for sample in samples], located[1])
     hashes = [[sample[f"{part}_hash"] for part in ("doc", "prompt", "target")] for sample in samples]
     clusters = tuple(prepared.clusters[int(sample["doc_id"])] for sample in samples)
     score = TaskScore(main.metric, main.higher_is_better, documents, scores, digest_of(hashes), clusters)
-    parts = {"config": "configs", "version": "versions", "n_shot": "n-shot"}
-    about = {name: results[part].get(prepared.name) for name, part in parts.items()}
     return score, all_samples, about
 
 

@@ -1,7 +1,7 @@
 """Which documents of a task are taken when not all of them are: an order, whose first ones are taken."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,14 @@ class Sample:
         order: The order whose first documents they are. Whatever its length, a shorter sample is part of a longer one.
         skip: By task name, the documents that are left out because stage boundaries were chosen on them.
         unwanted: Tells the documents that are left out wherever they are; None if there are none.
+        limits: By task name, how many are taken where it is not ``limit``.
     """
 
     limit: int | None = None
     order: Order = EVEN
     skip: Mapping[str, TunedOn] | None = None
     unwanted: Callable[[Mapping[str, Any]], bool] | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     def choose(
         self, documents: Mapping[str, Sequence[Mapping[str, Any]]], items: Mapping[str, Sequence[str]]
@@ -53,7 +55,8 @@ class Sample:
             InputError: If no document of a task is left.
         """
         skip = self.skip or {}
-        if self.limit is None and self.unwanted is None and not any(skip.get(name) for name in documents):
+        limits = {name: self.limits.get(name, self.limit) for name in documents}
+        if {*limits.values()} == {None} and self.unwanted is None and not any(skip.get(name) for name in documents):
             return dict.fromkeys(documents)
         gone = {
             items[name][index]
@@ -69,7 +72,7 @@ class Sample:
             left = [index for index in of_task if items[name][index] not in gone]
             if not left:
                 raise InputError(f"no document of {name} is left", found=f"{len(of_task)}, all of which are left out")
-            chosen[name] = sorted(left[: self.limit])
+            chosen[name] = sorted(left[: limits[name]])
         return chosen
 
 

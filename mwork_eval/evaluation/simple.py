@@ -11,6 +11,7 @@ from lm_eval.tasks._index import Kind
 from mwork_eval.benchmarks.data import check_data
 from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.errors import InputError
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.task_manager import task_manager
 from mwork_eval.lm.model import MworkHF
 
@@ -43,6 +44,7 @@ def evaluate_simply(
     model: MworkHF,
     names: Sequence[str],
     manager: TaskManager,
+    prompting: Prompting,
     **options: Any,
 ) -> dict[str, Any]:
     """Return what `lm_eval.simple_evaluate` returns.
@@ -51,7 +53,20 @@ def evaluate_simply(
         model: The model, masked or not.
         names: The tasks.
         manager: What `find_evaluations` returned for them.
+        prompting: How they are asked.
         **options: Its other arguments.
     """
-    results: dict[str, Any] = lm_eval.simple_evaluate(model=model, tasks=list(names), task_manager=manager, **options)
+    # `hf` takes no notice of the name of a template, which lm-eval's command tells the model in this way, too.
+    model.chat_template(prompting.apply_chat_template)
+    results: dict[str, Any] = lm_eval.simple_evaluate(
+        model=model,
+        tasks=list(names),
+        task_manager=manager,
+        num_fewshot=prompting.num_fewshot,
+        apply_chat_template=prompting.apply_chat_template,
+        system_instruction=prompting.system_instruction,
+        fewshot_as_multiturn=prompting.as_turns,
+        gen_kwargs=dict(prompting.gen_kwargs) or None,
+        **options,
+    )
     return results

@@ -7,7 +7,7 @@ from pathlib import Path
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.errors import InputError
 from mwork_eval.gate.comparison import compare_scores, pair_documents, reordered, same_documents
-from mwork_eval.gate.delta_comparison import RowChange, TableComparison
+from mwork_eval.gate.delta_comparison import RowChange, TableComparison, check_pivots
 from mwork_eval.gate.limits import Control, Limits
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import Scored, Snapshot
@@ -21,6 +21,7 @@ from mwork_eval.gate.verdict import (
     judge,
     judge_overlap,
 )
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.comparison import compare_neurons
 
 
@@ -117,6 +118,9 @@ def check_folders(old: Path, new: Path, limits: Limits, strict: bool, control: C
         check.problems.append(Problem("results", str(error)))
         return check
     check.models = (before.model, after.model)
+    if before.asking != after.asking:
+        check.problems.append(Problem("results", _otherwise_asked(before.asking, after.asking)))
+        return check
     limits.check_names([*before.tasks(), *after.tasks()])
     tasks = _compare_tasks(before, after, limits, check)
     rows = _compare_tables(before, after, limits, check)
@@ -124,6 +128,13 @@ def check_folders(old: Path, new: Path, limits: Limits, strict: bool, control: C
     check.tasks, check.rows, check.comparisons = judged.tasks, judged.rows, judged.comparisons
     _compare_sets(before, after, limits, check)
     return check
+
+
+def _otherwise_asked(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """Say which arguments of the models differ."""
+    changed = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    found, expected = (", ".join(f"{n}={side[n]}" if n in side else f"no {n}" for n in changed) for side in (new, old))
+    return str(InputError("other `model_args`", found=found, expected=expected, hint="score both in the same way"))
 
 
 def _compare_tasks(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> list[TaskComparison]:
@@ -171,7 +182,13 @@ def _compare_task(
 
 def _compare_tables(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> list[RowComparison]:
     required = set(limits.delta)
-    compared = []
+    compared: list[RowComparison] = []
+    if old.tables() and new.tables():
+        try:
+            check_pivots(old, new)
+        except InputError as error:
+            check.problems.append(Problem("∆ of all tables", str(error)))
+            return compared
     for preset, task in dict.fromkeys([*old.tables(), *new.tables()]):
         try:
             table = TableComparison(old, new, preset, task)
@@ -192,6 +209,8 @@ def _compare_tables(old: Snapshot, new: Snapshot, limits: Limits, check: Check) 
         if counts[0] != counts[1]:
             texts = (", ".join(f"{language} {count}" for language, count in side.items()) for side in counts)
             check.notes.append(f"{preset} deactivates other numbers of neurons: {' in OLD, '.join(texts)} in NEW.")
+    if compared and not (pivot := Pivot(old.pivot)).is_english:
+        check.notes.append(f"∆ compares {pivot.name} ({pivot.delta}) with the other languages ({pivot.delta_others}).")
     check.problems += [Problem(f"∆ of {name}", "required, and not compared") for name in sorted(required)]
     return compared
 

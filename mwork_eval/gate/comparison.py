@@ -10,6 +10,7 @@ import numpy as np
 from mwork_eval.errors import InputError
 from mwork_eval.gate.limits import LEVEL
 from mwork_eval.gate.snapshot import DocumentKey, Scored
+from mwork_eval.results.prompting_record import changed_prompting, shots_in_words
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.task_score import TaskScore
 from mwork_eval.statistics.power import detectable_drop, detectable_loss
@@ -184,6 +185,8 @@ def pair_documents(old: Scored, new: Scored) -> Order:
     mine, theirs = old.score, new.score
     if (mine.metric, mine.higher_is_better) != (theirs.metric, theirs.higher_is_better):
         raise InputError("another metric", found=theirs.metric, expected=mine.metric)
+    if asked := changed_prompting(old.definition, new.definition):
+        raise InputError("another prompting", found=asked[1], expected=asked[0], hint="score both in the same way")
     if old.definition != new.definition:
         raise InputError(
             "another definition of the score",
@@ -194,6 +197,10 @@ def pair_documents(old: Scored, new: Scored) -> Order:
     if not old.keys:
         raise InputError("no documents")
     if reason := _difference(old.keys, new.keys):
+        shots = old.shots or 0, new.shots or 0
+        if shots[0] != shots[1] and reason.startswith("another prompt"):
+            was, now = map(shots_in_words, shots)
+            raise InputError(f"another prompting: {reason}", found=now, expected=was, hint="score both in the same way")
         raise InputError(reason)
     check_finite(mine, "OLD")
     check_finite(theirs, "NEW")

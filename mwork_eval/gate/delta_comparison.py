@@ -10,6 +10,7 @@ import numpy as np
 from mwork_eval.errors import InputError
 from mwork_eval.gate.comparison import PairedTask, TaskChange, check_finite, clusters_of, pair_documents, reordered
 from mwork_eval.gate.snapshot import Scored, Snapshot
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.deltas import Masked
 from mwork_eval.results.manifest import CellEntry
@@ -32,6 +33,7 @@ class RowChange:
         new: ∆ of NEW with its own interval.
         spread: Standard error of ∆ of NEW, from its clusters; None if a language has a single one.
         masked_clusters: Number of clusters over all mask languages; one that several languages share counts once.
+        pivot: The language that the others are compared with.
     """
 
     preset: str
@@ -42,6 +44,7 @@ class RowChange:
     new: Estimate
     spread: float | None
     masked_clusters: int
+    pivot: str = ENGLISH
 
 
 class TableComparison:
@@ -53,7 +56,7 @@ class TableComparison:
         Raises:
             InputError: If a folder lacks the table, it is not computed, or it has other documents.
         """
-        self._preset, self._task = preset, task
+        self._preset, self._task, self._pivot = preset, task, old.pivot
         self._old, self._new = _Side("OLD", old, preset, task), _Side("NEW", new, preset, task)
         if self._old.baseline.keys() != self._new.baseline.keys():
             raise InputError(
@@ -78,12 +81,12 @@ class TableComparison:
         old, new = self._old.masked(setting), self._new.masked(setting)
         if old.keys() != new.keys():
             raise InputError("other mask languages", found=" ".join(new), expected=" ".join(old))
-        languages = (ENGLISH, *old)
+        languages = (self._pivot, *old)
         samples = {language: self._sample(language, old, new) for language in languages}
         drawn = _drawn_together(samples)
         places = {language: [drawn[language].index(c) for c in samples[language].clusters] for language in languages}
         groups = sorted(set(drawn.values()))
-        scale = Scale.of(replace(self._old.baseline[ENGLISH].score, documents=self._english_documents()))
+        scale = Scale.of(replace(self._old.baseline[self._pivot].score, documents=self._documents_of_pivot()))
 
         def deltas(*counts: Array) -> Array:
             """Return ∆ of NEW - ∆ of OLD, ∆ of OLD and ∆ of NEW: `[3, resamples]`."""
@@ -102,7 +105,7 @@ class TableComparison:
         found = TaskChange(
             before.value, after.value, scale.unit, change, documents, min(len(s.clusters) for s in samples.values())
         )
-        spread = _spread(samples)
+        spread = _spread(samples, self._pivot)
         masked = {cluster for language in old for cluster in samples[language].clusters}
         return RowChange(
             self._preset,
@@ -113,19 +116,30 @@ class TableComparison:
             after,
             spread=spread and scale.factor * spread,
             masked_clusters=len(masked),
+            pivot=self._pivot,
         )
 
-    def _english_documents(self) -> tuple[tuple[float, float], ...]:
-        return self._old.baseline[ENGLISH].score.documents + self._new.baseline[ENGLISH].score.documents
+    def _documents_of_pivot(self) -> tuple[tuple[float, float], ...]:
+        return self._old.baseline[self._pivot].score.documents + self._new.baseline[self._pivot].score.documents
 
     def _sample(self, language: str, old: Masked, new: Masked) -> "_Sample":
         order = self._orders[language]
         before, after = ([side.baseline[language].score] for side in (self._old, self._new))
-        before += _under_masks(language, old)
-        after += _under_masks(language, new)
+        before += _under_masks(language, old, self._pivot)
+        after += _under_masks(language, new, self._pivot)
         after = [reordered(score, order) for score in after]
         # Without an account of clusters, nothing is taken to be shared between languages.
         return _Sample(before, after, clusters_of(before[0], after[0], f"{language} "))
+
+
+def check_pivots(old: Snapshot, new: Snapshot) -> None:
+    """Check that the tables of two folders compare with the same language.
+
+    Raises:
+        InputError: If they do not; names both.
+    """
+    if old.pivot != new.pivot:
+        raise InputError("∆ against another pivot", found=f"{new.pivot} in NEW", expected=f"{old.pivot} as in OLD")
 
 
 class _Side:
@@ -134,15 +148,16 @@ class _Side:
     def __init__(self, name: str, snapshot: Snapshot, preset: str, task: str) -> None:
         self._name = name
         self._entries: Sequence[CellEntry] = snapshot.tables().get((preset, task), [])
-        self._scores = snapshot.scores
+        self._scores, self._pivot = snapshot.scores, snapshot.pivot
         if not self._entries:
             raise InputError(f"{name} has no such table")
         found = snapshot.baseline(self._entries)
         self.baseline: dict[str, Scored] = {code: scored for code, scored in found.items() if scored is not None}
         if len(self.baseline) < len(found):
             raise InputError(f"unmasked scores of {name} are not computed")
-        if ENGLISH not in self.baseline or len(self.baseline) < 2:
-            raise InputError("no ∆ without English and another language", found=" ".join(self.baseline))
+        if self._pivot not in self.baseline or len(self.baseline) < 2:
+            name = Pivot(self._pivot).name
+            raise InputError(f"no ∆ without {name} and another language", found=" ".join(self.baseline))
 
     @property
     def settings(self) -> list[str]:
@@ -157,15 +172,15 @@ class _Side:
         entries = [entry for entry in self._entries if entry.setting == setting]
         if not entries:
             raise InputError(f"{self._name} has no such row")
-        masked = masked_scores(entries, self._scores)
+        masked = masked_scores(entries, self._scores, self._pivot)
         if not masked:
             raise InputError(f"masked scores of {self._name} are not computed")
         if len({len(runs) for runs in masked.values()}) > 1:
             raise InputError(f"the mask languages of {self._name} have different seeds")
         for language, runs in masked.items():
-            for own, english in runs:
+            for own, of_pivot in runs:
                 self._check(own, language)
-                self._check(english, ENGLISH)
+                self._check(of_pivot, self._pivot)
         return masked
 
     def _check(self, score: TaskScore, language: str) -> None:
@@ -215,12 +230,12 @@ def _drawn_together(samples: Mapping[str, _Sample]) -> dict[str, tuple[str, ...]
     }
 
 
-def _spread(samples: Mapping[str, _Sample]) -> float | None:
+def _spread(samples: Mapping[str, _Sample], pivot: str) -> float | None:
     """Return the standard error of ∆ of NEW, unscaled; a cluster is one observation, in however many languages."""
     size = min(len(sample.clusters) for sample in samples.values())
     if size < 2:
         return None
-    weights = {language: -1 / (len(samples) - 1) for language in samples} | {ENGLISH: 1.0}
+    weights = {language: -1 / (len(samples) - 1) for language in samples} | {pivot: 1.0}
     influences: dict[str, float] = defaultdict(float)
     for language, sample in samples.items():
         for cluster, influence in sample.influences().items():
@@ -228,7 +243,7 @@ def _spread(samples: Mapping[str, _Sample]) -> float | None:
     return math.sqrt(sum(influence**2 for influence in influences.values()) * size / (size - 1))
 
 
-def _under_masks(language: str, masked: Masked) -> list[TaskScore]:
-    if language == ENGLISH:
-        return [english for runs in masked.values() for _, english in runs]
+def _under_masks(language: str, masked: Masked, pivot: str) -> list[TaskScore]:
+    if language == pivot:
+        return [score for runs in masked.values() for _, score in runs]
     return [own for own, _ in masked[language]]

@@ -14,6 +14,7 @@ from mwork_eval.gate.snapshot import (
     DocumentKey,
     PlainEntry,
     Snapshot,
+    asking_of,
     not_told,
     read_baseline,
 )
@@ -65,6 +66,7 @@ def read_matrix_folder(folder: Path, cluster_field: ClusterField = not_told) -> 
     scores: dict[str, TaskScore | None] = {}
     keys: dict[str, tuple[DocumentKey, ...]] = {}
     definitions: dict[str, str] = {}
+    shots: dict[str, int] = {}
     for entry in manifest.cells:
         identity = entry.identity
         if identity in scores:
@@ -76,14 +78,15 @@ def read_matrix_folder(folder: Path, cluster_field: ClusterField = not_told) -> 
             matrix.documents(cell)  # checked, and not needed
             scores[identity] = replace(cell.score, clusters=())
             continue
-        name = TaskName.of_cell(entry.task, entry.language)
+        name = TaskName.of_cell(entry.task, entry.language, manifest.task_name(entry.task, entry.language))
         by = cluster_field(name)
         documents = matrix.documents(cell, with_content=by is not None)
         clusters = cell.clusters
         if by is not None:
             clusters = _read_clusters(name, [document.content for document in documents], cluster_field)
         keys[identity] = tuple(map(DocumentKey.of, documents))
-        definitions[identity] = cell.definition
+        definitions[identity] = cell.definition(manifest.prompting)
+        shots |= {} if cell.shots is None else {identity: cell.shots}
         scores[identity] = replace(cell.score, clusters=clusters)
     return Snapshot(
         model=manifest.model,
@@ -91,12 +94,16 @@ def read_matrix_folder(folder: Path, cluster_field: ClusterField = not_told) -> 
         scores=scores,
         keys=keys,
         definitions=definitions,
+        shots=shots,
+        asking=asking_of(manifest.model_args),
         counts={preset.name: preset.counts for preset in manifest.presets},
         sets={
             language: neurons
             for language, entry in manifest.sets.items()
             if (neurons := find_recorded_set(folder, language, entry.digest)) is not None
         },
+        named={task.name: task.tasks for task in manifest.tasks if task.tasks},
+        pivot=manifest.pivot,
     )
 
 
@@ -129,6 +136,8 @@ def read_lm_eval_folder(folder: Path, cluster_field: ClusterField = not_told) ->
         scores={name: score for name, (score, _) in read.items()},
         keys={name: keys for name, (_, keys) in read.items()},
         definitions={name: results.definition(name) for name, results in newest.items()},
+        shots={name: shots for name, results in newest.items() if (shots := results.shots(name)) is not None},
+        asking=asking_of(latest.model_args),
     )
 
 

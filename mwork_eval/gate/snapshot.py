@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from mwork_eval.benchmarks.task_family import TaskName
+from mwork_eval.digests import canonical_json
 from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
+from mwork_eval.languages.table import ENGLISH
+from mwork_eval.lm.asking import ASKING
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import FOLDER
@@ -80,6 +83,7 @@ class Scored:
     score: TaskScore
     keys: tuple[DocumentKey, ...]
     definition: str | None
+    shots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,10 @@ class Snapshot:
         counts: By preset and mask language, the number of neurons its rows deactivate.
         sets: By language, the neuron sets that were found.
         definitions: By cell identity, what unmasked scores are defined by, where that is told.
+        named: By benchmark and language, the lm-eval tasks whose names do not follow from these.
+        pivot: The language that the others of its tables are compared with.
+        shots: Likewise, the numbers of examples before each question.
+        asking: Arguments of the model that say how a text reaches it and how its answer is read, as texts.
     """
 
     model: str
@@ -104,6 +112,10 @@ class Snapshot:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sets: Mapping[str, NeuronSet] = field(default_factory=dict)
     definitions: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pivot: str = ENGLISH
+    shots: Mapping[str, int] = field(default_factory=dict)
+    asking: Mapping[str, str] = field(default_factory=dict)
 
     def tasks(self) -> dict[TaskName, Scored | None]:
         """Return the unmasked score of every task; None for one that is not computed.
@@ -124,19 +136,27 @@ class Snapshot:
         """Return the unmasked scores among the cells of a table, by language."""
         return {entry.language: self._scored(entry) for entry in entries if entry.setting is None}
 
-    @staticmethod
-    def name(entry: CellEntry | PlainEntry) -> TaskName:
+    def name(self, entry: CellEntry | PlainEntry) -> TaskName:
         """Return the name of a cell's task."""
-        return TaskName.of(entry.task) if entry.language is None else TaskName.of_cell(entry.task, entry.language)
+        if entry.language is None:
+            return TaskName.of(entry.task)
+        return TaskName.of_cell(entry.task, entry.language, self.named.get(entry.task, {}).get(entry.language))
 
     def _scored(self, entry: CellEntry | PlainEntry) -> Scored | None:
         identity = entry.identity
         score = self.scores[identity]
-        return None if score is None else Scored(score, self.keys[identity], self.definitions.get(identity))
+        told = self.definitions.get(identity), self.shots.get(identity)
+        return None if score is None else Scored(score, self.keys[identity], *told)
+
+
+def asking_of(model_args: Mapping[str, Any]) -> dict[str, str]:
+    """Return, of the arguments of a model, those that say how it is asked; others make it another model."""
+    given = {name: model_args[name] for name in ASKING if model_args.get(name) is not None}
+    return {name: value if isinstance(value, str) else canonical_json(value) for name, value in given.items()}
 
 
 class _Baseline(FileValue):
-    """The content of a baseline, by identity and otherwise as `Snapshot`; earlier versions lack definitions."""
+    """The content of a baseline, by identity and otherwise as `Snapshot`; earlier versions lack what is last."""
 
     model: str
     cells: tuple[CellEntry | PlainEntry, ...]
@@ -145,6 +165,10 @@ class _Baseline(FileValue):
     counts: dict[str, dict[str, int]]
     sets: tuple[str, ...]
     definitions: dict[str, str] = Field(default_factory=dict)
+    named: dict[str, dict[str, str]] = Field(default_factory=dict)
+    pivot: str = ENGLISH
+    shots: dict[str, int] = Field(default_factory=dict)
+    asking: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_what_it_names(self) -> Self:
@@ -176,6 +200,11 @@ def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
         "counts": snapshot.counts,
         "sets": list(snapshot.sets),
         "definitions": snapshot.definitions,
+        # Names that follow from the rest are not written.
+        **({"named": snapshot.named} if snapshot.named else {}),
+        **({} if snapshot.pivot == ENGLISH else {"pivot": snapshot.pivot}),
+        # What is not told is not written.
+        **{name: told for name, told in (("shots", _some(snapshot.shots)), ("asking", snapshot.asking)) if told},
     }
     written = [folder / BASELINE]
     for language, neurons in snapshot.sets.items():
@@ -184,6 +213,11 @@ def write_baseline(snapshot: Snapshot, folder: Path) -> list[Path]:
         written.append(path)
     write_sealed(folder / BASELINE, content)
     return written
+
+
+def _some(shots: Mapping[str, int]) -> dict[str, int]:
+    """Return the numbers of examples if there are any."""
+    return dict(shots) if any(shots.values()) else {}
 
 
 def read_baseline(folder: Path) -> Snapshot:
@@ -202,4 +236,8 @@ def read_baseline(folder: Path) -> Snapshot:
         counts=content.counts,
         sets={language: load_neuron_set(folder / FOLDER / f"{language}{SUFFIX}") for language in content.sets},
         definitions=content.definitions,
+        named=content.named,
+        pivot=content.pivot,
+        shots=content.shots,
+        asking=content.asking,
     )

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from mwork_eval.digests import digest_of
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.results.prompting_record import shots_in_words
 from mwork_eval.results.summaries.entries import Contender, FolderResults, RowEffect, Score
 
 _SLUG_LENGTH = 60
@@ -54,6 +55,7 @@ class ChangeGroup:
         unit: Unit of the changes.
         label: A name that no other group of the benchmark has.
         changes: By contender, the change shown: its newest.
+        pivot: The language that the others are compared with.
     """
 
     preset: str
@@ -64,6 +66,7 @@ class ChangeGroup:
     unit: str
     label: str
     changes: Mapping[Contender, RowEffect]
+    pivot: str
 
 
 @dataclass(frozen=True)
@@ -194,7 +197,8 @@ def _benchmark(
         # A metric of an unknown name can be a share in one model's documents and beyond it in another's.
         found[score.task, score.metric, score.compared_by, score.unit].append(score)
     ordered = sorted(found.items(), key=lambda item: (item[1][0].language != ENGLISH, item[0][0], -len(item[1])))
-    labels = _distinct([(_column_name(of_key[0]), " ".join(key[1:])) for key, of_key in ordered])
+    names = _column_names([of_key[0] for _, of_key in ordered])
+    labels = _distinct([(label, " ".join(key[1:])) for label, (key, _) in zip(names, ordered, strict=True)])
     by_column: dict[BoardColumn, Mapping[Contender, Score]] = {}
     for (key, of_key), label in zip(ordered, labels, strict=True):
         first = of_key[0]
@@ -209,9 +213,11 @@ def _benchmark(
 def _groups(
     changes: Sequence[RowEffect], same: Mapping[Contender, Contender], shown: set[int]
 ) -> tuple[ChangeGroup, ...]:
-    found: dict[tuple[str, str, str, str], list[RowEffect]] = defaultdict(list)
+    found: dict[tuple[str, str, str, str, str], list[RowEffect]] = defaultdict(list)
     for change in changes:
-        found[change.preset, change.setting, " ".join(change.languages), change.compared_by].append(change)
+        against = "" if change.pivot == ENGLISH else f" against {change.pivot}"
+        where = " ".join(change.languages) + against
+        found[change.preset, change.setting, where, change.compared_by, change.pivot].append(change)
     ordered = sorted(found.items(), key=lambda item: item[1][0].random)
     labels = _distinct([(f"{key[1]} ({key[2]}; {of_key[0].documents} documents)", key[3]) for key, of_key in ordered])
     groups = []
@@ -228,6 +234,7 @@ def _groups(
                 first.unit,
                 label,
                 newest,
+                first.pivot,
             )
         )
     return tuple(groups)
@@ -238,8 +245,18 @@ def _newest(entries: Sequence[Entry], same: Mapping[Contender, Contender]) -> di
     return {same.get(entry.contender, entry.contender): entry for entry in ordered}
 
 
-def _column_name(score: Score) -> str:
-    return f"{score.language or score.task} ({score.documents})"
+def _column_names(scores: Sequence[Score]) -> list[str]:
+    """Return names of columns: language, documents, how models were asked, and examples where only they differ."""
+    names = [
+        f"{score.language or score.task} ({'; '.join([str(score.documents), *score.prompting])})" for score in scores
+    ]
+    shots: dict[str, set[int | None]] = defaultdict(set)
+    for name, score in zip(names, scores, strict=True):
+        shots[name].add(score.shots)
+    return [
+        name if len(shots[name]) == 1 or score.shots is None else f"{name[:-1]}; {shots_in_words(score.shots)})"
+        for name, score in zip(names, scores, strict=True)
+    ]
 
 
 def _distinct(names: Sequence[tuple[str, str]]) -> list[str]:

@@ -112,16 +112,22 @@ def _dataset(board: Board) -> dict[str, bytes]:
     from datasets import Dataset
 
     scores = [tables.score_record(*one) for model in board.models for one in model.scores]
-    changes = [tables.change_record(*one) for model in board.models for one in model.changes]
+    by_pivot = tables.changes_by_pivot(one for model in board.models for one in model.changes)
+    named = {"scores.parquet": scores}
+    named |= {
+        tables.changes_file(pivot, "parquet"): [tables.change_record(*one) for one in changes]
+        for pivot, changes in by_pivot.items()
+    }
     files: dict[str, bytes] = {}
     configs = []
-    for name, records in (("scores", scores), ("changes", changes)):
+    for name, records in named.items():
         if records:
             file = io.BytesIO()
             Dataset.from_list(records).to_parquet(file)
-            files[f"{name}.parquet"] = file.getvalue()
-            configs.append({"config_name": name, "data_files": f"{name}.parquet"})
-    files["README.md"] = f"---\n{_yaml({'configs': configs})}---\n\n{_CARD}".encode()
+            files[name] = file.getvalue()
+            configs.append({"config_name": name.removesuffix(".parquet"), "data_files": name})
+    others = "".join(_CARD_OF_PIVOT.format(tag=p.tag, name=p.name) for p in by_pivot if not p.is_english)
+    files["README.md"] = f"---\n{_yaml({'configs': configs})}---\n\n{_CARD}{others}".encode()
     return files
 
 
@@ -133,6 +139,10 @@ different ones cannot be compared. `shown` is false for results that a newer one
 
 `changes` has a row of a table of deltas each: changes of English and of the other languages when the neurons of the
 languages are deactivated, in `unit`, negative for damage, with 95 % intervals over documents. `random` marks controls.
+"""
+
+_CARD_OF_PIVOT = """
+`changes-{tag}` has the tables that compare with {name}, `pivot`: changes of {name} and of the other languages.
 """
 
 

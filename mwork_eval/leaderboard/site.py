@@ -1,15 +1,17 @@
 """A leaderboard as a static site: an index, a page per benchmark and per model, and the numbers as CSV."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.writing import write_bytes_atomically
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.leaderboard import tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
 from mwork_eval.reports.html.environment import assets, page_environment
 from mwork_eval.results.summaries.entries import Contender, RowEffect, Score
+from mwork_eval.results.summaries.folders import Bar, no_bar
 
 _PACKAGE = "mwork_eval.leaderboard"
 _MARK = ".mwork-leaderboard"
@@ -25,14 +27,14 @@ def render_site(board: Board) -> dict[str, bytes]:
     Returns:
         By path below the site, the content of each file; the index comes last.
     """
-    pages = _Pages()
-    files: dict[str, bytes] = {}
+    files, pages = _numbers(board), _Pages()
     models = {model.name: model for model in board.models}
+    index = pages.index(board)
     for benchmark in board.benchmarks:
         files |= pages.benchmark(benchmark, models)
     for model in board.models:
         files |= pages.model(model)
-    return files | pages.index(board)
+    return files | index
 
 
 def check_room(out: Path) -> None:
@@ -45,9 +47,7 @@ def check_room(out: Path) -> None:
         raise InputError(f"{out} holds other files", expected="an empty folder, or an earlier leaderboard")
 
 
-def write_site(
-    files: Mapping[str, bytes], out: Path, advance: Callable[[str, int], Any] = lambda label, done: None
-) -> None:
+def write_site(files: Mapping[str, bytes], out: Path, bar: Bar = no_bar) -> None:
     """Write a site over an earlier one.
 
     What only the earlier site has goes after everything is written, so that no page that can be opened in the meantime
@@ -56,7 +56,7 @@ def write_site(
     Args:
         files: By path below the site, the content of each file.
         out: The folder: empty, not there yet, or an earlier site.
-        advance: Called with a label and the number of pages just written.
+        bar: Shows progress, file by file.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / _MARK).touch()
@@ -64,10 +64,11 @@ def write_site(
         half_written.unlink()  # by a command that was killed
     kept = {out / name for name in files}
     earlier = [path for path in out.rglob("*") if path.relative_to(out).parts[0] in _FOLDERS and path not in kept]
-    for name, content in files.items():
-        path = out / name
-        write_bytes_atomically(path, content)
-        advance(path.parent.name, int(path.name == _PAGE))
+    with bar("write", len(files)) as advance:
+        for name, content in files.items():
+            path = out / name
+            write_bytes_atomically(path, content)
+            advance(path.parent.name, 1)
     # In this order what a folder holds comes before the folder.
     for path in sorted(earlier, reverse=True):
         if not path.is_dir():
@@ -76,8 +77,38 @@ def write_site(
             path.rmdir()
 
 
+def _numbers(board: Board) -> dict[str, bytes]:
+    """Return the CSV files of every page, by path below the site."""
+    files = _csv_files(
+        "",
+        [score for model in board.models for score in model.scores],
+        [change for model in board.models for change in model.changes],
+    )
+    for model in board.models:
+        files |= _csv_files(_folder_of(model), model.scores, model.changes)
+    for benchmark in board.benchmarks:
+        scores = [(score, True) for of_column in benchmark.scores.values() for score in of_column.values()]
+        changes = [(change, True) for group in benchmark.groups for change in group.changes.values()]
+        files |= _csv_files(_folder_of(benchmark), scores, changes)
+    return files
+
+
+def _csv_files(
+    folder: str, scores: Sequence[tuple[Score, bool]], changes: Sequence[tuple[RowEffect, bool]]
+) -> dict[str, bytes]:
+    files = {f"{folder}scores.csv": tables.as_csv(tables.SCORE_FIELDS, (tables.score_record(*one) for one in scores))}
+    for pivot, entries in tables.changes_by_pivot(changes).items():
+        records = (tables.change_record(*one) for one in entries)
+        files[f"{folder}{tables.changes_file(pivot, 'csv')}"] = tables.as_csv(tables.change_fields(pivot), records)
+    return files
+
+
+def _folder_of(subject: BoardBenchmark | Model) -> str:
+    return f"models/{subject.slug}/" if isinstance(subject, Model) else f"tasks/{slug_of(subject.name)}/"
+
+
 class _Pages:
-    """Renders pages: each with its CSV files, by path below the site."""
+    """Renders pages, by path below the site."""
 
     def __init__(self) -> None:
         self._templates = page_environment(_PACKAGE)
@@ -94,22 +125,20 @@ class _Pages:
                     " ".join(sorted({score.language for score, _ in model.scores if score.language})),
                 ],
                 Contender(model.name, None),
-                f"models/{model.slug}/index.html",
+                f"{_folder_of(model)}{_PAGE}",
             )
             for model in board.models
         ]
-        return self._files(
+        return self._page(
             "index.html",
             "",
-            [score for model in board.models for score in model.scores],
-            [change for model in board.models for change in model.changes],
             scores=sum(len(model.scores) for model in board.models),
             changes=sum(len(model.changes) for model in board.models),
             skipped=board.skipped,
             benchmarks=[
                 {
                     "name": one.name,
-                    "href": f"tasks/{slug_of(one.name)}/index.html",
+                    "href": f"{_folder_of(one)}{_PAGE}",
                     "about": f"{len(one.contenders)} rows, {', '.join(column.label for column in one.columns[:12])}",
                 }
                 for one in board.benchmarks
@@ -122,15 +151,14 @@ class _Pages:
             return f"../../models/{models[contender.model].slug}/index.html"
 
         columns, scores = tables.score_rows(benchmark)
-        changes = tables.change_rows(benchmark.groups)
+        shown = [(change, True) for group in benchmark.groups for change in group.changes.values()]
         several = _several_weights(benchmark.contenders)
         lower = {column.metric.partition(",")[0] for column in benchmark.columns if not column.higher_is_better}
-        return self._files(
+        return self._page(
             "benchmark.html",
-            f"tasks/{slug_of(benchmark.name)}/",
-            [(score, True) for of_column in benchmark.scores.values() for score in of_column.values()],
-            [(change, True) for group in benchmark.groups for change in group.changes.values()],
+            _folder_of(benchmark),
             name=benchmark.name,
+            english=Pivot(),
             better=f"Lower is better for {', '.join(sorted(lower))}." if lower else "Higher is better.",
             scores=_table(
                 f"Scores on {benchmark.name}",
@@ -138,12 +166,18 @@ class _Pages:
                 [_row([_label(who, several), *texts], who, link(who)) for who, texts in scores],
                 "scores.csv",
             ),
-            changes=_table(
-                f"Changes on {benchmark.name}",
-                ["model", *tables.CHANGE_COLUMNS],
-                [_row([_label(who, several), *texts], who, link(who)) for who, texts in changes],
-                "changes.csv",
-            ),
+            changes={
+                pivot: _table(
+                    f"Changes on {benchmark.name}{_against(pivot)}",
+                    ["model", *tables.change_columns(pivot)],
+                    [
+                        _row([_label(who, several), *texts], who, link(who))
+                        for who, texts in tables.change_rows([g for g in benchmark.groups if g.pivot == pivot.tag])
+                    ],
+                    tables.changes_file(pivot, "csv"),
+                )
+                for pivot in tables.changes_by_pivot(shown)
+            },
         )
 
     def model(self, model: Model) -> dict[str, bytes]:
@@ -157,19 +191,9 @@ class _Pages:
             )
             for (score, _), (who, texts) in zip(model.scores, tables.model_score_rows(model), strict=True)
         ]
-        change_rows = [
-            _row(
-                [change.benchmark, change.setting, *tables.change_texts(change), "yes" if shown else "older"],
-                change.contender,
-                f"../../tasks/{slug_of(change.benchmark)}/index.html",
-            )
-            for change, shown in model.changes
-        ]
-        return self._files(
+        return self._page(
             "model.html",
-            f"models/{model.slug}/",
-            model.scores,
-            model.changes,
+            _folder_of(model),
             name=model.name,
             folders=list(dict.fromkeys(str(entry.folder) for entry in entries)),
             weights=sorted({entry.contender.fingerprint for entry in entries if entry.contender.fingerprint}),
@@ -179,37 +203,36 @@ class _Pages:
                 score_rows,
                 "scores.csv",
             ),
-            changes=_table(
-                f"Changes of {model.name}",
-                ["benchmark", *tables.CHANGE_COLUMNS, "shown"],
-                change_rows,
-                "changes.csv",
-            ),
+            changes={
+                pivot: _table(
+                    f"Changes of {model.name}{_against(pivot)}",
+                    ["benchmark", *tables.change_columns(pivot), "shown"],
+                    [_change_row(*change) for change in changes],
+                    tables.changes_file(pivot, "csv"),
+                )
+                for pivot, changes in tables.changes_by_pivot(model.changes).items()
+            },
         )
 
-    def _files(
-        self,
-        template: str,
-        folder: str,
-        score_entries: Sequence[tuple[Score, bool]],
-        change_entries: Sequence[tuple[RowEffect, bool]],
-        **values: Any,
-    ) -> dict[str, bytes]:
-        files = {
-            f"{folder}scores.csv": tables.as_csv(
-                tables.SCORE_FIELDS, (tables.score_record(*entry) for entry in score_entries)
-            )
-        }
-        if change_entries:
-            files[f"{folder}changes.csv"] = tables.as_csv(
-                tables.CHANGE_FIELDS, (tables.change_record(*entry) for entry in change_entries)
-            )
+    def _page(self, template: str, folder: str, **values: Any) -> dict[str, bytes]:
         text = self._templates.get_template(template).render(**self._assets, **values)
-        return files | {f"{folder}{_PAGE}": text.encode("utf-8", "replace")}
+        return {f"{folder}{_PAGE}": text.encode("utf-8", "replace")}
 
 
 def _table(label: str, columns: list[str], rows: list[dict[str, Any]], csv: str) -> dict[str, Any]:
     return {"label": label, "columns": columns, "texts": _TEXT_COLUMNS, "rows": rows, "csv": csv}
+
+
+def _change_row(change: RowEffect, shown: bool) -> dict[str, Any]:
+    return _row(
+        [change.benchmark, change.setting, *tables.change_texts(change), "yes" if shown else "older"],
+        change.contender,
+        f"../../tasks/{slug_of(change.benchmark)}/index.html",
+    )
+
+
+def _against(pivot: Pivot) -> str:
+    return "" if pivot.is_english else f" against {pivot.name}"
 
 
 def _row(cells: list[str], contender: Contender, href: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.leaderboard.board import BoardBenchmark, ChangeGroup, Model
 from mwork_eval.reports import wording
 from mwork_eval.results.summaries.entries import Contender, RowEffect, Score
@@ -28,25 +29,19 @@ SCORE_FIELDS = (
     "time",
     "shown",
 )
-CHANGE_FIELDS = (
-    "model",
-    "fingerprint",
-    "benchmark",
-    "preset",
-    "setting",
-    "random",
-    "languages",
-    "neurons",
-    "unit",
-    *(f"{name}{end}" for name in ("delta_eng", "delta_non_eng", "delta") for end in ("", "_low", "_high")),
-    "p_holm",
-    "documents",
-    "documents_digest",
-    "folder",
-    "time",
-    "shown",
-)
+_CHANGES = ("delta_eng", "delta_non_eng", "delta")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def change_fields(pivot: Pivot) -> tuple[str, ...]:
+    """Return the names of a change's values; those of pivots other than English say which."""
+    names = [pivot.keys.get(name, name) for name in _CHANGES]
+    return (
+        *("model", "fingerprint", "benchmark", "preset", "setting", "random", "languages", "neurons", "unit"),
+        *(f"{name}{end}" for name in names for end in ("", "_low", "_high")),
+        *("p_holm", "documents", "documents_digest", "folder", "time", "shown"),
+        *(() if pivot.is_english else ("pivot",)),
+    )
 
 
 def score_record(score: Score, shown: bool) -> dict[str, Any]:
@@ -73,7 +68,8 @@ def score_record(score: Score, shown: bool) -> dict[str, Any]:
 
 
 def change_record(change: RowEffect, shown: bool) -> dict[str, Any]:
-    """Return a change by `CHANGE_FIELDS`."""
+    """Return a change by `change_fields` of its pivot."""
+    pivot = Pivot(change.pivot)
     values = (
         change.contender.name,
         change.contender.fingerprint,
@@ -84,15 +80,29 @@ def change_record(change: RowEffect, shown: bool) -> dict[str, Any]:
         " ".join(change.languages),
         " ".join(f"{language}={count}" for language, count in change.neurons.items()),
         change.unit,
-        *(number for name in ("delta_eng", "delta_non_eng", "delta") for number in change.values[name]),
+        *(number for name in _CHANGES for number in change.values[name]),
         change.p_holm,
         change.documents,
         change.compared_by,
         os.fspath(change.folder),
         change.time,
         shown,
+        *(() if pivot.is_english else (pivot.tag,)),
     )
-    return dict(zip(CHANGE_FIELDS, values, strict=True))
+    return dict(zip(change_fields(pivot), values, strict=True))
+
+
+def changes_by_pivot(changes: Iterable[tuple[RowEffect, bool]]) -> dict[Pivot, list[tuple[RowEffect, bool]]]:
+    """Return changes with whether each is shown, by pivot: those of several never stand in one table."""
+    found: dict[Pivot, list[tuple[RowEffect, bool]]] = {}
+    for change, shown in changes:
+        found.setdefault(Pivot(change.pivot), []).append((change, shown))
+    return found
+
+
+def changes_file(pivot: Pivot, ending: str) -> str:
+    """Return the name of the file of a pivot's changes."""
+    return f"changes{'' if pivot.is_english else f'-{pivot.tag}'}.{ending}"
 
 
 def as_csv(fields: Sequence[str], records: Iterable[Mapping[str, Any]]) -> bytes:
@@ -130,11 +140,13 @@ def score_rows(benchmark: BoardBenchmark) -> tuple[list[str], list[tuple[Contend
     return columns, rows
 
 
-CHANGE_COLUMNS = ("row", "table", "neurons", "∆Eng", "∆n-Eng", "∆", "95 % of ∆", "p (Holm)")
+def change_columns(pivot: Pivot) -> tuple[str, ...]:
+    """Return the heads of a table of changes."""
+    return ("row", "table", "neurons", pivot.delta, pivot.delta_others, "∆", "95 % of ∆", "p (Holm)")
 
 
 def change_rows(groups: Sequence[ChangeGroup]) -> list[tuple[Contender, list[str]]]:
-    """Return the rows of a benchmark's table of changes, by contender."""
+    """Return the rows of a benchmark's table of changes of one pivot, by contender."""
     return [
         (contender, [group.label, *change_texts(change)])
         for group in groups
@@ -143,14 +155,14 @@ def change_rows(groups: Sequence[ChangeGroup]) -> list[tuple[Contender, list[str
 
 
 def change_texts(change: RowEffect) -> list[str]:
-    """Return a change as texts: all of `CHANGE_COLUMNS` but the row."""
+    """Return a change as texts: all of `change_columns` but the row."""
     counts = set(change.neurons.values())
     low, high = change.values["delta"][1:]
     ends = [] if low is None or high is None else [wording.difference(end, change.unit) for end in (low, high)]
     return [
         change.preset,
         f"{min(counts)}" if len(counts) == 1 else f"{min(counts, default=0)} to {max(counts, default=0)}",
-        *(wording.difference(change.values[name][0], change.unit) for name in ("delta_eng", "delta_non_eng", "delta")),
+        *(wording.difference(change.values[name][0], change.unit) for name in _CHANGES),
         f"[{', '.join(ends)}]" if ends else "[too few to tell]",
         "" if change.random else wording.p_value(change.p_holm),
     ]

@@ -11,7 +11,7 @@ from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.interventions.kinds import ZERO
 from mwork_eval.interventions.running import fingerprint_without
 from mwork_eval.lm.fast import FastHF
-from mwork_eval.lm.model_identity import digest_of_answers, identity_with_delta
+from mwork_eval.lm.model_identity import digest_of_answers, identity_with_delta, told_of_loading
 from mwork_eval.models import default_model
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout, base_of
@@ -47,6 +47,7 @@ class MworkHF(FastHF):
         masked: What is masked now, as it goes into the results; None if nothing is.
         delta: The delta in the weights, or None.
         in_memory: Whether the model was given as an object, which keeps its adapters.
+        loaded_with: What it was loaded with that may change answers and cannot be seen on it.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class MworkHF(FastHF):
         own_delta = load_delta(Path(delta)) if delta is not None and delta.endswith(SUFFIX) else None
         if delta is not None and own_delta is None:
             kwargs["delta"] = delta
+        loaded_with = {} if in_memory else told_of_loading(kwargs)
         if isinstance(pretrained, str):
             pretrained = resolve_name(pretrained)
             device = str(find_device(device, fall_back=True))
@@ -128,7 +130,7 @@ class MworkHF(FastHF):
             # `hf` takes the number within the machine, and shares documents only where it sees several GPUs.
             self._rank, self._world_size = accelerator.process_index, accelerator.num_processes
         self.double_bos = double_bos
-        self.in_memory = in_memory
+        self.in_memory, self.loaded_with = in_memory, loaded_with
         self.fast, self.memory = fast, parse_size(str(memory), "memory") if memory is not None else None
         self._model: Any
         self._undo_mask = SliceEditor()

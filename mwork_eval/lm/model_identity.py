@@ -1,15 +1,25 @@
 """What determines a model's answers besides the mask and the request."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from mwork_eval.digests import digest_of
 from mwork_eval.inference.rotary import Rotary
 from mwork_eval.interventions.running import running_on
+from mwork_eval.lm.asking import ASKING
 from mwork_eval.models.blocks import without_adapters
 
 _ORIGINS = ("name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures", "quantization_config")
 _OPTIONS = ("add_bos_token", "max_length", "prefix_token_id", "eot_token_id", "max_gen_toks", "truncation")
+_TOLD = {
+    *ASKING,
+    *("batch_size", "max_batch_size", "tokenizer", "use_fast_tokenizer", "trust_remote_code", "revision", "subfolder"),
+    *("device", "device_map", "dtype", "parallelize", "gpus", "max_memory_per_gpu", "max_cpu_memory", "offload_folder"),
+    *("softmax_dtype", "mixed_precision_dtype", "logits_cache", "low_cpu_mem_usage", "cache_dir", "token"),
+    *("local_files_only", "delta"),
+}
+"""Arguments that change no answer, or are known from the model that they made, or from requests."""
 _TYPES = ("softmax_dtype", "mixed_precision_dtype", "think_end_token")
 
 
@@ -41,8 +51,18 @@ def digest_of_answers(lm: Any, fingerprint: str, rotary: Rotary) -> str:
             *(["texts go on"] if lm.adds[1] and lm.add_bos_token is not False else []),
             *(["adapters", adapters] if lm.in_memory and (adapters := _adapters(lm.model)) else []),
             *(["interventions", digests] if (digests := running_on(lm.model)) else []),
+            *(["loaded with", given] if (given := lm.loaded_with) else []),
         ]
     )
+
+
+def told_of_loading(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Return, of the arguments of `hf`, those that may change answers and cannot be seen on the model afterwards.
+
+    Args:
+        arguments: The arguments, such as `attn_implementation` or those of a quantisation.
+    """
+    return {name: str(value) for name, value in arguments.items() if name not in _TOLD and value is not None}
 
 
 def identity_with_delta(identity: str, delta: str) -> str:

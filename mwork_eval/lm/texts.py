@@ -11,6 +11,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import normalize_gen_kwargs
 
 from mwork_eval.errors import InputError
+from mwork_eval.lm.chat import Chat
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class TextsHF(HFLM):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._encoded: dict[tuple[str, bool | None, int | None], tuple[int, ...]] = {}
         self._said: set[str] = set()
+        self._chat: Chat | None = None
         self._truncated: dict[str, set[int]] = {}
         self._gathered: dict[str, set[int]] | None = None
         size = getattr(self.model.get_input_embeddings(), "num_embeddings", None)
@@ -255,22 +257,29 @@ class TextsHF(HFLM):  # type: ignore[misc]
                 f"the model has no room for the answers of {name}",
                 found=f"a context of {self.max_length} tokens for {longest} tokens of answer alone",
                 expected="room for a prompt as well",
-                hint="leave the task out, or ask for shorter answers with gen_kwargs max_gen_toks=N of lm_eval",
+                hint="leave the task out, or ask for shorter answers with max_gen_toks=N among `gen_kwargs`",
             )
+
+    def chat_template(self, chat_template: bool | str = False) -> str | None:
+        """Return a chat template of the tokenizer, and render by it from now on: `hf` takes no notice of a name.
+
+        Args:
+            chat_template: True for the tokenizer's own, the name of one of several, or False for none.
+
+        Raises:
+            InputError: If the tokenizer has it not.
+        """
+        self._chat = Chat.of(self.tokenizer, chat_template, self.chat_template_args) if chat_template else None
+        return None if self._chat is None else self._chat.text
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """Render messages by the tokenizer's chat template.
 
         Raises:
-            InputError: If it has none.
+            InputError: If it has none, or it cannot render them.
         """
-        if self.tokenizer.chat_template is None:
-            raise InputError(
-                "the tokenizer has no chat template",
-                found=self.tokenizer.name_or_path or "a tokenizer without one",
-                hint="leave apply_chat_template out, or use a model that was tuned to chat",
-            )
-        return str(super().apply_chat_template(chat_history, add_generation_prompt))
+        chat = self._chat or Chat.of(self.tokenizer, True, self.chat_template_args)
+        return chat.render(chat_history, add_generation_prompt)
 
     def _end_tokens(self) -> set[int]:
         """Return the ids that end generation by themselves."""

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from mwork_eval.evaluation.evaluate import PreparedTask, prepare_tasks
+from mwork_eval.evaluation.evaluate import prepare_tasks
+from mwork_eval.evaluation.prepared_task import PreparedTask
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.matrix.plan import Cell
 from mwork_eval.results.store import CellStore
@@ -18,11 +20,15 @@ class TaskSource:
         names: The lm-eval tasks.
         data: Where their data come from, as `prepare_tasks` takes it.
         sample: Which documents of each.
+        metrics: By task, the main metric that was asked for.
+        prompting: How they are asked.
     """
 
     names: tuple[str, ...]
     data: str | None
     sample: Sample = field(default_factory=Sample)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    prompting: Prompting = field(default_factory=Prompting)
 
     def prepare(self) -> dict[str, PreparedTask]:
         """Load the documents and build the requests.
@@ -30,7 +36,9 @@ class TaskSource:
         Raises:
             InputError: If a task cannot be had.
         """
-        return prepare_tasks(self.names, data=self.data, sample=self.sample)
+        return prepare_tasks(
+            self.names, data=self.data, sample=self.sample, metrics=self.metrics, prompting=self.prompting
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

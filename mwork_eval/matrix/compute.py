@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mwork_eval.evaluation.evaluate import PreparedTask, evaluate_task
+from mwork_eval.evaluation.evaluate import evaluate_task
+from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.results.task_score import TaskScore

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.evaluation.evaluate import PreparedTask
+from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.inference.prefixes import group_by_prefix
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions

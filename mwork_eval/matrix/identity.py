@@ -5,7 +5,7 @@ from typing import Any
 
 from mwork_eval.digests import digest_of
 from mwork_eval.evaluation.answer_language import judge_version
-from mwork_eval.evaluation.evaluate import PreparedTask
+from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.neurons.shape import ModelShape
@@ -61,4 +61,9 @@ def identity_of(model_identity: str, intervention: Intervention | None, task: Pr
         sources["beginning"] = "one"  # earlier answers to such requests are of texts with two
     # Without the extra, answers are not judged for the wrong language; installed later, they are, from known answers.
     whole = {**sources, "requests": task.digest, "judge": judge_version()}
+    if task.metric is not None:
+        whole["metric"] = task.metric  # the answers are the same, so the first part is
+    if task.prompting is not None:
+        # Not in the first part: a request holds the whole prompt, so that equal ones have one answer however they came.
+        whole["prompting"] = task.prompting
     return f"{digest_of(sources)[:16]}-{digest_of(whole)[:32]}"

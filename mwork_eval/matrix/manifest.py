@@ -3,11 +3,14 @@
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
+from mwork_eval.digests import canonical_json
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import FILE
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import Cell, all_seeds
@@ -90,6 +93,7 @@ def _with_earlier_tables(manifest: Manifest, folder: Path, *, repair: bool) -> M
             "tasks": (*manifest.tasks, *(task for task in earlier.tasks if task.name not in known)),
             "presets": (*kept, *manifest.presets),
             **cells,
+            **({"metrics": earlier.metrics | manifest.metrics} if earlier.metrics or manifest.metrics else {}),
         }
     )
 
@@ -98,19 +102,43 @@ def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, 
     """Yield what the tables of a folder have in common, as it was and as it is."""
     yield f"dtype {earlier.dtype}", f"dtype {manifest.dtype}"
     yield f"data {earlier.data}", f"data {manifest.data}"
+    yield f"pivot {earlier.pivot}", f"pivot {manifest.pivot}"
+    yield _asked(earlier), _asked(manifest)
     # Folders of earlier versions took the first documents of the file.
     yield f"documents {FILE if earlier.order is None else earlier.order}", f"documents {manifest.order}"
     for name in ("understanding", "generation"):
         yield f"{getattr(earlier.stages, name)} {name} layers", f"{getattr(manifest.stages, name)} {name} layers"
+    for name in sorted({task.name for task in earlier.tasks} & {task.name for task in manifest.tasks}):
+        for language in sorted({*earlier.languages} & {*manifest.languages}):
+            was, now = earlier.task_name(name, language), manifest.task_name(name, language)
+            yield f"{name} {language} {was}", f"{name} {language} {now}"
     for language in sorted(earlier.sets.keys() & manifest.sets.keys()):
         was, now = earlier.sets[language].digest, manifest.sets[language].digest
         yield f"set {language} {was[:12]}", f"set {language} {now[:12]}"
+
+
+def _asked(manifest: Manifest) -> str:
+    """Say how a model was asked and loaded: what is shown, and a digest of all of it."""
+    said = [] if manifest.prompting is None else [f"prompts: {manifest.prompting.in_words()}"]
+    said += [f"model arguments {canonical_json(manifest.model_args)}"] if manifest.model_args else []
+    return "; ".join(said) or "prompts as the task files say"
+
+
+def _limits(options: MatrixOptions) -> dict[str, Any]:
+    """Return what a manifest says of limits by benchmark; nothing if there are none."""
+    return {"limits": dict(options.limits)} if options.limits else {}
 
 
 def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixOptions, plan: MatrixPlan) -> Manifest:
     cells: dict[str, list[CellEntry]] = {part: [] for part in PARTS}
     for preset, cell, identity in zip(plan.presets, plan.cells, plan.identities, strict=True):
         cells[cell.part].append(_describe_cell(preset, cell, identity))
+    listed: dict[str, Any] = {part: tuple(of_part) for part, of_part in cells.items()}
+    if plan.source.metrics:
+        listed["metrics"] = dict(plan.source.metrics)
+    if options.pivot != ENGLISH:
+        # Folders whose pivot is English do not say so, nor did those of earlier versions.
+        listed["pivot"] = options.pivot
     return Manifest(
         model=facts.name,
         model_identity=facts.identity,
@@ -133,11 +161,19 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
             )
             for language, neurons in sets.items()
         },
-        tasks=tuple(TaskEntry(name=f.name, languages=f.languages, missing=f.missing) for f in plan.families),
+        tasks=tuple(map(TaskEntry.of, plan.families)),
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
-        **{part: tuple(of_part) for part, of_part in cells.items()},
+        **_limits(options),
+        **_describe_asking(options),
+        **listed,
     )
+
+
+def _describe_asking(options: MatrixOptions) -> dict[str, Any]:
+    """Return how the model was asked and loaded, as far as it was said."""
+    given = {"prompting": options.prompting.record(), "model_args": dict(options.model_args)}
+    return {name: value for name, value in given.items() if value}
 
 
 def _describe_cell(preset: str, cell: Cell, identity: str) -> CellEntry:
@@ -181,7 +217,7 @@ def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -
             }
             for language, of_language in masks.items()
         },
-        **({"draw_overlaps": _draw_overlaps(preset, plan)} if options.set_draws else {}),
+        **_limits(options) | ({"draw_overlaps": _draw_overlaps(preset, plan)} if options.set_draws else {}),
     )
 
 

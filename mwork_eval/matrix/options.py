@@ -2,12 +2,18 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
+from mwork_eval.evaluation.families.members import CODE
+from mwork_eval.evaluation.families.resolve import fill_pattern, is_pattern, resolve_family, tags_of
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import EVEN, Order
+from mwork_eval.evaluation.task_manager import whole_index
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -22,7 +28,7 @@ class MatrixOptions:
     Attributes:
         presets: The tables.
         tasks: Benchmarks, or patterns with `{l}` for the language, for every preset; each preset's own if empty.
-        languages: Languages, English among them.
+        languages: Languages, the pivot among them.
         limit: Documents per task, or None for all.
         order: Which ones, as `Sample` takes it.
         seeds: Seeds of the random controls; None for as many, from 1, as each benchmark says.
@@ -35,6 +41,12 @@ class MatrixOptions:
         cross: Whether every mask is tried on the documents of every language, too.
         counts: Numbers of neurons, ascending, to deactivate beside the table's own.
         set_draws: By language, the sets of random halves of the detection documents, to deactivate beside the table's.
+        own_tasks: By name, the lm-eval tasks by language that the user defined.
+        metrics: By benchmark, the main metric that was asked for; under `""`, that of all others.
+        pivot: The language that the others are compared with.
+        prompting: How models are asked.
+        model_args: Further arguments of `mwork-hf` that the model was loaded with.
+        limits: By benchmark or pattern, the documents of each of its tasks where they are not ``limit``.
     """
 
     presets: tuple[Preset, ...]
@@ -52,21 +64,24 @@ class MatrixOptions:
     cross: bool = False
     counts: tuple[int, ...] = ()
     set_draws: tuple[Mapping[str, NeuronSet], ...] = ()
+    own_tasks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    pivot: str = ENGLISH
+    prompting: Prompting = field(default_factory=Prompting)
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.
 
         Raises:
-            InputError: If English is not asked for or no other language is left for a benchmark.
+            InputError: If the pivot is not asked for, or a benchmark lacks it or every other language.
         """
-        if ENGLISH not in self.languages or len(self.languages) < 2:
-            raise InputError(
-                "∆ compares English with other languages",
-                found=",".join(self.languages),
-                expected="en and at least one other language",
-            )
+        check_pivot(self.pivot, self.languages)
         families = [
-            replace(find_family(name, self.languages), seeds=self.seeds_of(name))
+            replace(
+                find_family(name, self.languages, self._own(name, preset), pivot=self.pivot), seeds=self.seeds_of(name)
+            )
             for name in self.tasks or (preset.task,)
         ]
         for family in families:
@@ -74,21 +89,95 @@ class MatrixOptions:
                 log.warning("%s has no %s; its averages are over %s", family.name, family.missing, family.languages)
         return families
 
+    def _own(self, name: str, preset: Preset) -> Mapping[str, str] | None:
+        return self.own_tasks.get(name) if self.tasks else preset.tasks
+
+    def metrics_of(self, families: Sequence[TaskFamily]) -> dict[str, str]:
+        """Return, by lm-eval task of some benchmarks, the main metric that was asked for.
+
+        Raises:
+            InputError: If one was asked for of a benchmark that is not among them.
+        """
+        names = [family.name for family in families]
+        if unknown := sorted(self.metrics.keys() - {"", *names}):
+            raise InputError("a metric of no task", found=" ".join(unknown), expected=f"one of {' '.join(names)}")
+        found: dict[str, str] = {}
+        for family in families:
+            if metric := self.metrics.get(family.name) or self.metrics.get(""):
+                found |= {family.task(language): metric for language in family.languages}
+        return found
+
     def seeds_of(self, task: str) -> tuple[int, ...]:
         """Return the seeds of the random controls of a benchmark, or a pattern with `{l}`."""
         return tuple(range(1, draws_of(task) + 1)) if self.seeds is None else self.seeds
 
 
-def find_family(name: str, languages: Sequence[str]) -> TaskFamily:
-    """Return a benchmark with the languages it has among those asked for.
+def check_pivot(pivot: str, languages: Sequence[str]) -> None:
+    """Check that the languages of a matrix are the pivot and at least one other.
 
     Raises:
-        InputError: If it has English at most.
+        InputError: If they are not.
     """
-    benchmark = BENCHMARKS.get(name)
-    has = [language for language in languages if benchmark is None or benchmark.has(language)]
-    family = TaskFamily(name, tuple(has), tuple(language for language in languages if language not in has))
-    if len(has) < 2:
-        there = benchmark.languages if benchmark else has
-        raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(there))
+    if pivot not in languages or len(languages) < 2:
+        raise InputError(
+            f"∆ compares {Pivot(pivot).name} with other languages",
+            found=",".join(languages),
+            expected=f"{pivot} and at least one other language",
+        )
+
+
+def find_family(
+    name: str, languages: Sequence[str], tasks: Mapping[str, str] | None = None, *, pivot: str = ENGLISH
+) -> TaskFamily:
+    """Return a benchmark with the languages it has among those asked for.
+
+    Args:
+        name: One of ours, a pattern, or a family of lm-eval's tasks, as `resolve_family` takes it.
+        languages: The languages.
+        tasks: By language its tasks, if the user said which; then the name is only a name.
+        pivot: The language that the others are compared with.
+
+    Raises:
+        InputError: If it has less than two of the languages, or not the pivot; or what `resolve_family` raises.
+    """
+    family = look_up_family(name, languages, tasks)
+    if len(family.languages) < 2:
+        if tasks is not None or (is_pattern(name) and CODE not in name):
+            has = list(family.languages)
+        else:
+            has = BENCHMARKS[name].languages if name in BENCHMARKS else tags_of(name, languages, whole_index())
+        raise InputError(f"{name} has none of the languages", found=family.missing, expected=" ".join(has))
+    if pivot in languages and pivot not in family.languages:
+        raise InputError(
+            f"{name} has no {pivot}, which the others are compared with",
+            found=f"`pivot={pivot}`",
+            expected=f"a pivot among {' '.join(family.languages)}",
+            hint=f"a .yaml file can name one: {name}: {{{pivot}: TASK, {family.languages[0]}: TASK}}",
+        )
     return family
+
+
+def look_up_family(name: str, languages: Sequence[str], tasks: Mapping[str, str] | None = None) -> TaskFamily:
+    """Return a benchmark with the languages it has among those asked for, however few.
+
+    Args:
+        name: As in `find_family`.
+        languages: The languages.
+        tasks: As in `find_family`.
+
+    Raises:
+        InputError: What `resolve_family` raises.
+    """
+    if tasks is not None:
+        found = TaskFamily(name, tuple(tasks), tasks={one: tasks[one] for one in languages if one in tasks})
+    elif name in BENCHMARKS:
+        found = TaskFamily(name, tuple(filter(BENCHMARKS[name].has, languages)))
+    elif is_pattern(name) and CODE not in name:
+        found = TaskFamily(name, tuple(languages), tasks=fill_pattern(name, languages))
+    else:
+        found = resolve_family(name, languages, whole_index())
+    return replace(
+        found,
+        languages=tuple(language for language in languages if language in found.languages),
+        missing=tuple(language for language in languages if language not in found.languages),
+    )

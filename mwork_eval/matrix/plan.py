@@ -25,6 +25,7 @@ class Mask:
         count: Their number where the user asked for several numbers, to see how the damage grows with it; None for
             the masks of the table.
         draw: Number of the random half of the detection documents that its set is from; None for sets of all documents.
+        pivot: The language that its own is compared with.
     """
 
     setting: Setting
@@ -33,6 +34,7 @@ class Mask:
     neurons: NeuronSet
     count: int | None = None
     draw: int | None = None
+    pivot: str = ENGLISH
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Cell:
             return "dose"
         if self.mask.draw is not None:
             return "draws"
-        return "cells" if self.language in (self.mask.language, ENGLISH) else "cross"
+        return "cells" if self.language in (self.mask.language, self.mask.pivot) else "cross"
 
     @property
     def label(self) -> str:
@@ -99,6 +101,7 @@ def plan_masks(
     seeds: Sequence[int],
     controls: str = "any",
     count_of_all: int | None = None,
+    pivot: str = ENGLISH,
 ) -> dict[str, list[Mask]]:
     """Return the masks of each language, all of the same number of neurons.
 
@@ -113,6 +116,7 @@ def plan_masks(
         seeds: Seeds of the random controls.
         controls: What they are drawn from; one of `CONTROLS`.
         count_of_all: Another number of neurons, for all languages.
+        pivot: The language that the others are compared with.
 
     Raises:
         InputError: If a language has no neuron at the positions of a setting, fewer than asked for, or too few for a
@@ -133,24 +137,26 @@ def plan_masks(
         for setting, found in at.items():
             kept = found.strongest(count)
             if not setting.random:
-                masks[language].append(Mask(setting, language, None, kept))
+                masks[language].append(Mask(setting, language, None, kept, pivot=pivot))
                 continue
             for seed in seeds:
                 try:
                     control = draw_random_control(kept, excluded=neurons, seed=seed, controls=controls)
                 except InputError as error:
                     raise InputError(f"{preset.name}, {setting.name}, {language}: {error}") from error
-                masks[language].append(Mask(setting, language, seed, control))
+                masks[language].append(Mask(setting, language, seed, control, pivot=pivot))
     return masks
 
 
-def plan_cells(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamily]) -> Iterator[Cell]:
-    """Yield the cells: the baseline first, then every mask on its own language and on English.
+def plan_cells(
+    masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamily], pivot: str = ENGLISH
+) -> Iterator[Cell]:
+    """Yield the cells: the baseline first, then every mask on its own language and on the pivot.
 
     A mask language that a benchmark lacks has no cell there. Settings are gone through for all languages
     before the next one, so that whole rows of the table appear early.
     """
-    languages = [ENGLISH, *masks]
+    languages = [pivot, *masks]
     for family in families:
         for language in languages:
             if language in family.languages:
@@ -162,4 +168,4 @@ def plan_cells(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamil
             for family in families:
                 if belongs(of_language[number], family):
                     yield Cell(of_language[number], family, language)
-                    yield Cell(of_language[number], family, ENGLISH)
+                    yield Cell(of_language[number], family, pivot)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mwork_eval.benchmarks.task_family import TaskFamily, task_name
+from mwork_eval.benchmarks.task_family import TaskFamily, benchmark_name, task_name
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.matrix.cell_plan import CellPlan, TaskSource
 from mwork_eval.matrix.identity import ModelFacts, identity_of
@@ -60,18 +60,18 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
     families = {preset.name: options.families(preset) for preset in options.presets}
     seeds = {name: all_seeds(of_preset) for name, of_preset in families.items()}
     masks = {
-        preset.name: plan_masks(preset, sets, stages, seeds[preset.name], options.controls)
+        preset.name: plan_masks(preset, sets, stages, seeds[preset.name], options.controls, pivot=options.pivot)
         for preset in options.presets
     }
     of_presets = [
         (preset.name, cell)
         for preset in options.presets
-        for cell in plan_cells(masks[preset.name], families[preset.name])
+        for cell in plan_cells(masks[preset.name], families[preset.name], options.pivot)
     ]
     for preset in options.presets if options.cross else ():
         of_presets += [(preset.name, c) for c in plan_cross(masks[preset.name], families[preset.name])]
     for preset in options.presets if options.counts else ():
-        sizes = dose_masks(preset, sets, stages, seeds[preset.name], options.counts, options.controls)
+        sizes = dose_masks(preset, sets, stages, seeds[preset.name], options.counts, options.controls, options.pivot)
         of_presets += [(preset.name, c) for c in plan_pairs(sizes, families[preset.name])]
     for preset in options.presets if options.set_draws else ():
         drawn = draw_masks(masks[preset.name], options.set_draws, stages)
@@ -83,13 +83,18 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         cell.task: left_out
         for cell in cells
         for name, left_out in tuned.items()
-        if task_name(name, cell.language) == cell.task
+        if task_name(name, cell.language) == cell.task or name == cell.family.name
     }
+    distinct = {family.name: family for of_preset in families.values() for family in of_preset}
+    limits = {cell.task: limit for cell in cells if (limit := options.limits.get(benchmark_name(cell.family.name)))}
     source = TaskSource(
-        tuple(dict.fromkeys(cell.task for cell in cells)), options.data, Sample(options.limit, options.order, skip)
+        tuple(dict.fromkeys(cell.task for cell in cells)),
+        options.data,
+        Sample(options.limit, options.order, skip, limits=limits),
+        metrics=options.metrics_of(list(distinct.values())),
+        prompting=options.prompting,
     )
     tasks = source.prepare()
-    distinct = {family.name: family for of_preset in families.values() for family in of_preset}
     return MatrixPlan(
         cells=cells,
         identities=[identity_of(facts.identity, cell.intervention, tasks[cell.task]) for cell in cells],

@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 
 import yaml
 
-from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.errors import InputError
 from mwork_eval.files.yaml_values import line_of, read_yaml
 from mwork_eval.matrix.settings import Preset, Setting
+from mwork_eval.matrix.task_file import read_named_tasks
 from mwork_eval.neurons.stages import parse_positions
 
 
@@ -61,11 +61,8 @@ class _Reader:
 
     def _preset(self, name: str, node: yaml.Node) -> Preset:
         entries = self._checked(node, _PRESET, optional=_OPTIONAL)
-        values = {key: self._scalar(entries[key], _PRESET[key], key) for key in entries if key != "settings"}
-        task = values["task"]
-        if task not in BENCHMARKS and "{l}" not in task:
-            expected = f"{' '.join(BENCHMARKS)}, or a pattern with {{l}} for the language"
-            self._fail(entries["task"], "unknown task", task, expected)
+        task, tasks = self._task(entries["task"])
+        values = {key: self._scalar(entries[key], _PRESET[key], key) for key in ("table", "ability") if key in entries}
         rows = entries["settings"]
         if not isinstance(rows, yaml.SequenceNode):
             self._wrong_type(rows, "settings", _LIST)
@@ -73,7 +70,17 @@ class _Reader:
         if all(setting.random for setting in settings):
             expected = "a row with random: false, whose number of neurons the random rows take"
             self._fail(rows, f"{name} has no row of language-specific neurons", expected=expected)
-        return Preset(name, values.get("table"), values.get("ability", ""), task, settings)
+        return Preset(name, values.get("table"), values.get("ability", ""), task, settings, tasks)
+
+    def _task(self, node: yaml.Node) -> tuple[str, Mapping[str, str] | None]:
+        """Return a benchmark and, where the file defines it, its tasks by language."""
+        if not isinstance(node, yaml.MappingNode):
+            return self._scalar(node, _TEXT, "task"), None
+        named = read_named_tasks(self._path, node)
+        if len(named) != 1:
+            self._fail(node, "several tasks of a preset", " ".join(named), "one, as NAME: {en: TASK, zh: TASK}")
+        ((name, tasks),) = named.items()
+        return name, tasks
 
     def _settings(self, rows: yaml.SequenceNode) -> Sequence[Setting]:
         lines: dict[Setting, int] = {}

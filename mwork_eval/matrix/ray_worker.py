@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.evaluate import PreparedTask
+from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.matrix.cell_plan import TaskSource

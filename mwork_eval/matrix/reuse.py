@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mwork_eval.evaluation.evaluate import PreparedTask
 from mwork_eval.evaluation.known_answers import request_key
+from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.results.store import CellStore
 
 _OF_NO_TOKEN = [0.0, False]

@@ -41,6 +41,7 @@ def outdated_cells(store: CellStore, missing: Iterable[Cell]) -> list[str]:
     lines = []
     for (benchmark, revision), count in sorted(counts.items()):
         later = [reasons for number, reasons in _reasons().items() if number > revision]
-        why = "; ".join(part for reasons in later for part in (reasons.get(benchmark), reasons["all"]) if part)
-        lines.append(f"{count} cells of {benchmark} are of an earlier version and are computed again: {why}")
+        why = "; ".join(part for reasons in later for part in (reasons.get(benchmark), reasons.get("all")) if part)
+        if why:
+            lines.append(f"{count} cells of {benchmark} are of an earlier version and are computed again: {why}")
     return lines

@@ -56,7 +56,7 @@ def run_matrix(
                 found=f"{model.world_size} processes",
                 hint="start fewer, or give a larger `limit`",
             )
-    model.check_tasks(task.task for task in plan.tasks.values())
+    model.check_tasks(one.task for task in plan.tasks.values() for one in task.parts or (task,))
     try:
         if model.rank != 0:
             while (shared := _agree(model, None)) is not None:

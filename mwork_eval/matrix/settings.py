@@ -1,6 +1,7 @@
 """What a table consists of: its settings."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mwork_eval.neurons.stages import POSITIONS
 
@@ -34,6 +35,7 @@ class Preset:
         ability: What the table is about; may be empty.
         task: The benchmark to use.
         settings: The rows, each once; at least one is language-specific.
+        tasks: By language, the lm-eval tasks of `task` where the user defined it.
     """
 
     name: str
@@ -41,3 +43,4 @@ class Preset:
     ability: str
     task: str
     settings: tuple[Setting, ...]
+    tasks: Mapping[str, str] | None = field(default=None, hash=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.evaluate import PreparedTask
+from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.cell_plan import CellPlan, TaskSource
 from mwork_eval.matrix.identity import ModelFacts, identity_of
@@ -57,23 +57,25 @@ def plan_sweep(
     positions: tuple[str, ...],
     source: TaskSource,
     tasks: Mapping[str, PreparedTask],
+    pivot: str = ENGLISH,
 ) -> CellPlan:
     """Return the cells of a grid as a matrix of one row per point, the baseline first.
 
     Args:
         facts: What there is to know of the model.
         grid: The points.
-        family: The benchmark, with English and one other language, whose neurons the grid deactivates.
+        family: The benchmark, with the pivot and one other language, whose neurons the grid deactivates.
         positions: Where.
         source: Where the tasks come from.
         tasks: What `prepare_tuning` gave for it.
+        pivot: The language that the other is compared with.
     """
     setting = Setting(random=False, positions=positions)
-    (own,) = set(family.languages) - {ENGLISH}
+    (own,) = set(family.languages) - {pivot}
     cells = [Cell(None, family, language) for language in family.languages]
     for point in grid:
         if point.neurons is not None:
-            mask = Mask(setting, own, None, point.neurons)
+            mask = Mask(setting, own, None, point.neurons, pivot=pivot)
             cells += [GridCell(mask, family, language, point.boundaries) for language in family.languages]
     return CellPlan(
         cells=cells,

@@ -60,6 +60,7 @@ class Tuning:
         grid: The points.
         deltas: Per point that deactivates something, what it does.
         best: The boundaries with the highest ∆; equal ones go to the fewest layers masked.
+        pivot: The language it was compared with.
     """
 
     task: str
@@ -73,6 +74,7 @@ class Tuning:
     grid: Sequence[GridPoint]
     deltas: Mapping[Boundaries, Delta]
     best: Boundaries
+    pivot: str = ENGLISH
 
     @property
     def stages(self) -> Stages:
@@ -107,6 +109,7 @@ class Tuning:
             "items": sorted(self.items),
             "positions": "+".join(self.positions),
             "delta": self.deltas[self.best].delta.value,
+            **({} if self.pivot == ENGLISH else {"pivot": self.pivot}),
         }
 
 
@@ -157,21 +160,23 @@ def judge_grid(
     task: str,
     positions: Sequence[str],
     items: Iterable[str] = (),
+    pivot: str = ENGLISH,
 ) -> Tuning:
     """Compute every ∆ and choose the best boundaries.
 
     Args:
         grid: The points.
-        baseline: Score without a mask, by language: English and one other.
+        baseline: Score without a mask, by language: the pivot and one other.
         masked: The same under the mask of each point that has one.
         task: The benchmark.
         positions: Where neurons were deactivated.
         items: What the documents are, as `item_keys` names them.
+        pivot: The language that the other is compared with.
     """
-    (language,) = set(baseline) - {ENGLISH}
-    calculator = DeltaCalculator(baseline)
+    (language,) = set(baseline) - {pivot}
+    calculator = DeltaCalculator(baseline, pivot)
     deltas = {
-        boundaries: calculator.delta({language: [(scores[language], scores[ENGLISH])]})
+        boundaries: calculator.delta({language: [(scores[language], scores[pivot])]})
         for boundaries, scores in masked.items()
     }
 
@@ -191,6 +196,7 @@ def judge_grid(
         grid=grid,
         deltas=deltas,
         best=best.boundaries,
+        pivot=pivot,
     )
 
 

@@ -20,17 +20,17 @@ def plan_cross(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamil
         for family in families:
             if belongs(mask, family):
                 for language in family.languages:
-                    if language not in (mask.language, ENGLISH):
+                    if language not in (mask.language, mask.pivot):
                         yield Cell(mask, family, language)
 
 
 def plan_pairs(masks: Mapping[str, Sequence[Mask]], families: Sequence[TaskFamily]) -> Iterator[Cell]:
-    """Yield the cells of masks of several sizes or draws: each on its own language and on English."""
+    """Yield the cells of masks of several sizes or draws: each on its own language and on the pivot."""
     for mask in _language_specific_first(masks):
         for family in families:
             if belongs(mask, family):
                 yield Cell(mask, family, mask.language)
-                yield Cell(mask, family, ENGLISH)
+                yield Cell(mask, family, mask.pivot)
 
 
 def dose_masks(
@@ -40,6 +40,7 @@ def dose_masks(
     seeds: Sequence[int],
     counts: Sequence[int],
     controls: str = "any",
+    pivot: str = ENGLISH,
 ) -> dict[str, list[Mask]]:
     """Return the masks of each language for each number of neurons, the highest scores of its set.
 
@@ -48,7 +49,7 @@ def dose_masks(
     """
     masks: dict[str, list[Mask]] = {language: [] for language in sets}
     for count in counts:
-        for language, of_language in plan_masks(preset, sets, stages, seeds, controls, count).items():
+        for language, of_language in plan_masks(preset, sets, stages, seeds, controls, count, pivot).items():
             masks[language] += [replace(mask, count=count) for mask in of_language]
     return masks
 

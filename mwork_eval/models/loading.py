@@ -133,13 +133,18 @@ def load_model(
     return LoadedModel(name, model.eval(), tokenizer)
 
 
-def load_tokenizer(name: str, revision: str | None = None) -> Any:
+def load_tokenizer(name: str, revision: str | None = None, **options: Any) -> Any:
     """Load the tokenizer of a model.
+
+    Args:
+        name: As in `load_model`.
+        revision: Branch, tag or commit on the hub.
+        **options: Further arguments of `AutoTokenizer.from_pretrained`.
 
     Raises:
         InputError: If it cannot be found or read.
     """
-    extra = {"revision": revision} if revision else {}
+    extra = options | ({"revision": revision} if revision else {})
     try:
         return AutoTokenizer.from_pretrained(resolve_name(name), **extra)
     except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports.dose_wording import curve_name
 from mwork_eval.reports.plots import new_figure
 from mwork_eval.results.dose import DosePoint
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 # What is drawn, its words, colour and marker; the colours of the other figures, told apart by colour-blind readers.
 _LINES = (
     ("own", "the mask's language", "#b5462f", "o"),
-    ("english", "English under the same mask", "#5b7f9e", "s"),
-    ("delta", "∆ = English - the mask's language", "#1b2127", "^"),
+    ("english", "{pivot} under the same mask", "#5b7f9e", "s"),
+    ("delta", "∆ = {pivot} - the mask's language", "#1b2127", "^"),
 )
 _PANELS = 4
 """Panels in a row."""
@@ -37,7 +38,7 @@ def plot_dose(dose: Dose, title: str) -> "Figure":
     figure = new_figure(max(5.5, 3.1 * columns), 1.3 + 2.5 * lines)
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, (language, points) in zip(panels, curves.items(), strict=False):
-        _plot_curve(axes, points)
+        _plot_curve(axes, points, Pivot(dose.pivot).name)
         axes.set_title(curve_name(language), fontsize="medium", loc="left")
     for axes in panels[len(curves) :]:
         axes.set_visible(False)
@@ -56,7 +57,7 @@ def plot_dose(dose: Dose, title: str) -> "Figure":
     return figure
 
 
-def _plot_curve(axes: "Axes", points: Sequence[DosePoint]) -> None:
+def _plot_curve(axes: "Axes", points: Sequence[DosePoint], pivot: str) -> None:
     axes.axhline(0, color="0.5", linewidth=0.8)
     counts = [point.count for point in points]
     for number, (name, label, colour, marker) in enumerate(_LINES):
@@ -79,4 +80,6 @@ def _plot_curve(axes: "Axes", points: Sequence[DosePoint]) -> None:
             if estimate.low is not None and estimate.high is not None:
                 axes.vlines(x, estimate.low, estimate.high, color=colour, linewidth=1.2)
         values = [estimate.value for estimate in estimates]
-        axes.plot(shifted, values, marker=marker, markersize=4, linewidth=1.4, color=colour, label=label)
+        axes.plot(
+            shifted, values, marker=marker, markersize=4, linewidth=1.4, color=colour, label=label.format(pivot=pivot)
+        )

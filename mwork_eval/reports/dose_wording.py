@@ -1,11 +1,16 @@
 """What every report format says of a dose curve: heading, rows and the sentences beside it."""
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports.wording import difference, estimate, spread_range
 from mwork_eval.results.dose import DosePoint
 from mwork_eval.results.doses import Dose
 from mwork_eval.statistics.resampling import LEVEL, Estimate
 
-COLUMNS = ("mask", "neurons", "own", "English", "∆", "own, random", "English, random", "∆, random")
+
+def columns(dose: Dose) -> tuple[str, ...]:
+    """Return the heads of the columns."""
+    name = Pivot(dose.pivot).name
+    return ("mask", "neurons", "own", name, "∆", "own, random", f"{name}, random", "∆, random")
 
 
 def title(dose: Dose) -> str:
@@ -19,11 +24,11 @@ def curve_name(language: str | None) -> str:
 
 
 def rows(dose: Dose, *, intervals: bool) -> list[list[str]]:
-    """Return the texts of the points, in the order of `COLUMNS`, curve by curve.
+    """Return the texts of the points, in the order of `columns`, curve by curve.
 
     Args:
         dose: The curve.
-        intervals: Whether to write the intervals of own and English, as ∆ always has its.
+        intervals: Whether to write the intervals of own and the pivot, as ∆ always has its.
     """
     return [_row(point, dose.unit, intervals) for curve in dose.curves.values() for point in curve]
 
@@ -49,11 +54,12 @@ def notes(dose: Dose) -> str:
     """Return what must stand beside a dose curve."""
     documents = ", ".join(f"{language} {count}" for language, count in dose.documents.items())
     draws = sorted({point.control.draws for point in dose.points if point.control is not None})
+    name = Pivot(dose.pivot).name
     text = (
         f"{dose.metric}, change in {dose.unit}, masked - unmasked, negative for damage, with so many neurons "
-        "deactivated, the strongest of each layer and structure; own: the mask's language; English: under the "
+        f"deactivated, the strongest of each layer and structure; own: the mask's language; {name}: under the "
         "same mask; "
-        f"∆ = English - own. Intervals: {LEVEL:.0%} over documents."
+        f"∆ = {name} - own. Intervals: {LEVEL:.0%} over documents."
     )
     if draws:
         number = f"{draws[0]} draw{'s' if draws[0] > 1 else ''}"

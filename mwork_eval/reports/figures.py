@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mwork_eval.digests import file_name
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports import dose_wording, plots, square_wording, wording
 from mwork_eval.reports.dose_plot import plot_dose
 from mwork_eval.reports.square_plot import plot_square
@@ -57,7 +58,7 @@ def report_figures(results: Results) -> dict[FigureName, "Callable[[], Figure]"]
     for table in results.tables:
         if changes := language_changes(results, table):
             name = FigureName("changes", table.preset, table.task)
-            figures[name] = partial(plots.plot_changes, changes, table.unit, wording.title(table))
+            figures[name] = partial(plots.plot_changes, changes, table.unit, wording.title(table), Pivot(table.pivot))
     for square in read_squares(results):
         name = FigureName("cross", square.preset, square.task, square.setting)
         figures[name] = partial(plot_square, square, square_wording.title(square))

@@ -4,13 +4,15 @@ from mwork_eval.reports.wording import difference, number
 from mwork_eval.results.language_scores import AnswerCounts, LanguageChange, LanguageScore
 from mwork_eval.results.tables import DeltaTable
 
-COLUMNS = (
-    *("setting", "mask", "baseline", "masked", "change", "% change"),
-    *("en masked", "en change", "en % change"),
-)
 ANSWER_COLUMNS = ("wrong language", "in English", "answers judged")
 FEWEST_JUDGED = 10
 """Of fewer answers whose language can be told, no share is shown."""
+
+
+def columns(table: DeltaTable) -> tuple[str, ...]:
+    """Return the heads of the columns, without those of `ANSWER_COLUMNS`."""
+    changes = ("masked", "change", "% change")
+    return ("setting", "mask", "baseline", *changes, *(f"{table.pivot} {head}" for head in changes))
 
 
 def title(table: DeltaTable) -> str:
@@ -34,9 +36,9 @@ def has_answers(table: DeltaTable) -> bool:
 
 
 def cells(setting: str, language: str, score: LanguageScore, table: DeltaTable) -> list[str]:
-    """Return the texts of a row, in the order of `COLUMNS`."""
-    own, english = (_change_cells(change, table.unit) for change in (score.own, score.english))
-    return [setting, language, number(score.own.baseline, table.unit), *own, *english]
+    """Return the texts of a row, in the order of `columns`."""
+    own, pivot = (_change_cells(change, table.unit) for change in (score.own, score.english))
+    return [setting, language, number(score.own.baseline, table.unit), *own, *pivot]
 
 
 def answer_cells(score: LanguageScore) -> list[str]:

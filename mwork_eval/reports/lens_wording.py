@@ -1,6 +1,7 @@
 """What a lens found, in words and cells of tables."""
 
-from mwork_eval.analysis.shares import Curves, crossings
+from mwork_eval.analysis.shares import Curves
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.statistics.resampling import Estimate
 
 
@@ -9,16 +10,21 @@ def title_of(curves: Curves) -> str:
     return curves.language + ("" if curves.masked is None else f", {curves.masked} deactivated")
 
 
+def class_name(curves: Curves, name: str) -> str:
+    """Return what a class is called where it is shown: a pivot other than English by its tag."""
+    return curves.pivot if name == "pivot" else name
+
+
 def describe_crossings(curves: Curves) -> str:
-    """Say between which layers English and the query's language change places."""
-    found = crossings(curves.values("english"), curves.values("query"))
+    """Say between which layers the pivot and the query's language change places."""
+    found = curves.crossings()
     places = ", ".join(f"{layer:.1f}" for layer in found)
-    return f"English and {curves.language} cross at layer {places}" if found else "no crossing"
+    return f"{Pivot(curves.pivot).name} and {curves.language} cross at layer {places}" if found else "no crossing"
 
 
 def lens_cells(curves: Curves) -> tuple[list[str], list[list[str]]]:
     """Return the columns and rows of a table: a row per layer, shares in percent with 95 % intervals."""
-    names = [curves.language if name == "query" else name for name in curves.classes]
+    names = [{"query": curves.language}.get(name, class_name(curves, name)) for name in curves.classes]
     rows = [[str(layer), *map(_percent, shares)] for layer, shares in enumerate(curves.shares)]
     return ["layer", *names], rows
 

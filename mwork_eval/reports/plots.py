@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.writing import write_atomically
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.results.language_intervals import LanguageEffect
 from mwork_eval.results.set_counts import COMPONENTS, SetCounts
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("svg", "png")
-_OWN, _ENGLISH = "#b5462f", "#5b7f9e"
+_OWN, _PIVOT = "#b5462f", "#5b7f9e"
 
 
 def require_matplotlib(option: str) -> None:
@@ -60,20 +61,21 @@ def save_figure(figure: "Figure", path: Path) -> Path:
     return path
 
 
-def plot_changes(changes: Mapping[str, Sequence[LanguageEffect]], unit: str, title: str) -> "Figure":
-    """Draw a panel per setting: each language's own change and that of English under its mask, with 95 % intervals.
+def plot_changes(changes: Mapping[str, Sequence[LanguageEffect]], unit: str, title: str, pivot: Pivot) -> "Figure":
+    """Draw a panel per setting: each language's own change and that of the pivot under its mask, with 95 % intervals.
 
     Args:
         changes: Per setting, the change of each language.
         unit: Unit of the changes.
         title: Title of the figure.
+        pivot: The pivot.
     """
     most = max(map(len, changes.values()))
     figure = new_figure(3.2 * len(changes), 1.4 + 0.55 * most)
     panels = figure.subplots(1, len(changes), sharex=True, squeeze=False)[0]
     for axes, (setting, of_setting) in zip(panels, changes.items(), strict=True):
         for number, change in enumerate(of_setting):
-            for shift, estimate, color in ((-0.19, change.own, _OWN), (0.19, change.english, _ENGLISH)):
+            for shift, estimate, color in ((-0.19, change.own, _OWN), (0.19, change.english, _PIVOT)):
                 axes.barh(number + shift, estimate.value, 0.36, color=color)
                 if estimate.low is not None and estimate.high is not None:
                     axes.hlines(number + shift, estimate.low, estimate.high, color="black", linewidth=1)
@@ -82,7 +84,7 @@ def plot_changes(changes: Mapping[str, Sequence[LanguageEffect]], unit: str, tit
         axes.invert_yaxis()
         axes.set_title(setting, fontsize="medium")
         axes.set_xlabel(f"change in {unit}")
-    for label, color in (("the language under its own mask", _OWN), ("English under the same mask", _ENGLISH)):
+    for label, color in (("the language under its own mask", _OWN), (f"{pivot.name} under the same mask", _PIVOT)):
         panels[0].barh([0], [0], color=color, label=label)
     figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
     figure.suptitle(title, fontsize="medium")

@@ -1,5 +1,6 @@
 """What every report format says of the dependence of ∆ on the detection documents: heading, rows and notes."""
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports.wording import difference, interval, number, spread_range
 from mwork_eval.results.set_draws import DrawnRow, SetDraws
 from mwork_eval.statistics.resampling import LEVEL
@@ -33,9 +34,9 @@ def notes(table: SetDraws) -> str:
     """Return what must stand beside a table."""
     return (
         f"{table.metric}, ∆ in {table.unit}, mean over {', '.join(table.languages)}. Each draw selects neurons anew "
-        "from a random half of the documents of every language, English too, and deactivates as many as the table, or "
-        "all it has if fewer. SE over sets: how much ∆ would vary with other documents to detect in, the root mean "
-        "squared difference of the halves' ∆ from that of all documents (delete-half jackknife). ∆ of halves: "
-        "lowest..highest draw. Overlap: mean Jaccard index of what a draw and the table deactivate. Intervals and "
-        "p-values are for the sets detected: they do not contain this spread."
+        f"from a random half of the documents of every language, {Pivot(table.pivot).name} too, and deactivates as "
+        "many as the table, or all it has if fewer. SE over sets: how much ∆ would vary with other documents to detect "
+        "in, the root mean squared difference of the halves' ∆ from that of all documents (delete-half jackknife). ∆ "
+        "of halves: lowest..highest draw. Overlap: mean Jaccard index of what a draw and the table deactivate. "
+        "Intervals and p-values are for the sets detected: they do not contain this spread."
     )

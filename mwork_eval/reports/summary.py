@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import find_language
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.reports.wording import difference, interval, number, p_value
@@ -57,8 +58,8 @@ def _counts(table: DeltaTable) -> str:
 def _changes(delta: Delta, table: DeltaTable) -> str:
     others = _join([find_language(language).name for language in table.languages])
     average = " on average" if len(table.languages) > 1 else ""
-    eng, non_eng = _change(delta.delta_eng, table), _change(delta.delta_non_eng, table)
-    return f"English {eng}, and {others} {non_eng}{average}"
+    pivot, non_pivot = _change(delta.delta_eng, table), _change(delta.delta_non_eng, table)
+    return f"{Pivot(table.pivot).name} {pivot}, and {others} {non_pivot}{average}"
 
 
 def _join(names: Sequence[str]) -> str:
@@ -77,7 +78,7 @@ def _difference(delta: Estimate, table: DeltaTable) -> str:
     text = f"∆ = {difference(delta.value, table.unit)} {table.unit} {interval(delta, table.unit)}"
     if not float(number(delta.value, table.unit)):
         return f"Both fared alike: {text}."
-    return f"English fared {'better' if delta.value > 0 else 'worse'} than they did: {text}."
+    return f"{Pivot(table.pivot).name} fared {'better' if delta.value > 0 else 'worse'} than they did: {text}."
 
 
 def _certainty(row: SettingRow, delta: Delta, table: DeltaTable) -> str:

@@ -3,27 +3,23 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from mwork_eval.benchmarks.task_family import task_name
+from mwork_eval.digests import canonical_json
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.neurons.tuned_stages import tuning_documents
-from mwork_eval.results.manifest import PresetEntry
+from mwork_eval.results.manifest import Manifest, PresetEntry
 from mwork_eval.results.tables import CellRow, DeltaTable, Results, SettingRow
 from mwork_eval.statistics.resampling import LEVEL, POWER, Estimate
 from mwork_eval.statistics.spread import Spread
 
-DELTA_COLUMNS = (
-    *("setting", *POSITIONS, "Eng", "n-Eng", "∆Eng", "∆n-Eng", "∆"),
-    *("control", "p", "p (Holm)", "∆ of draws"),
-)
-BRIEF_COLUMNS = ("setting", *POSITIONS, "Eng", "n-Eng", "∆Eng", "∆n-Eng", "∆", f"{LEVEL:.0%} of ∆", "p or draws")
 CELL_COLUMNS = ("preset", "setting", "mask", "seed", "task", "language", "documents", "score", "baseline", "difference")
 
-LEGEND = (
+_LEGEND = (
     "✗ deactivated, ✓ left alone. LS: language-specific neurons; R: as many random ones of each layer and structure. "
     "under, gen: all structures of the first and last layers; s-attn, s-ffn: attention and feed-forward between. "
-    "∆n-Eng: mean over languages of (score under its own mask - baseline); ∆Eng: the same for English under those "
-    "masks; ∆ = ∆Eng - ∆n-Eng. Negative means damage, also for bits per byte. A high ∆ says that English survives "
-    f"what the other languages do not. Brackets: {LEVEL:.0%} interval over documents, by clusters of those that belong "
+    "{others}: mean over languages of (score under its own mask - baseline); {delta}: the same for {pivot} under those "
+    "masks; ∆ = {delta} - {others}. Negative means damage, also for bits per byte. A high ∆ says that {pivot} survives "
+    "what the other languages do not. Brackets: {level} interval over documents, by clusters of those that belong "
     "together (t, linearised), for the masks drawn; too few to tell: so few clusters of documents, or so few that "
     "moved, that no interval would hold. p: of ∆ against the random control named, over documents and random draws "
     "(t; the set as one more draw), Holm-corrected for the rows of the table. Draws: lowest to highest ∆ of the "
@@ -32,6 +28,30 @@ LEGEND = (
     "Wrong language: answers not in the question's language, baseline → masked, of those whose language can be told; "
     "names count against it, so compare with the baseline; ?: fewer than ten could be told."
 )
+
+
+def legend(pivot: Pivot) -> str:
+    """Return what the columns and signs of a table mean."""
+    return _LEGEND.format(delta=pivot.delta, others=pivot.delta_others, pivot=pivot.name, level=f"{LEVEL:.0%}")
+
+
+def legends(results: Iterable[Results]) -> str:
+    """Return the legend of the tables of some folders: one for each pivot that they have."""
+    return " ".join(legend(Pivot(tag)) for tag in dict.fromkeys(one.manifest.pivot for one in results))
+
+
+def delta_columns(pivot: Pivot) -> tuple[str, ...]:
+    """Return the heads of a table's columns, as `delta_cells` fills them."""
+    return (*_first_columns(pivot), "control", "p", "p (Holm)", "∆ of draws")
+
+
+def brief_columns(pivot: Pivot) -> tuple[str, ...]:
+    """Return the heads of a narrow table's columns, as `brief_cells` fills them."""
+    return (*_first_columns(pivot), f"{LEVEL:.0%} of ∆", "p or draws")
+
+
+def _first_columns(pivot: Pivot) -> tuple[str, ...]:
+    return ("setting", *POSITIONS, pivot.score, pivot.others, pivot.delta, pivot.delta_others, "∆")
 
 
 def title(table: DeltaTable) -> str:
@@ -73,7 +93,7 @@ def _clusters(table: DeltaTable, language: str) -> str:
 def _cut(table: DeltaTable) -> list[str]:
     """Say of how many prompts the model did not see the beginning."""
     return [
-        f"{count} of {table.documents[language]} prompts of {task_name(table.task, language)} lost their beginning"
+        f"{count} of {table.documents[language]} prompts of {table.task_of(language)} lost their beginning"
         for language, count in table.truncated.items()
     ]
 
@@ -138,7 +158,15 @@ def summary(results: Results) -> str:
         f"Model {manifest.model}, {stages.layers} layers: {stages.understanding} understanding, "
         f"{stages.generation} generation{left_out}. Language-specific neurons: {sets}; gate, up and down count once."
         + _shared_hits(manifest.presets)
+        + _asked(manifest)
     )
+
+
+def _asked(manifest: Manifest) -> str:
+    """Say how the model was asked and loaded, where that was said."""
+    prompts = "" if manifest.prompting is None else f" Prompts: {manifest.prompting.in_words()}."
+    given = ", ".join(f"{name}={canonical_json(value)}" for name, value in manifest.model_args.items())
+    return prompts + (f" Model arguments: {given}." if given else "")
 
 
 def _shared_hits(presets: Iterable[PresetEntry]) -> str:
@@ -157,7 +185,7 @@ def _shared_hits(presets: Iterable[PresetEntry]) -> str:
 
 
 def delta_cells(row: SettingRow, table: DeltaTable) -> list[str]:
-    """Return the texts of a table row, in the order of `DELTA_COLUMNS`."""
+    """Return the texts of a table row, in the order of `delta_columns`."""
     if row.delta is None:
         return [*_start(row, table), *["…"] * 3, "", "", "", ""]
     delta, comparison = row.delta, row.comparison
@@ -174,7 +202,7 @@ def delta_cells(row: SettingRow, table: DeltaTable) -> list[str]:
 
 
 def brief_cells(row: SettingRow, table: DeltaTable) -> list[str]:
-    """Return the texts of a narrow table row, in the order of `BRIEF_COLUMNS`: the interval of ∆ only."""
+    """Return the texts of a narrow table row, in the order of `brief_columns`: the interval of ∆ only."""
     if row.delta is None:
         return [*_start(row, table), "…", "…", "…", "", ""]
     delta = row.delta

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.results.deltas import Masked, MaskEffect
 from mwork_eval.results.scale import Scale
@@ -61,6 +62,7 @@ def compare_settings(
     baseline: Mapping[str, TaskScore],
     masked: Mapping[str, Masked],
     scale: Scale,
+    pivot: str = ENGLISH,
 ) -> dict[str, Comparison]:
     """Test every language-specific setting of a table against its random control.
 
@@ -70,11 +72,12 @@ def compare_settings(
 
     Args:
         controls: By language-specific setting, the name of its control.
-        baseline: Per language, the score without a mask; English among them.
+        baseline: Per language, the score without a mask; the pivot's among them.
         masked: By setting, random ones too, the scores under its masks; empty while some are missing.
         scale: Scale of the metric.
+        pivot: The language that the others are compared with.
     """
-    effects = {name: MaskEffect(baseline, runs, scale) for name, runs in masked.items() if runs}
+    effects = {name: MaskEffect(baseline, runs, scale, pivot) for name, runs in masked.items() if runs}
     tests = {name: _test(name, control, effects) for name, control in controls.items()}
     found = {name: test for name, test in tests.items() if isinstance(test, DrawTest)}
     corrected = dict(zip(found, holm([test.p for test in found.values()]), strict=True))

@@ -1,4 +1,4 @@
-"""∆Eng, ∆n-Eng and ∆ with intervals over documents: arithmetic on scores, no model."""
+"""∆ of a pivot and the other languages (∆Eng, ∆n-Eng) with intervals over documents: arithmetic on scores, no model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,19 +15,20 @@ from mwork_eval.statistics.clustered import Clustering, estimate
 from mwork_eval.statistics.resampling import Array, Estimate
 
 Masked = Mapping[str, Sequence[tuple[TaskScore, TaskScore]]]
-"""Per mask language and seed (one entry without seeds), the scores of that language and of English under the mask."""
+"""Per mask language and seed (one entry without seeds), the scores of that language and of the pivot under the mask."""
 
 
 @dataclass(frozen=True)
 class Delta:
     """What one setting does, averaged over mask languages.
 
+    Names are those of English, the pivot unless another was chosen: with the pivot `zh`, `delta_eng` is ∆zh.
     Differences count so that negative means damage, in percentage points (bits per byte for that metric).
 
     Attributes:
-        eng: English score under the masks.
+        eng: Score of the pivot under the masks.
         non_eng: Score of the masked languages under their masks.
-        delta_eng: ∆Eng, the mean over languages of (English masked - English baseline).
+        delta_eng: ∆Eng, the mean over languages of (pivot masked - pivot baseline).
         delta_non_eng: ∆n-Eng, the mean over languages of (language masked - language baseline).
         delta: ∆ = ∆Eng - ∆n-Eng.
         by_language: Per mask language, what its mask does.
@@ -49,14 +50,14 @@ class DeltaCalculator:
     """Computes the deltas of one benchmark from its baseline scores.
 
     Intervals are over documents, by cluster and jointly over languages: baseline and masked scores, every mask on
-    English, and parallel documents of all languages vary together.
+    the pivot, and parallel documents of all languages vary together.
     """
 
-    def __init__(self, baseline: Mapping[str, TaskScore]) -> None:
-        """Keep the baseline: per language, the score without a mask; English among them."""
-        self._baseline = baseline
-        self.metric = baseline[ENGLISH].metric
-        self.scale = Scale.of(baseline[ENGLISH])
+    def __init__(self, baseline: Mapping[str, TaskScore], pivot: str = ENGLISH) -> None:
+        """Keep the baseline: per language, the score without a mask; the pivot's among them."""
+        self._baseline, self._pivot = baseline, pivot
+        self.metric = baseline[pivot].metric
+        self.scale = Scale.of(baseline[pivot])
 
     @cached_property
     def baseline(self) -> dict[str, float]:
@@ -73,9 +74,9 @@ class DeltaCalculator:
             InputError: If a masked score has other documents than its baseline.
             ValueError: If seeds differ in number.
         """
-        effect = MaskEffect(self._baseline, masked, self.scale)
+        effect = MaskEffect(self._baseline, masked, self.scale, self._pivot)
         by_language = {
-            language: language_score(self._baseline[language], self._baseline[ENGLISH], runs, self.scale)
+            language: language_score(self._baseline[language], self._baseline[self._pivot], runs, self.scale)
             for language, runs in masked.items()
         }
         return Delta(
@@ -86,7 +87,7 @@ class DeltaCalculator:
             delta=effect.estimate(1, -1),
             by_language=by_language,
             by_seed=tuple(effect.deltas.tolist()) if len(effect.deltas) > 1 else (),
-            documents={language: len(self._baseline[language].documents) for language in (ENGLISH, *masked)},
+            documents={language: len(self._baseline[language].documents) for language in (self._pivot, *masked)},
         )
 
 
@@ -95,10 +96,10 @@ class MaskEffect:
 
     Attributes:
         deltas: ∆ of each run, `[runs]`.
-        samples: English (under every mask), then each mask language.
+        samples: The pivot (under every mask), then each mask language.
     """
 
-    def __init__(self, baseline: Mapping[str, TaskScore], masked: Masked, scale: Scale) -> None:
+    def __init__(self, baseline: Mapping[str, TaskScore], masked: Masked, scale: Scale, pivot: str = ENGLISH) -> None:
         """Pair the masked scores with the baseline.
 
         Raises:
@@ -110,13 +111,13 @@ class MaskEffect:
             raise ValueError(f"seeds differ between languages: {seeds}")
         (self._runs,) = seeds
         self._scale = scale
-        english = [english for runs in masked.values() for _, english in runs]
-        self.samples = [PairedScores(baseline[ENGLISH], english, ENGLISH)]
+        of_pivot = [score for runs in masked.values() for _, score in runs]
+        self.samples = [PairedScores(baseline[pivot], of_pivot, pivot)]
         self.samples += [
             PairedScores(baseline[language], [own for own, _ in runs], language) for language, runs in masked.items()
         ]
         self.deltas: Array = scale.signed(
-            self._of_english("changes") - np.mean([sample.changes for sample in self.samples[1:]], axis=0)
+            self._of_pivot("changes") - np.mean([sample.changes for sample in self.samples[1:]], axis=0)
         )
 
     def clustering(self, first: int = 0, last: int | None = None) -> Clustering:
@@ -140,24 +141,24 @@ class MaskEffect:
             for own, change, sample in zip(self.contributions(), changes, self.samples, strict=True)
         ]
 
-    def estimate(self, english: float, others: float) -> Estimate:
-        """Return a sum of the changes of English and of the mean of the others, each with a weight, over all runs."""
-        first, last = (0 if english else 1), (None if others else 1)
-        value = np.sum([change.mean() for change in self._parts("changes", english, others)])
+    def estimate(self, pivot: float, others: float) -> Estimate:
+        """Return a sum of the changes of the pivot and of the mean of the others, each with a weight, over all runs."""
+        first, last = (0 if pivot else 1), (None if others else 1)
+        value = np.sum([change.mean() for change in self._parts("changes", pivot, others)])
         return estimate(
             float(value),
             self.clustering(first, last),
-            [part.mean(0) for part in self._parts("contributions", english, others)[first:last]],
-            [part.mean(0) for part in self._parts("own_changes", english, others)[first:last]],
+            [part.mean(0) for part in self._parts("contributions", pivot, others)[first:last]],
+            [part.mean(0) for part in self._parts("own_changes", pivot, others)[first:last]],
         )
 
-    def _parts(self, what: str, english: float, others: float) -> list[Array]:
-        parts = [english * self._of_english(what)]
+    def _parts(self, what: str, pivot: float, others: float) -> list[Array]:
+        parts = [pivot * self._of_pivot(what)]
         parts += [others * getattr(sample, what) / len(self.samples[1:]) for sample in self.samples[1:]]
         return [self._scale.signed(part) for part in parts]
 
-    def _of_english(self, what: str) -> Array:
-        """Return the mean over masks for each run: English was scored under every mask language's."""
+    def _of_pivot(self, what: str) -> Array:
+        """Return the mean over masks for each run: the pivot was scored under every mask language's."""
         found: Array = getattr(self.samples[0], what)
         mean: Array = found.reshape(len(self.samples) - 1, self._runs, *found.shape[1:]).mean(0)
         return mean

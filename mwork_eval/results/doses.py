@@ -24,6 +24,7 @@ class Dose:
         languages: Mask languages.
         documents: Number of documents per language.
         points: For each number, ascending, what it does on average over languages and in each.
+        pivot: The language that the others are compared with.
     """
 
     preset: str
@@ -35,6 +36,7 @@ class Dose:
     languages: tuple[str, ...]
     documents: Mapping[str, int]
     points: tuple[DosePoint, ...]
+    pivot: str = ENGLISH
 
     def curve(self, language: str | None) -> list[DosePoint]:
         """Return the points of a language, or of the mean over all."""
@@ -57,27 +59,30 @@ def read_doses(results: Results) -> Iterator[Dose]:
     """
     scores = results.scores
     for table in read_tables(results.manifest, scores, "dose"):
-        baseline = table.baseline
+        baseline, pivot = table.baseline, table.pivot
         for setting, control in table.controls.items():
             points: list[DosePoint] = []
             for count in sorted({cell.count for cell in table.cells if cell.count is not None}):
                 masked, random = (
-                    masked_scores([cell for cell in table.of_row(row) if cell.count == count], scores) if row else {}
+                    masked_scores([cell for cell in table.of_row(row) if cell.count == count], scores, pivot)
+                    if row
+                    else {}
                     for row in (setting, control)
                 )
                 check_alike(f"{table.preset.name} on {table.task} with {count} neurons", masked, random)
                 if masked:
-                    points += dose_points(baseline, masked, random, count)
+                    points += dose_points(baseline, masked, random, count, pivot)
             if points:
-                scale = Scale.of(baseline[ENGLISH])
+                scale = Scale.of(baseline[pivot])
                 yield Dose(
                     preset=table.preset.name,
                     task=table.task,
-                    metric=baseline[ENGLISH].metric,
+                    metric=baseline[pivot].metric,
                     unit=scale.unit,
                     setting=setting,
                     control=control,
                     languages=tuple(dict.fromkeys(p.language for p in points if p.language is not None)),
                     documents={language: len(score.documents) for language, score in baseline.items()},
                     points=tuple(points),
+                    pivot=pivot,
                 )

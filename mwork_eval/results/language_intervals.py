@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.deltas import DeltaCalculator
 from mwork_eval.results.table_cells import masked_scores
 from mwork_eval.results.tables import DeltaTable, Results
@@ -16,7 +15,7 @@ class LanguageEffect:
     Attributes:
         language: The mask language.
         own: Change of the language's own score, in the unit of the table; the mean over seeds.
-        english: Change of the English score under the same mask, likewise.
+        english: Change of the pivot's score, English unless another was chosen, under the same mask, likewise.
     """
 
     language: str
@@ -41,10 +40,10 @@ def language_changes(results: Results, table: DeltaTable) -> dict[str, list[Lang
     }
     found = {}
     for row in table.rows:
-        masked = masked_scores([cell for cell in cells if cell.setting == row.name], results.scores)
+        masked = masked_scores([cell for cell in cells if cell.setting == row.name], results.scores, table.pivot)
         changes = []
         for language, runs in masked.items():
-            calculator = DeltaCalculator({code: baseline[code] for code in (ENGLISH, language)})
+            calculator = DeltaCalculator({code: baseline[code] for code in (table.pivot, language)}, table.pivot)
             delta = calculator.delta({language: runs})
             changes.append(LanguageEffect(language, delta.delta_non_eng, delta.delta_eng))
         if changes:

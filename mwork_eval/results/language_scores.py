@@ -1,4 +1,4 @@
-"""What a mask does to the score of its language and to English, absolute and relative."""
+"""What a mask does to the score of its language and to the pivot, absolute and relative."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class LanguageScore:
 
     Attributes:
         own: The score of the language itself.
-        english: The score of English under the language's mask.
+        english: The score of the pivot, English unless another was chosen, under the language's mask.
         answers_before: The languages of the answers without a mask; None if they were not judged.
         answers: The languages of the answers under the mask; None if they were not judged.
     """
@@ -59,20 +59,20 @@ class LanguageScore:
 
 
 def language_score(
-    baseline: TaskScore, english_baseline: TaskScore, runs: Sequence[tuple[TaskScore, TaskScore]], scale: Scale
+    baseline: TaskScore, pivot_baseline: TaskScore, runs: Sequence[tuple[TaskScore, TaskScore]], scale: Scale
 ) -> LanguageScore:
     """Compare the scores under a language's mask with those without it.
 
     Args:
         baseline: Score of the language without a mask.
-        english_baseline: Score of English without a mask.
-        runs: Per seed, the score of the language and of English under the mask.
+        pivot_baseline: Score of the pivot without a mask.
+        runs: Per seed, the score of the language and of the pivot under the mask.
         scale: Scale of the metric.
     """
     own = [mine for mine, _ in runs]
     return LanguageScore(
         own=_change(baseline, own, scale),
-        english=_change(english_baseline, [english for _, english in runs], scale),
+        english=_change(pivot_baseline, [pivot for _, pivot in runs], scale),
         answers_before=_answers([baseline]),
         answers=_answers(own),
     )

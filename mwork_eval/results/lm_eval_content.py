@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import misfit, parse, read_bytes
+from mwork_eval.results.prompting_record import PromptingRecord
 
 BYPASS = "bypass"
 """The metric that stands for all others after `lm_eval --predict_only`; its value of 999 is no score."""
@@ -85,6 +86,8 @@ class RunConfig(_Foreign):
 
     model: str | None = None
     mwork: MworkConfig | None = None
+    model_args: Any = None
+    gen_kwargs: Any = None
 
 
 def _measures(of_task: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +128,9 @@ class LmEvalContent(_Foreign):
         versions: Versions of tasks.
         shots: Numbers of examples.
         task_hashes: Digests of samples.
+        chat_template_sha: Digest of the chat template that rendered the prompts, if any did.
+        system_instruction: What stood before the tasks' own descriptions.
+        fewshot_as_multiturn: Whether examples were turns of their own.
     """
 
     model_name: str | None = None
@@ -138,6 +144,9 @@ class LmEvalContent(_Foreign):
     versions: dict[str, Any] = Field(default_factory=dict)
     shots: dict[str, Any] = Field(default_factory=dict, alias="n-shot")
     task_hashes: dict[str, str | None] = Field(default_factory=dict)
+    chat_template_sha: str | None = None
+    system_instruction: str | None = None
+    fewshot_as_multiturn: bool | None = None
 
     @model_validator(mode="after")
     def _has_results(self) -> "LmEvalContent":
@@ -146,6 +155,25 @@ class LmEvalContent(_Foreign):
         if lacking := self.counts.keys() - self.results.keys():
             raise ValueError(f"no results of {' '.join(sorted(lacking))}")
         return self
+
+    @property
+    def prompting(self) -> PromptingRecord:
+        """How the model was asked; files of earlier versions say less."""
+        given = self.config and self.config.gen_kwargs
+        return PromptingRecord(
+            chat_template_sha=self.chat_template_sha,
+            system_instruction=self.system_instruction or None,
+            fewshot_as_multiturn=bool(self.fewshot_as_multiturn),
+            gen_kwargs=given if isinstance(given, dict) else {"": given} if given else {},
+        )
+
+    @property
+    def model_args(self) -> dict[str, Any]:
+        """The arguments that the model was loaded with, as far as they can be told apart."""
+        given = self.config and self.config.model_args
+        if isinstance(given, str):
+            return dict(part.split("=", 1) for part in given.split(",") if "=" in part)
+        return dict(given) if isinstance(given, dict) else {}
 
     def has_answers_alone(self, task: str) -> bool:
         """Tell whether a task was answered and not scored, as with `--predict_only`."""

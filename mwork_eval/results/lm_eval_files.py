@@ -7,10 +7,15 @@ from typing import Any
 
 from mwork_eval.digests import file_name
 from mwork_eval.errors import InputError
+from mwork_eval.results.prompting_record import PromptingRecord
 
 
 def write_lm_eval_files(
-    folder: Path, model: str, results: Mapping[str, Any], samples: Mapping[str, Sequence[Mapping[str, Any]]]
+    folder: Path,
+    model: str,
+    results: Mapping[str, Any],
+    samples: Mapping[str, Sequence[Mapping[str, Any]]],
+    prompting: PromptingRecord | None = None,
 ) -> list[Path]:
     """Write `results_*.json` and `samples_*.jsonl` of one model, as `lm_eval --log_samples --output_path` does.
 
@@ -19,6 +24,7 @@ def write_lm_eval_files(
         model: Name of the model.
         results: What `lm_eval.simple_evaluate` returns, without samples.
         samples: Its samples by task.
+        prompting: How the model was asked.
 
     Returns:
         The files.
@@ -32,9 +38,9 @@ def write_lm_eval_files(
     tracker.general_config_tracker.log_experiment_args(
         model_source="mwork-hf",
         model_args={"pretrained": model},
-        system_instruction=None,
-        chat_template=None,
-        fewshot_as_multiturn=False,
+        system_instruction=None if prompting is None else prompting.system_instruction,
+        chat_template=None if prompting is None else prompting.chat_template,
+        fewshot_as_multiturn=prompting is not None and prompting.fewshot_as_multiturn,
     )
     inside = folder / file_name(str(tracker.general_config_tracker.model_name_sanitized))
     tracker.general_config_tracker.model_name_sanitized = inside.name

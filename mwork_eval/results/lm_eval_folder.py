@@ -76,6 +76,8 @@ class ReportedTask:
         definition: What the score is defined by, as `definition_of` gives it.
         data: Where the data of a task of ours came from.
         dataset_path: What its configuration calls `dataset_path`.
+        prompting: How the model was asked beyond what the task file says, in words.
+        shots: Examples before each question, or None if that is not told.
     """
 
     name: str
@@ -89,6 +91,8 @@ class ReportedTask:
     definition: str
     data: str | None
     dataset_path: str | None
+    prompting: tuple[str, ...] = ()
+    shots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,18 @@ class LmEvalFile:
     def definition(self, task: str) -> str:
         """Return what the score of a task is defined by."""
         config, version = self.content.configs.get(task), self.content.versions.get(task)
-        return definition_of(config, version, double_bos=bool(self.mwork.double_bos))
+        return definition_of(
+            config,
+            version,
+            double_bos=bool(self.mwork.double_bos),
+            prompting=self.content.prompting,
+            shots=self.shots(task),
+        )
+
+    def shots(self, task: str) -> int | None:
+        """Return the number of examples before each question of a task; None if it is not told."""
+        found = self.content.shots.get(task)
+        return found if isinstance(found, int) else None
 
     def samples_path(self, task: str) -> Path:
         """Return the file of a task's samples, whether or not they were logged."""
@@ -164,6 +179,8 @@ class LmEvalFile:
             definition=self.definition(name),
             data=metadata.get("data") if isinstance(metadata, Mapping) else None,
             dataset_path=config.get("dataset_path"),
+            prompting=tuple(content.prompting.parts(config.get("output_type"), shots)),
+            shots=self.shots(name),
         )
 
     def documents(self, task: str) -> tuple[MainMetric, list[ScoredDocument]]:

@@ -47,6 +47,7 @@ def find_main_metric(
     declared: Mapping[str, Any] | None = None,
     directions: Mapping[str, Any] | None = None,
     samples: Sequence[Mapping[str, Any]] | None = None,
+    metric: str | None = None,
 ) -> MainMetric:
     """Choose the main metric of a task: that of our benchmark, else the first that is a mean over its documents.
 
@@ -61,15 +62,18 @@ def find_main_metric(
         declared: Its configuration, as in lm-eval's `configs`.
         directions: By metric, lm-eval's `higher_is_better`.
         samples: lm-eval's samples of it, of all filters; None if they are not known.
+        metric: The metric to take instead, with or without its filter.
 
     Raises:
-        InputError: If lm-eval reports no number.
+        InputError: If lm-eval reports no number, or not of the metric asked for.
         KeyError: If a sample has no filter or index.
     """
     names = numbers_of(reported)
     if not names:
         raise InputError(f"lm-eval reports no number of {task}", found=" ".join(reported) or "nothing")
-    ordered = list(names)
+    ordered = [name for name in names if metric is None or metric in (name, name.partition(",")[0])]
+    if not ordered:
+        raise InputError(f"{task} has no metric {metric}", found=" ".join(names), expected="one of these")
     if located := task_of(task):
         ordered.sort(key=lambda name: name != BENCHMARKS[located[0]].metric)
     for name in ordered:

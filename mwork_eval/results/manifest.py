@@ -6,11 +6,14 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from mwork_eval.benchmarks.task_family import TaskFamily, task_name
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.stages import POSITIONS, Stages
 from mwork_eval.neurons.tuned_stages import tuning_documents
+from mwork_eval.results.prompting_record import PromptingRecord
 
 FORMAT = "mwork-ablation"
 VERSION = 1
@@ -81,6 +84,7 @@ class PresetEntry(FileValue):
         shared_hits: By mask language and random row, how many neurons of each draw are the language's own; None if its
             set does not say.
         draw_overlaps: By row and mask language, the Jaccard index of what each drawn set and the table deactivate.
+        limits: By benchmark, the documents per task where they are not ``limit``.
     """
 
     name: str
@@ -94,6 +98,7 @@ class PresetEntry(FileValue):
     controls: str | None = None
     shared_hits: dict[str, dict[str, tuple[int | None, ...]]] = Field(default_factory=dict)
     draw_overlaps: dict[str, dict[str, tuple[float, ...]]] = Field(default_factory=dict)
+    limits: dict[str, int] = Field(default_factory=dict)
 
     @field_validator("shared_hits")
     @classmethod
@@ -130,11 +135,30 @@ class SetEntry(FileValue):
 
 
 class TaskEntry(FileValue):
-    """A benchmark, the languages it has among those asked for, and those it lacks."""
+    """A benchmark, the languages it has among those asked for, and those it lacks.
+
+    Attributes:
+        name: The benchmark, or a pattern.
+        languages: Languages it has.
+        missing: Languages it lacks.
+        tasks: By language, the lm-eval task or group where its name does not follow from these.
+    """
 
     name: str
     languages: tuple[str, ...]
     missing: tuple[str, ...]
+    tasks: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, family: TaskFamily) -> Self:
+        """Return the entry of a benchmark; names of tasks that follow from the rest are not set."""
+        named = {"tasks": family.named_otherwise} if family.named_otherwise else {}
+        return cls(name=family.name, languages=family.languages, missing=family.missing, **named)
+
+    @property
+    def family(self) -> TaskFamily:
+        """The benchmark."""
+        return TaskFamily(self.name, self.languages, self.missing, tasks=self.tasks)
 
 
 class RequestsEntry(FileValue):
@@ -167,6 +191,11 @@ class Manifest(FileValue):
         model_identity: Digest of what determines an answer besides mask and request; None if not told.
         order: Which documents `limit` leaves; None in folders of earlier versions, which took the file's first.
         requests: By lm-eval task, its requests.
+        metrics: By lm-eval task, the main metric that was asked for.
+        pivot: The language that the others are compared with.
+        prompting: How the model was asked; None if as task files say.
+        model_args: Further arguments that the model was loaded with.
+        limits: By benchmark, the documents per task where they are not ``limit``.
     """
 
     model: str
@@ -189,6 +218,11 @@ class Manifest(FileValue):
     model_identity: str | None = None
     order: int | str | None = None
     requests: dict[str, RequestsEntry] = Field(default_factory=dict)
+    metrics: dict[str, str] = Field(default_factory=dict)
+    pivot: str = ENGLISH
+    prompting: PromptingRecord | None = None
+    model_args: dict[str, Any] = Field(default_factory=dict)
+    limits: dict[str, int] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -221,6 +255,11 @@ class Manifest(FileValue):
     def of_table(self, table: tuple[str, str], *parts: str) -> list[CellEntry]:
         """Return the cells of some parts that are about one preset and benchmark."""
         return [cell for part in parts for cell in self.part(part) if cell.table == table]
+
+    def task_name(self, family: str, language: str) -> str:
+        """Return the name of the lm-eval task, or group, of a benchmark in a language."""
+        named = next((task.tasks for task in self.tasks if task.name == family), {})
+        return named.get(language) or task_name(family, language)
 
     def preset(self, name: str) -> PresetEntry:
         """Return the table of that name; every cell's is there."""

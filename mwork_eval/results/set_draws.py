@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.set_spread import SetSpread, set_spread
 from mwork_eval.results.table_cells import Scores, TableCells, check_alike, masked_scores, read_tables
 from mwork_eval.results.tables import DeltaTable, Results
@@ -37,6 +38,7 @@ class SetDraws:
         unit: Unit of ∆.
         languages: Mask languages averaged over.
         rows: The rows with a draw that is computed.
+        pivot: The language that the others are compared with.
     """
 
     preset: str
@@ -45,6 +47,7 @@ class SetDraws:
     unit: str
     languages: tuple[str, ...]
     rows: tuple[DrawnRow, ...]
+    pivot: str = ENGLISH
 
 
 def read_set_draws(results: Results) -> Iterator[SetDraws]:
@@ -59,14 +62,14 @@ def read_set_draws(results: Results) -> Iterator[SetDraws]:
     drawn = {(one.preset.name, one.task): one for one in read_tables(results.manifest, results.scores, "draws")}
     for table in results.tables:
         if (cells := drawn.get((table.preset, table.task))) and (rows := tuple(_rows(table, cells, results.scores))):
-            yield SetDraws(table.preset, table.task, table.metric, table.unit, table.languages, rows)
+            yield SetDraws(table.preset, table.task, table.metric, table.unit, table.languages, rows, table.pivot)
 
 
 def _rows(table: DeltaTable, cells: TableCells, scores: Scores) -> Iterator[DrawnRow]:
     for row in table.rows:
         of_row = cells.of_row(row.name)
         masked = {
-            draw: masked_scores([cell for cell in of_row if cell.draw == draw], scores)
+            draw: masked_scores([cell for cell in of_row if cell.draw == draw], scores, cells.pivot)
             for draw in sorted({cell.draw for cell in of_row if cell.draw is not None})
         }
         computed = {draw: of_draw for draw, of_draw in masked.items() if of_draw}
@@ -76,5 +79,5 @@ def _rows(table: DeltaTable, cells: TableCells, scores: Scores) -> Iterator[Draw
         overlaps = [
             cells.preset.draw_overlaps[row.name][language][n - 1] for language in table.languages for n in computed
         ]
-        sets = set_spread(cells.baseline, row.delta.delta.value, list(computed.values()))
+        sets = set_spread(cells.baseline, row.delta.delta.value, list(computed.values()), table.pivot)
         yield DrawnRow(row.name, row.delta.delta, sets, sum(overlaps) / len(overlaps))

@@ -27,22 +27,25 @@ class SetSpread:
     standard_error: float
 
 
-def set_spread(baseline: Mapping[str, TaskScore], whole: float, draws: Sequence[Masked]) -> SetSpread:
+def set_spread(
+    baseline: Mapping[str, TaskScore], whole: float, draws: Sequence[Masked], pivot: str = ENGLISH
+) -> SetSpread:
     """Compare ∆ with the sets of random halves to ∆ with those of all documents.
 
     The standard error is the delete-half jackknife's: the root of the mean squared difference (Shao and Wu 1989,
     Annals of Statistics 17; with halves deleted its factor is 1).
 
     Args:
-        baseline: Per language, the score without a mask; English among them.
+        baseline: Per language, the score without a mask; the pivot's among them.
         whole: ∆ with the sets of all documents, in the unit of the metric.
         draws: Per draw, at least one, the scores under the masks of its sets: one mask per language.
+        pivot: The language that the others are compared with.
 
     Raises:
         InputError: If a masked score has other documents than its baseline.
     """
-    scale = Scale.of(baseline[ENGLISH])
-    deltas = np.concatenate([MaskEffect(baseline, masked, scale).deltas for masked in draws])
+    scale = Scale.of(baseline[pivot])
+    deltas = np.concatenate([MaskEffect(baseline, masked, scale, pivot).deltas for masked in draws])
     return SetSpread(
         by_draw=tuple(deltas.tolist()),
         spread=Spread.of(deltas.tolist()),

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.cross import ControlSpread, Crossed, Effects, control_spread, cross_effects
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.table_cells import Scores, TableCells, read_tables
@@ -24,7 +23,7 @@ class Square:
         setting: Name of the row.
         control: Name of its random control; None if the table has none.
         masks: Mask languages.
-        languages: Languages of the documents, English first.
+        languages: Languages of the documents, the pivot first.
         counts: Neurons deactivated per mask language.
         documents: Number of documents per language.
         effects: What the masks do.
@@ -79,11 +78,12 @@ def _crossed(table: TableCells, setting: str, scores: Scores) -> Crossed | None:
 
 def _square(table: TableCells, setting: str, control: str | None, masked: Crossed, random: Crossed | None) -> Square:
     baseline = table.baseline
-    scale = Scale.of(baseline[ENGLISH])
+    first = next(iter(baseline.values()))
+    scale = Scale.of(first)
     return Square(
         preset=table.preset.name,
         task=table.task,
-        metric=baseline[ENGLISH].metric,
+        metric=first.metric,
         unit=scale.unit,
         setting=setting,
         control=control,

@@ -8,9 +8,10 @@ from pydantic import field_validator, model_validator
 
 from mwork_eval.files.json_values import FileValue
 from mwork_eval.results.definition import definition_of
+from mwork_eval.results.prompting_record import PromptingRecord
 from mwork_eval.results.task_score import TaskScore
 
-REVISION = 2
+REVISION = 3
 """Of the numbers, not of the file's form: `revisions.yaml` says what each one changed."""
 _ROUNDING = 1e-6
 _LARGEST = 1e100
@@ -113,7 +114,24 @@ class StoredCell(StoredScore):
         return self.revision >= ONE_BOS
 
     @property
-    def definition(self) -> str:
-        """What the score is defined by, as `definition_of` gives it."""
+    def output_type(self) -> str | None:
+        """What kind of requests the task makes; None if it is not told."""
+        found = ((self.about.task or TaskFacts()).config or {}).get("output_type")
+        return found if isinstance(found, str) else None
+
+    @property
+    def shots(self) -> int | None:
+        """The number of examples before each question; None if it is not told."""
+        found = (self.about.task or TaskFacts()).n_shot
+        return found if isinstance(found, int) else None
+
+    def definition(self, prompting: PromptingRecord | None = None) -> str:
+        """Return what the score is defined by, as `definition_of` gives it.
+
+        Args:
+            prompting: How the model was asked, which the manifest says.
+        """
         task = self.about.task or TaskFacts()
-        return definition_of(task.config, task.version, double_bos=not self.begins_once)
+        return definition_of(
+            task.config, task.version, double_bos=not self.begins_once, prompting=prompting, shots=self.shots
+        )

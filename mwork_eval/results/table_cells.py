@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mwork_eval.errors import InputError
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.comparison import find_control
 from mwork_eval.results.deltas import Masked
@@ -23,13 +24,15 @@ class TableCells:
         preset: The table.
         task: The benchmark.
         cells: The cells.
-        baseline: By language, the score without a mask; English first.
+        baseline: By language, the score without a mask; the pivot first.
+        pivot: The language that the others are compared with.
     """
 
     preset: PresetEntry
     task: str
     cells: Sequence[CellEntry]
     baseline: Mapping[str, TaskScore]
+    pivot: str
 
     @property
     def controls(self) -> dict[str, str | None]:
@@ -46,32 +49,35 @@ def read_tables(manifest: Manifest, scores: Scores, *parts: str) -> Iterator[Tab
     """Yield the cells of every table that the last of some parts of a manifest has, once its baseline is computed.
 
     Raises:
-        InputError: If a table has no unmasked cell of English.
+        InputError: If a table has no unmasked cell of the pivot.
     """
     for preset, task in dict.fromkeys(cell.table for cell in manifest.part(parts[-1])):
-        baseline = _baseline(manifest.of_table((preset, task), "cells"), scores)
+        baseline = _baseline(manifest.of_table((preset, task), "cells"), scores, manifest.pivot)
         if baseline is not None:
             cells = manifest.of_table((preset, task), *parts)
-            yield TableCells(manifest.preset(preset), task, cells, baseline)
+            yield TableCells(manifest.preset(preset), task, cells, baseline, manifest.pivot)
 
 
-def _baseline(cells: Sequence[CellEntry], scores: Scores) -> dict[str, TaskScore] | None:
-    """Return the scores without a mask by language, English first; None while one is missing."""
+def _baseline(cells: Sequence[CellEntry], scores: Scores, pivot: str) -> dict[str, TaskScore] | None:
+    """Return the scores without a mask by language, the pivot first; None while one is missing."""
     found = {cell.language: scores[cell.identity] for cell in cells if cell.setting is None}
-    if ENGLISH not in found:
+    if pivot not in found:
         raise InputError(
-            "no ∆ without English", found=f"unmasked cells of {' '.join(found)}", expected=f"{ENGLISH} among them"
+            f"no ∆ without {Pivot(pivot).name}",
+            found=f"unmasked cells of {' '.join(found)}",
+            expected=f"{pivot} among them",
         )
     known = {language: score for language, score in found.items() if score is not None}
-    return None if len(known) < len(found) else {ENGLISH: known.pop(ENGLISH), **known}
+    return None if len(known) < len(found) else {pivot: known.pop(pivot), **known}
 
 
-def masked_scores(cells: Sequence[CellEntry], scores: Scores) -> Masked:
-    """Pair each mask's score on its own language with that on English; nothing while one is missing.
+def masked_scores(cells: Sequence[CellEntry], scores: Scores, pivot: str = ENGLISH) -> Masked:
+    """Pair each mask's score on its own language with that on the pivot; nothing while one is missing.
 
     Args:
         cells: The cells of one row.
         scores: By identity, the stored scores.
+        pivot: The language that the others are compared with.
     """
     found: dict[tuple[str | None, int | None], dict[str, TaskScore]] = defaultdict(dict)
     for cell in cells:
@@ -81,9 +87,9 @@ def masked_scores(cells: Sequence[CellEntry], scores: Scores) -> Masked:
         found[cell.mask_language, cell.seed][cell.language] = score
     masked: dict[str, list[tuple[TaskScore, TaskScore]]] = defaultdict(list)
     for (language, _), of_mask in found.items():
-        if language is None or not {language, ENGLISH} <= of_mask.keys():
+        if language is None or not {language, pivot} <= of_mask.keys():
             return {}
-        masked[language].append((of_mask[language], of_mask[ENGLISH]))
+        masked[language].append((of_mask[language], of_mask[pivot]))
     return masked
 
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mwork_eval.benchmarks.task_family import task_name
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.comparison import SIGNIFICANT, Comparison, compare_settings
 from mwork_eval.results.deltas import Delta, DeltaCalculator, Masked
-from mwork_eval.results.manifest import PARTS, CellEntry, Manifest
+from mwork_eval.results.manifest import PARTS, CellEntry, Manifest, TaskEntry
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.table_cells import Scores, TableCells, check_alike, masked_scores, read_tables
@@ -62,6 +63,8 @@ class DeltaTable:
         rows: The settings.
         truncated: By language, how many prompts lost their beginning because the model takes no more; only those
             that have any.
+        tasks: By language, the lm-eval task or group where its name does not follow from benchmark and language.
+        pivot: The language that the others are compared with.
     """
 
     preset: str
@@ -79,6 +82,13 @@ class DeltaTable:
     detectable: float | None
     rows: tuple[SettingRow, ...]
     truncated: Mapping[str, int] = field(default_factory=dict)
+    tasks: Mapping[str, str] = field(default_factory=dict)
+
+    def task_of(self, language: str) -> str:
+        """Return the name of the lm-eval task, or group, of a language."""
+        return self.tasks.get(language) or task_name(self.task, language)
+
+    pivot: str = ENGLISH
 
 
 @dataclass(frozen=True)
@@ -149,18 +159,18 @@ def results_of(matrix: MatrixFolder) -> Results:
     scores = {entry.identity: matrix.score(entry.identity) for entry in every}
     if not any(scores.values()):
         raise InputError(f"{folder} holds no finished cell", hint="run `ablate` again to go on")
-    missing = {task.name: task.missing for task in manifest.tasks}
-    tables = [_table(cells, missing[cells.task], scores) for cells in read_tables(manifest, scores, "cells")]
+    entries = {task.name: task for task in manifest.tasks}
+    tables = [_table(cells, entries[cells.task], scores) for cells in read_tables(manifest, scores, "cells")]
     return Results(folder, manifest, tuple(tables), tuple(_cell_rows(every, scores)), scores)
 
 
-def _table(cells: TableCells, missing: tuple[str, ...], scores: Scores) -> DeltaTable:
+def _table(cells: TableCells, entry: TaskEntry, scores: Scores) -> DeltaTable:
     preset, known = cells.preset, cells.baseline
-    calculator = DeltaCalculator(known)
-    masked = {row.name: masked_scores(cells.of_row(row.name), scores) for row in preset.settings}
+    calculator = DeltaCalculator(known, cells.pivot)
+    masked = {row.name: masked_scores(cells.of_row(row.name), scores, cells.pivot) for row in preset.settings}
     check_alike(f"{preset.name} on {cells.task}", *masked.values())
     rows, detectable = _rows(cells, masked, calculator)
-    languages = tuple(language for language in known if language != ENGLISH)
+    languages = tuple(language for language in known if language != cells.pivot)
     return DeltaTable(
         preset=preset.name,
         number=preset.table,
@@ -169,7 +179,7 @@ def _table(cells: TableCells, missing: tuple[str, ...], scores: Scores) -> Delta
         higher_is_better=calculator.scale.higher_is_better,
         unit=calculator.scale.unit,
         languages=languages,
-        missing=missing,
+        missing=entry.missing,
         counts={language: preset.counts[language] for language in languages if language in preset.counts},
         baseline=calculator.baseline,
         documents={language: len(score.documents) for language, score in known.items()},
@@ -177,6 +187,8 @@ def _table(cells: TableCells, missing: tuple[str, ...], scores: Scores) -> Delta
         detectable=detectable,
         rows=tuple(rows),
         truncated=_truncated(known),
+        tasks=entry.tasks,
+        pivot=cells.pivot,
     )
 
 
@@ -190,7 +202,7 @@ def _rows(
     cells: TableCells, masked: Mapping[str, Masked], calculator: DeltaCalculator
 ) -> tuple[list[SettingRow], float | None]:
     """Return the rows of a table, and the smallest difference from the control that its tests find."""
-    comparisons = compare_settings(cells.controls, cells.baseline, masked, calculator.scale)
+    comparisons = compare_settings(cells.controls, cells.baseline, masked, calculator.scale, cells.pivot)
     deltas = {name: calculator.delta(scores) if scores else None for name, scores in masked.items()}
     smallest = [found.detectable for found in comparisons.values() if found.p is not None]
     # Without any spread the documents are too few or too alike to say anything.

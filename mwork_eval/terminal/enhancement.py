@@ -7,7 +7,7 @@ from rich.console import Console
 
 from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.terminal.console import TextTable, print_whole, say
-from mwork_eval.views.enhancement import LEGEND, finding, narrow_cells, notes, title
+from mwork_eval.views.enhancement import finding, legend, narrow_cells, notes, title
 
 
 def print_enhancement(tables: Sequence[ChangeTable], console: Console) -> None:
@@ -24,4 +24,4 @@ def print_enhancement(tables: Sequence[ChangeTable], console: Console) -> None:
         say(console, notes(table), style="dim")
         say(console, finding(table))
     say(console)
-    say(console, LEGEND, style="dim")
+    say(console, legend(tables), style="dim")

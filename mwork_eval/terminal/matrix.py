@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
 from mwork_eval.results.doses import read_doses
 from mwork_eval.results.set_draws import read_set_draws
@@ -25,7 +26,7 @@ def print_results(results: Results, console: Console) -> None:
     for table in results.tables:
         say(console)
         rows = (wording.brief_cells(row, table) for row in table.rows)
-        _print_table(wording.title(table), wording.BRIEF_COLUMNS, rows, console)
+        _print_table(wording.title(table), wording.brief_columns(Pivot(table.pivot)), rows, console)
         say(console, wording.notes(table), style="dim")
         say(console)
         _print_language_scores(table, console)
@@ -34,14 +35,16 @@ def print_results(results: Results, console: Console) -> None:
         _print_square(square, console)
     for dose in read_doses(results):
         say(console)
-        _print_table(dose_wording.title(dose), dose_wording.COLUMNS, dose_wording.rows(dose, intervals=False), console)
+        _print_table(
+            dose_wording.title(dose), dose_wording.columns(dose), dose_wording.rows(dose, intervals=False), console
+        )
         say(console, dose_wording.notes(dose), style="dim")
     for draws in read_set_draws(results):
         say(console)
         _print_table(set_draw_wording.title(draws), set_draw_wording.COLUMNS, set_draw_wording.rows(draws), console)
         say(console, set_draw_wording.notes(draws), style="dim")
     say(console)
-    say(console, wording.LEGEND, style="dim")
+    say(console, wording.legends([results]), style="dim")
     if results.unfinished:
         say(console, f"{results.unfinished} cells are not computed yet; `mwork ablate` goes on.", style="yellow")
 
@@ -49,7 +52,7 @@ def print_results(results: Results, console: Console) -> None:
 def _print_language_scores(table: DeltaTable, console: Console) -> None:
     """Print the scores of each mask language; of its answers only how many were in a wrong language."""
     with_answers = language_wording.has_answers(table)
-    columns = language_wording.COLUMNS + language_wording.ANSWER_COLUMNS[:with_answers]
+    columns = language_wording.columns(table) + language_wording.ANSWER_COLUMNS[:with_answers]
     rows = (
         language_wording.cells(*row, table) + language_wording.answer_cells(row[-1])[:with_answers]
         for row in language_wording.language_rows(table)

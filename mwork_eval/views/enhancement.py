@@ -8,7 +8,7 @@ from typing import Any
 from mwork_eval.enhancement.tables import ChangeColumn, ChangeTable, Effect, Gain
 from mwork_eval.files.json_values import dump
 from mwork_eval.files.seal import sealed
-from mwork_eval.languages.table import ENGLISH
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports import markdown_text
 from mwork_eval.reports.markdown_text import escape, paragraph
 from mwork_eval.reports.wording import difference, estimate, number, p_value
@@ -17,16 +17,23 @@ from mwork_eval.statistics.resampling import LEVEL
 
 FORMAT = "mwork-improvement"
 VERSION = 1
-LEGEND = (
-    "Changes against the base; positive is better, also for bits per byte. zh - en: what zh gained and English did "
-    "not. random: as many random neurons of the same layers and structures, trained alike; the mean over their seeds. "
-    f"Brackets: {LEVEL:.0%} intervals over documents, by clusters "
+_LEGEND = (
+    "Changes against the base; positive is better, also for bits per byte. {example} - {tag}: what {example} gained "
+    "and {name} did not. random: as many random neurons of the same layers and structures, trained alike; the mean "
+    "over their seeds. Brackets: {level} intervals over documents, by clusters "
     "of those that belong together; that of the difference, and its p, over documents and draws of random neurons "
     "(the language's neurons as one more draw), p Holm-corrected for all p of the table. Too few to tell: so few "
     "clusters of documents, or so few that moved, or a single draw, that none would hold. Documents that training saw "
     "are not scored."
 )
 _KINDS = ("specific", "random")
+
+
+def legend(tables: Sequence[ChangeTable]) -> str:
+    """Return what the columns of tables mean, which have one pivot."""
+    pivot = Pivot(tables[0].pivot) if tables else Pivot()
+    example = "zh" if pivot.tag != "zh" else "en"
+    return _LEGEND.format(example=example, tag=pivot.tag, name=pivot.name, level=f"{LEVEL:.0%}")
 
 
 def title(table: ChangeTable) -> str:
@@ -108,7 +115,7 @@ def _difference(effect: Effect, unit: str) -> str:
 
 
 def finding(table: ChangeTable) -> str:
-    """Say what the most documents did to the language, to English, and to the one against the other."""
+    """Say what the most documents did to the language, to the pivot, and to the one against the other."""
     own, unit = table.columns[0], table.unit
     if own.effects[-1].specific is None:
         return f"{table.task}: no delta of the language's neurons is scored yet."
@@ -116,10 +123,9 @@ def finding(table: ChangeTable) -> str:
         f"{table.task}, {table.neurons} neurons, {table.sizes[-1]} documents of {' and '.join(table.trained)}:",
         _compared(own, unit),
     ]
-    english = next((column for column in table.columns[1:] if column.languages == (ENGLISH,)), None)
-    if english is not None:
+    if table.of_pivot is not None:
         against = next(column for column in table.columns if column.against)
-        sentences += [_compared(english, unit), _compared(against, unit)]
+        sentences += [_compared(table.of_pivot, unit), _compared(against, unit)]
     return " ".join(sentences)
 
 
@@ -155,7 +161,7 @@ def enhancement_as_markdown(tables: Sequence[ChangeTable]) -> str:
     for table in tables:
         parts += [f"## {escape(title(table))}", markdown_text.table(*paper_cells(table))]
         parts += [paragraph(notes(table)), paragraph(finding(table))]
-    return "\n\n".join([*parts, paragraph(LEGEND)]) + "\n"
+    return "\n\n".join([*parts, paragraph(legend(tables))]) + "\n"
 
 
 def enhancement_as_json(tables: Sequence[ChangeTable], about: Mapping[str, Any]) -> str:
@@ -165,5 +171,12 @@ def enhancement_as_json(tables: Sequence[ChangeTable], about: Mapping[str, Any])
         tables: The tables.
         about: What was scored: model, tasks, options; JSON values.
     """
-    content = {"format": FORMAT, "version": VERSION, **about, "tables": [asdict(table) for table in tables]}
+    content = {"format": FORMAT, "version": VERSION, **about, "tables": list(map(_table, tables))}
     return sealed(dump(content, indent=1) + "\n")
+
+
+def _table(table: ChangeTable) -> dict[str, Any]:
+    """Return a table as JSON values; what was scored says the pivot."""
+    values = asdict(table)
+    del values["pivot"]
+    return values

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mwork_eval.enhancement.tables import ChangeColumn, ChangeTable
-from mwork_eval.languages.table import ENGLISH
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports.plots import new_figure
 
 if TYPE_CHECKING:
@@ -34,11 +34,10 @@ def plot_enhancement(tables: Sequence[ChangeTable]) -> "Figure":
 
 def _draw(axes: Any, table: ChangeTable) -> None:
     own = table.columns[0]
-    english = next((column for column in table.columns[1:] if column.languages == (ENGLISH,)), None)
     lines = [
         (own, "specific", "#b5462f", "-", "the language, its neurons trained"),
         (own, "random", "#777777", ":", "the language, random neurons trained"),
-        (english, "specific", "#5b7f9e", "-", "English, the language's neurons trained"),
+        (table.of_pivot, "specific", "#5b7f9e", "-", f"{Pivot(table.pivot).name}, the language's neurons trained"),
         (table.others, "specific", "#6b8e4e", "-", "other languages, the language's neurons trained"),
     ]
     for column, kind, color, style, label in lines:
@@ -70,7 +69,7 @@ def _draw_line(axes: Any, column: ChangeColumn, kind: str, color: str, style: st
 
 
 def plot_languages(tables: Sequence[ChangeTable]) -> "Figure":
-    """Draw the gain by number of documents with a line per trained language, theirs and English's beside each other.
+    """Draw the gain by number of documents with a line per trained language, theirs and the pivot's beside each other.
 
     A row of panels per unit and choice of benchmarks. Random neurons are dotted, in the language's colour; intervals
     are in the tables.
@@ -87,8 +86,9 @@ def plot_languages(tables: Sequence[ChangeTable]) -> "Figure":
     for table in tables:
         row = panels[scales.index((table.task, table.unit, table.higher_is_better))]
         color, name = colormaps["tab10"](groups.index(table.trained) % 10), "+".join(table.trained)
-        english = [column for column in table.columns if column.languages == (ENGLISH,)]
-        for axes, column, what in zip(row, [table.columns[0], *english], ("the language", "English"), strict=False):
+        compared = [column for column in table.columns if column.languages == (table.pivot,)]
+        names = ("the language", Pivot(table.pivot).name)
+        for axes, column, what in zip(row, [table.columns[0], *compared], names, strict=False):
             for kind, style, label in (("specific", "-", name), ("random", ":", f"{name}, random neurons")):
                 gains = [(e.documents, gain.mean.value) for e in column.effects if (gain := getattr(e, kind))]
                 sizes, values = [0, *(size for size, _ in gains)], [0.0, *(value for _, value in gains)]

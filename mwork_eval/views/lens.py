@@ -3,14 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 from mwork_eval.analysis.lens_file import LensReport
-from mwork_eval.analysis.shares import Curves, crossings
-from mwork_eval.reports.lens_wording import title_of
+from mwork_eval.analysis.shares import Curves
+from mwork_eval.reports.lens_wording import class_name, title_of
 from mwork_eval.reports.plots import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLORS = {"english": "#5b7f9e", "query": "#b5462f", "other": "#6b8e4e", "undecided": "#999999", "neither": "#999999"}
+COLORS = {
+    **{"english": "#5b7f9e", "pivot": "#5b7f9e", "query": "#b5462f", "other": "#6b8e4e"},
+    **{"undecided": "#999999", "neither": "#999999"},
+}
 
 
 def plot_lens(report: LensReport) -> "Figure":
@@ -34,12 +37,12 @@ def plot_lens(report: LensReport) -> "Figure":
 def _draw(axes: Any, curves: Curves) -> None:
     for column, name in enumerate(curves.classes):
         estimates = [shares[column] for shares in curves.shares]
-        label = "the query's language" if name == "query" else name
+        label = "the query's language" if name == "query" else class_name(curves, name)
         axes.plot([100 * one.value for one in estimates], color=COLORS[name], marker=".", label=label)
         bounds = [(100 * one.low, 100 * one.high) for one in estimates if one.low is not None and one.high is not None]
         if len(bounds) == len(estimates):
             axes.fill_between(range(len(bounds)), *zip(*bounds, strict=True), color=COLORS[name], alpha=0.15)
-    for layer in crossings(curves.values("english"), curves.values("query")):
+    for layer in curves.crossings():
         axes.axvline(layer, color="black", linestyle=":", linewidth=1)
         axes.annotate(f"{layer:.1f}", (layer, 100), fontsize="x-small", ha="left", va="top")
     axes.set_title(title_of(curves), fontsize="medium")

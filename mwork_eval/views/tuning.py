@@ -1,13 +1,16 @@
 """What tuning the stage boundaries found: in words, as JSON, as a plot."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mwork_eval.files.json_values import dump
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.matrix.tuning import GridPoint, Tuning
 from mwork_eval.reports.plots import FORMATS, new_figure, write_figures
 from mwork_eval.reports.wording import difference, interval
+from mwork_eval.results.pivot_keys import keyed_delta
 from mwork_eval.statistics.resampling import LEVEL
 
 if TYPE_CHECKING:
@@ -39,22 +42,26 @@ def verdict(tuning: Tuning) -> str:
     )
 
 
-def tuning_as_json(tuning: Tuning, model: str, fingerprint: str) -> str:
+def tuning_as_json(tuning: Tuning, model: str, fingerprint: str, asked: Mapping[str, Any] | None = None) -> str:
     """Return all numbers of a tuning, unrounded.
 
     Args:
         tuning: What was found.
         model: Name of the model.
         fingerprint: Fingerprint of its weights.
+        asked: How it was asked, as JSON values, if not as the task file says.
     """
+    pivot = Pivot(tuning.pivot)
     report = {
         "format": FORMAT,
         "version": VERSION,
         "model": model,
         "fingerprint": fingerprint,
         "layers": tuning.stages.layers,
+        **(asked or {}),
         "task": tuning.task,
         "language": tuning.language,
+        **({} if pivot.is_english else {"pivot": pivot.tag}),
         "positions": list(tuning.positions),
         "documents": tuning.documents,
         "metric": tuning.metric,
@@ -67,7 +74,7 @@ def tuning_as_json(tuning: Tuning, model: str, fingerprint: str) -> str:
                 "generation": point.stages.generation,
                 "masked_layers": point.layers,
                 "available": point.available,
-                "delta": asdict(tuning.deltas[point.boundaries]) if point.boundaries in tuning.deltas else None,
+                "delta": _delta(tuning, point),
             }
             for point in tuning.grid
         ],
@@ -76,6 +83,11 @@ def tuning_as_json(tuning: Tuning, model: str, fingerprint: str) -> str:
         "others_within_interval": tuning.within,
     }
     return dump(report, indent=1) + "\n"
+
+
+def _delta(tuning: Tuning, point: GridPoint) -> dict[str, Any] | None:
+    found = tuning.deltas.get(point.boundaries)
+    return None if found is None else keyed_delta(asdict(found), tuning.pivot)
 
 
 def tuning_cells(tuning: Tuning) -> tuple[list[str], list[list[str]]]:

@@ -27,6 +27,7 @@ MAIN = {
     "xquad": "acc,none",
     "mgsm": "exact_match,flexible-extract",
     "xcsqa": "acc,none",
+    "xcsqa_letter": "acc,none",
     "xlsum": "rougeL,none",
     "bpb": "bits_per_byte,none",
 }
@@ -76,13 +77,14 @@ def check_first_documents(name: str, data: str | Path) -> None:
             continue
         assert prompt.strip()
         assert prompt.rstrip() == prompt
-        if benchmark == "xcsqa":
+        if benchmark in ("xcsqa", "xcsqa_letter"):
             assert len(task.doc_to_choice(doc)) >= 2
             for guess in range(len(task.doc_to_choice(doc))):
                 # Far enough apart that no length can turn the order round.
                 results = [(-1.0 if index == guess else -1e6, False) for index in range(len(doc["choices"]))]
                 right = float(guess == target)
-                assert task.process_results(doc, results) == {"acc": right, "acc_norm": right}
+                expected = {"acc": right} | ({"acc_norm": right} if benchmark == "xcsqa" else {})
+                assert task.process_results(doc, results) == expected
         elif benchmark == "mgsm":
             best = answer_with(task, doc, f"7 + 7 = 14. {target}")
             assert best == {"strict-match": {"exact_match": 1.0}, "flexible-extract": {"exact_match": 1.0}}
@@ -104,15 +106,17 @@ def test_task_files_are_the_languages_of_each_benchmark() -> None:
 def test_tags_are_the_tasks_of_a_benchmark_and_of_a_language() -> None:
     index = manager("embedded").task_index
     for benchmark in BENCHMARKS:
-        assert index[benchmark].tags == {name for name in ALL if name.startswith(f"{benchmark}_")}
-    of_the_paper = {name for name in ALL if name.partition("_")[2] in PAPER}
+        assert index[benchmark].tags == {name for name in ALL if name.rpartition("_")[0] == benchmark}
+    asked_as_in_the_paper = [name for name in ALL if not name.startswith("xcsqa_letter")]
+    of_the_paper = {name for name in asked_as_in_the_paper if name.partition("_")[2] in PAPER}
     for language in PAPER:
-        assert index[f"mwork_{language}"].tags == {name for name in ALL if name.endswith(f"_{language}")}
+        of_language = {name for name in asked_as_in_the_paper if name.endswith(f"_{language}")}
+        assert index[f"mwork_{language}"].tags == of_language
     assert index["mwork"].tags == of_the_paper
 
 
 # Stored cells are keyed by it: it goes up with every change of a score.
-VERSIONS = {"xquad": 2.0, "mgsm": 2.0, "xcsqa": 1.0, "xlsum": 2.0, "bpb": 2.0}
+VERSIONS = {"xquad": 2.0, "mgsm": 3.0, "xcsqa": 1.0, "xcsqa_letter": 1.0, "xlsum": 2.0, "bpb": 2.0}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -141,6 +145,79 @@ def test_xquad_prompts_are_those_of_lm_eval() -> None:
         assert ours == expected.replace("سيا:", "سياق:"), language
 
 
+TURNS = ["</s>", "<|im_end|>", "<|eot_id|>", "<end_of_turn>"]
+STOPS = {
+    "en": ["Question:", "Question：", *TURNS],
+    "de": ["Frage:", "Frage：", *TURNS],
+    "fr": ["Question :", "Question\u00a0:", "Question\u202f:", "Question:", "Question：", *TURNS],
+    "zh": ["问题：", "问题:", *TURNS],
+    "es": ["Pregunta:", "Pregunta：", *TURNS],
+    "ru": ["Задача:", "Задача：", *TURNS],
+    "th": ["โจทย์:", "โจทย์：", *TURNS],
+    "sw": ["Swali:", "Swali：", *TURNS],
+}
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if not name.startswith(("xcsqa", "bpb"))])
+def test_the_next_question_stops_a_generation_whatever_its_colon(name: str) -> None:
+    """In the form of the prompt, of a few-shot prompt, and with the other colon."""
+    config = load_yaml(tasks_folder() / name.rpartition("_")[0] / f"{name}.yaml")
+    (first,) = re.findall(r"^[^{]*", config["doc_to_text"])
+    word = first.strip().rstrip(":：").strip()
+    assert word
+    assert first.strip()[-1] in ":："
+    for colon in (":", "："):
+        generated = f" 18.\n\n{word}{colon} 2 + 2?"
+        cut = min(generated.find(stop) for stop in config["generation_kwargs"]["until"] if stop in generated)
+        assert generated[:cut].strip() == "18."
+
+
+LETTERS = {
+    "en": """Question: What barks?
+A. a cat
+B. a dog
+Answer with the letter of the right option.
+Answer:""",
+    "zh": """问题：What barks?
+A. a cat
+B. a dog
+请用正确选项的字母回答。
+答案：""",
+    "ar": """سؤال: What barks?
+A. a cat
+B. a dog
+أجب بحرف الخيار الصحيح.
+إجابة:""",
+}
+
+
+@pytest.mark.parametrize("language", LETTERS)
+def test_a_letter_is_asked_for(language: str, tmp_path: Path) -> None:
+    options = [{"label": "A", "text": "a cat"}, {"label": "B", "text": " a dog "}]
+    record = {"id": "1", "question": {"stem": "What barks?", "choices": options}, "answerKey": "B"}
+    (tmp_path / "xcsqa").mkdir()
+    (tmp_path / f"xcsqa/{language}.jsonl").write_text(json.dumps(record), encoding="utf-8")
+    task = load_task(f"xcsqa_letter_{language}", tmp_path)
+    task.set_config(key="num_fewshot", value=0)
+    task.build_all_requests(rank=0, world_size=1)
+    delimiter = "" if language == "zh" else " "
+    assert [instance.args for instance in task.instances] == [
+        (LETTERS[language], f"{delimiter}A"),
+        (LETTERS[language], f"{delimiter}B"),
+    ]
+    assert task.doc_to_target(task.eval_docs[0]) == 1
+
+
+def test_the_letter_tasks_share_rows_and_documents_with_the_others() -> None:
+    row, by_letter = BENCHMARKS["xcsqa"], BENCHMARKS["xcsqa_letter"]
+    for field in ("languages", "files", "hub", "reader", "metric", "cluster", "parallel", "examples", "draws"):
+        assert getattr(row, field) == getattr(by_letter, field)
+    assert (by_letter.title, by_letter.generated) == ("X-CSQA by letter", False)
+    for language in ("en", "zh"):
+        plain, asked = (load_task(f"{name}_{language}", "embedded").eval_docs for name in ("xcsqa", "xcsqa_letter"))
+        assert [doc["id"] for doc in plain] == [doc["id"] for doc in asked]
+
+
 def test_mgsm_prompts_are_those_of_lm_eval() -> None:
     from lm_eval.tasks.mgsm.utils import LANGUAGES
 
@@ -150,7 +227,8 @@ def test_mgsm_prompts_are_those_of_lm_eval() -> None:
         # Their Russian words for "step-by-step solution" run together.
         answer = theirs["ANSWER"].replace("Пошаговоерешение", "Пошаговое решение")
         assert config["doc_to_text"] == f"{theirs['QUESTION']} {{{{question}}}}\n{answer}"
-        assert config["generation_kwargs"]["until"] == [theirs["QUESTION"], "</s>", "<|im_end|>"]
+        assert config["generation_kwargs"]["until"] == STOPS[language]
+        assert {theirs["QUESTION"], "</s>", "<|im_end|>"} <= set(STOPS[language])
         # A target in their sentence is what a few-shot example shows.
         assert re.search(theirs["REGEX"], config["doc_to_target"].replace("{{answer}}", "18"))
 
@@ -207,8 +285,9 @@ def test_lm_eval_reports_the_main_score_of_each_benchmark(tmp_path: Path) -> Non
     results = lm_eval.simple_evaluate(
         model=Parrot(), tasks=["mwork_zh"], task_manager=manager(tmp_path), bootstrap_iters=0, log_samples=False
     )["results"]
-    assert set(results) == {f"{benchmark}_zh" for benchmark in BENCHMARKS}
-    assert {benchmark: results[f"{benchmark}_zh"][key] for benchmark, key in MAIN.items()} == pytest.approx(
+    tagged = [benchmark for benchmark in BENCHMARKS if benchmark != "xcsqa_letter"]
+    assert set(results) == {f"{benchmark}_zh" for benchmark in tagged}
+    assert {benchmark: results[f"{benchmark}_zh"][MAIN[benchmark]] for benchmark in tagged} == pytest.approx(
         # Three characters of three bytes each, at one nat a character.
         {"xquad": 1.0, "mgsm": 0.5, "xcsqa": 1.0, "xlsum": 1.0, "bpb": 1 / math.log(2) / 3}
     )

@@ -14,8 +14,8 @@ from helpers.neuron_sets import SHAPE, STAGES, make
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.evaluate import PreparedTask
 from mwork_eval.evaluation.known_answers import request_key
+from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.matrix import cell_queue
 from mwork_eval.matrix.cell_plan import TaskSource
@@ -54,7 +54,7 @@ def test_cells_of_an_earlier_version_are_computed_again_and_the_reason_is_told(t
     store.save("a-1", SCORE, {"label": cell.label}, [])
     assert outdated_cells(store, [cell]) == []
     path = store.path("a-1")
-    rewrite(path, ('"revision": 2, ', ""), ('"clusters": []', '"other": 1'))
+    rewrite(path, ('"revision": 3, ', ""), ('"clusters": []', '"other": 1'))
     assert store.load("a-1") == SCORE
     (line,) = outdated_cells(store, [cell])
     assert line.startswith(

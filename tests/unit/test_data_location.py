@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("no_other_source")
         ("xquad", "en de zh es ru vi th ar el hi ro tr"),
         ("mgsm", "en de fr zh es ru th sw"),
         ("xcsqa", "en de fr zh es ru vi ar sw"),
+        ("xcsqa_letter", "en de fr zh es ru vi ar sw"),
         ("xlsum", "en fr zh es ru vi th ar sw"),
         ("bpb", "en de fr zh es ru vi th ar sw el hi it ja ko pt ro tr"),
     ],
@@ -28,8 +29,8 @@ def test_a_benchmark_has_the_published_languages(benchmark: str, codes: str) -> 
     assert languages_of(benchmark) == codes.split()
 
 
-def test_there_are_five_benchmarks_and_another_is_an_error() -> None:
-    assert list(BENCHMARKS) == ["xquad", "mgsm", "xcsqa", "xlsum", "bpb"]
+def test_there_are_these_benchmarks_and_another_is_an_error() -> None:
+    assert list(BENCHMARKS) == ["xquad", "mgsm", "xcsqa", "xcsqa_letter", "xlsum", "bpb"]
     with pytest.raises(InputError, match="unknown benchmark; found 'squad'; expected one of xquad mgsm"):
         languages_of("squad")
 
@@ -41,6 +42,9 @@ def test_there_are_five_benchmarks_and_another_is_an_error() -> None:
         ("xquad_el", ("xquad", "el")),
         ("xquad_fr", ("xquad", "fr")),
         ("bpb_sw", ("bpb", "sw")),
+        ("xcsqa_zh", ("xcsqa", "zh")),
+        ("xcsqa_letter_zh", ("xcsqa_letter", "zh")),
+        ("xcsqa_letter", None),
         ("xquad_xx", None),
         ("xquad", None),
         ("mgsm_direct_de", None),

@@ -240,7 +240,7 @@ def test_the_command_trains_and_scores(tmp_path):
         (["--plot"], "--plot draws what changed; found no --evaluate"),
         (["--evaluate", "bpb", "--data", tmp_path / "nowhere"], "nowhere"),
         (["--evaluate", "bpb", "--languages", "xx"], "xx"),
-        (["--evaluate", "nosuch"], "unknown task; found nosuch_zh"),
+        (["--evaluate", "nosuch"], "unknown task; found nosuch"),
         (["--evaluate", "xquad", "--data", ""], "cannot get XQuAD in Chinese from the Hugging Face hub"),
         (["--documents", "6,7"], "found 6 documents in steps of 4"),
     ):

@@ -11,7 +11,7 @@ from helpers.enhancement_models import neurons_of
 from helpers.neuron_sets import make
 
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.evaluate import PreparedTask
+from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.interventions.kinds import KINDS, ZERO, Kind
 from mwork_eval.lm.model import MworkHF

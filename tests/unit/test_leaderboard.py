@@ -15,10 +15,10 @@ from mwork_eval.cli.main import main
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.leaderboard.board import build_board, slug_of
-from mwork_eval.leaderboard.reading import find_results, read_all
 from mwork_eval.reports.formats.json import as_json
 from mwork_eval.results.lm_eval_content import MaskRecord
 from mwork_eval.results.store import CellStore, load_manifest
+from mwork_eval.results.summaries.folders import find_results, read_all
 from mwork_eval.results.summaries.lm_eval_file import describe_mask
 from mwork_eval.results.tables import read_results
 from mwork_eval.results.task_score import TaskScore, lm_eval_digest

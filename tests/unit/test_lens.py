@@ -161,7 +161,7 @@ def test_a_mask_changes_the_curve_and_leaves_no_trace():
 def test_the_probability_of_a_word_is_that_of_the_tokens_that_begin_it():
     model = make_model("llama")
     layout = Layout.of(model)
-    query = WordQuery([5, 9, 17], english=[30, 31], query=[40])
+    query = WordQuery([5, 9, 17], pivot=[30, 31], query=[40])
     curves = look_at_words(layout, [query], language="zh", masked=None, advance=lambda done: None)
     with torch.no_grad():
         chances = model(torch.tensor([query.tokens])).logits[0, -1].softmax(-1)

@@ -12,9 +12,9 @@ from lm_eval import utils
 from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
 from mwork_eval.gate.reading import read_lm_eval_folder
-from mwork_eval.leaderboard.reading import find_results, read_all
 from mwork_eval.results import lm_eval_files
 from mwork_eval.results.lm_eval_folder import LmEvalFile
+from mwork_eval.results.summaries.folders import find_results, read_all
 from mwork_eval.results.tables import read_results
 
 

@@ -19,8 +19,8 @@ from mwork_eval.gate.check import check_folders
 from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.leaderboard.board import build_board
-from mwork_eval.leaderboard.reading import find_results, read_all
 from mwork_eval.leaderboard.tables import SCORE_FIELDS, as_csv, score_record
+from mwork_eval.results.summaries.folders import find_results, read_all
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
 
 TASKS = {"xquad_zh", "bpb_zh", "yn"}

@@ -8,7 +8,8 @@ import lm_eval
 import pytest
 
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.evaluate import PreparedTask, evaluate_task
+from mwork_eval.evaluation.evaluate import evaluate_task
+from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.gate.reading import read_lm_eval_folder
 from mwork_eval.results.main_metric import factor_and_unit
 from mwork_eval.results.scale import Scale

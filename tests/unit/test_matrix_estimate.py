@@ -9,7 +9,7 @@ from rich.console import Console
 from torch import nn
 
 from mwork_eval.benchmarks.task_family import TaskFamily
-from mwork_eval.evaluation.evaluate import PreparedTask
+from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.matrix.estimate import estimate_matrix, measure_task
 from mwork_eval.matrix.plan import Cell
 from mwork_eval.models.inspection import Inspection

@@ -52,14 +52,15 @@ def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypa
 
 
 FIXED = {
-    "batch_size", "check_language", "controls", "counts", "count", "cross", "data", "device", "device_map",
-    "document_seed", "document_seeds", "documents", "dtype", "engine", "fast", "force", "fraction", "generation",
-    "generation_layers", "k", "language", "languages", "limit", "limits", "log_samples", "max_docs", "max_memory",
-    "max_tokens", "merge", "method", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot",
-    "old", "options", "out", "per_task", "positions", "preset", "progress", "prompt", "random_control", "repair",
-    "revision", "sample_seed", "seeds", "set_draws", "shard", "specific", "strict", "structures", "task", "tasks",
-    "texts", "threshold", "together", "tokenizer", "top_k", "trained_controls", "training", "understanding",
-    "understanding_layers", "weight", "workers", "reference", "folder",
+    "apply_chat_template", "batch_size", "check_language", "controls", "count", "counts", "cross", "data",
+    "device", "device_map", "document_seed", "document_seeds", "documents", "dtype", "engine", "family", "fast",
+    "fewshot_as_multiturn", "folder", "force", "fraction", "gen_kwargs", "generation", "generation_layers", "k",
+    "language", "languages", "limit", "limits", "log_samples", "max_docs", "max_memory", "max_tokens", "merge",
+    "method", "metric", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot", "old", "options",
+    "out", "per_task", "pivot", "positions", "preset", "progress", "prompt", "random_control", "reference", "repair",
+    "revision", "sample_seed", "seeds", "set_draws", "shard", "specific", "strict", "structures",
+    "system_instruction", "task", "tasks", "texts", "threshold", "together", "tokenizer", "top_k",
+    "trained_controls", "training", "understanding", "understanding_layers", "weight", "workers",
 }  # fmt: skip
 """Every argument of a public function: each word means one thing, which docs/reference/promise.md tells."""
 

@@ -6,6 +6,7 @@ import pytest
 from helpers.matrix_folders import LS_ALL, R_ALL, save_matrix, two_documents
 from helpers.report_folders import SHAPE, make_folder, make_set
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons import recorded_sets
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.reports.html.figures import change_bars
@@ -60,7 +61,7 @@ def test_the_interval_of_a_single_mask_language_is_that_of_the_table(tmp_path):
 def test_bars_are_as_long_as_their_numbers(results):
     (table,) = results.tables
     changes = language_changes(results, table)
-    drawn = change_bars(changes, table.unit)
+    drawn = change_bars(changes, table.unit, Pivot(table.pivot))
     scales = []
     for setting, of_setting in changes.items():
         widths = [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', drawn[setting])]

@@ -76,3 +76,10 @@ def test_tables_take_the_same_spread_questions_in_every_language():
     assert len(set(tasks["xquad_en"].clusters.values())) == 4
     other = prepare_tasks(["xquad_en", "xquad_zh"], data="embedded", sample=Sample(4, order=1))
     assert other["xquad_en"].documents == other["xquad_zh"].documents != tasks["xquad_en"].documents
+
+
+def test_a_task_may_have_a_limit_of_its_own():
+    items = {"xlsum_en": [f"en {n}" for n in range(64)], "xlsum_zh": [f"zh {n}" for n in range(8)]}
+    assert choose(Sample(limits={"xlsum_en": 2}), items) == {"xlsum_en": [0, 32], "xlsum_zh": list(range(8))}
+    assert choose(Sample(3, limits={"xlsum_zh": 1}), items) == {"xlsum_en": [0, 16, 32], "xlsum_zh": [0]}
+    assert choose(Sample(limits={"xquad_en": 2}), items) == {"xlsum_en": None, "xlsum_zh": None}

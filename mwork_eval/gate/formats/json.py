@@ -8,6 +8,7 @@ from mwork_eval.gate.check import Check
 from mwork_eval.gate.comparison import TaskChange
 from mwork_eval.gate.limits import LEVEL
 from mwork_eval.gate.verdict import Evidence
+from mwork_eval.languages.table import ENGLISH
 
 _RESULTS = ("pass", "regression", "not compared")
 
@@ -42,6 +43,7 @@ def as_json(check: Check) -> str:
                 "task": result.row.task,
                 "setting": result.row.setting,
                 "languages": result.row.languages,
+                **({} if result.row.pivot == ENGLISH else {"pivot": result.row.pivot}),
                 **_change(result.row.delta),
                 "new_delta": asdict(result.row.new),
                 "cluster_standard_error": result.row.spread,

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from mwork_eval.languages.table import ENGLISH
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.results.doses import Dose, read_doses
 from mwork_eval.results.language_intervals import language_changes
 from mwork_eval.results.set_draws import SetDraws, read_set_draws
@@ -94,12 +94,13 @@ def _ranged(spread: Spread) -> Row:
 
 
 def _dose_rows(dose: Dose) -> Iterator[Row]:
+    names = {"own": "own", "english": Pivot(dose.pivot).role, "delta": "delta"}
     for point in dose.points:
         start = {"mask_language": point.language, "neurons": point.count}
-        for name in ("own", "english", "delta"):
-            yield start | {"quantity": f"dose_{name}"} | _estimated(getattr(point, name))
+        for name, key in names.items():
+            yield start | {"quantity": f"dose_{key}"} | _estimated(getattr(point, name))
             if point.control is not None:
-                random = start | {"setting": dose.control, "quantity": f"dose_{name}_range"}
+                random = start | {"setting": dose.control, "quantity": f"dose_{key}_range"}
                 yield random | _ranged(getattr(point.control, name))
 
 
@@ -124,14 +125,15 @@ def _table_rows(table: DeltaTable) -> Iterator[Row]:
 
 
 def _setting_rows(table: DeltaTable, cells: list[CellRow]) -> Iterator[Row]:
+    keys = Pivot(table.pivot).keys
     for row in table.rows:
         delta, comparison, start = row.delta, row.comparison, {"setting": row.name}
         if delta is None:
             continue
-        yield start | {"quantity": "eng", "value": delta.eng}
-        yield start | {"quantity": "non_eng", "value": delta.non_eng}
+        yield start | {"quantity": keys["eng"], "value": delta.eng}
+        yield start | {"quantity": keys["non_eng"], "value": delta.non_eng}
         for name in ("delta_eng", "delta_non_eng", "delta"):
-            yield start | {"quantity": name} | _estimated(getattr(delta, name))
+            yield start | {"quantity": keys.get(name, name)} | _estimated(getattr(delta, name))
         if delta.by_seed:
             ends = {"low": min(delta.by_seed), "high": max(delta.by_seed)}
             yield start | {"quantity": "delta_of_draws", "value": delta.delta.value} | ends
@@ -151,7 +153,7 @@ def _language_rows(results: Results, table: DeltaTable) -> Iterator[Row]:
         for change in changes:
             start = {"setting": setting, "mask_language": change.language, "quantity": "change"}
             yield start | {"language": change.language} | _estimated(change.own)
-            yield start | {"language": ENGLISH} | _estimated(change.english)
+            yield start | {"language": table.pivot} | _estimated(change.english)
 
 
 def _estimated(estimate: Estimate) -> Row:

@@ -5,10 +5,11 @@ from typing import Any
 
 from mwork_eval.files.json_values import dump
 from mwork_eval.files.seal import sealed
-from mwork_eval.results.doses import read_doses
-from mwork_eval.results.set_draws import read_set_draws
+from mwork_eval.results.doses import Dose, read_doses
+from mwork_eval.results.pivot_keys import keyed_delta, keyed_role
+from mwork_eval.results.set_draws import SetDraws, read_set_draws
 from mwork_eval.results.squares import read_squares
-from mwork_eval.results.tables import Results
+from mwork_eval.results.tables import DeltaTable, Results
 
 
 def as_json(*results: Results) -> str:
@@ -31,10 +32,37 @@ def _report(results: Results) -> dict[str, Any]:
         "format": "mwork-report",
         "version": 3,
         **{key: manifest[key] for key in ("model", "fingerprint", "stages", "sets", "languages", "limit", "seeds")},
+        "pivot": results.manifest.pivot,
+        **{key: manifest[key] for key in ("prompting", "model_args") if key in manifest},
+        **({"limits": manifest["limits"]} if "limits" in manifest else {}),
         "versions": manifest["versions"],
-        "tables": [asdict(table) for table in results.tables],
+        "tables": [_table(table) for table in results.tables],
         "squares": [asdict(square) for square in read_squares(results)],
-        "doses": [asdict(dose) for dose in read_doses(results)],
-        "set_draws": [asdict(draws) for draws in read_set_draws(results)],
+        "doses": [_dose(dose) for dose in read_doses(results)],
+        "set_draws": [_without_pivot(draws) for draws in read_set_draws(results)],
         "cells": [asdict(row) for row in results.cells],
     }
+
+
+def _table(table: DeltaTable) -> dict[str, Any]:
+    # Names of tasks that follow from the rest are not written.
+    values = {name: value for name, value in _without_pivot(table).items() if name != "tasks" or value}
+    for row in values["rows"]:
+        if row["delta"] is not None:
+            row["delta"] = keyed_delta(row["delta"], table.pivot)
+    return values
+
+
+def _dose(dose: Dose) -> dict[str, Any]:
+    values = _without_pivot(dose)
+    for point in values["points"]:
+        if point["control"] is not None:
+            point["control"] = keyed_role(point["control"], dose.pivot)
+    return values | {"points": [keyed_role(point, dose.pivot) for point in values["points"]]}
+
+
+def _without_pivot(part: DeltaTable | Dose | SetDraws) -> dict[str, Any]:
+    """Return a part as JSON values; the report says the pivot once."""
+    values = asdict(part)
+    del values["pivot"]
+    return values

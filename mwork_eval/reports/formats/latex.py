@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.reports import dose_wording, set_draw_wording, square_wording, wording
 from mwork_eval.results.doses import Dose, read_doses
@@ -35,7 +36,7 @@ def as_latex(*results: Results) -> str:
     """Return the tables, each a float with a caption and a label; the legend stands once at the end, in a comment."""
     many = len(results) > 1
     tables = [table for number, one in enumerate(results, 1) for table in _tables(one, f"{number}-" if many else "")]
-    return "\n".join([_PREAMBLE, *tables, f"% {wording.LEGEND}\n"])
+    return "\n".join([_PREAMBLE, *tables, f"% {wording.legends(results)}\n"])
 
 
 def escape(text: str) -> str:
@@ -60,7 +61,7 @@ def _tables(results: Results, prefix: str) -> list[str]:
         title, notes = dose_wording.title(dose), dose_wording.notes(dose)
         rows = [_row(row) for row in dose_wording.rows(dose, intervals=False)]
         place = _place(prefix + "dose-", dose)
-        tables.append(_float(f"{title}. {notes}", place, "l", dose_wording.COLUMNS, rows, results))
+        tables.append(_float(f"{title}. {notes}", place, "l", dose_wording.columns(dose), rows, results))
     for draws in read_set_draws(results):
         caption = f"{set_draw_wording.title(draws)}. {set_draw_wording.notes(draws)}"
         rows = [_row(row) for row in set_draw_wording.rows(draws)]
@@ -74,7 +75,7 @@ def _place(prefix: str, part: Square | Dose) -> str:
 
 
 def _table(table: DeltaTable, results: Results, prefix: str) -> str:
-    columns = wording.BRIEF_COLUMNS
+    columns = wording.brief_columns(Pivot(table.pivot))
     caption = f"{wording.title(table)}. {wording.notes(table)}"
     rows = [_row(wording.brief_cells(row, table)) for row in table.rows]
     place = f"{prefix}{_label(table.preset)}-{_label(table.task)}"

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.benchmarks.task_family import task_name
 from mwork_eval.digests import file_name
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.results.lm_eval_files import write_lm_eval_files
@@ -35,7 +34,7 @@ def write_lm_eval_folders(results: Results, folder: Path) -> list[Path]:
     masks: dict[_Mask, dict[str, CellEntry]] = defaultdict(dict)
     for entry in (*results.manifest.cells, *results.manifest.cross):
         if results.scores[entry.identity] is not None:
-            masks[_mask(entry)][task_name(entry.task, entry.language)] = entry
+            masks[_mask(entry)][results.manifest.task_name(entry.task, entry.language)] = entry
     written = []
     for key, entries in masks.items():
         target = folder / _name(*key)
@@ -64,9 +63,10 @@ def _write(results: Results, target: Path, entries: Mapping[str, CellEntry]) -> 
     samples = {task: list(store.samples(entry.identity)) for task, entry in entries.items()}
     about = {task: cell.about.task for task, cell in cells.items() if cell.about.task is not None}
     entry, first = next(iter(entries.values())), next(iter(cells.values()))
+    asked = manifest.prompting
     config = {
         "model": "mwork-hf",
-        "model_args": {"pretrained": manifest.model},
+        "model_args": {"pretrained": manifest.model, **manifest.model_args},
         "limit": manifest.limit,
         "mwork": {
             "model": manifest.model,
@@ -74,6 +74,7 @@ def _write(results: Results, target: Path, entries: Mapping[str, CellEntry]) -> 
             "masked": _masked(manifest, first.about, entry),
             "double_bos": not first.begins_once,
         },
+        **({"gen_kwargs": asked.gen_kwargs} if asked is not None and asked.gen_kwargs else {}),
     }
     content = {
         "results": {task: _metrics(task, score) for task, score in scores.items()},
@@ -93,7 +94,7 @@ def _write(results: Results, target: Path, entries: Mapping[str, CellEntry]) -> 
         "config": config,
         "date": (results.folder / "manifest.json").stat().st_mtime,
     }
-    return write_lm_eval_files(target, manifest.model, content, samples)
+    return write_lm_eval_files(target, manifest.model, content, samples, asked)
 
 
 def _metrics(task: str, score: TaskScore) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The report as Markdown."""
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
 from mwork_eval.reports.markdown_text import Markdown, escape, paragraph, table
 from mwork_eval.results.doses import read_doses
@@ -18,7 +19,7 @@ def _report(results: Results) -> str:
     for one in results.tables:
         parts += [
             f"## {escape(wording.title(one))}",
-            table(wording.DELTA_COLUMNS, (wording.delta_cells(row, one) for row in one.rows)),
+            table(wording.delta_columns(Pivot(one.pivot)), (wording.delta_cells(row, one) for row in one.rows)),
             paragraph(wording.notes(one)),
             f"### {escape(language_wording.title(one))}",
             _language_table(one),
@@ -33,7 +34,7 @@ def _report(results: Results) -> str:
     for dose in read_doses(results):
         parts += [
             f"## {escape(dose_wording.title(dose))}",
-            table(dose_wording.COLUMNS, dose_wording.rows(dose, intervals=True)),
+            table(dose_wording.columns(dose), dose_wording.rows(dose, intervals=True)),
             paragraph(dose_wording.notes(dose)),
         ]
     for draws in read_set_draws(results):
@@ -42,7 +43,7 @@ def _report(results: Results) -> str:
             table(set_draw_wording.COLUMNS, set_draw_wording.rows(draws)),
             paragraph(set_draw_wording.notes(draws)),
         ]
-    parts += [paragraph(wording.LEGEND)]
+    parts += [paragraph(wording.legends([results]))]
     if results.unfinished:
         parts.append(f"**{results.unfinished} cells are not computed yet.**")
     parts += ["## Every cell", table(wording.CELL_COLUMNS, map(wording.cell_cells, results.cells))]
@@ -52,9 +53,9 @@ def _report(results: Results) -> str:
 def _language_table(found: DeltaTable) -> str:
     rows = language_wording.language_rows(found)
     if not language_wording.has_answers(found):
-        return table(language_wording.COLUMNS, (language_wording.cells(*row, found) for row in rows))
+        return table(language_wording.columns(found), (language_wording.cells(*row, found) for row in rows))
     return table(
-        language_wording.COLUMNS + language_wording.ANSWER_COLUMNS,
+        language_wording.columns(found) + language_wording.ANSWER_COLUMNS,
         (language_wording.cells(*row, found) + language_wording.answer_cells(row[-1]) for row in rows),
     )
 

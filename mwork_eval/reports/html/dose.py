@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports.dose_wording import curve_name
 from mwork_eval.reports.html.svg import Axis, drawing, element, words
 from mwork_eval.reports.wording import estimate
@@ -14,8 +15,8 @@ from mwork_eval.statistics.resampling import Estimate
 
 _WIDTH, _HEIGHT = 340, 210
 _LEFT, _BOTTOM = 46, 22
-_LINES = (("own", "own"), ("english", "english"), ("delta", "delta"))
-"""What is drawn, and its class."""
+_LINES = ("own", "english", "delta")
+"""What is drawn; `english` is the pivot."""
 
 
 def dose_curves(dose: Dose) -> dict[str, Markup]:
@@ -29,7 +30,7 @@ def dose_curves(dose: Dose) -> dict[str, Markup]:
     low, high = math.log(counts[0]), math.log(counts[-1])
     x = Axis(low, high if high > low else low + 1, _LEFT + 14, _WIDTH - 20)
     return {
-        curve_name(language): _panel(curve_name(language), points, counts, x, y, dose.unit)
+        curve_name(language): _panel(curve_name(language), points, counts, x, y, dose)
         for language, points in dose.curves.items()
     }
 
@@ -37,7 +38,7 @@ def dose_curves(dose: Dose) -> dict[str, Markup]:
 def _values(point: DosePoint) -> list[float]:
     """Return all numbers that are drawn of a point."""
     found: list[float | None] = []
-    for name, _ in _LINES:
+    for name in _LINES:
         change = getattr(point, name)
         found += [change.value, change.low, change.high]
         if point.control is not None:
@@ -46,7 +47,7 @@ def _values(point: DosePoint) -> list[float]:
     return [value for value in found if value is not None]
 
 
-def _panel(name: str, points: Sequence[DosePoint], counts: Sequence[int], x: Axis, y: Axis, unit: str) -> Markup:
+def _panel(name: str, points: Sequence[DosePoint], counts: Sequence[int], x: Axis, y: Axis, dose: Dose) -> Markup:
     bottom = _HEIGHT - _BOTTOM
     parts = []
     for value in y.ticks:
@@ -54,17 +55,20 @@ def _panel(name: str, points: Sequence[DosePoint], counts: Sequence[int], x: Axi
         parts.append(element("line", x1=_LEFT, x2=_WIDTH - 6, y1=y(value), y2=y(value), class_=class_))
         parts.append(words(_LEFT - 4, y(value) + 4, f"{value:.3g}", anchor="end"))
     parts += [words(x(math.log(count)), bottom + 16, str(count), anchor="middle") for count in counts]
-    for what, class_ in _LINES:
-        parts += _band(points, what, class_, x, y)
-    for number, (what, class_) in enumerate(_LINES):
+    for what in _LINES:
+        parts += _band(points, what, x, y)
+    said = {"own": "own", "english": Pivot(dose.pivot).name.lower(), "delta": "delta"}
+    for number, what in enumerate(_LINES):
         places = [(x(math.log(point.count)) + 4 * (number - 1), getattr(point, what), point.count) for point in points]
         line = " ".join(f"{at:.1f},{y(change.value):.1f}" for at, change, _ in places)
-        parts.append(element("polyline", points=line, class_=f"line dose-{class_}"))
-        parts += [_point(at, y, change, f"{what}, {count} neurons", class_, unit) for at, change, count in places]
-    return drawing(f"{name}: change in {unit} by number of neurons", _WIDTH, _HEIGHT, parts)
+        parts.append(element("polyline", points=line, class_=f"line dose-{what}"))
+        parts += [
+            _point(at, y, change, f"{said[what]}, {count} neurons", what, dose.unit) for at, change, count in places
+        ]
+    return drawing(f"{name}: change in {dose.unit} by number of neurons", _WIDTH, _HEIGHT, parts)
 
 
-def _band(points: Sequence[DosePoint], what: str, class_: str, x: Axis, y: Axis) -> list[Markup]:
+def _band(points: Sequence[DosePoint], what: str, x: Axis, y: Axis) -> list[Markup]:
     """Draw the lowest to the highest draw of the random controls; one number of neurons has a short line."""
     spreads = [(x(math.log(p.count)), getattr(p.control, what)) for p in points if p.control is not None]
     if not spreads:
@@ -74,7 +78,7 @@ def _band(points: Sequence[DosePoint], what: str, class_: str, x: Axis, y: Axis)
         spreads = [(at - 6, spread), (at + 6, spread)]
     around = [(at, spread.high) for at, spread in spreads] + [(at, spread.low) for at, spread in reversed(spreads)]
     corners = " ".join(f"{at:.1f},{y(value):.1f}" for at, value in around)
-    return [element("polygon", points=corners, class_=f"band dose-{class_}")]
+    return [element("polygon", points=corners, class_=f"band dose-{what}")]
 
 
 def _point(at: float, y: Axis, change: Estimate, what: str, class_: str, unit: str) -> Markup:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports.html.svg import Axis, drawing, element, words
 from mwork_eval.reports.wording import difference, estimate
@@ -17,20 +18,21 @@ _HEAT_CELL = 18
 _LINE_HEIGHT = 190
 
 
-def change_bars(changes: Mapping[str, Sequence[LanguageEffect]], unit: str) -> dict[str, Markup]:
-    """Draw a panel per setting with two bars per language: its own change, and that of English under its mask.
+def change_bars(changes: Mapping[str, Sequence[LanguageEffect]], unit: str, pivot: Pivot) -> dict[str, Markup]:
+    """Draw a panel per setting with two bars per language: its own change, and that of the pivot under its mask.
 
     Args:
         changes: Per setting, the change of each language.
         unit: Unit of the changes.
+        pivot: The pivot.
     """
     estimates = [e for of_setting in changes.values() for change in of_setting for e in (change.own, change.english)]
     values = [value for e in estimates for value in (e.value, e.low, e.high) if value is not None]
     axis = Axis.over(values, 34, _WIDTH - 52)
-    return {setting: _panel(setting, of_setting, axis, unit) for setting, of_setting in changes.items()}
+    return {setting: _panel(setting, of_setting, axis, unit, pivot.name) for setting, of_setting in changes.items()}
 
 
-def _panel(setting: str, changes: Sequence[LanguageEffect], axis: Axis, unit: str) -> Markup:
+def _panel(setting: str, changes: Sequence[LanguageEffect], axis: Axis, unit: str, pivot: str) -> Markup:
     group = 2 * _BAR + 15
     bottom = 6 + group * len(changes)
     parts = [_tick(axis, value, bottom) for value in axis.ticks]
@@ -38,7 +40,8 @@ def _panel(setting: str, changes: Sequence[LanguageEffect], axis: Axis, unit: st
         top = 6 + group * number
         parts.append(words(0, top + _BAR + 5, change.language, class_="strong"))
         parts.append(_bar(axis, top, change.own, "own", f"{change.language} under its own mask", unit))
-        parts.append(_bar(axis, top + _BAR + 3, change.english, "english", f"English, {change.language} masked", unit))
+        masked = f"{pivot}, {change.language} masked"
+        parts.append(_bar(axis, top + _BAR + 3, change.english, "english", masked, unit))
     parts.append(element("line", x1=axis(0), x2=axis(0), y1=2, y2=bottom, class_="zero"))
     return drawing(f"{setting}: change per mask language in {unit}", _WIDTH, bottom + 18, parts)
 

@@ -6,9 +6,10 @@ from typing import Any
 from markupsafe import Markup
 
 from mwork_eval.analysis.lens_file import METHODS, lens_file, read_lens
-from mwork_eval.analysis.shares import Curves, crossings
+from mwork_eval.analysis.shares import Curves
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports.html.svg import Axis, drawing, element, words
-from mwork_eval.reports.lens_wording import describe_crossings, lens_cells, title_of
+from mwork_eval.reports.lens_wording import class_name, describe_crossings, lens_cells, title_of
 
 _WIDTH, _HEIGHT = 340, 190
 
@@ -23,7 +24,8 @@ def lens_parts(folder: Path) -> list[dict[str, Any]]:
     return [
         {
             "method": report.about["method"],
-            "classes": report.curves[0].classes,
+            "pivot": Pivot(report.curves[0].pivot).name,
+            "classes": [class_name(report.curves[0], name) for name in report.curves[0].classes],
             "panels": {title_of(curves): _panel(curves) for curves in report.curves},
             "tables": {title_of(curves): _table(curves) for curves in report.curves},
         }
@@ -50,9 +52,11 @@ def _panel(curves: Curves) -> Markup:
     ]
     parts += [
         element("line", x1=across(layer), x2=across(layer), y1=up(0), y2=up(100), class_="border")
-        for layer in crossings(curves.values("english"), curves.values("query"))
+        for layer in curves.crossings()
     ]
     for number, name in enumerate(curves.classes):
         points = " ".join(f"{across(n):.1f},{up(100 * value):.1f}" for n, value in enumerate(curves.values(name)))
-        parts.append(element("polyline", element("title", name), points=points, class_=f"line line{number}"))
+        parts.append(
+            element("polyline", element("title", class_name(curves, name)), points=points, class_=f"line line{number}")
+        )
     return drawing(f"{title_of(curves)}: share of each language by layer in percent", _WIDTH, _HEIGHT, parts)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports import wording
 from mwork_eval.reports.html.environment import page_environment
 from mwork_eval.results.tables import DeltaTable
@@ -23,13 +24,13 @@ def tables_as_html(tables: Sequence[DeltaTable], *, summary: str | None = None, 
             tables=[
                 {
                     "title": wording.title(table),
-                    "columns": wording.BRIEF_COLUMNS,
+                    "columns": wording.brief_columns(Pivot(table.pivot)),
                     "rows": [wording.brief_cells(row, table) for row in table.rows],
                     "notes": wording.notes(table),
                 }
                 for table in tables
             ],
             unfinished=unfinished,
-            legend=wording.LEGEND,
+            legend=" ".join(map(wording.legend, dict.fromkeys(Pivot(table.pivot) for table in tables) or [Pivot()])),
         )
     )

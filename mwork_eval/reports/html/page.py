@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
 from mwork_eval.reports.html import figures
@@ -33,7 +34,7 @@ def as_html(*results: Results) -> str:
         .get_template("page.html")
         .render(
             reports=[_report(one, max(1, MOST_ROWS // len(results))) for one in results],
-            legend=wording.LEGEND,
+            legend=wording.legends(results),
             certainty=certainty_legend(),
             **assets((HERE, "answers.js")),
         )
@@ -72,13 +73,14 @@ def _table(table: DeltaTable, results: Results) -> dict[str, Any]:
     return {
         "title": wording.title(table),
         "unit": table.unit,
-        "columns": wording.DELTA_COLUMNS,
+        "pivot": Pivot(table.pivot).name,
+        "columns": wording.delta_columns(Pivot(table.pivot)),
         "rows": [_stacked(wording.delta_cells(row, table)) for row in table.rows],
         "notes": wording.notes(table),
-        "bars": figures.change_bars(language_changes(results, table), table.unit),
+        "bars": figures.change_bars(language_changes(results, table), table.unit, Pivot(table.pivot)),
         "languages": {
             "title": language_wording.title(table),
-            "columns": language_wording.COLUMNS + language_wording.ANSWER_COLUMNS * with_answers,
+            "columns": language_wording.columns(table) + language_wording.ANSWER_COLUMNS * with_answers,
             "rows": [
                 language_wording.cells(*row, table) + (language_wording.answer_cells(row[-1]) if with_answers else [])
                 for row in rows
@@ -100,9 +102,10 @@ def _square(square: Square) -> dict[str, Any]:
 def _dose(dose: Dose) -> dict[str, Any]:
     return {
         "title": dose_wording.title(dose),
+        "pivot": Pivot(dose.pivot).name,
         "curves": dose_curves(dose),
         "notes": dose_wording.notes(dose),
-        "columns": dose_wording.COLUMNS,
+        "columns": dose_wording.columns(dose),
         "rows": dose_wording.rows(dose, intervals=True),
     }
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mwork_eval.languages.table import ENGLISH
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -50,6 +52,8 @@ class Score:
         dataset: The published data set on the Hugging Face hub that the documents are from, or None.
         folder: Where it is from.
         time: When it was made, in seconds since 1970.
+        prompting: How the model was asked beyond what the task file says, in words; part of ``compared_by``.
+        shots: Examples before each question, or None if that is not told.
     """
 
     contender: Contender
@@ -66,6 +70,8 @@ class Score:
     dataset: str | None
     folder: Path
     time: float
+    prompting: tuple[str, ...] = ()
+    shots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,12 +87,14 @@ class RowEffect:
         languages: Mask languages averaged over.
         neurons: Neurons deactivated per mask language.
         unit: Unit of the changes.
-        values: `delta_eng`, `delta_non_eng` and `delta`, each with the ends of its 95 % interval, None if unknown.
+        values: `delta_eng`, `delta_non_eng` and `delta`, each with the ends of its 95 % interval, None if unknown;
+            named as the attributes of `Delta` are, whatever the pivot.
         p_holm: Corrected p-value against the random control, or None.
         documents: Number of documents per language, the fewest.
         compared_by: As in `Score`, of all its languages together.
         folder: Where it is from.
         time: When it was made, in seconds since 1970.
+        pivot: The language that the others are compared with.
     """
 
     contender: Contender
@@ -103,6 +111,7 @@ class RowEffect:
     compared_by: str
     folder: Path
     time: float
+    pivot: str = ENGLISH
 
 
 @dataclass(frozen=True)

@@ -65,4 +65,6 @@ def _score(task: ReportedTask, contender: Contender, folder: Path, time: float) 
         dataset=dataset,
         folder=folder,
         time=time,
+        prompting=task.prompting,
+        shots=task.shots,
     )

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mwork_eval.benchmarks.data import published_dataset
-from mwork_eval.benchmarks.task_family import benchmark_name, task_name
+from mwork_eval.benchmarks.task_family import benchmark_name
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.store import MANIFEST
@@ -25,13 +24,13 @@ def read_matrix(folder: Path) -> FolderResults:
     contender = Contender.of(matrix.manifest.model, matrix.manifest.fingerprint)
     time = (folder / MANIFEST).stat().st_mtime
     scores = {score.task: score for score in _scores(matrix, contender, time)}
-    changes = [change for table in tables_of(matrix) for change in _changes(table, scores, contender, folder, time)]
+    changes = [change for table in tables_of(matrix) for change in _changes(table, scores, contender, matrix, time)]
     return FolderResults(tuple(scores.values()), tuple(changes))
 
 
 def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator[Score]:
-    cells = matrix.manifest.cells
-    baselines = {task_name(entry.task, entry.language): entry for entry in cells if entry.setting is None}
+    manifest, asked = matrix.manifest, matrix.manifest.prompting
+    baselines = {manifest.task_name(c.task, c.language): c for c in manifest.cells if c.setting is None}
     for task, entry in baselines.items():
         if (cell := matrix.cell(entry.identity)) is None:
             continue
@@ -48,17 +47,20 @@ def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator
             value=scale.factor * score.score,
             error=None if (error := score.standard_error) is None else scale.factor * error,
             documents=len(score.documents),
-            compared_by=digest_of([matrix.lm_eval_digest(cell), cell.definition]),
+            compared_by=digest_of([matrix.lm_eval_digest(cell), cell.definition(asked)]),
             dataset=published_dataset(task, matrix.manifest.data),
             folder=matrix.path,
             time=time,
+            prompting=tuple([] if asked is None else asked.parts(cell.output_type, cell.shots)),
+            shots=cell.shots,
         )
 
 
 def _changes(
-    table: ReportTable, scores: Mapping[str, Score], contender: Contender, folder: Path, time: float
+    table: ReportTable, scores: Mapping[str, Score], contender: Contender, matrix: MatrixFolder, time: float
 ) -> Iterator[RowEffect]:
-    tasks = [task_name(table.task, language) for language in (ENGLISH, *table.languages)]
+    folder, pivot = matrix.path, matrix.manifest.pivot
+    tasks = [matrix.manifest.task_name(table.task, language) for language in (pivot, *table.languages)]
     if missing := [task for task in tasks if task not in scores]:
         raise InputError(f"the report of {folder} is not of its cells", found=f"no score of {' '.join(missing)}")
     for row in table.rows:
@@ -79,4 +81,5 @@ def _changes(
             compared_by=digest_of([[task, scores[task].compared_by] for task in tasks]),
             folder=folder,
             time=time,
+            pivot=pivot,
         )

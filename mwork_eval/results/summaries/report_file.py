@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from pydantic import model_validator
+
 from mwork_eval.files.json_values import FileValue, parse_as, read_bytes
 from mwork_eval.files.seal import unsealed
+from mwork_eval.languages.pivot import Pivot
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.manifest import Manifest, SetEntry
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.tables import results_of
@@ -31,6 +35,15 @@ class ReportDelta(FileValue):
     delta_eng: ReportEstimate
     delta_non_eng: ReportEstimate
     delta: ReportEstimate
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_pivot(cls, value: Any) -> Any:
+        """Read what the file calls `delta_zh` and `delta_non_zh` with the pivot `zh`."""
+        start = "delta_non_"
+        tags = [key.removeprefix(start) for key in value if key.startswith(start)] if isinstance(value, dict) else []
+        keys = Pivot(tags[0]).keys if tags else {}
+        return {**value, **{name: value[key] for name, key in keys.items() if key in value}} if tags else value
 
 
 class ReportComparison(FileValue):
@@ -76,12 +89,13 @@ class Report(FileValue):
     """What a report tells."""
 
     fingerprint: str
+    pivot: str = ENGLISH
     sets: dict[str, SetEntry]
     tables: tuple[ReportTable, ...]
     cells: tuple[ReportCell, ...]
 
     def belongs_to(self, manifest: Manifest) -> bool:
-        """Say whether it has every cell of a manifest's tables and no other, and is of the same sets."""
+        """Say whether it has every cell of a manifest's tables and no other, and is of the same sets and pivot."""
         shown = [
             (cell.preset, cell.setting, cell.mask_language, cell.seed, cell.task, cell.language)
             for cell in self.cells
@@ -91,7 +105,8 @@ class Report(FileValue):
             (cell.preset, cell.setting or "baseline", cell.mask_language, cell.seed, cell.task, cell.language)
             for cell in manifest.cells
         ]
-        return shown == stored and self.sets == manifest.sets and self.fingerprint == manifest.fingerprint
+        made_of = (self.sets, self.fingerprint, self.pivot)
+        return shown == stored and made_of == (manifest.sets, manifest.fingerprint, manifest.pivot)
 
 
 class ReportHead(FileValue):

@@ -1,7 +1,8 @@
-"""Find and read the results of a leaderboard."""
+"""Find results below folders, and read all of them."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from mwork_eval.results.store import MANIFEST
 from mwork_eval.results.summaries.entries import FolderResults
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
 from mwork_eval.results.summaries.matrix import read_matrix
+
+Bar = Callable[[str, int], AbstractContextManager[Callable[[str, int], Any]]]
+"""Takes what is done and the number of steps; gives, for a block, what is called with a label and the steps done."""
 
 _INSIDE = ("cells", "neurons", "scores")
 """Folders of a results folder that hold no results of their own."""
@@ -55,14 +59,17 @@ def _walk(folder: Path) -> Iterator[Path]:
     yield from closed
 
 
-def read_all(
-    places: Sequence[Path], *, advance: Callable[[str, int], Any] = lambda label, done: None
-) -> tuple[list[FolderResults], dict[Path, str]]:
+def no_bar(what: str, total: int) -> AbstractContextManager[Callable[[str, int], Any]]:
+    """Show nothing."""
+    return nullcontext(lambda label, done: None)
+
+
+def read_all(places: Sequence[Path], *, bar: Bar = no_bar) -> tuple[list[FolderResults], dict[Path, str]]:
     """Read results; what cannot be read is left out.
 
     Args:
         places: What `find_results` found.
-        advance: Called with a label and the number of places just read.
+        bar: Shows progress, place by place.
 
     Returns:
         What was read; and by place what was not and why, each in one line.
@@ -72,15 +79,16 @@ def read_all(
     """
     read: list[FolderResults] = []
     left_out: dict[Path, str] = {}
-    for place in places:
-        advance(place.name, 0)
-        try:
-            read.append(read_matrix(place) if place.is_dir() else read_results_file(place))
-        except InputError as error:
-            left_out[place] = str(error)
-        except OSError as error:
-            left_out[place] = shortened(f"{place} cannot be read; found {error.strerror or error}")
-        advance(place.name, 1)
+    with bar("read", len(places)) as advance:
+        for place in places:
+            advance(place.name, 0)
+            try:
+                read.append(read_matrix(place) if place.is_dir() else read_results_file(place))
+            except InputError as error:
+                left_out[place] = str(error)
+            except OSError as error:
+                left_out[place] = shortened(f"{place} cannot be read; found {error.strerror or error}")
+            advance(place.name, 1)
     if not any(results.scores for results in read):
         raise InputError("nothing to show", found="; ".join(left_out.values()) or "no finished score")
     return read, left_out

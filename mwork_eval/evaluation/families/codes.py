@@ -1,0 +1,178 @@
+"""How names of tasks code a language: `zh`, `zho_Hans`, `ZH_CN`, `zh_zh`, `chinese`; read, compared and written."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import langcodes
+import yaml
+from langcodes import Language
+from langcodes.data_dicts import NORMALIZED_MACROLANGUAGES
+from language_data.population_data import LANGUAGE_SPEAKING_POPULATION
+
+SEPARATOR = re.compile("[_-]")
+_USER_ASSIGNED = re.compile("AA|Q[M-Z]|X[A-Z]|ZZ")
+"""Regions that ISO 3166 leaves to users, such as the XY of `ar_xy`: they say nothing."""
+_REGION = re.compile("[a-z]{2}|[a-z]{4}")
+"""A region behind a script: its code, or the first letters of its name."""
+_SHORTEST_NAME = 4
+"""Letters; shorter words of a name are codes."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A language as far as tasks tell languages apart.
+
+    Attributes:
+        language: Its subtag; that of the macrolanguage for its usual member, so that `arb` is `ar` and `arz` is not.
+        script: Its script; the usual one if not said.
+        region: A region or kind of it that was said, or None.
+        usual_region: Where it is mostly spoken.
+    """
+
+    language: str
+    script: str
+    region: str | None = None
+    usual_region: str | None = None
+
+    @property
+    def tag(self) -> str:
+        """The shortest tag: `ar`, `zh-Hant`, `pt-BR`."""
+        usual = spoken_of(self.language)
+        script = None if usual is not None and usual.script == self.script else self.script or None
+        return "-".join(part for part in (self.language, script, self.region) if part)
+
+
+@cache
+def spoken_of(tag: str) -> Spoken | None:
+    """Return the language of a BCP 47 tag or an ISO 639-3 code, in any case and with `_` or `-`; None if it is none."""
+    try:
+        standard = langcodes.standardize_tag(tag)
+        usual = Language.get(langcodes.standardize_tag(tag, macro=True))
+    except (LookupError, ValueError):
+        return None
+    if not Language.get(standard).is_valid() or not usual.language or usual.language == "und":
+        return None
+    # The script is that of the language meant: Urdu of India and Cantonese are not written as their wider languages.
+    likely = Language.get(standard).maximize()
+    language = _oddities()["same"].get(usual.language, usual.language)
+    script = _oddities()["scripts"].get(likely.script or "", likely.script or "")
+    return Spoken(language, script, usual.territory, Language.get(language).maximize().territory)
+
+
+@cache
+def read_code(text: str) -> Spoken | None:
+    """Read the language off the part of a name that codes it.
+
+    Args:
+        text: Such as `zh`, `zho_Hans`, `por_latn_braz`, `ZH_CN`, `zh_zh` or `chinese`.
+
+    Returns:
+        The language; None if the text is no code.
+    """
+    parts = SEPARATOR.split(text.lower())
+    spellings = _oddities()["spellings"]
+    if (whole := spellings.get(" ".join(parts))) is not None:
+        return spoken_of(whole)
+    first, rest = spellings.get(parts[0], parts[0]), parts[1:]
+    if not rest:
+        return _read_one(first)
+    if not _is_short(first) or (spoken := spoken_of(first)) is None:
+        return _read_name(" ".join(parts))
+    if rest == parts[:1]:  # such as the context's and the question's
+        return spoken
+    if len(rest[0]) == 4 and (written := spoken_of(f"{first}-{rest[0]}")) is not None:
+        return written if len(rest) == 1 else _in_region(written, rest[1]) if _REGION.fullmatch(rest[-1]) else None
+    if len(rest) == 1 and len(rest[0]) == 2:
+        if _USER_ASSIGNED.fullmatch(rest[0].upper()):
+            return spoken
+        return spoken_of(f"{first}-{rest[0]}")
+    return None
+
+
+def closeness(asked: Spoken, found: Spoken) -> int | None:
+    """Tell how well a task's language is the one asked for: 0 is best, None is another language.
+
+    Language and script must be the same. A region that was asked for must not be another; one that was not asked for
+    had better be the usual one.
+    """
+    # Of some languages nobody says how they are mostly written.
+    if asked.language != found.language or (asked.script and found.script and asked.script != found.script):
+        return None
+    if asked.region is not None:
+        return {asked.region: 0, None: 1}.get(found.region)
+    return 0 if found.region is None else 1 if found.region == asked.usual_region else 2
+
+
+def fields_of(tag: str) -> Mapping[str, str]:
+    """Return how a pattern can write a language, by field.
+
+    `l` is the tag itself, `iso3` the code of ISO 639-3 (`zho`), `flores` that with the script (`zho_Hans`; the usual
+    member of a macrolanguage, `arb_Arab`, `swh_Latn`), and `name` its name in English (`chinese`).
+    """
+    language = Language.get(tag)
+    # ISO 639-3 has a code for the macrolanguage, FLORES one for its usual member.
+    member = _usual_members().get(language.language or "", language.to_alpha3())
+    name = SEPARATOR.sub(" ", language.language_name("en").lower())
+    return {
+        "l": tag,
+        "iso3": language.to_alpha3(),
+        "flores": f"{member}_{language.maximize().script}",
+        "name": name.replace(" ", "_"),
+    }
+
+
+def _read_one(text: str) -> Spoken | None:
+    return spoken_of(text) if _is_short(text) else _read_name(text)
+
+
+def _is_short(text: str) -> bool:
+    return 2 <= len(text) < _SHORTEST_NAME
+
+
+def _read_name(text: str) -> Spoken | None:
+    if len(text) < _SHORTEST_NAME or not text.replace(" ", "").isalpha():
+        return None
+    try:
+        found = langcodes.find(text, "en")
+    except LookupError:
+        return None
+    words = text.split()
+    # A look-up overlooks further words; "dutch flemish" are two names, "chinese stem" is more than a name.
+    whole = len(words) == 1 or found.display_name("en").lower() == text
+    return spoken_of(found.to_tag()) if whole or {*map(_read_one, words)} == {spoken_of(found.to_tag())} else None
+
+
+def _in_region(spoken: Spoken, text: str) -> Spoken:
+    """Add a region that is written as the first letters of its name; else what was written, which is told apart too."""
+    wanted = text.upper()
+    for region in _regions_of(spoken.language):
+        if region == wanted or Language.make(territory=region).territory_name("en").upper().startswith(wanted):
+            wanted = region
+            break
+    return Spoken(spoken.language, spoken.script, wanted, spoken.usual_region)
+
+
+@cache
+def _regions_of(language: str) -> tuple[str, ...]:
+    tags = (Language.get(tag) for tag in LANGUAGE_SPEAKING_POPULATION if tag.startswith(f"{language}-"))
+    return tuple(tag.territory for tag in tags if tag.territory)
+
+
+@cache
+def _usual_members() -> Mapping[str, str]:
+    """Return, by macrolanguage, the code of ISO 639-3 of the member that it usually means, as FLORES has it."""
+    found: dict[str, str] = {}
+    for member, wide in NORMALIZED_MACROLANGUAGES.items():
+        if len(member) == 3:
+            found.setdefault(wide, member)
+    return {**found, **_oddities()["flores"]}
+
+
+@cache
+def _oddities() -> Mapping[str, Mapping[str, str]]:
+    text = Path(__file__).with_name("code_oddities.yaml").read_text(encoding="utf-8")
+    found: dict[str, dict[str, str]] = yaml.safe_load(text)
+    return found

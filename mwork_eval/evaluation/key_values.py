@@ -1,0 +1,73 @@
+"""Arguments written as lm-eval writes them: `key=value,...`, or JSON."""
+
+import ast
+from typing import Any
+
+from lm_eval.utils import handle_arg_string
+
+from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import parse
+
+_OPENING, _CLOSING, _QUOTES = "[({", "])}", "'\""
+
+
+def parse_key_values(name: str, text: str) -> dict[str, Any]:
+    r"""Read arguments such as `temperature=0.7,do_sample=true,until=["\n"]`, or a JSON object of them.
+
+    Values are read as lm-eval reads them: `true`, `none`, numbers, quoted texts, lists, and else the text itself.
+
+    Args:
+        name: What messages call them.
+        text: The text.
+
+    Raises:
+        InputError: If it cannot be read, or names an argument twice.
+    """
+    expected = "key=value,... or a JSON object"
+    if text.strip().startswith("{"):
+        try:
+            return dict(parse(text))
+        except ValueError as error:
+            raise InputError(f"cannot read `{name}`", found=text, expected=expected) from error
+    found: dict[str, Any] = {}
+    for part in _parts(text):
+        key, equals, value = part.partition("=")
+        key = key.strip()
+        if not equals or not key.isidentifier():
+            raise InputError(f"cannot read `{name}`", found=part, expected=expected)
+        if key in found:
+            raise InputError(f"`{name}` has an argument twice", found=key, expected="each once")
+        found[key] = _value(name, value.strip())
+    return found
+
+
+def _parts(text: str) -> list[str]:
+    """Split at commas that are in no brackets and no quotes."""
+    parts, depth, quote = [""], 0, ""
+    for sign in text:
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in _QUOTES:
+            quote = sign
+        elif sign in _OPENING:
+            depth += 1
+        elif sign in _CLOSING:
+            depth -= 1
+        elif sign == "," and depth <= 0:
+            parts.append("")
+            continue
+        parts[-1] += sign
+    return [part for part in parts if part.strip()]
+
+
+def _value(name: str, text: str) -> Any:
+    if text[:1] not in (*_OPENING,):
+        return handle_arg_string(text)
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        pass
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise InputError(f"cannot read `{name}`", found=text, expected='a list such as ["\\n"]') from error
