@@ -154,7 +154,7 @@ def evaluate(
         fast=fast,
     )
     prompting = source.asking(prompting)
-    manager = find_evaluations(names, source_of_data)
+    manager = find_evaluations(names, source_of_data, num_fewshot)
     with source.opened() as lm, _bars(lm, say):
         if wanted is not None:
             shape = lm.layout.shape

@@ -7,16 +7,17 @@ from typing import TypeVar
 import numpy as np
 
 from mwork_eval.application.detection_estimate import DetectionEstimate, estimate_detection
-from mwork_eval.application.matrix_arguments import check_task_data
+from mwork_eval.application.matrix_arguments import asked_of, check_task_data
 from mwork_eval.application.matrix_estimate import MatrixEstimate
+from mwork_eval.application.model_source import ModelSource
 from mwork_eval.detection.corpus.documents import DocumentRules
 from mwork_eval.detection.corpus.hub import PREFIX
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import DetectOptions
 from mwork_eval.detection.estimate import measure_speed
 from mwork_eval.errors import InputError
+from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.inference.budget import default_size
-from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.estimate import estimate_matrix
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
@@ -24,7 +25,7 @@ from mwork_eval.matrix.plan import Cell, all_seeds, plan_cells, plan_masks
 from mwork_eval.matrix.planning import plan_matrix
 from mwork_eval.matrix.whole import draw_masks, plan_pairs
 from mwork_eval.models.inspection import inspect_model
-from mwork_eval.models.loading import check_dtype, default_dtype, find_device, load_tokenizer
+from mwork_eval.models.loading import check_dtype, default_dtype, find_device
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.stages import Stages
@@ -75,16 +76,13 @@ class RunEstimate:
 
 
 def estimate_run(
-    model: str,
+    source: ModelSource,
     corpora: Sequence[Corpus],
     rules: DocumentRules,
     detection: DetectOptions,
     matrix: MatrixOptions,
     *,
     set_draws: int | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
-    revision: str | None = None,
 ) -> RunEstimate:
     """Estimate a run. Neuron sets of the usual size stand for those that it would find.
 
@@ -92,28 +90,29 @@ def estimate_run(
     estimated all the same. Texts on the hub are not read.
 
     Args:
-        model: Name of the model.
+        source: The model, which is not loaded.
         corpora: The texts of each language.
         rules: Which of their documents are read.
         detection: How they are scored.
         matrix: The matrix.
         set_draws: Also the sets of this many random halves of the documents.
-        device: Where the model would be loaded to.
-        dtype: What it would be loaded as.
-        revision: Branch, tag or commit of a hub model.
 
     Raises:
         InputError: If an argument is wrong, or a folder lacks data; not if the hub does not answer.
     """
     check_task_data(matrix)
+    model, device, dtype, revision = source.name, *(source.loading[name] for name in ("device", "dtype", "revision"))
     found_device, checked = find_device(device), check_dtype(dtype)
     unknown: list[str] = []
     inspection = _tried(unknown, "tokens, time and memory", lambda: inspect_model(model, revision))
     shape = inspection.layout.shape if inspection else _stand_in_shape(matrix)
-    codes = [code for code in matrix.languages if code != ENGLISH]
+    codes = [code for code in matrix.languages if code != matrix.pivot]
     sets = _stand_in_sets(shape, codes, 0)
     draws = tuple(_stand_in_sets(shape, codes, number) for number in range(1, (set_draws or 0) + 1))
     matrix = replace(matrix, force=True, set_draws=draws)
+    if matrix.prompting.apply_chat_template:
+        asked = _tried(unknown, "tokens of prompts in the chat template", lambda: asked_of(matrix, source))
+        matrix = asked or replace(matrix, prompting=Prompting())
     tables, cells = _count(matrix, sets, shape)
     facts = ModelFacts(model, "", "", inspection.dtype if inspection else "float32", shape)
     plan = _tried(unknown, "documents", lambda: plan_matrix(facts, sets, matrix))
@@ -121,8 +120,7 @@ def estimate_run(
     if inspection and plan:
         dtype = checked or str(default_dtype(found_device)).removeprefix("torch.")
         name = inspection.dtype if dtype == "auto" else dtype
-        tokenizer = load_tokenizer(model, revision)
-        counted = estimate_matrix(inspection, tokenizer, plan, list(plan.distinct.items()))
+        counted = estimate_matrix(inspection, source.tokenizer, plan, list(plan.distinct.items()))
         speed, weights = measure_speed(found_device, name), inspection.weight_bytes(name)
         cost = MatrixEstimate(counted, speed, weights, default_size(found_device))
     local = [corpus for corpus in corpora if not corpus.source.startswith(PREFIX)]

@@ -176,25 +176,25 @@ def run(
         model_args=model_args,
         **matrix,
     )
+    source = find_model(
+        model,
+        device=device,
+        dtype=dtype,
+        device_map=device_map,
+        revision=revision,
+        batch_size=batch_size,
+        model_args=model_args,
+    )
     if dry_run:
         from mwork_eval.application.run_estimate import estimate_run
         from mwork_eval.terminal.console import make_console
         from mwork_eval.terminal.run_cost import print_run_cost
 
-        of_model = {"device": device, "dtype": dtype, "revision": revision}
-        found = estimate_run(model, sources, rules, detection, options, set_draws=set_draws, **of_model)
+        found = estimate_run(source, sources, rules, detection, options, set_draws=set_draws)
         print_run_cost(found, make_console())
         return
     results = detect_and_ablate(
-        find_model(
-            model,
-            device=device,
-            dtype=dtype,
-            device_map=device_map,
-            revision=revision,
-            batch_size=batch_size,
-            model_args=model_args,
-        ),
+        source,
         sources,
         rules,
         rule,

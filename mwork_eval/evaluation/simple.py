@@ -9,7 +9,7 @@ from lm_eval.tasks import TaskManager
 from lm_eval.tasks._index import Kind
 
 from mwork_eval.benchmarks.data import check_data
-from mwork_eval.benchmarks.rows import task_of
+from mwork_eval.benchmarks.examples import check_examples
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.task_manager import task_manager
@@ -19,15 +19,16 @@ OPTIONS = frozenset(signature(lm_eval.simple_evaluate).parameters)
 """Names of the arguments of `lm_eval.simple_evaluate`."""
 
 
-def find_evaluations(names: Sequence[str], data: str | None) -> TaskManager:
+def find_evaluations(names: Sequence[str], data: str | None, num_fewshot: int | None = None) -> TaskManager:
     """Return a task manager that knows some tasks, groups or tags of lm-eval's or ours; none is loaded.
 
     Args:
         names: Their names.
         data: Where the data of our tasks comes from: a folder, `embedded`, or None for `MWORK_DATA` or the hub.
+        num_fewshot: Examples before each question; None for the tasks' own number.
 
     Raises:
-        InputError: If one is unknown, none is given, or the data of one of ours is not there.
+        InputError: If one is unknown, none is given, or the data or enough examples of one of ours are not there.
     """
     if not names:
         raise InputError("no task given", expected="names such as xquad_zh, or any other of lm-eval")
@@ -36,7 +37,8 @@ def find_evaluations(names: Sequence[str], data: str | None) -> TaskManager:
     if unknown := [name for name in names if name not in index]:
         raise InputError("unknown task", found=" ".join(unknown), expected="what `lm_eval ls tasks` lists, or xquad_zh")
     leaves = [leaf for name in names for leaf in (sorted(index[name].tags) if index[name].kind is Kind.TAG else [name])]
-    check_data([leaf for leaf in leaves if task_of(leaf) is not None], data)
+    check_data(leaves, data)
+    check_examples(leaves, data, num_fewshot or 0)
     return manager
 
 

@@ -103,7 +103,7 @@ def _add_free_text_tasks(manager: Any, asked: Any) -> None:
 
 
 def _check_task_data(module: ModuleType) -> None:
-    """Let lm-eval check our tasks' data when it resolves task names, which is before it loads a model."""
+    """Let lm-eval check our tasks' data and examples when it resolves task names, which is before it loads a model."""
     config: Any = module.EvaluatorConfig
     resolve: Callable[..., Any] = config.process_tasks
 
@@ -116,11 +116,12 @@ def _check_task_data(module: ModuleType) -> None:
         shipped = tasks_folder().resolve()
         paths = {name: index[name].yaml_path for name in sorted(names)}
         if ours := [name for name, path in paths.items() if not path or path.resolve().is_relative_to(shipped)]:
-            from mwork_eval.benchmarks.data import locate
-            from mwork_eval.benchmarks.rows import task_of
+            from mwork_eval.benchmarks.data import check_data
+            from mwork_eval.benchmarks.examples import check_examples
 
-            for task in filter(None, map(task_of, ours)):
-                locate(*task, (self.metadata or {}).get("data"))
+            data = (self.metadata or {}).get("data")
+            check_data(ours, data)
+            check_examples(ours, data, self.num_fewshot or 0)
         return manager
 
     config.process_tasks = resolve_and_check

@@ -5,6 +5,7 @@ import yaml
 from helpers.commands import invoke
 
 from mwork_eval.application.matrix_arguments import make_matrix_options
+from mwork_eval.application.model_source import find_model
 from mwork_eval.application.run_configs import find_config, shipped_configs
 from mwork_eval.application.run_estimate import estimate_run
 from mwork_eval.benchmarks.rows import languages_of
@@ -33,8 +34,8 @@ def asked(monkeypatch):
     """What a dry run is asked for."""
     found = {}
 
-    def estimated(model, corpora, rules, detection, matrix, **more):
-        found.update(model=model, corpora=corpora, rules=rules, detection=detection, matrix=matrix, **more)
+    def estimated(source, corpora, rules, detection, matrix, **more):
+        found.update(model=source.name, corpora=corpora, rules=rules, detection=detection, matrix=matrix, **more)
         raise InputError("asked for")
 
     monkeypatch.setattr("mwork_eval.application.run_estimate.estimate_run", estimated)
@@ -52,6 +53,8 @@ def test_a_configuration_is_the_papers_set_up(name, asked):
     assert asked["detection"].method == "paper"
     assert [(preset.name, preset.table) for preset in matrix.presets] == list(zip(TABLES, range(1, 6), strict=True))
     assert matrix.tasks == ()
+    # Of the three, one was tuned to chat and has a template.
+    assert matrix.prompting.apply_chat_template is (name == "paper-mistral-instruct")
     assert (matrix.limit, dict(matrix.limits), matrix.order) == (None, {"xlsum": 500}, 1)
     assert matrix.data is None
     # Nothing that the paper does not give.
@@ -111,7 +114,8 @@ def test_a_wrong_limit_in_python(value):
 def estimated(model, *, corpora=(), languages=("en", "de", "zh"), draws=None, **matrix):
     options = make_matrix_options(languages=languages, **matrix)
     rules, sources = DocumentRules(24, 128), parse_corpora(corpora, list(languages))
-    return estimate_run(model, sources, rules, DetectOptions(), options, set_draws=draws, device="cpu")
+    source = find_model(model, device="cpu")
+    return estimate_run(source, sources, rules, DetectOptions(), options, set_draws=draws)
 
 
 def test_without_model_and_network_a_dry_run_counts_cells(monkeypatch):
