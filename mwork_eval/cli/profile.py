@@ -8,6 +8,7 @@ import click
 from mwork_eval.cli.numbers import Count
 from mwork_eval.cli.options import model_options, pivot_option, rule_options, stage_options, together
 from mwork_eval.errors import InputError
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.terminal.lines import print_document, tell_written
 from mwork_eval.terminal.progress import TerminalProgress
 
@@ -139,8 +140,10 @@ def overlap(
     """
     if with_pivot and len(references) > 1:
         raise InputError("--with-pivot reads one folder of `mwork detect`", found=" ".join(references))
-    if not with_pivot and any(rule[name] is not None for name in ("fraction", "top_k", "threshold")):
-        raise InputError("a rule selects from scores", found="no --with-pivot", expected="--with-pivot")
+    if not with_pivot and (
+        pivot != ENGLISH or any(rule[name] is not None for name in ("fraction", "top_k", "threshold"))
+    ):
+        raise InputError("a rule and a pivot select from scores", found="no --with-pivot", expected="--with-pivot")
     _check(plot)
 
     from mwork_eval.application.named_sets import NamedSets

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from helpers.chat_models import PLAIN, STRICT, save_chat_model
 from helpers.commands import lm_eval, mwork
-from mwork_eval.leaderboard.reading import find_results, read_all
 
 import mwork_eval as mw
 from mwork_eval.leaderboard.board import build_board
 from mwork_eval.neurons.files import save_neuron_set
+from mwork_eval.results.summaries.folders import find_results, read_all
 
 ASKED = {"apply_chat_template": "strict", "num_fewshot": 1, "gen_kwargs": {"max_gen_toks": 4}}
 OPTIONS = ["--apply-chat-template", "strict", "--num-fewshot", "1", "--gen-kwargs", "max_gen_toks=4"]

@@ -269,7 +269,7 @@ def test_deactivated(given, model, wrong, message):
         ({"top_k": 1.5}, "unusable top_k; found 1.5"),
         ({"fraction": "x"}, "unusable fraction; found 'x'"),
         ({"threshold": 3}, "unusable threshold; found 3"),
-        ({"specific": "unknown"}, r"unknown specific; found 'unknown'; expected english or"),
+        ({"specific": "unknown"}, r"unknown specific; found 'unknown'; expected pivot or english or"),
         ({"structures": ["q", "x"]}, "unknown structure; found x"),
         ({"structures": 3}, "unusable structures; found 3"),
     ],

@@ -129,6 +129,7 @@ def test_an_overlap_with_the_pivot_has_it_first(detected):
     assert list(found["parts"]["all"]) == ["en", "es", "zh"]
     said = invoke("overlap", detected, "--with-pivot", "--pivot", "de", "--fraction", 0.8, code=2).output
     assert "no scores of German; found en es zh" in said
+    assert "found no --with-pivot" in invoke("overlap", detected, "--pivot", "zh", code=2).output
 
 
 def test_sets_against_another_pivot_are_refused_and_with_force_a_warning(tables, caplog):

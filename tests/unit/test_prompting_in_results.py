@@ -6,7 +6,6 @@ import pytest
 from helpers.gate_folders import ZH, answers, check, make_lm_eval, make_results, problems
 from helpers.leaderboard_folders import make_results_file
 from helpers.manifests import edited_manifest
-from mwork_eval.leaderboard.reading import find_results, read_all
 
 from mwork_eval.gate.check import check_folders
 from mwork_eval.gate.limits import Limits
@@ -15,6 +14,7 @@ from mwork_eval.gate.snapshot import write_baseline
 from mwork_eval.leaderboard.board import build_board
 from mwork_eval.results.definition import definition_of
 from mwork_eval.results.prompting_record import PromptingRecord, changed_prompting
+from mwork_eval.results.summaries.folders import find_results, read_all
 
 TEMPLATE = "{{ messages }}"
 SHA = "1a1f24ec9bbc1c4c0c6b1a8a4bb8ef57e2f0fe58d7b39cd8b4a9a5d60ee1ab58"

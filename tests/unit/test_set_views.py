@@ -101,7 +101,7 @@ def test_an_overlap_with_english_says_what_it_lacks(detected, folder):
     def refused(*arguments):
         return CliRunner().invoke(main, ["overlap", *map(str, arguments)]).output
 
-    assert "a rule selects from scores; found no --with-pivot" in refused(folder, "--top-k", 2)
+    assert "a rule and a pivot select from scores; found no --with-pivot" in refused(folder, "--top-k", 2)
     assert "reads one folder" in refused(detected, detected / "x", "--with-english")
     (detected / "scores" / "en.safetensors").unlink()
     assert "no scores of English; found es zh" in refused(detected, "--with-english", "--top-k", 2)

@@ -213,13 +213,13 @@ def test_families_need_two_of_the_languages():
 def test_the_users_own_mapping_wins():
     family = find_family("mine", ["en", "zh", "ja"], {"en": "a", "zh": "b"})
     assert (family.task("zh"), family.languages, family.missing) == ("b", ("en", "zh"), ("ja",))
-    with pytest.raises(InputError, match="mine has no en, which"):
+    with pytest.raises(InputError, match=r"mine has no en, .*among zh ja"):
         find_family("mine", ["en", "zh", "ja"], {"ja": "a", "zh": "b"})
 
 
 @pytest.mark.slow
 def test_a_family_without_english_is_an_error():
-    with pytest.raises(InputError, match="include_base_44 has no en, which"):
+    with pytest.raises(InputError, match=r"include_base_44 has no en, .*among zh ja"):
         find_family("include_base_44", ["en", "zh", "ja"])
     with pytest.raises(InputError, match=r"xcopa has none of the languages; found \('fr', 'de'\); expected et eu ht "):
         find_family("xcopa", ["fr", "de"])
