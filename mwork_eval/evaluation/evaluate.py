@@ -134,7 +134,7 @@ class _Preparation:
         clusters = _clusters(name, task, documents, self.data)
         # With the documents, because they hold the right answers, which the requests do not show.
         requests = [(i.request_type, i.args, i.doc) for i in task.instances]
-        _keep_requests(task, building)
+        _keep_requests(task)
         items = item_keys(name, task.eval_docs, self.data)
         return PreparedTask(
             name=name,
@@ -200,14 +200,16 @@ def _clusters(name: str, task: Any, documents: Sequence[int] | None, data: str |
     return dict(zip(indices, cluster_keys(name, [task.eval_docs[index] for index in indices], data), strict=True))
 
 
-def _keep_requests(task: Any, building: Mapping[str, Any]) -> None:
-    """Let lm-eval build a task's requests once, as we say; it would do so again for every evaluation."""
-    build, built = task.build_all_requests, {(0, 1): task.instances}
+def _keep_requests(task: Any) -> None:
+    """Let lm-eval build a task's requests once; it would do so again for every evaluation.
+
+    A process of several gets its share of them: built anew, its examples would be drawn otherwise.
+    """
+    built = {(0, 1): task.instances}
 
     def build_once(*, rank: int = 0, world_size: int = 1, **options: Any) -> None:
         if (rank, world_size) not in built:
-            build(rank=rank, world_size=world_size, **{**options, **building})
-            built[rank, world_size] = task.instances
+            built[rank, world_size] = [one for one in built[0, 1] if one.doc_id % world_size == rank]
         for instance in built[rank, world_size]:
             instance.resps, instance.filtered_resps = [], {}
         task._instances = built[rank, world_size]

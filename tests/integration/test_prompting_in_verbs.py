@@ -139,3 +139,10 @@ def test_a_matrix_and_lm_eval_that_ask_alike_stand_in_one_column(folder, sets, t
     problems = mw.check(tmp_path / "alike", tmp_path / "plain").problems
     assert any("another prompting; found chat template" in one.reason for one in problems)
     assert not mw.check(tmp_path / "matrix", tmp_path / "alike").problems
+
+
+def test_prompts_that_are_cut_are_counted(loaded, sets):
+    how = {"preset": "existence", "tasks": "xcsqa", "limit": 2, "data": "embedded", "seeds": [1], "progress": False}
+    found = mw.ablate(*loaded, str(sets), model_args={"max_length": 60}, **how, **ASKED)._repr_html_()
+    assert "2 of 2 prompts of xcsqa_en lost their beginning" in found
+    assert "Model arguments: max_length=60." in found

@@ -186,14 +186,17 @@ def test_workers_get_the_same_requests():
     assert sent.prepare()["xquad_en"].digest == source.prepare()["xquad_en"].digest != TODAY["xquad_en"]
 
 
-def test_a_process_of_several_builds_its_share_in_the_same_way():
+def test_a_process_of_several_gets_its_share_of_the_same_requests():
     asked = Prompting(True, "S", 1).with_tokenizer(chat_tokenizer())
-    task = prepare(asked, ["xquad_en"])["xquad_en"]
-    whole = [one.args[0] for one in task.task.instances]
-    task.task.set_fewshot_seed(seed=1234)
-    task.task.build_all_requests(samples=list(task.documents), rank=0, world_size=2, apply_chat_template=False)
-    (own,) = task.task.instances
-    assert own.args[0] == whole[0]
+    task = prepare(asked, ["xcsqa_zh"], limit=3)["xcsqa_zh"].task
+    whole = [one.args for one in task.instances]
+    shares = []
+    for rank in (0, 1):
+        task.set_fewshot_seed(seed=1234)  # as lm-eval does before it builds
+        task.build_all_requests(samples=None, rank=rank, world_size=2, apply_chat_template=False)
+        shares.append([one.args for one in task.instances])
+    assert len(whole) == 15  # three questions of five options
+    assert shares == [whole[:5] + whole[10:], whole[5:10]]
 
 
 def test_more_examples_than_there_are_is_one_error():
