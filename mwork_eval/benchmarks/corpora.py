@@ -62,5 +62,5 @@ def corpus_records(corpus: Corpus) -> Rows:
             f"the corpus of {corpus.language} has no text to score",
             found=f"no more than {DETECTION_DOCUMENTS} documents in {corpus.source}",
             expected=f"more: the first {DETECTION_DOCUMENTS} are left to detection",
-            hint=f"held-out text lies in DIR/heldout/{corpus.language}.txt, with data='DIR' (--data DIR)",
+            hint=f"held-out text lies in DIR/heldout/{corpus.language}.txt, with `data=DIR`",
         )

@@ -128,7 +128,7 @@ class Benchmark:
                 f"{self.title} on the hub has no {find_language(language).name}",
                 found=language,
                 expected="a language that has a Wikipedia" if self.names_of == "wikipedia" else None,
-                hint="name a directory with a file of it with data='DIR' (--data DIR)",
+                hint="name a directory with a file of it with `data=DIR`",
             )
         return name
 

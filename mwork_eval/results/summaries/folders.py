@@ -43,7 +43,7 @@ def find_results(given: Sequence[Path]) -> list[Path]:
             raise InputError(
                 f"{place} holds no results",
                 found=f"no {MANIFEST} and no results_*.json or NAME_DATE.json in it or below",
-                expected="results of `mwork ablate`, `mwork run` or `lm_eval --output_path`",
+                expected="results of `ablate`, of mwork run, or of lm_eval",
             )
         found |= below
     return list(found)
