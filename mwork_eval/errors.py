@@ -1,4 +1,4 @@
-"""The one exception type for input that cannot be used, and how what was found stands in a message."""
+"""The exception type for input that cannot be used, and how what was found stands in a message."""
 
 _LONGEST = 240
 """Characters of a value in a message; what is longer is cut in the middle."""
@@ -37,3 +37,7 @@ class InputError(Exception):
         if hint is not None:
             parts.append(hint)
         super().__init__(shortened("; ".join(parts), _LONGEST_MESSAGE))
+
+
+class NotReachedError(InputError):
+    """A model or data that cannot be had here and now: another machine may reach it."""

@@ -76,8 +76,8 @@ class TokenClassifier:
 
         Args:
             tokenizer: The model's tokenizer.
-            language: Tag of the query's language, not the pivot; a variety is told as its base.
-            pivot: The language it is compared with.
+            language: Tag of the query's language, no variety of the pivot's; a variety is told as its base.
+            pivot: The language it is compared with; likewise.
 
         Raises:
             InputError: If a language cannot be told.
@@ -127,7 +127,8 @@ class TokenClassifier:
     def _identify(self, text: str) -> int:
         letters = count_letters(text)
         script = max(letters, key=letters.__getitem__)
-        classes = {self.pivot: PIVOT_CLASS, self._language: QUERY_CLASS}
+        pivot = base_of(self.pivot)
+        classes = {pivot: PIVOT_CLASS, self._language: QUERY_CLASS}
         is_pivots = script in self._shared[1]
         if script in CJK:
             language = chinese_or_japanese(text)
@@ -137,7 +138,7 @@ class TokenClassifier:
             return classes.get(language, OTHER_CLASS)
         if letters.total() < _FEWEST_SPAN_LETTERS:
             return UNDECIDED_CLASS
-        language = identify(text, self.pivot if is_pivots else self._language, script, _DISTANCE, _PRIOR)
+        language = identify(text, pivot if is_pivots else self._language, script, _DISTANCE, _PRIOR, pivot)
         return UNDECIDED_CLASS if language is None else classes.get(language, OTHER_CLASS)
 
 

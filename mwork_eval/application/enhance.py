@@ -40,12 +40,12 @@ from mwork_eval.evaluation.evaluate import prepare_tasks
 from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.lm.asking import ASKING
 from mwork_eval.matrix.options import find_family
 from mwork_eval.models.loading import LoadedModel
 from mwork_eval.models.random_states import kept_random_states
 from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.pivots import check_pivots
 from mwork_eval.neurons.references import find_named_sets
 from mwork_eval.processes import is_first_process
 from mwork_eval.weight_deltas.delta import load_delta
@@ -170,11 +170,12 @@ def enhance(
     if not prompting.is_default and not benchmarks:
         raise InputError("only scores are asked for in a way", found="no `tasks`", expected="`tasks`, such as xquad")
     prompting = source.asking(prompting)
-    families = _find_families(benchmarks, [*codes, pivot, *scored_languages], data, prompting)
+    families = _find_families(benchmarks, [*codes, pivot, *scored_languages], data, prompting, pivot)
     options, workers = training or TrainingOptions(), Workers.join()
     if place is None and workers.count > 1:
         raise InputError("several processes share a folder", found="no folder", expected="out=FOLDER")
     sets = _sets_of(named, codes)
+    check_pivots(sets.items(), pivot, force=force)
     steps_of(sizes, options, workers.count)
     with ExitStack() as stack:
         stack.enter_context(source.alone())
@@ -201,7 +202,6 @@ def enhance(
         # lm-eval shares a task only among processes that loaded the model by itself.
         if families and is_first_process():
             scored = {"data": data, "limit": limit, "order": order}
-            of_loaded = {name: value for name, value in source.model_args.items() if name in ASKING}
             tables, about = score_deltas(
                 base,
                 record,
@@ -209,7 +209,7 @@ def enhance(
                 folder,
                 scored,
                 prompting,
-                of_loaded,
+                source.model_args,
                 pivot=pivot,
                 force=force,
                 progress=progress,
@@ -273,14 +273,14 @@ def _sets_of(named: Mapping[str, NeuronSet], languages: Sequence[str]) -> dict[s
 
 
 def _find_families(
-    benchmarks: Sequence[str], languages: Sequence[str], data: str | None, prompting: Prompting
+    benchmarks: Sequence[str], languages: Sequence[str], data: str | None, prompting: Prompting, pivot: str
 ) -> list[TaskFamily]:
     """Return what to score, checked before a model loads.
 
     Raises:
-        InputError: If a benchmark has none of the languages, or its data cannot be had.
+        InputError: If a benchmark has none of the languages or not the pivot, or its data cannot be had.
     """
-    families = [find_family(name, list(dict.fromkeys(languages))) for name in benchmarks]
+    families = [find_family(name, list(dict.fromkeys(languages)), pivot=pivot) for name in benchmarks]
     # One document of each: data that cannot be had is told before the training, not after.
     names = [family.task(language) for family in families for language in family.languages]
     if names:

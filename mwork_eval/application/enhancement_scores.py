@@ -16,6 +16,8 @@ from mwork_eval.enhancement.scores import compute_scores, count_left_out, plan_s
 from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.lm.asking import ASKING
+from mwork_eval.lm.model_identity import told_of_loading
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.models.loading import LoadedModel
 from mwork_eval.results.store import CellStore
@@ -43,12 +45,14 @@ def score_deltas(
         folder: Where deltas are and scores go.
         scored: Where the tasks' data comes from (`data`), and which documents are taken (`limit`, `order`).
         prompting: How the model is asked.
-        model_args: Further arguments of `mwork-hf` that hold for a loaded model.
+        model_args: Further arguments of `mwork-hf` that the base was loaded with.
         pivot: The language that the others are compared with.
         force: Accept deltas of other weights of the same sizes.
         progress: Where progress and messages go.
     """
-    with find_model(base.model, base.tokenizer, model_args=model_args).opened() as model:
+    asking = {name: value for name, value in model_args.items() if name in ASKING}
+    with find_model(base.model, base.tokenizer, model_args=asking).opened() as model:
+        model.loaded_with = told_of_loading(model_args)  # what the base was loaded with cannot be seen on it
         plan = plan_scores(ModelFacts.of(model, base.name), record, families, prompting=prompting, **scored)
         left_out = count_left_out(plan)
         for name, count in left_out.items():

@@ -1,18 +1,14 @@
 """Look through a lens: what language the layers of a model think in."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from mwork_eval.analysis.lens import look_with_masks
 from mwork_eval.analysis.lens_file import LensReport, write_lens
 from mwork_eval.analysis.masks import choose_masks
-from mwork_eval.analysis.queries import distinct_queries, prompts_of_tasks, texts_of
-from mwork_eval.analysis.shares import Curves
-from mwork_eval.analysis.token_language import TokenClassifier, require_identifier
-from mwork_eval.analysis.tokens_lens import look_at_tokens
+from mwork_eval.analysis.queries import prompts_of_tasks, texts_of
+from mwork_eval.analysis.token_language import require_identifier
 from mwork_eval.analysis.word_list import load_word_list
-from mwork_eval.analysis.words_lens import WordQuery, WordTokens, look_at_words, word_queries
 from mwork_eval.application.arguments import (
     Names,
     folder_to_write,
@@ -26,6 +22,7 @@ from mwork_eval.application.arguments import (
     shown_value,
     whole_number,
 )
+from mwork_eval.application.lens_looks import look_at_texts, look_at_words_of
 from mwork_eval.application.lens_results import LensResults
 from mwork_eval.application.model_args import shown_model_args
 from mwork_eval.application.model_source import find_model
@@ -36,21 +33,19 @@ from mwork_eval.benchmarks.data import check_data
 from mwork_eval.detection.corpus.sources import corpora_of
 from mwork_eval.errors import InputError
 from mwork_eval.languages.pivot import Pivot
-from mwork_eval.languages.table import ENGLISH
+from mwork_eval.languages.table import ENGLISH, base_of
 from mwork_eval.matrix.options import look_up_family
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.modes import evaluation_mode
 from mwork_eval.models.random_states import kept_random_states
 from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.pivots import check_pivots
 from mwork_eval.neurons.references import find_language_sets
 
 DEFAULT_LANGUAGES = ("zh", "de", "es", "ru")
 DEFAULT_QUERIES = 8
 """Queries per language and task."""
-
-Masks = Mapping[str, Mapping[str, NeuronSet]]
-Q = TypeVar("Q")
 
 
 def lens(
@@ -162,15 +157,16 @@ def lens(
     if drawn and neurons is None:
         raise InputError("random controls have the size of a set", found="no neurons")
     pivot = pivot_of(pivot)
-    default_languages = [code for code in DEFAULT_LANGUAGES if code != pivot]
+    default_languages = [code for code in DEFAULT_LANGUAGES if code != base_of(pivot)]
     codes = [corpus.language for corpus in corpora] or asked_for or default_languages
-    if pivot in codes:
+    if own := [code for code in codes if base_of(code) == base_of(pivot)]:
         name = Pivot(pivot).name
-        raise InputError(f"{name} is what the others are compared with", found=pivot, expected="other languages")
+        raise InputError(f"{name} is what the others are compared with", found=own[0], expected="other languages")
     if method == "words":
         for code in codes:
             load_word_list().prompts(code, prompt, pivot)
     sets = {} if neurons is None else _sets_of(neurons, codes)
+    check_pivots(sets.items(), pivot, force=force)
     prompts: Mapping[str, Sequence[str]] = {}
     if method == "tokens":
         if not corpora:
@@ -190,14 +186,14 @@ def lens(
     with source.alone(), evaluation_mode(loaded.model), kept_tokenizer(loaded.tokenizer):
         masks = choose_masks(layout, source.name, sets, positions=positions, seeds=drawn, force=force)
         if method == "tokens":
-            looked = _look_at_tokens(layout, loaded.tokenizer, prompts, masks, max_tokens, k, weight, pivot, progress)
+            looked = look_at_texts(layout, loaded.tokenizer, prompts, masks, max_tokens, k, weight, pivot, progress)
             sources = [f"{corpus.language}={corpus.source}" for corpus in corpora]
             asked = {"tasks": None if corpora else names, "texts": sources or None, "data": data}
             asked |= {"order": None if corpora else order, "k": k, "weight": weight, "max_tokens": max_tokens}
             if (said := prompting.record()) is not None:
                 asked |= {"prompting": said.to_values()}
         else:
-            looked = _look_at_words(layout, loaded.tokenizer, codes, masks, prompt, limit, pivot, progress)
+            looked = look_at_words_of(layout, loaded.tokenizer, codes, masks, prompt, limit, pivot, progress)
             asked = {"prompt": prompt}
     about = {"method": method, "model": source.name, **asked, "neurons": _describe(neurons)}
     about |= {} if pivot == ENGLISH else {"pivot": pivot}
@@ -247,70 +243,3 @@ def _languages_with_data(
     if not found:
         raise InputError("no language has data", found=" ".join(languages), hint="see the messages above")
     return found
-
-
-def _look_at_tokens(
-    layout: Layout,
-    tokenizer: Any,
-    prompts: Mapping[str, Sequence[str]],
-    masks: Masks,
-    most: int,
-    k: int,
-    weight: str,
-    pivot: str,
-    progress: Progress,
-) -> list[Curves]:
-    queries = {language: distinct_queries(tokenizer, texts, most) for language, texts in prompts.items()}
-    for language, own in queries.items():
-        if len(own) < (given := len(prompts[language])):
-            cut = f"in their first {most} tokens, {given} queries are {len(own)} different ones"
-            progress.tell(f"{language}: {cut}")
-    classifiers = {language: TokenClassifier(tokenizer, language, pivot) for language in prompts}
-
-    def look(own: Sequence[list[int]], *, language: str, **how: Any) -> Curves:
-        return look_at_tokens(layout, classifiers[language], own, language=language, k=k, weight=weight, **how)
-
-    return _look(layout, queries, masks, "queries", look, progress)
-
-
-def _look_at_words(
-    layout: Layout,
-    tokenizer: Any,
-    languages: Sequence[str],
-    masks: Masks,
-    prompt: str,
-    limit: int | None,
-    pivot: str,
-    progress: Progress,
-) -> list[Curves]:
-    words, lookup = load_word_list(), WordTokens(tokenizer)
-    queries = {}
-    for language in languages:
-        queries[language] = word_queries(tokenizer, lookup, words, language, prompt, limit, pivot)
-        asked = min(limit or len(words.words), len(words.words))
-        progress.tell(f"{language}: {len(queries[language])} of {asked} words told from {Pivot(pivot).name}")
-
-    def look(own: Sequence[WordQuery], **how: Any) -> Curves:
-        return look_at_words(layout, own, pivot=pivot, **how)
-
-    return _look(layout, queries, masks, "words", look, progress)
-
-
-def _look(
-    layout: Layout,
-    queries: Mapping[str, Sequence[Q]],
-    masks: Masks,
-    unit: str,
-    look: Callable[..., Curves],
-    progress: Progress,
-) -> list[Curves]:
-    """Look at queries with ``look``, which takes them and by name their language, the mask and how to advance."""
-    total = sum(len(own) * (1 + len(masks.get(language, {}))) for language, own in queries.items())
-    with progress.bar("lens", total) as advance:
-
-        def looked(language: str, own: Sequence[Q], masked: str | None) -> Curves:
-            return look(
-                own, language=language, masked=masked, advance=lambda done: advance(f"{language} ({unit})", done)
-            )
-
-        return list(look_with_masks(layout, queries, masks, looked))

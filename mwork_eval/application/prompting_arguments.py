@@ -99,8 +99,8 @@ def _unusable(name: str, value: Any) -> str | None:
         return None if whole or isinstance(value, float) else "a number"
     if name == "until":
         texts = [value] if isinstance(value, str) else value
-        usable = isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts)
-        return None if usable else "a text, or a list of texts"
+        usable = isinstance(texts, list | tuple) and all(isinstance(text, str) and text for text in texts)
+        return None if usable else "a text, or a list of texts, none of them empty"
     try:
         canonical_json(value)
     except (TypeError, ValueError):

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from mwork_eval.application.detection_estimate import DetectionEstimate, estimate_detection
-from mwork_eval.application.matrix_arguments import asked_of, check_task_data
+from mwork_eval.application.matrix_arguments import check_task_data
 from mwork_eval.application.matrix_estimate import MatrixEstimate
 from mwork_eval.application.model_source import ModelSource
 from mwork_eval.detection.corpus.documents import DocumentRules
@@ -15,8 +15,7 @@ from mwork_eval.detection.corpus.hub import PREFIX
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import DetectOptions
 from mwork_eval.detection.estimate import measure_speed
-from mwork_eval.errors import InputError
-from mwork_eval.evaluation.prompting import Prompting
+from mwork_eval.errors import NotReachedError
 from mwork_eval.inference.budget import default_size
 from mwork_eval.matrix.estimate import estimate_matrix
 from mwork_eval.matrix.identity import ModelFacts
@@ -110,9 +109,13 @@ def estimate_run(
     sets = _stand_in_sets(shape, codes, 0)
     draws = tuple(_stand_in_sets(shape, codes, number) for number in range(1, (set_draws or 0) + 1))
     matrix = replace(matrix, force=True, set_draws=draws)
-    if matrix.prompting.apply_chat_template:
-        asked = _tried(unknown, "tokens of prompts in the chat template", lambda: asked_of(matrix, source))
-        matrix = asked or replace(matrix, prompting=Prompting())
+    if inspection:
+        matrix = replace(matrix, prompting=source.asking(matrix.prompting))
+    else:
+        # The documents are the same with a template and without.
+        matrix = replace(
+            matrix, prompting=replace(matrix.prompting, apply_chat_template=False, fewshot_as_multiturn=None)
+        )
     tables, cells = _count(matrix, sets, shape)
     facts = ModelFacts(model, "", "", inspection.dtype if inspection else "float32", shape)
     plan = _tried(unknown, "documents", lambda: plan_matrix(facts, sets, matrix))
@@ -138,10 +141,10 @@ def estimate_run(
 
 
 def _tried(unknown: list[str], what: str, find: Callable[[], T]) -> T | None:
-    """Return what a function finds; what it cannot find is said."""
+    """Return what a function finds; what cannot be reached is said."""
     try:
         return find()
-    except InputError as error:
+    except NotReachedError as error:
         unknown.append(f"{what}: {error}")
         return None
 
@@ -179,8 +182,8 @@ def _count(matrix: MatrixOptions, sets: Mapping[str, NeuronSet], shape: ModelSha
     tables, distinct = [], set()
     for preset in matrix.presets:
         families = matrix.families(preset)
-        masks = plan_masks(preset, sets, stages, all_seeds(families), matrix.controls)
-        cells = [*plan_cells(masks, families)]
+        masks = plan_masks(preset, sets, stages, all_seeds(families), matrix.controls, pivot=matrix.pivot)
+        cells = [*plan_cells(masks, families, matrix.pivot)]
         if matrix.set_draws:
             cells += plan_pairs(draw_masks(masks, matrix.set_draws, stages), families)
         for family in families:

@@ -22,7 +22,7 @@ from mwork_eval.benchmarks.excerpt import excerpt
 from mwork_eval.benchmarks.readers import Rows
 from mwork_eval.benchmarks.rows import BENCHMARKS, Benchmark, find_benchmark, task_of
 from mwork_eval.detection.corpus.sources import Corpus
-from mwork_eval.errors import InputError
+from mwork_eval.errors import InputError, NotReachedError
 from mwork_eval.languages.table import check_language, find_language
 from mwork_eval.resources import embedded_folder
 
@@ -215,7 +215,7 @@ def _fetch(entry: Benchmark, language: str) -> Iterator[Mapping[str, Any]]:
     # The hub client, its HTTP library and the file readers raise without a common base class.
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0]
-        raise InputError(
+        raise NotReachedError(
             f"cannot get {entry.title} in {find_language(language).name} from the Hugging Face hub",
             found=f"{type(error).__name__}: {reason}",
             hint=_HINT_SOURCE,

@@ -78,6 +78,17 @@ def _languages_of(corpora: "Sequence[Corpus]", asked: list[str]) -> list[str]:
     return codes
 
 
+def _limit_of(limit: Any, preset: Sequence[str], tasks: Sequence[str]) -> Any:
+    """Return the limit of a configuration for what is left of its benchmarks beside other options."""
+    from mwork_eval.benchmarks.task_family import benchmark_name
+    from mwork_eval.matrix.presets import find_presets
+
+    if not isinstance(limit, dict):
+        return limit
+    left = {benchmark_name(name) for name in tasks or [one.task for one in find_presets(preset)]}
+    return {name: most for name, most in limit.items() if name in left} or None
+
+
 @click.command()
 @click.option(
     "--config",
@@ -166,6 +177,8 @@ def run(
     )
     # Not given, data come from where MWORK_DATA says, or from the hub.
     matrix["data"] = None if data == _HUB else data
+    if click.get_current_context().get_parameter_source("limit") is click.core.ParameterSource.DEFAULT_MAP:
+        limit = _limit_of(limit, preset, tasks)
     options = make_matrix_options(
         preset,
         languages=languages,

@@ -15,7 +15,7 @@ from mwork_eval.benchmarks.clusters import cluster_keys, item_keys
 from mwork_eval.benchmarks.data import check_data
 from mwork_eval.benchmarks.rows import BENCHMARKS, task_of
 from mwork_eval.digests import digest_of
-from mwork_eval.errors import InputError
+from mwork_eval.errors import InputError, NotReachedError
 from mwork_eval.evaluation.answer_language import answer_language_metrics
 from mwork_eval.evaluation.fewshot import enough_examples, never_show_the_answer
 from mwork_eval.evaluation.known_answers import KnownAnswers
@@ -173,7 +173,7 @@ def _loading(name: str) -> Iterator[None]:
         raise
     except Exception as error:  # whatever a task file, a data set's script or the hub may raise
         reason = (str(error).splitlines() or [""])[0]
-        raise InputError(f"the task {name} cannot be loaded", found=f"{type(error).__name__}: {reason}") from error
+        raise NotReachedError(f"the task {name} cannot be loaded", found=f"{type(error).__name__}: {reason}") from error
 
 
 def _choose(tasks: Mapping[str, Any], data: str | None, sample: Sample) -> dict[str, list[int] | None]:

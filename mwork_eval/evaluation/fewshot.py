@@ -116,6 +116,8 @@ def enough_examples(task: Any) -> Iterator[None]:
         yield
     except (ValueError, AssertionError) as error:
         asked, sampler = task.get_config("num_fewshot") or 0, getattr(task, "sampler", None)
+        if isinstance(sampler, OtherDocuments):  # says itself what it lacks
+            raise
         there = len(sampler.df) if sampler is not None else 0
         if asked and asked >= there:
             raise InputError(

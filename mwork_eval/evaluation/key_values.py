@@ -30,7 +30,7 @@ def parse_key_values(name: str, text: str) -> dict[str, Any]:
         except ValueError as error:
             raise InputError(f"cannot read `{name}`", found=text, expected=expected) from error
     found: dict[str, Any] = {}
-    for part in _parts(text):
+    for part in _parts(name, text):
         key, equals, value = part.partition("=")
         key = key.strip()
         if not equals or not key.isidentifier():
@@ -41,13 +41,17 @@ def parse_key_values(name: str, text: str) -> dict[str, Any]:
     return found
 
 
-def _parts(text: str) -> list[str]:
-    """Split at commas that are in no brackets and no quotes."""
+def _parts(name: str, text: str) -> list[str]:
+    """Split at commas that are in no brackets and no quotes; an apostrophe inside a word is no quote.
+
+    Raises:
+        InputError: If a quote is not closed.
+    """
     parts, depth, quote = [""], 0, ""
     for sign in text:
         if quote:
             quote = "" if sign == quote else quote
-        elif sign in _QUOTES:
+        elif sign in _QUOTES and (depth > 0 or parts[-1].rstrip().endswith("=")):
             quote = sign
         elif sign in _OPENING:
             depth += 1
@@ -57,6 +61,8 @@ def _parts(text: str) -> list[str]:
             parts.append("")
             continue
         parts[-1] += sign
+    if quote:
+        raise InputError(f"cannot read `{name}`", found=text, expected=f"a {quote} that closes the one of a value")
     return [part for part in parts if part.strip()]
 
 

@@ -49,7 +49,12 @@ def _code_of(language: Any) -> str:
 
 
 def identify(
-    text: str, asked: str | None, script: str, distance: float = DISTANCE, prior: float | None = None
+    text: str,
+    asked: str | None,
+    script: str,
+    distance: float = DISTANCE,
+    prior: float | None = None,
+    beside: str = ENGLISH,
 ) -> str | None:
     """Identify the language of a text that is written in one script.
 
@@ -58,7 +63,9 @@ def identify(
         asked: ISO 639-1 code of the language expected, or None.
         script: The script.
         distance: How far the two best probabilities must lie apart.
-        prior: How much likelier `asked` and English are beforehand than another language; None for the calibrated one.
+        prior: How much likelier `asked` and ``beside`` are beforehand than another language; None for the calibrated
+            one.
+        beside: The language that models fall back on, or that `asked` is compared with.
 
     Returns:
         An ISO 639-1 code, `asked` also for a language that is not told apart from it; None if that is not sure.
@@ -68,7 +75,7 @@ def identify(
     shares: dict[str, float] = {}
     for found, share in _mean_shares(_pieces(text)).items():
         code = str(asked) if found in own else found
-        shares[code] = shares.get(code, 0.0) + share * (weight if code in (asked, ENGLISH) else 1.0)
+        shares[code] = shares.get(code, 0.0) + share * (weight if code in (asked, beside) else 1.0)
     if len(shares) < 2:
         return None
     best, second = sorted(shares, key=shares.__getitem__)[:-3:-1]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from mwork_eval.errors import InputError
+from mwork_eval.errors import InputError, NotReachedError
 from mwork_eval.models import default_model
 from mwork_eval.models.layout import base_of
 
@@ -156,7 +156,7 @@ def model_not_loadable(name: str, error: Exception) -> InputError:
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if Path(name).exists():
         return InputError(f"model {name} cannot be loaded", found=reason, expected="a folder that transformers reads")
-    return InputError(
+    return NotReachedError(
         f"model {name} cannot be loaded",
         found=reason,
         expected=f"{default_model.NAME}, a local folder, or a hub id",

@@ -63,6 +63,7 @@ def test_scripts_tell_the_pivot(text, language, pivot, found):
     ("text", "language", "pivot", "found"),
     [
         (GERMAN, "zh", "de", "pivot"),
+        (GERMAN, "zh", "de-AT", "pivot"),  # a variety is told as its base
         (GERMAN, "de", "zh", "query"),
         (GERMAN, "es", "de", "pivot"),
         (GERMAN, "de", "es", "query"),

@@ -48,6 +48,7 @@ def prepare(prompting=None, names=TASKS, limit=2):
         ('{"chat_template_args": {"tone": "mild"}}', {"chat_template_args": {"tone": "mild"}}),
         ('chat_template_args={"tone": true}', {"chat_template_args": {"tone": True}}),
         ("a=1=2, b = 4", {"a": "1=2", "b": 4}),
+        ("until=it's,top_k=5", {"until": "it's", "top_k": 5}),
         ("", {}),
     ],
 )
@@ -62,6 +63,7 @@ def test_arguments_are_read_as_lm_eval_reads_them(text, expected):
         ("a=1,a=2", "`gen_kwargs` has an argument twice; found a"),
         ('{"a": ', "cannot read `gen_kwargs`"),
         ("until=[oh", "cannot read `gen_kwargs`"),
+        ("until='oh,top_k=5", "cannot read `gen_kwargs`"),
     ],
 )
 def test_arguments_that_cannot_be_read_are_one_error(text, message):

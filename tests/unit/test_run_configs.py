@@ -177,6 +177,38 @@ def test_a_dry_run_is_printed(tiny_llama, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_counts_with_the_pivot():
+    found = estimated(
+        "nobody/nothing", languages=("zh", "de", "es"), pivot="zh", preset="existence", tasks="bpb", data="embedded"
+    )
+    # An unmasked score per language; for two languages a mask of their own and 20 random ones, on it and on the pivot.
+    assert found.cells == 3 + 2 * 2 * (1 + 20)
+
+
+def test_a_dry_run_refuses_what_the_run_would(tiny_llama):
+    given = [
+        "run",
+        "--dry-run",
+        "--model",
+        tiny_llama,
+        "--preset",
+        "understanding",
+        "--languages",
+        "en,zh",
+        "--limit",
+        "1",
+    ]
+    assert "has no chat template" in invoke(*given, "--apply-chat-template", code=2).output
+    assert "examples" in invoke(*given, "--num-fewshot", "50", code=2).output
+
+
+def test_a_configurations_limit_is_of_what_is_left_of_it(asked):
+    invoke("run", "--config", "paper-mistral", "--dry-run", "--preset", "understanding", code=2)
+    assert (asked["matrix"].limit, dict(asked["matrix"].limits)) == (None, {})
+    invoke("run", "--config", "paper-mistral", "--dry-run", "--tasks", "xlsum,bpb", code=2)
+    assert dict(asked["matrix"].limits) == {"xlsum": 500}
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
