@@ -130,11 +130,14 @@ def check_examples(tasks: Iterable[str], data: str | Path | None, count: int) ->
         else:
             continue
         if there < count:
-            raise too_few(there, count)
+            raise too_few(task, there, count)
 
 
-def too_few(found: int, expected: int) -> InputError:
+def too_few(task: str, found: int, expected: int) -> InputError:
     """Return the error of a prompt that asks for more examples than there are."""
     return InputError(
-        "too few documents to draw few-shot examples from", found=found, expected=f"{expected}, of other texts"
+        f"{task} has too few documents to draw few-shot examples from",
+        found=found,
+        expected=f"{expected}, of other texts",
+        hint="give a smaller `num_fewshot`",
     )

@@ -60,7 +60,9 @@ def _read_config(ctx: click.Context, _: click.Parameter, given: Path | None) -> 
 
 
 def _texts(path: Path, node: yaml.Node) -> list[str]:
-    """Return a value, or the values of a list, as the file has them written, so that 2.5 and true are no numbers."""
+    """Return a value, or those of a list or a mapping, as the file has them written, so that 2.5 is no whole number."""
+    if isinstance(node, yaml.MappingNode):
+        return [f"{key.value}={_texts(path, value)[0]}" for key, value in entries_of(node)]
     values = node.value if isinstance(node, yaml.SequenceNode) else [node]
     for value in values:
         if not isinstance(value, yaml.ScalarNode) or value.tag == "tag:yaml.org,2002:null":

@@ -66,7 +66,7 @@ class OtherDocuments(ContextSampler):  # type: ignore[misc]
             if not _tells(pool[index := left.pop()], eval_doc, apart=apart):
                 drawn.append(index)
         if len(drawn) < n:
-            raise too_few(len(drawn), n)
+            raise too_few(_task_of(df or self.fewshot_docs()), len(drawn), n)
         return [pool[index] for index in sorted(drawn)]
 
 
@@ -75,6 +75,10 @@ def _opened(pool: Sequence[Any]) -> tuple[Sequence[Mapping[str, Any]], bool]:
     if len(pool) == 1 and isinstance(pool[0], Examples):
         return pool[0].documents, pool[0].apart
     return pool, False
+
+
+def _task_of(pool: Sequence[Any]) -> str:
+    return f"{pool[0].benchmark}_{pool[0].language}" if pool and isinstance(pool[0], Examples) else "the task"
 
 
 def never_show_the_answer(task: Any) -> None:

@@ -37,7 +37,8 @@ class TaskGroup:
     def instances(self) -> list[Any]:
         """The requests of all leaves, with the documents' numbers in the group."""
         return [
-            replace(instance, doc_id=self.offsets[leaf] + instance.doc_id)
+            # lm-eval's requests take their document's number from here.
+            replace(instance, metadata=(self.name, self.offsets[leaf] + instance.doc_id, instance.repeats))
             for leaf, task in self.leaves.items()
             for instance in getattr(task, "_instances", None) or ()
         ]

@@ -48,19 +48,19 @@ def find_neurons(reference: str) -> NeuronSet:
     if (whole := folder / f"{path.name}{SUFFIX}").is_file():
         return load_neuron_set(whole)
     names = _split(path.name, [file.stem for file in folder.glob(f"*{SUFFIX}")])
-    sets = []
-    for name in names[::2]:
-        if not (file := folder / f"{name}{SUFFIX}").is_file():
-            raise InputError(
-                f"no neuron set {name!r} in {folder}",
-                found=" ".join(sorted(file.stem for file in folder.glob(f"*{SUFFIX}"))) or "no set",
-                expected="one of these, or an expression of them such as zh-es",
-            )
-        sets.append(load_neuron_set(file))
+    expected = "one of these, or an expression of them such as zh-es"
+    sets = [_load_named(folder, name, expected) for name in names[::2]]
     combined = sets[0]
     for sign, operand in zip(names[1::2], sets[1:], strict=True):
         combined = OPERATIONS[sign](combined, operand)
     return combined.described(expression=path.name) if len(sets) > 1 else combined
+
+
+def _load_named(folder: Path, name: str, expected: str) -> NeuronSet:
+    if not (file := folder / f"{name}{SUFFIX}").is_file():
+        found = " ".join(sorted(file.stem for file in folder.glob(f"*{SUFFIX}"))) or "no set"
+        raise InputError(f"no neuron set {name!r} in {folder}", found=found, expected=expected)
+    return load_neuron_set(file)
 
 
 def _split(expression: str, there: Sequence[str]) -> list[str]:
@@ -95,7 +95,7 @@ def find_language_sets(reference: str, languages: list[str]) -> dict[str, Neuron
         InputError: If the folder or a language's set is missing.
     """
     folder = find_folder(reference)
-    return {language: find_neurons(str(folder / language)) for language in languages}
+    return {language: _load_named(folder, language, "a set of each language") for language in languages}
 
 
 def find_named_sets(references: Sequence[str]) -> dict[str, NeuronSet]:

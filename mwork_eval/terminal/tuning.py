@@ -13,9 +13,10 @@ def print_tuning(tuning: Tuning, console: Console) -> None:
     """Print the grid of ∆, and what it says about the choice."""
     unit, where = tuning.scale.unit, "+".join(tuning.positions)
     baseline = ", ".join(f"{language} {number(score, unit)}" for language, score in tuning.baseline.items())
+    pivot = next(language for language in tuning.baseline if language != tuning.language)
     say(
         console,
-        f"∆ in {unit} on {tuning.documents} documents of {tuning.task}: {tuning.language} and en, "
+        f"∆ in {unit} on {tuning.documents} documents of {tuning.task}: {tuning.language} and {pivot}, "
         f"{tuning.count} {tuning.language} neurons deactivated at {where} in every cell; baseline: {baseline}.",
     )
     columns, rows = tuning_cells(tuning)
