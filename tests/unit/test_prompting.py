@@ -123,6 +123,31 @@ def test_model_args_that_cannot_be_used_are_one_error(given, how, message):
     assert str(error.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"token": "hf_abc"}, "token"),
+        ({"use_auth_token": "x", "max_length": 8}, "use_auth_token"),
+        ({"peft": "https://user:pass@example.org/adapter"}, "peft"),
+        ({"subfolder": "hf_abcdefghijklmnopqrst"}, "subfolder"),
+        ({"download": {"headers": {"a": "b"}}}, "download"),
+        ({"quantization_config": {"files": ["hf_abcdefghijklmnopqrst"]}}, "quantization_config"),
+    ],
+)
+def test_credentials_are_refused_and_not_shown(given, named):
+    with pytest.raises(InputError) as error:
+        model_args_of(given, in_memory=False)
+    assert f"credentials must not; found {named}; expected none; set the environment variable HF_TOKEN" in str(
+        error.value
+    )
+    assert not any(secret in str(error.value) for secret in ("hf_a", "pass@", "{"))
+
+
+def test_where_to_look_for_credentials_may_be_said():
+    given = {"token": True, "use_auth_token": None, "think_end_token": "</think>", "add_bos_token": True}
+    assert model_args_of(given, in_memory=False) == given
+
+
 def test_what_a_model_was_loaded_with_is_part_of_its_identity_where_it_cannot_be_seen():
     given = {"attn_implementation": "eager", "max_length": 8, "batch_size": 4, "trust_remote_code": True, "peft": None}
     assert told_of_loading(given) == {"attn_implementation": "eager"}
