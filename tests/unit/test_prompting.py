@@ -204,6 +204,13 @@ def test_prompting_is_part_of_the_second_half_of_an_identity_where_it_changes_re
     assert arguments["until"]  # the task's own
 
 
+def test_without_examples_it_does_not_matter_whether_they_would_be_turns():
+    turns = Prompting(True).with_tokenizer(chat_tokenizer())
+    prompted = [prepare(dataclasses.replace(turns, fewshot_as_multiturn=way), ["xquad_en"]) for way in (None, False)]
+    assert len({identity_of("m", None, of["xquad_en"]) for of in prompted}) == 1
+    assert prompted[0]["xquad_en"].prompting is not None
+
+
 def test_workers_get_the_same_requests():
     asked = Prompting(True, "S", 1).with_tokenizer(chat_tokenizer())
     source = TaskSource(("xquad_en",), "embedded", Sample(2), prompting=asked)
