@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import misfit, parse, read_bytes
+from mwork_eval.files.key_values import parse_key_values
 from mwork_eval.results.prompting_record import PromptingRecord
 
 BYPASS = "bypass"
@@ -172,7 +173,10 @@ class LmEvalContent(_Foreign):
         """The arguments that the model was loaded with, as far as they can be told apart."""
         given = self.config and self.config.model_args
         if isinstance(given, str):
-            return dict(part.split("=", 1) for part in given.split(",") if "=" in part)
+            try:
+                return parse_key_values("model_args", given)
+            except InputError:
+                return dict(part.split("=", 1) for part in given.split(",") if "=" in part)
         return dict(given) if isinstance(given, dict) else {}
 
     def has_answers_alone(self, task: str) -> bool:

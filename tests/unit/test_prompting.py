@@ -7,6 +7,7 @@ import pickle
 import pytest
 from helpers.chat_models import PLAIN, STRICT, chat_tokenizer
 from helpers.manifests import edited_manifest
+from lm_eval.utils import handle_arg_string
 
 import mwork_eval as mw
 from mwork_eval.application.model_args import model_args_of
@@ -16,9 +17,9 @@ from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.answer_language import judge_version
 from mwork_eval.evaluation.evaluate import prepare_tasks
-from mwork_eval.evaluation.key_values import parse_key_values
 from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.files.key_values import parse_key_values, plain_value
 from mwork_eval.lm.chat import Chat
 from mwork_eval.lm.model_identity import told_of_loading
 from mwork_eval.matrix.cell_plan import TaskSource
@@ -33,6 +34,13 @@ TODAY = {
     "bpb_zh": "7707bd9571855904791b914d209d24c021fa07145194339e6bf74e169edb7e58",
 }
 """Digests of the requests of two documents each, as they were before prompting could be chosen."""
+
+
+@pytest.mark.parametrize(
+    "text", ["+7", "-1e3", "FALSE", "None", "1_0", "nan", "+-5", "²", "'1'", '"', "x'", "", "0x1", "1.", "inf", "٣"]
+)
+def test_values_are_read_as_lm_eval_reads_them(text):
+    assert repr(plain_value(text)) == repr(handle_arg_string(text))
 
 
 def prepare(prompting=None, names=TASKS, limit=2):
