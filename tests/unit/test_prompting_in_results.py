@@ -1,8 +1,10 @@
 """What gate and leaderboard make of scores that were asked for in different ways."""
 
+import csv
 import json
 
 import pytest
+import yaml
 from helpers.gate_folders import EN, ZH, answers, check, make_lm_eval, make_results, problems
 from helpers.leaderboard_folders import make_results_file
 from helpers.manifests import edited_manifest
@@ -12,6 +14,9 @@ from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import write_baseline
 from mwork_eval.leaderboard.board import build_board
+from mwork_eval.leaderboard.exports import render_export
+from mwork_eval.leaderboard.site import render_site
+from mwork_eval.leaderboard.tables import SCORE_FIELDS
 from mwork_eval.results.definition import definition_of
 from mwork_eval.results.prompting_record import PromptingRecord, changed_prompting
 from mwork_eval.results.summaries.folders import find_results, read_all
@@ -131,6 +136,27 @@ def test_arguments_in_one_text_are_what_they_are_in_a_mapping(tmp_path):
 
 def board_of(*folders):
     return build_board(read_all(find_results(folders))[0])
+
+
+def test_files_of_a_leaderboard_say_how_models_were_asked_and_only_then(tmp_path):
+    plain = make_results_file(tmp_path / "a", {"xquad_zh": 0.5}, model="org/a").parent
+    usual = render_site(board_of(plain))
+    asked = make_results_file(tmp_path / "b", {"xquad_zh": 0.5}, model="org/b").parent
+    edit(asked, system_instruction="S", **{"n-shot": {"xquad_zh": 3}})
+    both = render_site(board_of(tmp_path))
+    (fields, *rows) = csv.reader(both["scores.csv"].decode().splitlines())
+    assert fields[-2:] == ["prompting", "shots"]
+    assert sorted((row[0], *row[-2:]) for row in rows) == [
+        ("org/a", "", ""),
+        ("org/b", "system instruction 'S' (8de0b3c4)", "3"),
+    ]
+    assert usual["scores.csv"].splitlines()[0] == ",".join(SCORE_FIELDS).encode()
+    pages = {name: text.decode() for name, text in both.items() if name.startswith("models/") and "html" in name}
+    said = "system instruction &#39;S&#39; (8de0b3c4); 3 examples"
+    assert sorted(said in text for text in pages.values()) == [False, True]
+    exported = render_export("eval-results", board_of(tmp_path), with_masked=False)
+    notes = sorted(yaml.safe_load(text)[0]["notes"].partition(" of ")[2] for text in exported.values())
+    assert notes == ["org/a", "org/b; system instruction 'S' (8de0b3c4); 3 examples"]
 
 
 def test_columns_of_a_leaderboard_are_told_apart_by_prompting(tmp_path):
