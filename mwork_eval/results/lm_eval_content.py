@@ -19,6 +19,7 @@ _LATEST = 253402300799
 _MOST = 2**53
 _LARGEST = 1e100
 """Values up to here can be scaled, squared and summed."""
+_Named = Annotated[list[str], Field(min_length=2, max_length=2)]
 _Value = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 _CONFIG_TYPES = {"metric_list": list, "dataset_path": str, "output_type": str}
 
@@ -68,6 +69,7 @@ class MworkConfig(_Foreign):
         masked: What was deactivated, if anything.
         delta: What was added to the weights, if anything.
         double_bos: Whether a second BOS may be scored; who does not say begins texts as `hf` does.
+        tasks: Benchmark and language of tasks whose names do not tell them.
     """
 
     model: str | None = None
@@ -75,6 +77,7 @@ class MworkConfig(_Foreign):
     masked: MaskRecord | None = None
     delta: TrainedWeights | None = None
     double_bos: bool | int | None = True
+    tasks: dict[str, _Named] = Field(default_factory=dict)
 
     @field_validator("masked", mode="before")
     @classmethod

@@ -22,9 +22,13 @@ def read_results_file(path: Path) -> FolderResults:
     results = LmEvalFile.read(path)
     time = results.content.date or path.stat().st_mtime
     contender = _contender(results)
+    named = {task: TaskName(task, *told) for task, told in results.mwork.tasks.items()}
     asking = asking_of(results.content.model_args)
     return FolderResults(
-        [_score(results.task(name), contender, path.parent, time, asking) for name in results.content.counts]
+        [
+            _score(results.task(name), named.get(name) or TaskName.of(name), contender, path.parent, time, asking)
+            for name in results.content.counts
+        ]
     )
 
 
@@ -51,8 +55,9 @@ def describe_mask(masked: MaskRecord | None) -> str | None:
     return f"{what} [{str(masked.digest)[:8]}]"
 
 
-def _score(task: ReportedTask, contender: Contender, folder: Path, time: float, asking: Mapping[str, str]) -> Score:
-    named = TaskName.of(task.name)
+def _score(
+    task: ReportedTask, named: TaskName, contender: Contender, folder: Path, time: float, asking: Mapping[str, str]
+) -> Score:
     dataset = published_dataset(task.name, task.data, task.dataset_path)
     documents = task.known_by if isinstance(task.known_by, str) else digest_of(task.known_by)
     return Score(
