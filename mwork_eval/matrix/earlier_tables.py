@@ -77,9 +77,10 @@ def _joined(earlier: Manifest, manifest: Manifest, kept: set[str]) -> Manifest:
     }
     metrics = {task: metric for task, metric in earlier.metrics.items() if task in _tasks(earlier, kept)}
     # What the kept tables say of their prompts holds for the new ones, too.
-    may_lack = {"metrics": metrics | manifest.metrics, "prompting": earlier.prompting}
-    joined = {name: value for name, value in joined.items() if name not in may_lack}
-    return Manifest.model_construct(**joined, **{name: value for name, value in may_lack.items() if value})
+    joined |= {"metrics": metrics | manifest.metrics, "prompting": earlier.prompting}
+    # What is not said is not written.
+    lacking = {name for name in ("metrics", "prompting") if not joined[name]}
+    return Manifest.model_construct(**{name: value for name, value in joined.items() if name not in lacking})
 
 
 def _tasks(manifest: Manifest, presets: set[str]) -> set[str]:
