@@ -14,6 +14,7 @@ from mwork_eval.files.json_values import FileValue, dump, parse_as, read_bytes
 from mwork_eval.files.seal import sealed, unsealed
 from mwork_eval.files.writing import write_text_atomically
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.results.prompting_record import PromptingRecord
 from mwork_eval.statistics.resampling import Estimate
 
 METHODS = ("tokens", "words")
@@ -90,6 +91,8 @@ class _LensAbout(FileValue):
 
     method: str
     pivot: str = ENGLISH
+    prompting: PromptingRecord | None = None
+    model_args: dict[str, Any] = Field(default_factory=dict)
 
 
 class _LensRow(FileValue):

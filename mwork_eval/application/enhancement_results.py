@@ -12,6 +12,8 @@ from mwork_eval.enhancement.tables import ChangeTable
 from mwork_eval.errors import InputError
 from mwork_eval.files.writing import write_text_atomically
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.lm.model_identity import answering
+from mwork_eval.reports.asking import told_in_words
 from mwork_eval.statistics.resampling import Estimate
 from mwork_eval.views.enhancement import enhancement_as_json, enhancement_as_markdown, notes, paper_cells, title
 from mwork_eval.views.enhancement_plot import plot_enhancement, plot_languages
@@ -56,13 +58,17 @@ class ChangeTables:
             The files written.
         """
         texts = {"json": lambda: enhancement_as_json(self.tables, self.about)}
-        texts["md"] = lambda: enhancement_as_markdown(self.tables)
+        texts["md"] = lambda: enhancement_as_markdown(self.tables, self.about)
         for ending in endings:
             write_text_atomically(folder / f"{name}.{ending}", texts[ending]())
         return [folder / f"{name}.{ending}" for ending in endings]
 
     def _repr_html_(self) -> str:
-        return "".join(html_table(title(table), *paper_cells(table), note=notes(table)) for table in self.tables)
+        asked = told_in_words(self.about)
+        return "".join(
+            html_table(title(table), *paper_cells(table), note=f"{notes(table)} {asked}".strip())
+            for table in self.tables
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -132,14 +138,19 @@ def mean_changes(folders: Sequence[Path]) -> ChangeTables:
         folders: Folders of `mwork enhance --evaluate`.
 
     Raises:
-        InputError: If nothing was scored, a file is damaged, or they are of different models or train one language
-            twice.
+        InputError: If nothing was scored, a file is damaged, or they are of different models, asked in different ways,
+            or train one language twice.
     """
     found = read_enhancements(folders)
     tables = [table for one in found for table in mean_tables(one.record.deltas, one.families, one.scores, one.pivot)]
     record = found[0].record
-    about = {"model": record.model, "fingerprint": record.fingerprint, "folders": len(found)}
-    return ChangeTables(tables, about | ({} if found[0].pivot == ENGLISH else {"pivot": found[0].pivot}))
+    about: dict[str, Any] = {"model": record.model, "fingerprint": record.fingerprint, "folders": len(found)}
+    about |= {} if found[0].pivot == ENGLISH else {"pivot": found[0].pivot}
+    if (prompting := found[0].prompting) is not None:
+        about["prompting"] = prompting.to_values()
+    if model_args := answering(found[0].model_args):
+        about["model_args"] = model_args
+    return ChangeTables(tables, about)
 
 
 def _rows(table: ChangeTable) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mwork_eval.analysis.lens_file import LensReport, lens_rows
 from mwork_eval.analysis.shares import Curves
+from mwork_eval.reports.asking import told_in_words
 from mwork_eval.reports.lens_wording import describe_crossings, lens_cells, title_of
 from mwork_eval.views.lens import plot_lens
 from mwork_eval.views.notebook import data_frame, html_table
@@ -51,7 +52,12 @@ class LensResults:
         return f"<LensResults of {self.about['model']}, method {self.about['method']}: {looked}>"
 
     def _repr_html_(self) -> str:
+        asked = told_in_words(self.about)
         return "".join(
-            html_table(f"{title_of(curves)}: share by layer, %", *lens_cells(curves), note=describe_crossings(curves))
+            html_table(
+                f"{title_of(curves)}: share by layer, %",
+                *lens_cells(curves),
+                note=f"{describe_crossings(curves)}. {asked}" if asked else describe_crossings(curves),
+            )
             for curves in self.curves
         )

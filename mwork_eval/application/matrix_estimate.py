@@ -71,6 +71,6 @@ def estimate(
     inspection, found = inspect_model(model, revision), find_device(device)
     dtype = check_dtype(dtype) or str(default_dtype(found)).removeprefix("torch.")
     name = inspection.dtype if dtype == "auto" else dtype
-    plan, missing = plan_without_weights(inspection, sets, options, None if out is None else Path(out))
+    plan, missing = plan_without_weights(inspection, sets, options, None if out is None else Path(out), name)
     cost = estimate_matrix(inspection, source.tokenizer, plan, missing)
     return MatrixEstimate(cost, measure_speed(found, name), inspection.weight_bytes(name), default_size(found))

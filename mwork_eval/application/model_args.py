@@ -1,6 +1,7 @@
 """Further arguments of `mwork-hf` and lm-eval's `hf`, as users write them."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from inspect import signature
 from typing import Any
@@ -30,6 +31,12 @@ _KINDS: dict[str, tuple[type, str]] = {
     "chat_template_args": (Mapping, "a mapping"),
 }
 """Of which kind some arguments are; a wrong one would be met late, or never."""
+_CREDENTIAL_NAMES = {
+    *("token", "use_auth_token", "auth_token", "hf_token", "hub_token", "access_token", "api_token", "api_key"),
+    *("auth", "credential", "credentials", "headers", "password", "proxies", "secret"),
+}
+_CREDENTIAL = re.compile(r"\bhf_[A-Za-z0-9]{16,}|://[^/\s@]+@")
+"""A token of the hub, or an address with a password."""
 
 
 def model_args_of(given: Any, *, in_memory: bool, tokenizer: Any = None) -> dict[str, Any]:
@@ -42,12 +49,13 @@ def model_args_of(given: Any, *, in_memory: bool, tokenizer: Any = None) -> dict
 
     Raises:
         InputError: If it is no mapping, or names what has an argument of its own or cannot be said of a loaded model,
-            or a value is of another kind.
+            or a value is of another kind, or what would be written to files is a secret.
     """
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
         raise InputError("unusable model_args", found=shown_value(given), expected="a mapping")
+    check_no_credentials(given)
     check_not_twice(given, {*_OWN, *(["tokenizer"] if tokenizer is not None else [])})
     for name, (kind, expected) in _KINDS.items():
         value = given.get(name)
@@ -65,6 +73,34 @@ def model_args_of(given: Any, *, in_memory: bool, tokenizer: Any = None) -> dict
 def _is_usable(name: str, value: Any, kind: type) -> bool:
     """Tell whether a whole number is one, and not too small; any other value of its kind is usable."""
     return kind is not int or (not isinstance(value, bool) and value >= int(name.startswith("max")))
+
+
+def check_no_credentials(given: Mapping[str, Any]) -> None:
+    """Check that no argument is a secret: manifests, reports and results of lm-eval tell a model's arguments.
+
+    Raises:
+        InputError: If one is; it names the argument and not its value.
+    """
+    if secret := sorted(name for name, value in given.items() if _is_credential(name, value)):
+        raise InputError(
+            "model_args stand in results for everybody to read, and credentials must not",
+            found=" ".join(secret),
+            expected="none",
+            hint="set the environment variable HF_TOKEN, or log in with `hf auth login`",
+        )
+
+
+def _is_credential(name: str, value: Any) -> bool:
+    """Tell whether a value is a secret; `token=True` and None say where to look for one."""
+    if value is None or isinstance(value, bool):
+        return False
+    if name.lower() in _CREDENTIAL_NAMES:
+        return True
+    if isinstance(value, Mapping):
+        return any(_is_credential(str(inner), of_it) for inner, of_it in value.items())
+    if isinstance(value, list | tuple | set):
+        return any(_is_credential("", one) for one in value)
+    return isinstance(value, str) and _CREDENTIAL.search(value) is not None
 
 
 def check_not_twice(given: Mapping[str, Any], own: Collection[str]) -> None:

@@ -7,9 +7,9 @@ from mwork_eval.application.arguments import shown_value, whole_number
 from mwork_eval.digests import canonical_json
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import prepare_tasks
-from mwork_eval.evaluation.key_values import parse_key_values
 from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.files.key_values import parse_key_values
 
 _LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 _WORDS = ("until", *_LENGTHS)

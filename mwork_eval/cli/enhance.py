@@ -161,7 +161,7 @@ def enhance(
     written = list(made.files)
     if plot:
         written += write_figures({SCORES: made.figure}, out, FORMATS)
-    print_enhancement(made.tables, make_console())
+    print_enhancement(made.tables, make_console(), made.about)
     tell_written(written)
 
 

@@ -28,7 +28,7 @@ def _multiturn(_: click.Context, __: click.Parameter, value: str | None) -> bool
 def _key_values(_: click.Context, parameter: click.Parameter, value: str | None) -> dict[str, Any] | None:
     if value is None:
         return None
-    from mwork_eval.evaluation.key_values import parse_key_values
+    from mwork_eval.files.key_values import parse_key_values
 
     return parse_key_values(str(parameter.name), value)
 

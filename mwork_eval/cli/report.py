@@ -57,6 +57,6 @@ def _report_enhancements(folders: tuple[Path, ...], formats: tuple[str, ...], ou
     if figures:
         written += write_figures({_ENHANCEMENTS: found.figure}, out, FORMATS)
     if TERMINAL in formats:
-        print_enhancement(found.tables, make_console())
+        print_enhancement(found.tables, make_console(), found.about)
     if written:
         tell_written(written)

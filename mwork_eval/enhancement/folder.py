@@ -1,19 +1,24 @@
 """The scores of an enhancement folder, read back without the model: what `improvement.json` says of its cells."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.digests import canonical_json
 from mwork_eval.enhancement.record import FILE, Record, TrainedDelta
 from mwork_eval.enhancement.scores import DeltaCell, Scores
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue, parse_as, read_bytes
 from mwork_eval.files.seal import unsealed
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.lm.model_identity import answering
 from mwork_eval.matrix.cell_plan import CellPlan
 from mwork_eval.results.manifest import TaskEntry
+from mwork_eval.results.prompting_record import PromptingRecord
 from mwork_eval.results.store import CellStore
 from mwork_eval.results.task_score import TaskScore
 
@@ -31,6 +36,8 @@ class ScoredEnhancement:
         families: What was scored.
         scores: The scores.
         pivot: The language that the others are compared with.
+        prompting: How the model was asked; None if as task files say.
+        model_args: Further arguments of the model.
     """
 
     folder: Path
@@ -38,6 +45,8 @@ class ScoredEnhancement:
     families: tuple[TaskFamily, ...]
     scores: Scores
     pivot: str
+    prompting: PromptingRecord | None = None
+    model_args: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ImprovementCell(FileValue):
@@ -59,6 +68,8 @@ class ImprovementFile(ImprovementCells):
     """What is read of `improvement.json`."""
 
     pivot: str = ENGLISH
+    prompting: PromptingRecord | None = None
+    model_args: dict[str, Any] = Field(default_factory=dict)
 
 
 def describe_cells(plan: CellPlan, families: Sequence[TaskFamily]) -> dict[str, Any]:
@@ -96,15 +107,15 @@ def read_enhancement(folder: Path) -> ScoredEnhancement:
         if (score := store.load(cell.identity)) is not None:
             scores[None if cell.delta is None else deltas[cell.delta], cell.task] = score
     families = tuple(task.family for task in content.families)
-    return ScoredEnhancement(folder, record, families, scores, content.pivot)
+    return ScoredEnhancement(folder, record, families, scores, content.pivot, content.prompting, content.model_args)
 
 
 def read_enhancements(folders: Sequence[Path]) -> list[ScoredEnhancement]:
     """Read several folders, such as one per language.
 
     Raises:
-        InputError: As `read_enhancement`, or if they are of different models or pivots, or train one language
-            twice.
+        InputError: As `read_enhancement`, or if they are of different models or pivots, asked in different ways, or
+            train one language twice.
     """
     found = [read_enhancement(folder) for folder in folders]
     if len(pivots := list(dict.fromkeys(one.pivot for one in found))) > 1:
@@ -113,8 +124,25 @@ def read_enhancements(folders: Sequence[Path]) -> list[ScoredEnhancement]:
         )
     if len(models := {one.record.fingerprint: one.record.model for one in found}) > 1:
         raise InputError("enhancements of different models", found=", ".join(models.values()), expected="one model")
+    ways = {canonical_json(_asking(one)): _asked(one) for one in found}
+    if len(ways) > 1:
+        raise InputError(
+            "enhancements asked in different ways", found=", ".join(ways.values()), expected="one way of asking"
+        )
     groups = [group for one in found for group in dict.fromkeys(delta.languages for delta in one.record.deltas)]
     if len(set(groups)) < len(groups):
         twice = sorted({"+".join(group) for group in groups if groups.count(group) > 1})
         raise InputError("folders that train the same language", found=" ".join(twice), expected="one each")
     return found
+
+
+def _asking(one: ScoredEnhancement) -> list[Any]:
+    """Return what of an enhancement says how its model was asked."""
+    return [None if one.prompting is None else one.prompting.to_values(), answering(one.model_args)]
+
+
+def _asked(one: ScoredEnhancement) -> str:
+    """Say the same in words."""
+    prompts = "as the task files say" if one.prompting is None else one.prompting.in_words()
+    given = answering(one.model_args)
+    return f"{one.folder.name} {prompts}{f'; model arguments {canonical_json(given)}' if given else ''}"

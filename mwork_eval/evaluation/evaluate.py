@@ -146,6 +146,7 @@ class _Preparation:
             clusters=clusters,
             items=[items[index] for index in clusters],
             prompting=self.prompting.digest_for(task, self.shots[name]),
+            own_shots=self.shots[name],
         )
 
     def _group(self, name: str, group: TaskGroup, documents: Sequence[int] | None) -> PreparedTask:

@@ -23,6 +23,7 @@ class PreparedTask:
         parts: The tasks of a group of which documents are used.
         prompting: Digest of how it is asked beyond what its file says; None if nothing is.
         metric: The main metric that was asked for; None for the one that `find_main_metric` chooses.
+        own_shots: The number of examples of its file, None if that says none; those of a group are its parts'.
     """
 
     name: str
@@ -36,3 +37,4 @@ class PreparedTask:
     parts: tuple["PreparedTask", ...] = ()
     prompting: str | None = None
     metric: str | None = None
+    own_shots: int | None = None

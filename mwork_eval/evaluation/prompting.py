@@ -133,7 +133,8 @@ class Prompting:
         if self.chat is not None:
             parts["chat_template"] = self.chat.digest
             parts["chat_template_args"] = canonical_json(dict(self.chat.arguments))
-            parts["fewshot_as_multiturn"] = self.as_turns
+            if shots:
+                parts["fewshot_as_multiturn"] = self.as_turns
         if self.system_instruction is not None:
             parts["system_instruction"] = self.system_instruction
         if shots != (own_shots or 0):

@@ -14,13 +14,13 @@ from mwork_eval.gate.snapshot import (
     DocumentKey,
     PlainEntry,
     Snapshot,
-    asking_of,
     not_told,
     read_baseline,
 )
 from mwork_eval.neurons.recorded_sets import find_recorded_set
 from mwork_eval.results.lm_eval_folder import LmEvalFile, name_of, results_files
 from mwork_eval.results.matrix_folder import MatrixFolder
+from mwork_eval.results.model_asking import asking_of
 from mwork_eval.results.store import MANIFEST
 from mwork_eval.results.task_score import TaskScore
 

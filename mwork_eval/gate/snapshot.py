@@ -3,16 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from mwork_eval.benchmarks.task_family import TaskName
-from mwork_eval.digests import canonical_json
 from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.lm.asking import ASKING
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import FOLDER
@@ -147,12 +145,6 @@ class Snapshot:
         score = self.scores[identity]
         told = self.definitions.get(identity), self.shots.get(identity)
         return None if score is None else Scored(score, self.keys[identity], *told)
-
-
-def asking_of(model_args: Mapping[str, Any]) -> dict[str, str]:
-    """Return, of the arguments of a model, those that say how it is asked; others make it another model."""
-    given = {name: model_args[name] for name in ASKING if model_args.get(name) is not None}
-    return {name: value if isinstance(value, str) else canonical_json(value) for name, value in given.items()}
 
 
 class _Baseline(FileValue):

@@ -144,11 +144,12 @@ def slug_of(name: str) -> str:
 def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = ()) -> Board:
     """Arrange everything that was read.
 
+    A task whose name does not tell its language is of the benchmark and language that a matrix says.
     Results that do not say of which weights they are count as the model's whose name they have, if that has only one
     fingerprint. Where a contender has several results of one column, the newest is shown.
     """
     read = list(results)
-    scores = [score for of_folder in read for score in of_folder.scores]
+    scores = _named_alike([score for of_folder in read for score in of_folder.scores])
     changes = [change for of_folder in read for change in of_folder.changes]
     same = _known_weights([*scores, *changes])
     shown: set[int] = set()
@@ -170,6 +171,23 @@ def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = ()) -
         for name in sorted(scores_of.keys() | changes_of.keys())
     )
     return Board(benchmarks, models, tuple(skipped))
+
+
+def _named_alike(scores: Sequence[Score]) -> list[Score]:
+    """Return scores, those of unknown language with benchmark and language that all others of their task have."""
+    told: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for score in scores:
+        if score.language is not None:
+            told[score.task].add((score.benchmark, score.language))
+    return [_named(score, told[score.task]) for score in scores]
+
+
+def _named(score: Score, told: set[tuple[str, str]]) -> Score:
+    """Return a score with the only benchmark and language told of its task, if it does not tell its own."""
+    if score.language is not None or len(told) != 1:
+        return score
+    ((benchmark, language),) = told
+    return replace(score, benchmark=benchmark, language=language)
 
 
 def _known_weights(entries: Sequence[Score | RowEffect]) -> dict[Contender, Contender]:

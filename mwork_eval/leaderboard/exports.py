@@ -74,7 +74,11 @@ def _model_index(contender: Contender, scores: list[Score]) -> str:
             dataset_type=str(score.dataset),
             dataset_name=f"{score.benchmark} {score.language or ''}".strip(),
             dataset_config=score.language,
-            dataset_args={"lm_eval_task": score.task, "documents": score.documents},
+            dataset_args={
+                "lm_eval_task": score.task,
+                "documents": score.documents,
+                **({"asked": asked} if (asked := tables.how_asked(score)) else {}),
+            },
             metric_type=score.metric.partition(",")[0],
             metric_name=f"{score.metric} in {score.unit}",
             metric_value=round(score.value, 4),
@@ -94,7 +98,7 @@ def _eval_results(contender: Contender, scores: list[Score]) -> str:
             value=round(score.value, 4),
             date=datetime.fromtimestamp(score.time, UTC).isoformat(timespec="seconds"),
             notes=f"{score.metric} in {score.unit}, {score.documents} documents, lm-eval task {score.task}, "
-            f"of {contender.name}",
+            f"of {contender.name}" + (f"; {asked}" if (asked := tables.how_asked(score)) else ""),
         )
         for score in scores
     ]
@@ -111,7 +115,7 @@ _FILES = {"model-index": "model-index.yaml", "eval-results": ".eval_results/mwor
 def _dataset(board: Board) -> dict[str, bytes]:
     from datasets import Dataset
 
-    scores = [tables.score_record(*one) for model in board.models for one in model.scores]
+    scores = tables.score_records(one for model in board.models for one in model.scores)
     by_pivot = tables.changes_by_pivot(one for model in board.models for one in model.changes)
     named = {"scores.parquet": scores}
     named |= {
@@ -135,7 +139,8 @@ _CARD = """# Scores, and what deactivating neurons changes
 
 `scores` has one score a row. `mask` says what was deactivated; where it is not empty, the score is not the model's own,
 and `model` says so too. `documents_digest` is lm-eval's digest of documents, prompts and right answers: scores with
-different ones cannot be compared. `shown` is false for results that a newer one replaces.
+different ones cannot be compared. `shown` is false for results that a newer one replaces. Where models were asked
+otherwise than task files say, `prompting` and `shots` (examples before each question) tell how.
 
 `changes` has a row of a table of deltas each: changes of English and of the other languages when the neurons of the
 languages are deactivated, in `unit`, negative for damage, with 95 % intervals over documents. `random` marks controls.

@@ -96,7 +96,9 @@ def _numbers(board: Board) -> dict[str, bytes]:
 def _csv_files(
     folder: str, scores: Sequence[tuple[Score, bool]], changes: Sequence[tuple[RowEffect, bool]]
 ) -> dict[str, bytes]:
-    files = {f"{folder}scores.csv": tables.as_csv(tables.SCORE_FIELDS, (tables.score_record(*one) for one in scores))}
+    of_scores = tables.score_records(scores)
+    fields = tuple(of_scores[0]) if of_scores else tables.SCORE_FIELDS
+    files = {f"{folder}scores.csv": tables.as_csv(fields, of_scores)}
     for pivot, entries in tables.changes_by_pivot(changes).items():
         records = (tables.change_record(*one) for one in entries)
         files[f"{folder}{tables.changes_file(pivot, 'csv')}"] = tables.as_csv(tables.change_fields(pivot), records)

@@ -9,6 +9,7 @@ from typing import Any
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.leaderboard.board import BoardBenchmark, ChangeGroup, Model
 from mwork_eval.reports import wording
+from mwork_eval.results.prompting_record import shots_in_words
 from mwork_eval.results.summaries.entries import Contender, RowEffect, Score
 
 SCORE_FIELDS = (
@@ -29,6 +30,8 @@ SCORE_FIELDS = (
     "time",
     "shown",
 )
+ASKING_FIELDS = ("prompting", "shots")
+"""How models were asked, where any score of a table was not asked as task files say, without examples."""
 _CHANGES = ("delta_eng", "delta_non_eng", "delta")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -65,6 +68,21 @@ def score_record(score: Score, shown: bool) -> dict[str, Any]:
         shown,
     )
     return dict(zip(SCORE_FIELDS, values, strict=True))
+
+
+def score_records(scores: Iterable[tuple[Score, bool]]) -> list[dict[str, Any]]:
+    """Return scores with whether each is shown by `SCORE_FIELDS` and, where they tell scores apart, `ASKING_FIELDS`."""
+    listed = list(scores)
+    records = [score_record(*one) for one in listed]
+    if any(map(how_asked, (score for score, _ in listed))):
+        for record, (score, _) in zip(records, listed, strict=True):
+            record |= dict(zip(ASKING_FIELDS, ("; ".join(score.prompting), score.shots), strict=True))
+    return records
+
+
+def how_asked(score: Score) -> str:
+    """Return in words how a model was asked; empty if as the task file says, without examples."""
+    return "; ".join([*score.prompting, *([shots_in_words(score.shots)] if score.shots else [])])
 
 
 def change_record(change: RowEffect, shown: bool) -> dict[str, Any]:
@@ -174,7 +192,7 @@ def model_score_rows(model: Model) -> list[tuple[Contender, list[str]]]:
         (
             score.contender,
             [
-                score.metric,
+                f"{score.metric}; {asked}" if (asked := how_asked(score)) else score.metric,
                 score_text(score),
                 score.unit,
                 str(score.documents),

@@ -12,12 +12,17 @@ from mwork_eval.models.blocks import without_adapters
 
 _ORIGINS = ("name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures", "quantization_config")
 _OPTIONS = ("add_bos_token", "max_length", "prefix_token_id", "eot_token_id", "max_gen_toks", "truncation")
+_NO_ANSWER = {
+    *("batch_size", "max_batch_size", "memory", "fast", "logits_cache", "cache_dir", "local_files_only", "token"),
+    *("device", "device_map", "parallelize", "gpus", "max_memory_per_gpu", "max_cpu_memory", "offload_folder"),
+    "low_cpu_mem_usage",
+}
+"""Arguments that change no answer: how fast, where and from which disk."""
 _TOLD = {
     *ASKING,
-    *("batch_size", "max_batch_size", "tokenizer", "use_fast_tokenizer", "trust_remote_code", "revision", "subfolder"),
-    *("device", "device_map", "dtype", "parallelize", "gpus", "max_memory_per_gpu", "max_cpu_memory", "offload_folder"),
-    *("softmax_dtype", "mixed_precision_dtype", "logits_cache", "low_cpu_mem_usage", "cache_dir", "token"),
-    *("local_files_only", "delta"),
+    *_NO_ANSWER,
+    *("tokenizer", "use_fast_tokenizer", "trust_remote_code", "revision", "subfolder", "dtype", "delta"),
+    *("softmax_dtype", "mixed_precision_dtype"),
 }
 """Arguments that change no answer, or are known from the model that they made, or from requests."""
 _TYPES = ("softmax_dtype", "mixed_precision_dtype", "think_end_token")
@@ -63,6 +68,15 @@ def told_of_loading(arguments: Mapping[str, Any]) -> dict[str, str]:
         arguments: The arguments, such as `attn_implementation` or those of a quantisation.
     """
     return {name: str(value) for name, value in arguments.items() if name not in _TOLD and value is not None}
+
+
+def answering(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return, of the arguments of a model, those that may change its answers.
+
+    Args:
+        arguments: The arguments; None is the same as not to give one.
+    """
+    return {name: value for name, value in arguments.items() if name not in _NO_ANSWER and value is not None}
 
 
 def identity_with_delta(identity: str, delta: str) -> str:

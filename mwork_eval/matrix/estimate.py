@@ -8,6 +8,7 @@ from typing import Any
 
 from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.inference.prefixes import group_by_prefix
+from mwork_eval.lm.model_identity import answering
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import Cell
@@ -15,6 +16,7 @@ from mwork_eval.matrix.planning import MatrixPlan, plan_matrix
 from mwork_eval.models.inspection import Inspection
 from mwork_eval.models.tokens import encode_text
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.results.manifest import Manifest
 from mwork_eval.results.store import MANIFEST, CellStore, load_manifest
 
 _GENERATED = 256
@@ -58,9 +60,20 @@ class MatrixCost:
 
 
 def plan_without_weights(
-    inspection: Inspection, sets: Mapping[str, NeuronSet], options: MatrixOptions, folder: Path | None
+    inspection: Inspection,
+    sets: Mapping[str, NeuronSet],
+    options: MatrixOptions,
+    folder: Path | None,
+    dtype: str | None = None,
 ) -> tuple[MatrixPlan, list[tuple[str, Cell]]]:
     """Plan a matrix, taking the model for the one whose results the folder holds, if there is one.
+
+    Args:
+        inspection: The model without weights.
+        sets: The sets by language.
+        options: What the matrix is to be.
+        folder: The results folder, or None.
+        dtype: What the model would be loaded as; None for whatever the folder says.
 
     Returns:
         The plan, and the cells that are not stored.
@@ -69,10 +82,19 @@ def plan_without_weights(
         InputError: As `plan_matrix` does, except that the sets' fingerprints are not checked.
     """
     earlier = load_manifest(folder) if folder is not None and (folder / MANIFEST).is_file() else None
-    identity = (earlier.model_identity or "") if earlier is not None and earlier.model == inspection.name else ""
+    identity = (
+        (earlier.model_identity or "") if earlier is not None and _is_its(earlier, inspection, options, dtype) else ""
+    )
     facts = ModelFacts(inspection.name, identity, "", inspection.dtype, inspection.layout.shape)
     plan = plan_matrix(facts, sets, replace(options, force=True))
     return plan, list(plan.distinct.items()) if folder is None else plan.missing(CellStore(folder))
+
+
+def _is_its(earlier: Manifest, inspection: Inspection, options: MatrixOptions, dtype: str | None) -> bool:
+    """Tell whether a folder's results are of a model of this name and dtype, and of arguments with the same answers."""
+    was = earlier.dtype.removeprefix("torch.")
+    of_the_name = earlier.model == inspection.name and dtype in (None, was)
+    return of_the_name and answering(earlier.model_args) == answering(options.model_args)
 
 
 def estimate_matrix(

@@ -1,16 +1,13 @@
 """The manifest of a results folder: what its matrix consists of, and which cell stands for what."""
 
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from mwork_eval.digests import canonical_json
-from mwork_eval.errors import InputError
-from mwork_eval.evaluation.sampling import FILE
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.matrix.earlier_tables import with_earlier_tables
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import Cell, all_seeds
@@ -29,10 +26,8 @@ from mwork_eval.results.manifest import (
     SettingEntry,
     TaskEntry,
 )
-from mwork_eval.results.store import MANIFEST, load_manifest, save_manifest
+from mwork_eval.results.store import MANIFEST, save_manifest
 from mwork_eval.versions import software_versions
-
-log = logging.getLogger(__name__)
 
 
 def record_matrix(
@@ -49,79 +44,8 @@ def record_matrix(
     manifest = _describe(facts, sets, options, plan)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{MANIFEST}.lock"):
-        save_manifest(folder, _with_earlier_tables(manifest, folder, repair=options.repair))
+        save_manifest(folder, with_earlier_tables(manifest, folder, plan, repair=options.repair))
         record_sets(folder, sets)
-
-
-def _with_earlier_tables(manifest: Manifest, folder: Path, *, repair: bool) -> Manifest:
-    """Keep the tables that an earlier command with other presets left in the folder."""
-    if not (folder / MANIFEST).is_file():
-        return manifest
-    try:
-        earlier = load_manifest(folder)
-    except InputError as error:
-        if not repair:
-            raise
-        log.warning("%s; written anew, without what it said of tables of other commands", error)
-        return manifest
-    if earlier.fingerprint != manifest.fingerprint:
-        raise InputError(
-            f"{folder} holds results of another model",
-            found=f"{earlier.model} {earlier.fingerprint}",
-            expected=f"{manifest.model} {manifest.fingerprint}",
-            hint="choose another `out`",
-        )
-    replaced = {preset.name for preset in manifest.presets}
-    kept = [preset for preset in earlier.presets if preset.name not in replaced]
-    if not kept:
-        return manifest
-    for was, now in _common_facts(earlier, manifest):
-        if was != now:
-            raise InputError(
-                f"{folder} holds the tables {' '.join(preset.name for preset in kept)}, which were made otherwise",
-                found=was,
-                expected=now,
-                hint="choose another `out`, or make all tables with one command",
-            )
-    names, known = {preset.name for preset in kept}, {task.name for task in manifest.tasks}
-    cells = {
-        part: (*(cell for cell in earlier.part(part) if cell.preset in names), *manifest.part(part)) for part in PARTS
-    }
-    return manifest.model_copy(
-        update={
-            "sets": earlier.sets | manifest.sets,
-            "tasks": (*manifest.tasks, *(task for task in earlier.tasks if task.name not in known)),
-            "presets": (*kept, *manifest.presets),
-            **cells,
-            **({"metrics": earlier.metrics | manifest.metrics} if earlier.metrics or manifest.metrics else {}),
-        }
-    )
-
-
-def _common_facts(earlier: Manifest, manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Yield what the tables of a folder have in common, as it was and as it is."""
-    yield f"dtype {earlier.dtype}", f"dtype {manifest.dtype}"
-    yield f"data {earlier.data}", f"data {manifest.data}"
-    yield f"pivot {earlier.pivot}", f"pivot {manifest.pivot}"
-    yield _asked(earlier), _asked(manifest)
-    # Folders of earlier versions took the first documents of the file.
-    yield f"documents {FILE if earlier.order is None else earlier.order}", f"documents {manifest.order}"
-    for name in ("understanding", "generation"):
-        yield f"{getattr(earlier.stages, name)} {name} layers", f"{getattr(manifest.stages, name)} {name} layers"
-    for name in sorted({task.name for task in earlier.tasks} & {task.name for task in manifest.tasks}):
-        for language in sorted({*earlier.languages} & {*manifest.languages}):
-            was, now = earlier.task_name(name, language), manifest.task_name(name, language)
-            yield f"{name} {language} {was}", f"{name} {language} {now}"
-    for language in sorted(earlier.sets.keys() & manifest.sets.keys()):
-        was, now = earlier.sets[language].digest, manifest.sets[language].digest
-        yield f"set {language} {was[:12]}", f"set {language} {now[:12]}"
-
-
-def _asked(manifest: Manifest) -> str:
-    """Say how a model was asked and loaded: what is shown, and a digest of all of it."""
-    said = [] if manifest.prompting is None else [f"prompts: {manifest.prompting.in_words()}"]
-    said += [f"model arguments {canonical_json(manifest.model_args)}"] if manifest.model_args else []
-    return "; ".join(said) or "prompts as the task files say"
 
 
 def _limits(options: MatrixOptions) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from mwork_eval.digests import canonical_json
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.neurons.tuned_stages import tuning_documents
+from mwork_eval.reports.asking import asked_in_words
 from mwork_eval.results.manifest import Manifest, PresetEntry
 from mwork_eval.results.tables import CellRow, DeltaTable, Results, SettingRow
 from mwork_eval.statistics.resampling import LEVEL, POWER, Estimate
@@ -163,10 +163,8 @@ def summary(results: Results) -> str:
 
 
 def _asked(manifest: Manifest) -> str:
-    """Say how the model was asked and loaded, where that was said."""
-    prompts = "" if manifest.prompting is None else f" Prompts: {manifest.prompting.in_words()}."
-    given = ", ".join(f"{name}={canonical_json(value)}" for name, value in manifest.model_args.items())
-    return prompts + (f" Model arguments: {given}." if given else "")
+    said = asked_in_words(manifest.prompting, manifest.model_args)
+    return f" {said}" if said else ""
 
 
 def _shared_hits(presets: Iterable[PresetEntry]) -> str:

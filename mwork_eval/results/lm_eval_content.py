@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import misfit, parse, read_bytes
+from mwork_eval.files.key_values import parse_key_values
 from mwork_eval.results.prompting_record import PromptingRecord
 
 BYPASS = "bypass"
@@ -18,6 +19,7 @@ _LATEST = 253402300799
 _MOST = 2**53
 _LARGEST = 1e100
 """Values up to here can be scaled, squared and summed."""
+_Named = Annotated[list[str], Field(min_length=2, max_length=2)]
 _Value = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 _CONFIG_TYPES = {"metric_list": list, "dataset_path": str, "output_type": str}
 
@@ -67,6 +69,7 @@ class MworkConfig(_Foreign):
         masked: What was deactivated, if anything.
         delta: What was added to the weights, if anything.
         double_bos: Whether a second BOS may be scored; who does not say begins texts as `hf` does.
+        tasks: Benchmark and language of tasks whose names do not tell them.
     """
 
     model: str | None = None
@@ -74,6 +77,7 @@ class MworkConfig(_Foreign):
     masked: MaskRecord | None = None
     delta: TrainedWeights | None = None
     double_bos: bool | int | None = True
+    tasks: dict[str, _Named] = Field(default_factory=dict)
 
     @field_validator("masked", mode="before")
     @classmethod
@@ -172,7 +176,10 @@ class LmEvalContent(_Foreign):
         """The arguments that the model was loaded with, as far as they can be told apart."""
         given = self.config and self.config.model_args
         if isinstance(given, str):
-            return dict(part.split("=", 1) for part in given.split(",") if "=" in part)
+            try:
+                return parse_key_values("model_args", given)
+            except InputError:
+                return dict(part.split("=", 1) for part in given.split(",") if "=" in part)
         return dict(given) if isinstance(given, dict) else {}
 
     def has_answers_alone(self, task: str) -> bool:

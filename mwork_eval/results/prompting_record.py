@@ -61,6 +61,21 @@ class PromptingRecord(FileValue):
         """
         return [] if output_type == _WHOLE_TEXTS else list(self._parts(output_type, shots))
 
+    def in_effect(self, output_type: object, own_shots: int | None) -> tuple[Any, ...]:
+        """Return what of it reaches the requests of a task; two that are equal there ask it in one way.
+
+        Args:
+            output_type: The task's `output_type`.
+            own_shots: The number of examples of its file, None if that says none; one that says 0 gets none.
+        """
+        if output_type == _WHOLE_TEXTS:
+            return ()
+        shots = (own_shots or 0) if self.num_fewshot is None or own_shots == 0 else self.num_fewshot
+        template = self.template_digest
+        as_turns = self.fewshot_as_multiturn if shots and template is not None else None
+        generation = canonical_json(self.gen_kwargs) if self.gen_kwargs and output_type == _GENERATES else None
+        return template, self.system_instruction, shots, as_turns, generation
+
     def _parts(self, output_type: object, shots: object) -> Iterator[str]:
         if (digest := self.template_digest) is not None:
             yield f"chat template {digest[:_SHOWN]}"

@@ -4,6 +4,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 
 from mwork_eval.analysis.lens_file import LensReport
+from mwork_eval.reports.asking import told_in_words
 from mwork_eval.reports.lens_wording import describe_crossings, lens_cells, title_of
 from mwork_eval.terminal.console import TextTable, print_whole, say
 
@@ -24,3 +25,5 @@ def print_lens(report: LensReport, console: Console) -> None:
         note = f"{describe_crossings(curves)}; {curves.queries} queries"
         note += ", 95 % intervals over them" if curves.queries > 1 else ""
         say(console, note, style="dim")
+    if asked := told_in_words(report.about):
+        say(console, asked, style="dim")

@@ -10,6 +10,7 @@ from mwork_eval.files.json_values import dump
 from mwork_eval.files.seal import sealed
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports import markdown_text
+from mwork_eval.reports.asking import told_in_words
 from mwork_eval.reports.markdown_text import escape, paragraph
 from mwork_eval.reports.wording import difference, estimate, number, p_value
 from mwork_eval.results.comparison import SIGNIFICANT
@@ -27,6 +28,7 @@ _LEGEND = (
     "are not scored."
 )
 _KINDS = ("specific", "random")
+_NOTHING: Mapping[str, Any] = {}
 
 
 def legend(tables: Sequence[ChangeTable]) -> str:
@@ -155,9 +157,14 @@ def _verdict(effect: Effect) -> str:
     return "the language's neurons gain more" + (", also than every single control" if outside else "")
 
 
-def enhancement_as_markdown(tables: Sequence[ChangeTable]) -> str:
-    """Return everything as Markdown, with what each seed changed."""
-    parts = ["# What fine-tuned neurons changed"]
+def enhancement_as_markdown(tables: Sequence[ChangeTable], about: Mapping[str, Any] = _NOTHING) -> str:
+    """Return everything as Markdown, with what each seed changed.
+
+    Args:
+        tables: The tables.
+        about: What was scored, and how it was asked; JSON values.
+    """
+    parts = ["# What fine-tuned neurons changed", *([paragraph(asked)] if (asked := told_in_words(about)) else [])]
     for table in tables:
         parts += [f"## {escape(title(table))}", markdown_text.table(*paper_cells(table))]
         parts += [paragraph(notes(table)), paragraph(finding(table))]

@@ -120,6 +120,30 @@ def test_a_report_on_several_languages(tmp_path):
         assert drawn.count("<svg") == 1
 
 
+def asked(folder, **how):
+    path = folder / "improvement.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | how))
+    return folder
+
+
+def test_a_report_on_several_languages_is_of_one_way_of_asking_and_says_it(tmp_path):
+    zh, es = (write_folder(tmp_path / code, code) for code in ("zh", "es"))
+    assert "Prompts" not in report(zh, es, "--out", tmp_path / "o", "--formats", "terminal,md")
+    asked(zh, prompting={"system_instruction": "S"})
+    message = "found zh plain texts; system instruction 'S' (8de0b3c4), es as the task files say; expected one way"
+    assert message in report(zh, es, "--out", tmp_path / "o", code=2)
+    asked(es, prompting={"system_instruction": "S"}, model_args={"max_length": 64})
+    assert 'model arguments {"max_length":64}; expected one way' in report(zh, es, "--out", tmp_path / "o", code=2)
+    # What changes no answer does not matter.
+    asked(zh, model_args={"max_length": 64, "max_batch_size": 2})
+    said = "Prompts: plain texts; system instruction 'S' (8de0b3c4). Model arguments: max_length=64."
+    printed = report(zh, es, "--out", tmp_path / "o", "--formats", "terminal,md,json")
+    assert said in " ".join(printed.split())
+    assert "Model arguments: max" in (tmp_path / "o" / "improvements.md").read_text()
+    written = json.loads((tmp_path / "o" / "improvements.json").read_text())
+    assert (written["prompting"], written["model_args"]) == ({"system_instruction": "S"}, {"max_length": 64})
+
+
 def test_what_cannot_be_reported_together_is_said(tmp_path):
     zh, other = write_folder(tmp_path / "zh"), write_folder(tmp_path / "other", "es", "g")
     assert "enhancements of different models" in report(zh, other, "--out", tmp_path / "o", code=2)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from helpers.leaderboard_folders import make_results_file
+from helpers.manifests import edited_manifest
 from helpers.report_folders import make_folder
 from lm_eval import utils
 
 from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
 from mwork_eval.gate.reading import read_lm_eval_folder
+from mwork_eval.leaderboard.board import build_board
 from mwork_eval.results import lm_eval_files
 from mwork_eval.results.lm_eval_folder import LmEvalFile
 from mwork_eval.results.summaries.folders import find_results, read_all
@@ -70,6 +73,52 @@ def test_the_leaderboard_tells_which_of_them_are_masked(folder):
     assert None in masks
     assert any(mask and "of zh at under" in mask for mask in masks)
     assert any(mask and "random neurons (seed 2) instead of es at under" in mask for mask in masks)
+
+
+def configs(folder):
+    CliRunner().invoke(main, ["report", str(folder), "--formats", "lm-eval"])
+    paths = (folder / "lm-eval").rglob("results_*.json")
+    return {path.parents[1].name: json.loads(path.read_text())["config"] for path in paths}
+
+
+def test_limits_are_those_of_each_task(tmp_path):
+    folder = make_folder(tmp_path / "o", model="org/tiny")
+    assert {config["limit"] for config in configs(folder).values()} == {24}
+    with edited_manifest(folder) as manifest:
+        manifest["limit"], manifest["limits"] = None, {"xquad": 24, "bpb": 3}
+    assert {config["limit"] for config in configs(folder).values()} == {24}
+    with edited_manifest(folder) as manifest:
+        # What the table says wins over what the last command said.
+        manifest["presets"][0] |= {"limit": 20, "limits": {}}
+    assert {config["limit"] for config in configs(folder).values()} == {20}
+    other = "xquad_{l}_rest"
+    with edited_manifest(folder) as manifest:
+        manifest["presets"][0]["limits"] = {"xquad_rest": 5}
+        manifest["tasks"].append({"name": other, "languages": ["en"], "missing": []})
+        manifest["cells"].append(manifest["cells"][0] | {"task": other})
+    assert configs(folder)["no-mask"]["limit"] == {
+        "xquad_en": 20, "xquad_zh": 20, "xquad_es": 20, "xquad_en_rest": 5,
+    }  # fmt: skip
+
+
+def test_benchmark_and_language_are_told_where_names_do_not(tmp_path):
+    folder = make_folder(tmp_path / "o", model="org/tiny")
+    assert not any("tasks" in config["mwork"] for config in configs(folder).values())
+    codes = {"en": "eng_Latn", "zh": "zho_Hans", "es": "spa_Latn"}
+    with edited_manifest(folder) as manifest:
+        manifest["tasks"][0] |= {"name": "belebele", "tasks": {tag: f"belebele_{code}" for tag, code in codes.items()}}
+        for cell in manifest["cells"]:
+            cell["task"] = "belebele"
+    named = configs(folder)["no-mask"]["mwork"]["tasks"]
+    assert named == {f"belebele_{code}": ["belebele", language] for language, code in codes.items()}
+    read, _ = read_all(find_results([folder / "lm-eval" / "no-mask"]))
+    assert {(score.benchmark, score.language) for score in read[0].scores} == {("belebele", tag) for tag in codes}
+    # Results of lm_eval itself join those that tell it.
+    make_results_file(tmp_path / "p", {"belebele_zho_Hans": 0.5, "belebele_fra_Latn": 0.5})
+    board = build_board(read_all(find_results([tmp_path]))[0])
+    assert [benchmark.name for benchmark in board.benchmarks] == ["belebele", "belebele_fra_Latn"]
+    languages = {score.task: score.language for model in board.models for score, _ in model.scores}
+    assert languages["belebele_zho_Hans"] == "zh"
 
 
 def test_a_file_that_is_not_written_is_an_error(tmp_path, monkeypatch):

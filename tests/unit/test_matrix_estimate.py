@@ -1,6 +1,7 @@
 """What a matrix will cost, against counting the slow way."""
 
 import itertools
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,10 +11,14 @@ from torch import nn
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.evaluation.prepared_task import PreparedTask
+from mwork_eval.matrix import estimate
 from mwork_eval.matrix.estimate import estimate_matrix, measure_task
+from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import Cell
 from mwork_eval.models.inspection import Inspection
 from mwork_eval.models.layout import Layout
+from mwork_eval.results.manifest import Manifest
+from mwork_eval.results.store import save_manifest
 from mwork_eval.terminal.estimates import print_matrix_cost
 
 REQUESTS = [
@@ -85,6 +90,32 @@ def test_a_token_meets_the_experts_it_is_sent_to():
     assert model.config.num_experts_per_tok == 2
     per_layer = attention + 2 * experts // model.config.num_local_experts
     assert Layout.of(model).weights_per_token == per_layer * model.config.num_hidden_layers
+
+
+@pytest.mark.parametrize(
+    ("was", "given", "dtype", "known"),
+    [
+        ({}, {}, None, True),
+        ({}, {}, "float32", True),
+        ({}, {}, "bfloat16", False),
+        ({}, {"max_length": 8}, None, False),
+        ({"max_length": 8}, {}, None, False),
+        ({"max_length": 8}, {"max_length": 8, "max_batch_size": 4}, None, True),
+        ({"peft": "a"}, {"peft": "b"}, None, False),
+    ],
+)
+def test_a_folder_is_taken_for_this_models_only_if_its_answers_would_be_the_same(
+    was, given, dtype, known, tmp_path, monkeypatch
+):
+    planned = []
+    plan = SimpleNamespace(missing=lambda store: [])
+    monkeypatch.setattr(estimate, "plan_matrix", lambda facts, *_: planned.append(facts.identity) or plan)
+    manifest = Manifest.read(Path(__file__).parents[1] / "data" / "manifest_v1.json")
+    save_manifest(tmp_path, manifest.model_copy(update={"model_args": was}))
+    inspection = Inspection(manifest.model, Layout.of(make_model("llama")), 1000, "float32", None)
+    options = MatrixOptions((), (), ("en", "zh"), model_args=given)
+    estimate.plan_without_weights(inspection, {}, options, tmp_path, dtype)
+    assert planned == [manifest.model_identity if known else ""]
 
 
 def test_a_matrix_costs_what_its_missing_cells_cost(task):

@@ -7,6 +7,7 @@ import pickle
 import pytest
 from helpers.chat_models import PLAIN, STRICT, chat_tokenizer
 from helpers.manifests import edited_manifest
+from lm_eval.utils import handle_arg_string
 
 import mwork_eval as mw
 from mwork_eval.application.model_args import model_args_of
@@ -16,9 +17,9 @@ from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.answer_language import judge_version
 from mwork_eval.evaluation.evaluate import prepare_tasks
-from mwork_eval.evaluation.key_values import parse_key_values
 from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import Sample
+from mwork_eval.files.key_values import parse_key_values, plain_value
 from mwork_eval.lm.chat import Chat
 from mwork_eval.lm.model_identity import told_of_loading
 from mwork_eval.matrix.cell_plan import TaskSource
@@ -33,6 +34,13 @@ TODAY = {
     "bpb_zh": "7707bd9571855904791b914d209d24c021fa07145194339e6bf74e169edb7e58",
 }
 """Digests of the requests of two documents each, as they were before prompting could be chosen."""
+
+
+@pytest.mark.parametrize(
+    "text", ["+7", "-1e3", "FALSE", "None", "1_0", "nan", "+-5", "²", "'1'", '"', "x'", "", "0x1", "1.", "inf", "٣"]
+)
+def test_values_are_read_as_lm_eval_reads_them(text):
+    assert repr(plain_value(text)) == repr(handle_arg_string(text))
 
 
 def prepare(prompting=None, names=TASKS, limit=2):
@@ -125,6 +133,31 @@ def test_model_args_that_cannot_be_used_are_one_error(given, how, message):
     assert str(error.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"token": "hf_abc"}, "token"),
+        ({"use_auth_token": "x", "max_length": 8}, "use_auth_token"),
+        ({"peft": "https://user:pass@example.org/adapter"}, "peft"),
+        ({"subfolder": "hf_abcdefghijklmnopqrst"}, "subfolder"),
+        ({"download": {"headers": {"a": "b"}}}, "download"),
+        ({"quantization_config": {"files": ["hf_abcdefghijklmnopqrst"]}}, "quantization_config"),
+    ],
+)
+def test_credentials_are_refused_and_not_shown(given, named):
+    with pytest.raises(InputError) as error:
+        model_args_of(given, in_memory=False)
+    assert f"credentials must not; found {named}; expected none; set the environment variable HF_TOKEN" in str(
+        error.value
+    )
+    assert not any(secret in str(error.value) for secret in ("hf_a", "pass@", "{"))
+
+
+def test_where_to_look_for_credentials_may_be_said():
+    given = {"token": True, "use_auth_token": None, "think_end_token": "</think>", "add_bos_token": True}
+    assert model_args_of(given, in_memory=False) == given
+
+
 def test_what_a_model_was_loaded_with_is_part_of_its_identity_where_it_cannot_be_seen():
     given = {"attn_implementation": "eager", "max_length": 8, "batch_size": 4, "trust_remote_code": True, "peft": None}
     assert told_of_loading(given) == {"attn_implementation": "eager"}
@@ -179,6 +212,13 @@ def test_prompting_is_part_of_the_second_half_of_an_identity_where_it_changes_re
     arguments = prepared[1]["xquad_en"].task.instances[0].args[1]
     assert arguments["max_gen_toks"] == 3
     assert arguments["until"]  # the task's own
+
+
+def test_without_examples_it_does_not_matter_whether_they_would_be_turns():
+    turns = Prompting(True).with_tokenizer(chat_tokenizer())
+    prompted = [prepare(dataclasses.replace(turns, fewshot_as_multiturn=way), ["xquad_en"]) for way in (None, False)]
+    assert len({identity_of("m", None, of["xquad_en"]) for of in prompted}) == 1
+    assert prompted[0]["xquad_en"].prompting is not None
 
 
 def test_workers_get_the_same_requests():

@@ -1,9 +1,11 @@
 """What gate and leaderboard make of scores that were asked for in different ways."""
 
+import csv
 import json
 
 import pytest
-from helpers.gate_folders import ZH, answers, check, make_lm_eval, make_results, problems
+import yaml
+from helpers.gate_folders import EN, ZH, answers, check, make_lm_eval, make_results, problems
 from helpers.leaderboard_folders import make_results_file
 from helpers.manifests import edited_manifest
 
@@ -12,6 +14,9 @@ from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.gate.snapshot import write_baseline
 from mwork_eval.leaderboard.board import build_board
+from mwork_eval.leaderboard.exports import render_export
+from mwork_eval.leaderboard.site import render_site
+from mwork_eval.leaderboard.tables import SCORE_FIELDS
 from mwork_eval.results.definition import definition_of
 from mwork_eval.results.prompting_record import PromptingRecord, changed_prompting
 from mwork_eval.results.summaries.folders import find_results, read_all
@@ -113,8 +118,45 @@ def test_other_arguments_of_a_model_that_say_how_it_is_asked_cannot_be_compared(
     assert check_folders(tmp_path / "baseline", old, Limits(), strict=False).exit_code == 2
 
 
+def test_arguments_in_one_text_are_what_they_are_in_a_mapping(tmp_path):
+    scores = {"xquad_zh": answers(8, 4)}
+    text = "pretrained=m,add_bos_token=True,max_length=512,chat_template_args={'a': 1, 'b': [2, 3]},enable_thinking=no"
+    given = {"add_bos_token": True, "max_length": 512, "chat_template_args": {"a": 1, "b": [2, 3]}}
+    written = edit(make_lm_eval(tmp_path / "a", scores), config={"model_args": text})
+    mapping = edit(make_lm_eval(tmp_path / "b", scores), config={"model_args": given | {"enable_thinking": "no"}})
+    assert check_folders(written, mapping, Limits(), strict=False).exit_code == 0
+    matrix = make_results(tmp_path / "c", {ZH: answers(8, 4)})
+    with edited_manifest(matrix) as manifest:
+        manifest["model_args"] = given | {"enable_thinking": "no"}
+    assert read_snapshot(matrix).asking == read_snapshot(written).asking
+    # What is no such text is read as far as it can be.
+    odd = edit(make_lm_eval(tmp_path / "d", scores), config={"model_args": "a.b=1,max_length=512,x=[1,y"})
+    assert read_snapshot(odd).asking == {"max_length": "512"}
+
+
 def board_of(*folders):
     return build_board(read_all(find_results(folders))[0])
+
+
+def test_files_of_a_leaderboard_say_how_models_were_asked_and_only_then(tmp_path):
+    plain = make_results_file(tmp_path / "a", {"xquad_zh": 0.5}, model="org/a").parent
+    usual = render_site(board_of(plain))
+    asked = make_results_file(tmp_path / "b", {"xquad_zh": 0.5}, model="org/b").parent
+    edit(asked, system_instruction="S", **{"n-shot": {"xquad_zh": 3}})
+    both = render_site(board_of(tmp_path))
+    (fields, *rows) = csv.reader(both["scores.csv"].decode().splitlines())
+    assert fields[-2:] == ["prompting", "shots"]
+    assert sorted((row[0], *row[-2:]) for row in rows) == [
+        ("org/a", "", ""),
+        ("org/b", "system instruction 'S' (8de0b3c4)", "3"),
+    ]
+    assert usual["scores.csv"].splitlines()[0] == ",".join(SCORE_FIELDS).encode()
+    pages = {name: text.decode() for name, text in both.items() if name.startswith("models/") and "html" in name}
+    said = "system instruction &#39;S&#39; (8de0b3c4); 3 examples"
+    assert sorted(said in text for text in pages.values()) == [False, True]
+    exported = render_export("eval-results", board_of(tmp_path), with_masked=False)
+    notes = sorted(yaml.safe_load(text)[0]["notes"].partition(" of ")[2] for text in exported.values())
+    assert notes == ["org/a", "org/b; system instruction 'S' (8de0b3c4); 3 examples"]
 
 
 def test_columns_of_a_leaderboard_are_told_apart_by_prompting(tmp_path):
@@ -131,3 +173,17 @@ def test_columns_of_a_leaderboard_are_told_apart_by_prompting(tmp_path):
         "zh (24; 3 examples)": ["org/d"],
         "zh (24; chat template 1a1f24ec; system instruction 'S' (8de0b3c4))": ["org/b", "org/c"],
     }
+
+
+def test_columns_of_a_leaderboard_are_told_apart_by_arguments_that_say_how_a_model_is_asked(tmp_path):
+    ways = {"a": "pretrained=m", "b": "pretrained=m,max_length=64", "c": {"max_length": 64, "peft": "x"}}
+    for name, way in ways.items():
+        make_results_file(tmp_path / name, {"xquad_zh": 0.5}, model="org/m")
+        edit(tmp_path / name, config={"model": "hf", "model_args": way})
+    matrix = make_results(tmp_path / "d", {EN: answers(8, 4)})
+    with edited_manifest(matrix) as manifest:
+        manifest["model_args"] = {"add_bos_token": True}
+    (benchmark,) = board_of(tmp_path).benchmarks
+    assert sorted(column.label for column in benchmark.columns) == [
+        "en (8; add_bos_token=true)", "zh (24)", "zh (24; max_length=64)",
+    ]  # fmt: skip

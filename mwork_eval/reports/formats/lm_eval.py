@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mwork_eval.benchmarks.task_family import TaskName, benchmark_name
 from mwork_eval.digests import file_name
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.results.lm_eval_files import write_lm_eval_files
@@ -67,12 +68,13 @@ def _write(results: Results, target: Path, entries: Mapping[str, CellEntry]) -> 
     config = {
         "model": "mwork-hf",
         "model_args": {"pretrained": manifest.model, **manifest.model_args},
-        "limit": manifest.limit,
+        "limit": _limit(manifest, entries),
         "mwork": {
             "model": manifest.model,
             "fingerprint": manifest.fingerprint,
             "masked": _masked(manifest, first.about, entry),
             "double_bos": not first.begins_once,
+            **_named(entries),
         },
         **({"gen_kwargs": asked.gen_kwargs} if asked is not None and asked.gen_kwargs else {}),
     }
@@ -95,6 +97,24 @@ def _write(results: Results, target: Path, entries: Mapping[str, CellEntry]) -> 
         "date": (results.folder / "manifest.json").stat().st_mtime,
     }
     return write_lm_eval_files(target, manifest.model, content, samples, asked)
+
+
+def _limit(manifest: Manifest, entries: Mapping[str, CellEntry]) -> int | dict[str, int | None] | None:
+    """Return the number of documents that tasks were limited to; by task, which lm-eval cannot, if it is not one."""
+    limits: dict[str, int | None] = {}
+    for task, entry in entries.items():
+        preset, name = manifest.preset(entry.preset), benchmark_name(entry.task)
+        of_preset = preset if preset.model_fields_set & {"limit", "limits"} else manifest
+        limits[task] = of_preset.limits.get(name, of_preset.limit)
+    one = {*limits.values()}
+    return one.pop() if len(one) == 1 else limits
+
+
+def _named(entries: Mapping[str, CellEntry]) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return benchmark and language of tasks whose names do not tell them; nothing if all do."""
+    told = {task: (benchmark_name(entry.task), entry.language) for task, entry in entries.items()}
+    named = {task: own for task, own in told.items() if ((of := TaskName.of(task)).task, of.language) != own}
+    return {"tasks": named} if named else {}
 
 
 def _metrics(task: str, score: TaskScore) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from mwork_eval.analysis.lens_file import METHODS, lens_file, read_lens
 from mwork_eval.analysis.shares import Curves
 from mwork_eval.languages.pivot import Pivot
+from mwork_eval.reports.asking import told_in_words
 from mwork_eval.reports.html.svg import Axis, drawing, element, words
 from mwork_eval.reports.lens_wording import class_name, describe_crossings, lens_cells, title_of
 
@@ -24,6 +25,7 @@ def lens_parts(folder: Path) -> list[dict[str, Any]]:
     return [
         {
             "method": report.about["method"],
+            "asked": told_in_words(report.about),
             "pivot": Pivot(report.curves[0].pivot).name,
             "classes": [class_name(report.curves[0], name) for name in report.curves[0].classes],
             "panels": {title_of(curves): _panel(curves) for curves in report.curves},

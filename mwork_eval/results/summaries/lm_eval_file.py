@@ -1,5 +1,6 @@
 """Summarise plain results of lm-eval: `results_*.json` of any model, with or without samples."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mwork_eval.benchmarks.data import published_dataset
@@ -8,6 +9,7 @@ from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.results.lm_eval_content import MaskRecord
 from mwork_eval.results.lm_eval_folder import LmEvalFile, ReportedTask
+from mwork_eval.results.model_asking import asking_in_words, asking_of
 from mwork_eval.results.summaries.entries import Contender, FolderResults, Score
 
 
@@ -20,7 +22,14 @@ def read_results_file(path: Path) -> FolderResults:
     results = LmEvalFile.read(path)
     time = results.content.date or path.stat().st_mtime
     contender = _contender(results)
-    return FolderResults([_score(results.task(name), contender, path.parent, time) for name in results.content.counts])
+    named = {task: TaskName(task, *told) for task, told in results.mwork.tasks.items()}
+    asking = asking_of(results.content.model_args)
+    return FolderResults(
+        [
+            _score(results.task(name), named.get(name) or TaskName.of(name), contender, path.parent, time, asking)
+            for name in results.content.counts
+        ]
+    )
 
 
 def _contender(results: LmEvalFile) -> Contender:
@@ -46,8 +55,9 @@ def describe_mask(masked: MaskRecord | None) -> str | None:
     return f"{what} [{str(masked.digest)[:8]}]"
 
 
-def _score(task: ReportedTask, contender: Contender, folder: Path, time: float) -> Score:
-    named = TaskName.of(task.name)
+def _score(
+    task: ReportedTask, named: TaskName, contender: Contender, folder: Path, time: float, asking: Mapping[str, str]
+) -> Score:
     dataset = published_dataset(task.name, task.data, task.dataset_path)
     documents = task.known_by if isinstance(task.known_by, str) else digest_of(task.known_by)
     return Score(
@@ -61,10 +71,10 @@ def _score(task: ReportedTask, contender: Contender, folder: Path, time: float) 
         value=task.value,
         error=task.error,
         documents=task.documents,
-        compared_by=digest_of([documents, task.definition]),
+        compared_by=digest_of([documents, task.definition, *([asking] if asking else [])]),
         dataset=dataset,
         folder=folder,
         time=time,
-        prompting=task.prompting,
+        prompting=(*task.prompting, *asking_in_words(asking)),
         shots=task.shots,
     )

@@ -8,6 +8,7 @@ from mwork_eval.benchmarks.task_family import benchmark_name
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.results.matrix_folder import MatrixFolder
+from mwork_eval.results.model_asking import asking_in_words, asking_of
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.store import MANIFEST
 from mwork_eval.results.summaries.entries import Contender, FolderResults, RowEffect, Score
@@ -30,6 +31,7 @@ def read_matrix(folder: Path) -> FolderResults:
 
 def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator[Score]:
     manifest, asked = matrix.manifest, matrix.manifest.prompting
+    asking = asking_of(manifest.model_args)
     baselines = {manifest.task_name(c.task, c.language): c for c in manifest.cells if c.setting is None}
     for task, entry in baselines.items():
         if (cell := matrix.cell(entry.identity)) is None:
@@ -47,11 +49,14 @@ def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator
             value=scale.factor * score.score,
             error=None if (error := score.standard_error) is None else scale.factor * error,
             documents=len(score.documents),
-            compared_by=digest_of([matrix.lm_eval_digest(cell), cell.definition(asked)]),
+            compared_by=digest_of([matrix.lm_eval_digest(cell), cell.definition(asked), *([asking] if asking else [])]),
             dataset=published_dataset(task, matrix.manifest.data),
             folder=matrix.path,
             time=time,
-            prompting=tuple([] if asked is None else asked.parts(cell.output_type, cell.shots)),
+            prompting=(
+                *([] if asked is None else asked.parts(cell.output_type, cell.shots)),
+                *asking_in_words(asking),
+            ),
             shots=cell.shots,
         )
 

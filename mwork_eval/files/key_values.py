@@ -1,14 +1,14 @@
 """Arguments written as lm-eval writes them: `key=value,...`, or JSON."""
 
 import ast
+import re
 from typing import Any
-
-from lm_eval.utils import handle_arg_string
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import parse
 
 _OPENING, _CLOSING, _QUOTES = "[({", "])}", "'\""
+_WORDS = {"true": True, "false": False, "none": None}
 
 
 def parse_key_values(name: str, text: str) -> dict[str, Any]:
@@ -66,9 +66,21 @@ def _parts(name: str, text: str) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
+def plain_value(text: str) -> Any:
+    """Read a value without brackets: a quoted text, true, false, none, a number, and else the text itself."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
+        return text[1:-1]
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    try:
+        return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+    except ValueError:
+        return text
+
+
 def _value(name: str, text: str) -> Any:
     if text[:1] not in (*_OPENING,):
-        return handle_arg_string(text)
+        return plain_value(text)
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
