@@ -193,7 +193,13 @@ def tune_layers(
     asked = source.asking(
         prompting_of(apply_chat_template, system_instruction, num_fewshot, fewshot_as_multiturn, gen_kwargs)
     )
-    tasks_from = TaskSource(names, None if data is None else str(data), Sample(limit, order), prompting=asked)
+    tasks_from = TaskSource(
+        names,
+        None if data is None else str(data),
+        Sample(limit, order),
+        prompting=asked,
+        families=dict.fromkeys(names, family.name),
+    )
     with ExitStack() as stack:
         tasks = prepare_tuning(tasks_from)
         lm = stack.enter_context(source.opened())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mwork_eval.benchmarks.task_family import TaskFamily, benchmark_name, task_name
 from mwork_eval.evaluation.sampling import Sample
-from mwork_eval.matrix.cell_plan import CellPlan, TaskSource
+from mwork_eval.matrix.cell_plan import CellPlan, TaskSource, families_by_task
 from mwork_eval.matrix.identity import ModelFacts, identity_of
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import Mask, all_seeds, plan_cells, plan_masks
@@ -93,6 +93,7 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         Sample(options.limit, options.order, skip, limits=limits),
         metrics=options.metrics_of(list(distinct.values())),
         prompting=options.prompting,
+        families=families_by_task(cells),
     )
     tasks = source.prepare()
     return MatrixPlan(
