@@ -215,7 +215,7 @@ def tune_layers(
             return None
         items = {item for prepared in tasks.values() for item in prepared.items}
         scores = sweep_scores(plan, CellStore(folder))
-        tuning = judge_grid(grid, *scores, task=task, positions=where, items=items, pivot=pivot)
+        tuning = judge_grid(grid, *scores, task=task, positions=where, items=items, tasks=names, pivot=pivot)
     record = asked.record()
     said = {} if record is None else {"prompting": record.to_values()}
     said |= {"model_args": shown_model_args(source.model_args)} if source.model_args else {}
