@@ -37,7 +37,7 @@ from mwork_eval.matrix.tuning import Tuning, default_grid, judge_grid, plan_grid
 from mwork_eval.models.fit import check_fit
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.pivots import check_pivots
+from mwork_eval.neurons.pivots import check_made_against
 from mwork_eval.neurons.references import SUFFIX, find_folder, find_language_sets
 from mwork_eval.neurons.stages import parse_positions
 from mwork_eval.neurons.tuned_stages import with_stages
@@ -181,7 +181,7 @@ def tune_layers(
     understanding, generation = _tried("understanding", understanding), _tried("generation", generation)
     (task,) = names_of("task", [task])
     sets, own = _read_sets(neurons, language, None if place is None else place / "neurons")
-    check_pivots([(language, own)], pivot, force=force)
+    check_made_against([(language, own)], pivot, force=force)
     progress = shown(progress)
     loading = {"device": device, "dtype": dtype, "device_map": device_map, "revision": revision}
     source = find_model(model, tokenizer, batch_size=batch_size, model_args=model_args, **loading)

@@ -105,5 +105,7 @@ def skip_shared(
     found = dict(skip)
     for name in items.keys() & skip.keys():
         pairs = zip(items[name], shared[name], strict=True)
-        found[name] = replace(skip[name], items=skip[name].items | {one for own, one in pairs if own in skip[name].items})
+        found[name] = replace(
+            skip[name], items=skip[name].items | {one for own, one in pairs if own in skip[name].items}
+        )
     return found

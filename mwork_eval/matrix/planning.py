@@ -89,7 +89,7 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         tuple(dict.fromkeys(cell.task for cell in cells)),
         options.data,
         Sample(options.limit, options.order, skip, limits=limits),
-        metrics=options.metrics_of(list(distinct.values())),
+        metrics=options.metrics_by_task(list(distinct.values())),
         prompting=options.prompting,
         families=families_by_task(cells),
     )

@@ -4,11 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from mwork_eval.application.task_arguments import EVERY, metrics_of, tasks_of
+from mwork_eval.application.task_arguments import metrics_of, tasks_of
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import _choose
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.evaluation.task_group import TaskGroup, parallel_items, skip_shared
+from mwork_eval.matrix.options import EVERY, MatrixOptions, find_family
 from mwork_eval.matrix.task_file import read_task_file
 from mwork_eval.neurons.tuned_stages import TunedOn
 
@@ -58,6 +60,10 @@ def test_parts_of_one_size_are_the_same_documents_in_every_language():
             {EVERY: "acc_norm", "mgsm": "exact_match,flexible-extract"},
         ),
         ({"mgsm": "exact_match"}, {"mgsm": "exact_match"}),
+        ("mlqa=f1,none", {"mlqa": "f1,none"}),  # as tables show it
+        ("acc , none,mlqa=f1", {EVERY: "acc,none", "mlqa": "f1"}),
+        (["mlqa=f1,none", "acc"], {EVERY: "acc", "mlqa": "f1,none"}),
+        ({"mlqa": "f1,none"}, {"mlqa": "f1,none"}),
     ],
 )
 def test_metrics_as_users_write_them(given, metrics):
@@ -78,6 +84,20 @@ def test_metrics_as_users_write_them(given, metrics):
 def test_metrics_that_are_none(given, said):
     with pytest.raises(InputError, match=said):
         metrics_of(given)
+
+
+def test_a_metric_of_all_others_needs_others():
+    families = [TaskFamily("mgsm", ("en", "zh"))]
+    asked = {"mgsm": "exact_match", EVERY: "flexible-extract"}
+    with pytest.raises(InputError, match=r"of which there are none; found flexible-extract.*behind a colon"):
+        MatrixOptions((), (), ("en", "zh"), metrics=asked).metrics_by_task(families)
+    options = MatrixOptions((), (), ("en", "zh"), metrics={EVERY: "acc"})
+    assert options.metrics_by_task(families) == {"mgsm_en": "acc", "mgsm_zh": "acc"}
+
+
+def test_own_tasks_without_the_languages_say_which_they_have():
+    with pytest.raises(InputError, match=r"mine has none of the languages.*expected de sw"):
+        find_family("mine", ["en", "zh"], {"de": "a", "sw": "b"})
 
 
 def test_tasks_by_language(tmp_path):
@@ -123,7 +143,7 @@ def test_tuned_documents_of_groups_are_left_out_in_every_language():
     shared = parallel_items(groups)
     documents = {name: one.eval_docs for name, one in groups.items()}
     chosen = Sample(skip=skip_shared(skip, items, shared)).choose(documents, shared)
-    assert chosen == dict.fromkeys(groups, [0, 2, 3, 5])
+    assert chosen == {name: [0, 2, 3, 5] for name in groups}
 
 
 def test_a_companion_family_with_like_parts_changes_no_document():

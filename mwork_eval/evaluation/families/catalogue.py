@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mwork_eval.benchmarks.rows import BENCHMARKS
+from mwork_eval.benchmarks.task_family import CODE
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.codes import Spoken, spoken_of
-from mwork_eval.evaluation.families.members import CODE, FamilyPattern, families_of
+from mwork_eval.evaluation.families.members import FamilyPattern, families_of
 from mwork_eval.evaluation.families.resolve import Index, leaves_of, named_tasks, whole_families
 from mwork_eval.evaluation.families.sources import DataSource, reach, source_of
-from mwork_eval.evaluation.metric_choice import metrics_of
+from mwork_eval.evaluation.metric_choice import declared_metrics
 from mwork_eval.results.main_metric import find_main_metric
 
 _KINDS = {
@@ -102,7 +103,7 @@ def _row(family: FamilyPattern, spoken: Mapping[str, Spoken], index: Index) -> F
     leaves = [leaves_of(names[0], index) for names in tasks.values()]
     configs = [config for own in leaves for leaf in own if leaf in index and (config := index[leaf].cfg)]
     first = configs[0] if configs else {}
-    reported = {f"{metric},none": 0.0 for metric in metrics_of(first)}
+    reported = {f"{metric},none": 0.0 for metric in declared_metrics(first)}
     return FamilyRow(
         _name(family),
         tasks,

@@ -124,6 +124,16 @@ def fields_of(tag: str) -> Mapping[str, str]:
     }
 
 
+def is_said_by_name(tag: str) -> bool:
+    """Tell whether a code of the language, or its name, says all of a tag: of `pt-BR` it does, but not of `pt-PT`.
+
+    A script or region that is not the usual one of the language takes more.
+    """
+    asked = Language.get(tag)
+    usual = Language.get(asked.language or "und").maximize()
+    return asked.maximize().script == usual.script and asked.territory in (None, usual.territory)
+
+
 def _read_one(text: str) -> Spoken | None:
     return spoken_of(text) if _is_short(text) else _read_name(text)
 

@@ -5,19 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.benchmarks.rows import BENCHMARKS
-from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.benchmarks.task_family import CODE, FIELDS, TaskFamily
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.families.codes import Spoken, fields_of, spoken_of
+from mwork_eval.evaluation.families.codes import Spoken, fields_of, is_said_by_name, spoken_of
 from mwork_eval.evaluation.families.members import (
-    CODE,
     FamilyPattern,
     families_of,
     family_of,
     pattern_with_fields,
 )
 
-FIELDS = ("{l}", "{iso3}", "{flores}", "{name}")
-"""Fields of a pattern that a language alone fills, without lm-eval's index."""
+_EXACT = ("{l}", "{flores}")
+"""Fields that tell scripts apart."""
 _MOST = 12
 """Candidates in a message."""
 
@@ -38,7 +37,7 @@ def fill_pattern(pattern: str, languages: Iterable[str]) -> dict[str, str]:
         languages: Tags.
 
     Raises:
-        InputError: If it gives two languages one task.
+        InputError: If it gives two languages one task, or says less of a script or region than was asked for.
     """
     tasks = {language: pattern_with_fields(pattern, fields_of(language)) for language in languages}
     if len(set(tasks.values())) < len(tasks):
@@ -46,6 +45,14 @@ def fill_pattern(pattern: str, languages: Iterable[str]) -> dict[str, str]:
             f"{pattern} gives several languages one task",
             found=", ".join(f"{language} {task}" for language, task in tasks.items()),
             expected="a field that tells them apart, such as {l} or {flores}",
+        )
+    if not any(field in pattern for field in _EXACT) and (
+        unsaid := [language for language in languages if not is_said_by_name(language)]
+    ):
+        raise InputError(
+            f"{pattern} does not say all of {' '.join(unsaid)}",
+            found=" ".join(tasks[language] for language in unsaid),
+            expected="a field that tells scripts or regions apart, such as {l} or {flores}",
         )
     return tasks
 
