@@ -8,7 +8,7 @@ from mwork_eval.benchmarks.task_family import CODE
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.codes import Spoken, spoken_of
 from mwork_eval.evaluation.families.members import FamilyPattern, families_of
-from mwork_eval.evaluation.families.resolve import Index, leaves_of, named_tasks, whole_families
+from mwork_eval.evaluation.families.resolve import Index, leaves_of, named_families, whole_families
 from mwork_eval.evaluation.families.sources import DataSource, reach, source_of
 from mwork_eval.evaluation.metric_choice import declared_metrics
 from mwork_eval.results.main_metric import find_main_metric
@@ -64,10 +64,13 @@ def list_families(
         InputError: If there is none.
     """
     spoken = {tag: one for tag in languages if (one := spoken_of(tag)) is not None}
-    names = [task for task, entry in index.items() if entry.yaml_path is not None]
-    if name is not None and name not in BENCHMARKS:
-        names = named_tasks(name, index)
-    found = whole_families(families_of(names, [*spoken.values()]), index)
+    found: list[FamilyPattern] = []
+    if name is None:
+        names = [task for task, entry in index.items() if entry.yaml_path is not None]
+        found = whole_families(families_of(names, [*spoken.values()]), index)
+    elif name not in BENCHMARKS:
+        named = named_families(name, [*spoken.values()], index)
+        found = [family for family in named if sum(bool(family.find(one)) for one in spoken.values()) > 1]
     own = [_own_row(ours, languages) for ours in BENCHMARKS if name in (None, ours)]
     rows = [row for row in own if len(row.tasks) > 1]
     rows += [_row(family, spoken, index) for family in found if _name(family) not in BENCHMARKS]
