@@ -120,6 +120,8 @@ def test_pairs_of_languages_are_no_languages(index):
         ("chinese_stem", None),
         ("mt", "mt"),
         ("x1", None),
+        ("mul", None),  # several languages
+        ("qaa", None),  # whatever its user means
     ],
 )
 def test_codes_in_names(text, tag):
@@ -146,6 +148,8 @@ def test_codes_in_names(text, tag):
         ("es", "ES_LA", 2),
         ("no", "nob_Latn", 0),
         ("fa", "prs_Arab", 2),
+        ("bla", "bla_Cans", 0),  # how it is mostly written, or where it is spoken, no registry says
+        ("bla", "bla_us", 2),
     ],
 )
 def test_how_close_languages_are(asked, found, rank):
