@@ -43,6 +43,7 @@ def prompts_of_tasks(
         data=data,
         sample=Sample(limit, order),
         prompting=prompting or Prompting(),
+        families={family.task(language): family.name for family in families for language in languages},
     )
     return {
         # A choice has a request for each of its options, all with the same prompt.

@@ -73,15 +73,20 @@ def limits_of(value: Any) -> tuple[int | None, dict[str, int]]:
     """Return how many documents of each task are taken, None for all, and by benchmark where it is another number.
 
     Raises:
-        InputError: If it is neither a number nor a mapping from benchmarks to numbers.
+        InputError: If it is neither a number nor a mapping from benchmarks to numbers, or one has two.
     """
     if not isinstance(value, Mapping):
         return whole_number("limit", value, at_least=1, none_is="all"), {}
     if not all(isinstance(name, str) for name in value):
         raise InputError("unusable limit", found=shown_value(value), expected="a number, or {'xlsum': 500}")
-    return None, {
-        benchmark_name(name): whole_number(f"limit of {name}", limit, at_least=1) for name, limit in value.items()
-    }
+    limits: dict[str, int] = {}
+    for name, given in value.items():
+        limit, benchmark = whole_number(f"limit of {name}", given, at_least=1), benchmark_name(name)
+        if limits.setdefault(benchmark, limit) != limit:
+            raise InputError(
+                f"two limits of {benchmark}", found=f"{limits[benchmark]} {limit}", expected="one for each benchmark"
+            )
+    return None, limits
 
 
 def seeds_of(name: str, value: Any) -> tuple[int, ...]:

@@ -30,12 +30,12 @@ from mwork_eval.errors import InputError
 from mwork_eval.evaluation.evaluate import find_tasks
 from mwork_eval.evaluation.metric_choice import check_metrics
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.matrix.options import MatrixOptions, check_pivot
+from mwork_eval.matrix.options import MatrixOptions, check_has_pivot
 from mwork_eval.matrix.presets import find_presets
 from mwork_eval.matrix.whole import check_counts, check_draws
 from mwork_eval.neurons.drawn_sets import find_drawn_sets
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.pivots import check_pivots
+from mwork_eval.neurons.pivots import check_made_against
 from mwork_eval.neurons.random_control import CONTROLS
 from mwork_eval.neurons.references import find_language_sets, find_named_sets
 
@@ -101,7 +101,7 @@ def prepare_matrix(
     options = make_matrix_options(preset, **given)
     sets, codes = find_sets(neurons, languages, options.pivot)
     options = replace(options, languages=tuple(codes))
-    check_pivots(sets.items(), options.pivot, force=options.force)
+    check_made_against(sets.items(), options.pivot, force=options.force)
     check_task_data(options)
     options = with_set_draws(options, neurons, sets, set_draws)
     check_counts(sets, options)
@@ -199,7 +199,7 @@ def find_sets(
         )
     asked = None if languages is None else languages_of(languages)
     if asked is not None:
-        check_pivot(pivot, asked)
+        check_has_pivot(pivot, asked)
     if isinstance(neurons, str | Path):
         if asked is None:
             named = find_named_sets([str(neurons)])
@@ -241,7 +241,7 @@ def check_task_data(options: MatrixOptions) -> None:
         InputError: Says which.
     """
     manager = find_tasks(_task_names(options), options.data)
-    check_metrics(options.metrics_of(_families(options)), manager.task_index)
+    check_metrics(options.metrics_by_task(_families(options)), manager.task_index)
 
 
 def _families(options: MatrixOptions) -> list[TaskFamily]:

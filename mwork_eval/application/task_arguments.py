@@ -16,8 +16,8 @@ Metrics = str | Iterable[str] | Mapping[str, str]
 
 _FILE_ENDINGS = (".yaml", ".yml")
 _EXPECTED = "a metric such as acc_norm, or TASK=METRIC"
-EVERY = ""
-"""The task that stands for all that have no metric of their own."""
+_NO_FILTER = "none"
+"""What lm-eval calls the filter of a metric that has none."""
 
 
 def tasks_of(tasks: Tasks | None) -> tuple[tuple[str, ...], dict[str, dict[str, str]]]:
@@ -45,7 +45,8 @@ def tasks_of(tasks: Tasks | None) -> tuple[tuple[str, ...], dict[str, dict[str, 
 def metrics_of(metric: Metrics | None) -> dict[str, str]:
     """Return metrics by task; `EVERY` has that of all other tasks.
 
-    A filter of lm-eval stands behind a colon, `exact_match:flexible-extract`, and is stored as lm-eval has it.
+    A filter of lm-eval stands behind a colon, `exact_match:flexible-extract`, and is stored as lm-eval has it. Behind
+    a comma it could be a metric, except for the `none` with which tables show metrics.
 
     Raises:
         InputError: If it is nothing of this kind, or a task has two.
@@ -55,9 +56,9 @@ def metrics_of(metric: Metrics | None) -> dict[str, str]:
     if isinstance(metric, Mapping):
         given = [f"{task}={name}" for task, name in metric.items()]
     elif isinstance(metric, str):
-        given = metric.split(",")
+        given = _split(metric)
     elif isinstance(metric, Iterable) and all(isinstance(one, str) for one in metric):
-        given = [part for one in metric for part in one.split(",")]
+        given = [part for one in metric for part in _split(one)]
     else:
         raise InputError("unusable metric", found=shown_value(metric), expected=_EXPECTED)
     found: dict[str, str] = {}
@@ -71,6 +72,16 @@ def metrics_of(metric: Metrics | None) -> dict[str, str]:
                 f"two metrics of {task or 'all tasks'}", found=f"{found[task]} {name}", expected="one for each task"
             )
     return found
+
+
+def _split(text: str) -> list[str]:
+    parts: list[str] = []
+    for part in text.split(","):
+        if parts and part.strip() == _NO_FILTER:
+            parts[-1] = f"{parts[-1].rstrip()}:{_NO_FILTER}"
+        else:
+            parts.append(part)
+    return parts
 
 
 def _by_language(name: Any, tasks: Any) -> dict[str, str]:

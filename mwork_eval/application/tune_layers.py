@@ -37,7 +37,7 @@ from mwork_eval.matrix.tuning import Tuning, default_grid, judge_grid, plan_grid
 from mwork_eval.models.fit import check_fit
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.pivots import check_pivots
+from mwork_eval.neurons.pivots import check_made_against
 from mwork_eval.neurons.references import SUFFIX, find_folder, find_language_sets
 from mwork_eval.neurons.stages import parse_positions
 from mwork_eval.neurons.tuned_stages import with_stages
@@ -181,7 +181,7 @@ def tune_layers(
     understanding, generation = _tried("understanding", understanding), _tried("generation", generation)
     (task,) = names_of("task", [task])
     sets, own = _read_sets(neurons, language, None if place is None else place / "neurons")
-    check_pivots([(language, own)], pivot, force=force)
+    check_made_against([(language, own)], pivot, force=force)
     progress = shown(progress)
     loading = {"device": device, "dtype": dtype, "device_map": device_map, "revision": revision}
     source = find_model(model, tokenizer, batch_size=batch_size, model_args=model_args, **loading)
@@ -193,7 +193,13 @@ def tune_layers(
     asked = source.asking(
         prompting_of(apply_chat_template, system_instruction, num_fewshot, fewshot_as_multiturn, gen_kwargs)
     )
-    tasks_from = TaskSource(names, None if data is None else str(data), Sample(limit, order), prompting=asked)
+    tasks_from = TaskSource(
+        names,
+        None if data is None else str(data),
+        Sample(limit, order),
+        prompting=asked,
+        families=dict.fromkeys(names, family.name),
+    )
     with ExitStack() as stack:
         tasks = prepare_tuning(tasks_from)
         lm = stack.enter_context(source.opened())
@@ -209,7 +215,7 @@ def tune_layers(
             return None
         items = {item for prepared in tasks.values() for item in prepared.items}
         scores = sweep_scores(plan, CellStore(folder))
-        tuning = judge_grid(grid, *scores, task=task, positions=where, items=items, pivot=pivot)
+        tuning = judge_grid(grid, *scores, task=task, positions=where, items=items, tasks=names, pivot=pivot)
     record = asked.record()
     said = {} if record is None else {"prompting": record.to_values()}
     said |= {"model_args": shown_model_args(source.model_args)} if source.model_args else {}

@@ -1,6 +1,6 @@
 """The benchmarks' rows: what there is, in which languages, and what reads and scores it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ import yaml
 
 from mwork_eval.detection.corpus.hub import presets
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import ENGLISH, find_language, is_tag, rows
+from mwork_eval.languages.table import find_language, is_tag, rows
 
 if TYPE_CHECKING:
     from mwork_eval.benchmarks.documents import Fields
@@ -163,20 +163,10 @@ def find_benchmark(name: str) -> Benchmark:
     return BENCHMARKS[name]
 
 
-def languages_of(benchmark: str) -> list[str]:
-    """Return the codes of the languages a benchmark has.
-
-    Raises:
-        InputError: If there is no such benchmark.
-    """
-    return list(find_benchmark(benchmark).languages)
-
-
-def draws_of(name: str) -> int:
-    """Return how many random controls are drawn for a benchmark, or a pattern with `{l}`, unless the user says."""
-    located = task_of(name.replace("{l}", ENGLISH))
-    benchmark = BENCHMARKS.get(located[0] if located else name)
-    return benchmark.draws if benchmark else DRAWS
+def draws_of(tasks: Iterable[str]) -> int:
+    """Return how many random controls are drawn for lm-eval tasks unless the user says: the most of any of them."""
+    located = [task_of(task) for task in tasks]
+    return max((BENCHMARKS[one[0]].draws if one else DRAWS for one in located), default=DRAWS)
 
 
 def task_of(name: str) -> tuple[str, str] | None:

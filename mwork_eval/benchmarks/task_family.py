@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.languages.table import rows
 
-_FIELD = re.compile("_?[{](l|iso3|flores|name|code)[}]")
+FIELDS = ("{l}", "{iso3}", "{flores}", "{name}")
+"""Fields of a pattern that a language alone fills, without lm-eval's index."""
+CODE = "{code}"
+"""The field that stands for whatever codes a language in lm-eval's index."""
+_FIELD = re.compile(f"_?({'|'.join(map(re.escape, (*FIELDS, CODE)))})")
 
 
 @dataclass(frozen=True)

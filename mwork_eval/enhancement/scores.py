@@ -13,7 +13,7 @@ from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import EVEN, Order, Sample
 from mwork_eval.lm.maskable import DeltaLM
 from mwork_eval.lm.model_identity import identity_with_delta
-from mwork_eval.matrix.cell_plan import CellPlan, TaskSource
+from mwork_eval.matrix.cell_plan import CellPlan, TaskSource, families_by_task
 from mwork_eval.matrix.identity import ModelFacts, identity_of
 from mwork_eval.matrix.plan import Cell
 from mwork_eval.matrix.runner import run_matrix
@@ -74,7 +74,11 @@ def plan_scores(
     ]
     names = tuple(dict.fromkeys(cell.task for cell in cells))
     source = TaskSource(
-        names, data, Sample(limit, order, unwanted=seen_in_training(record)), prompting=prompting or Prompting()
+        names,
+        data,
+        Sample(limit, order, unwanted=seen_in_training(record)),
+        prompting=prompting or Prompting(),
+        families=families_by_task(cells),
     )
     tasks = source.prepare()
     models = {

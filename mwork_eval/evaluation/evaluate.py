@@ -25,7 +25,7 @@ from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.quiet import quiet_lm_eval
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.evaluation.scoring import score_group, score_task
-from mwork_eval.evaluation.task_group import TaskGroup, parallel_items
+from mwork_eval.evaluation.task_group import TaskGroup, parallel_items, skip_shared
 from mwork_eval.evaluation.task_manager import task_manager
 from mwork_eval.lm.maskable import MaskableLM
 from mwork_eval.models.random_states import kept_random_states
@@ -68,6 +68,7 @@ def prepare_tasks(
     sample: Sample = _ALL,
     metrics: Mapping[str, str] = _DEFAULT,
     prompting: Prompting = _PLAIN,
+    families: Mapping[str, str] = _DEFAULT,
 ) -> dict[str, PreparedTask]:
     """Load the tasks' documents and build their requests; no model is needed.
 
@@ -79,6 +80,8 @@ def prepare_tasks(
         sample: Which documents of each; the same ones in every language of a parallel benchmark.
         metrics: By name, the main metric that was asked for.
         prompting: How they are asked.
+        families: By name of a group, the family whose languages share documents; without one, groups whose parts have
+            like names do.
 
     Raises:
         InputError: If a task is unknown or has not the metric asked for, its data cannot be had, no document is left,
@@ -87,7 +90,7 @@ def prepare_tasks(
     with kept_random_states():
         manager = find_tasks(names, data)
         check_metrics(metrics, manager.task_index)
-        prepared = _Preparation(manager, data, prompting).prepare(names, sample)
+        prepared = _Preparation(manager, data, prompting, families).prepare(names, sample)
     return {name: replace(task, metric=metrics.get(name)) for name, task in prepared.items()}
 
 
@@ -99,17 +102,19 @@ class _Preparation:
         manager: Where they come from.
         data: Where their data come from.
         prompting: How they are asked.
+        families: By name of a group, its family.
         shots: By name of a loaded task, the number of examples of its file.
     """
 
     manager: TaskManager
     data: str | None
     prompting: Prompting
+    families: Mapping[str, str]
     shots: dict[str, int | None] = field(default_factory=dict)
 
     def prepare(self, names: Sequence[str], sample: Sample) -> dict[str, PreparedTask]:
         tasks = {name: self._load(name) for name in names}
-        chosen = _choose(tasks, self.data, sample)
+        chosen = _choose(tasks, self.data, sample, self.families)
         return {
             name: (self._group if isinstance(task, TaskGroup) else self._one)(name, task, chosen[name])
             for name, task in tasks.items()
@@ -177,23 +182,30 @@ def _loading(name: str) -> Iterator[None]:
         raise NotReachedError(f"the task {name} cannot be loaded", found=f"{type(error).__name__}: {reason}") from error
 
 
-def _choose(tasks: Mapping[str, Any], data: str | None, sample: Sample) -> dict[str, list[int] | None]:
-    """Choose documents, benchmark by benchmark; groups whose parts have like names are one in several languages."""
+def _choose(
+    tasks: Mapping[str, Any], data: str | None, sample: Sample, families: Mapping[str, str]
+) -> dict[str, list[int] | None]:
+    """Choose documents, benchmark by benchmark; groups of one family are one, if their parts have like names."""
     benchmarks: dict[Any, list[str]] = {}
     for name, task in tasks.items():
         located = task_of(name)
-        alike = tuple(task.suffixes.values()) if isinstance(task, TaskGroup) else name
+        alike = (families.get(name), *task.suffixes.values()) if isinstance(task, TaskGroup) else name
         benchmarks.setdefault(located[0] if located else alike, []).append(name)
     chosen: dict[str, list[int] | None] = {}
     for of_benchmark in benchmarks.values():
         documents = {name: tasks[name].eval_docs for name in of_benchmark}
-        items: Mapping[str, Sequence[str]] = (
-            parallel_items({name: tasks[name] for name in of_benchmark})
-            if isinstance(tasks[of_benchmark[0]], TaskGroup)
-            else {name: item_keys(name, own, data) for name, own in documents.items()}
-        )
-        chosen |= sample.choose(documents, items)
+        items: Mapping[str, Sequence[str]] = {name: _items(name, tasks[name], data) for name in of_benchmark}
+        if isinstance(tasks[of_benchmark[0]], TaskGroup):
+            shared = parallel_items({name: tasks[name] for name in of_benchmark})
+            chosen |= replace(sample, skip=skip_shared(sample.skip or {}, items, shared)).choose(documents, shared)
+        else:
+            chosen |= sample.choose(documents, items)
     return {name: chosen[name] for name in tasks}
+
+
+def _items(name: str, task: Any, data: str | None) -> list[str]:
+    leaves = task.leaves if isinstance(task, TaskGroup) else {name: task}
+    return [item for leaf, part in leaves.items() for item in item_keys(leaf, part.eval_docs, data)]
 
 
 def _clusters(name: str, task: Any, documents: Sequence[int] | None, data: str | None) -> dict[int, str]:

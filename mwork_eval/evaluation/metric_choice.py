@@ -26,16 +26,20 @@ def check_metrics(metrics: Mapping[str, str], index: Index) -> None:
             config = index[leaf].cfg if leaf in index else None
             if not config or "class" in config:
                 continue
-            known = metrics_of(config)
+            known = declared_metrics(config)
             if known and metric not in known and metric.partition(",")[0] not in known:
-                raise InputError(f"{leaf} has no metric {metric}", found=" ".join(known), expected="one of these")
+                raise InputError(
+                    f"{leaf} has no metric {metric}",
+                    found=" ".join(known),
+                    expected="one of these; a filter stands behind a colon: exact_match:flexible-extract",
+                )
             filters = [str(one.get("name")) for one in config.get("filter_list") or []] or ["none"]
             asked = metric.partition(",")[2]
             if asked and asked not in filters:
                 raise InputError(f"{leaf} has no filter {asked}", found=" ".join(filters), expected="one of these")
 
 
-def metrics_of(config: Mapping[str, Any]) -> list[str]:
+def declared_metrics(config: Mapping[str, Any]) -> list[str]:
     """Return the metrics that a task's configuration names, or that lm-eval takes for its kind of output."""
     listed: Sequence[Any] = config.get("metric_list") or []
     names = [str(one.get("metric")) for one in listed if isinstance(one, Mapping)]

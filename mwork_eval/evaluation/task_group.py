@@ -6,6 +6,8 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
+from mwork_eval.neurons.tuned_stages import TunedOn
+
 SUBTASK = "subtask"
 """Field of a group's samples: the task that a document is of."""
 
@@ -35,7 +37,7 @@ class TaskGroup:
 
     @property
     def instances(self) -> list[Any]:
-        """The requests of all leaves, with the documents' numbers in the group."""
+        """The requests that have been built, of all leaves, with the documents' numbers in the group."""
         return [
             # lm-eval's requests take their document's number from here.
             replace(instance, metadata=(self.name, self.offsets[leaf] + instance.doc_id, instance.repeats))
@@ -72,6 +74,8 @@ class TaskGroup:
 def parallel_items(groups: Mapping[str, TaskGroup]) -> dict[str, list[str]]:
     """Return what each document of some groups is: equal where groups of several languages have parts of one size.
 
+    What is equal depends on which groups there are, so this is nothing to store.
+
     Args:
         groups: The groups by name, all with the same suffixes.
     """
@@ -87,3 +91,22 @@ def parallel_items(groups: Mapping[str, TaskGroup]) -> dict[str, list[str]]:
         ]
         for name, group in groups.items()
     }
+
+
+def skip_shared(
+    skip: Mapping[str, TunedOn], items: Mapping[str, Sequence[str]], shared: Mapping[str, Sequence[str]]
+) -> dict[str, TunedOn]:
+    """Return the documents that groups leave out, also under the names that the languages share.
+
+    Args:
+        skip: By group, the documents under the names of `item_keys`.
+        items: By group, these names of all its documents.
+        shared: The names of `parallel_items`.
+    """
+    found = dict(skip)
+    for name in items.keys() & skip.keys():
+        pairs = zip(items[name], shared[name], strict=True)
+        found[name] = replace(
+            skip[name], items=skip[name].items | {one for own, one in pairs if own in skip[name].items}
+        )
+    return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from lm_eval.tasks import TaskManager
@@ -24,9 +25,9 @@ def task_manager(names: Collection[str], data: str | None) -> TaskManager:
     add_free_text_tasks(ours, names)
     if all(name in ours.task_index for name in names):
         return ours
-    everything = _whole_manager(data)
-    add_free_text_tasks(everything, names)
-    return everything
+    ours.task_index.update(whole_index())
+    _list_by_kind(ours)
+    return ours
 
 
 @quiet_lm_eval()
@@ -35,20 +36,18 @@ def whole_index() -> Mapping[str, Any]:
 
     An entry has `kind`, `yaml_path` (None for a tag), `tags` (of a tag, its tasks) and `cfg`.
     """
-    index: Mapping[str, Any] = _whole_manager(None).task_index
-    return index
+    return MappingProxyType(_index_all())
 
 
 @cache
-def _whole_manager(data: str | None) -> TaskManager:
+def _index_all() -> dict[str, Any]:
     # Indexing takes seconds; where the data comes from changes nothing in it.
-    known = None if data is None else _whole_manager(None).task_index
-    manager = TaskManager(
-        include_path=str(tasks_folder()), include_defaults=known is None, metadata={"data": data} if data else {}
-    )
-    if known is not None:
-        manager._index = dict(known)
-        for kind, names in (("subtasks", ("TASK", "PY_TASK")), ("groups", ("GROUP",)), ("tags", ("TAG",))):
-            setattr(manager, f"_all_{kind}", sorted(n for n, e in known.items() if e.kind.name in names))
-        manager._all_tasks = sorted(known)
-    return manager
+    return dict(TaskManager(include_path=str(tasks_folder())).task_index)
+
+
+def _list_by_kind(manager: TaskManager) -> None:
+    """Let a manager's lists of names be those of its index."""
+    index = manager.task_index
+    for kind, kinds in (("subtasks", ("TASK", "PY_TASK")), ("groups", ("GROUP",)), ("tags", ("TAG",))):
+        setattr(manager, f"_all_{kind}", sorted(name for name, entry in index.items() if entry.kind.name in kinds))
+    manager._all_tasks = sorted(index)

@@ -16,7 +16,8 @@ _QUALIFIED = re.compile(r"(?P<name>[^()]+?)\s*\((?P<script_or_territory>[^()]+)\
 _NO_LANGUAGE = re.compile(r"und|mul|mis|zxx|root|x-.*|q[a-t][a-z]")
 """Undetermined, several, uncoded, none, and codes for private use."""
 _NO_SCRIPT = re.compile(r"Z(zzz|yyy|inh|xxx|sym|mth|sye)|Qa[ab][a-z]")
-_NO_TERRITORY = re.compile(r"ZZ|AA|Q[M-Z]|X[A-Z]")
+NO_TERRITORY = re.compile(r"ZZ|AA|Q[M-Z]|X[A-Z]")
+"""Unknown, and codes that ISO 3166 leaves to users: they say nothing."""
 _MOST_NEAR = 4
 
 
@@ -30,6 +31,8 @@ class TagFacts:
         alpha3: Its code of three letters.
         script: ISO 15924 code of the script: the tag's own, else the likely one; None if none is known.
         has_script: Whether the tag names its script.
+        territory: The territory that the tag names, or None.
+        likely_territory: Where its language is mostly spoken; None if not known.
         standard_of: The macrolanguage whose standard form the language is (`zh` of `cmn`, `ar` of `arb`), or None.
         member_of: The macrolanguage that the language is a member of (`ar` of `arz` and of `arb`), or None.
     """
@@ -39,6 +42,8 @@ class TagFacts:
     alpha3: str
     script: str | None
     has_script: bool
+    territory: str | None
+    likely_territory: str | None
     standard_of: str | None
     member_of: str | None
 
@@ -80,6 +85,8 @@ def facts_of(tag: str) -> TagFacts | None:
         alpha3=parsed.to_alpha3(),
         script=parsed.script or likely,
         has_script=parsed.script is not None,
+        territory=parsed.territory,
+        likely_territory=Language.get(language).maximize().territory if language in LIKELY_SUBTAGS else None,
         standard_of=standard_of,
         member_of=MACROLANGUAGES.get(language),
     )
@@ -123,7 +130,7 @@ def _read_tag(text: str) -> str | None:
     parsed = Language.get(tag, normalize=False)
     named = parsed.language is not None and _NO_LANGUAGE.fullmatch(parsed.language) is None
     plain = not parsed.extensions and not parsed.private
-    real = not _NO_SCRIPT.fullmatch(parsed.script or "") and not _NO_TERRITORY.fullmatch(parsed.territory or "")
+    real = not _NO_SCRIPT.fullmatch(parsed.script or "") and not NO_TERRITORY.fullmatch(parsed.territory or "")
     return tag if named and plain and real and parsed.is_valid() else None
 
 

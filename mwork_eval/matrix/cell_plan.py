@@ -22,6 +22,7 @@ class TaskSource:
         sample: Which documents of each.
         metrics: By task, the main metric that was asked for.
         prompting: How they are asked.
+        families: By task, the family whose languages share documents, as `prepare_tasks` takes it.
     """
 
     names: tuple[str, ...]
@@ -29,6 +30,7 @@ class TaskSource:
     sample: Sample = field(default_factory=Sample)
     metrics: Mapping[str, str] = field(default_factory=dict)
     prompting: Prompting = field(default_factory=Prompting)
+    families: Mapping[str, str] = field(default_factory=dict)
 
     def prepare(self) -> dict[str, PreparedTask]:
         """Load the documents and build the requests.
@@ -37,8 +39,18 @@ class TaskSource:
             InputError: If a task cannot be had.
         """
         return prepare_tasks(
-            self.names, data=self.data, sample=self.sample, metrics=self.metrics, prompting=self.prompting
+            self.names,
+            data=self.data,
+            sample=self.sample,
+            metrics=self.metrics,
+            prompting=self.prompting,
+            families=self.families,
         )
+
+
+def families_by_task(cells: Sequence[Cell]) -> dict[str, str]:
+    """Return the family of each task of some cells; of a task of several, the first."""
+    return {cell.task: cell.family.name for cell in reversed(cells)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
-from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.benchmarks.task_family import CODE, TaskFamily
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.families.members import CODE
 from mwork_eval.evaluation.families.resolve import fill_pattern, is_pattern, resolve_family, tags_of
 from mwork_eval.evaluation.prompting import Prompting
 from mwork_eval.evaluation.sampling import EVEN, Order
@@ -17,6 +16,9 @@ from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.neuron_set import NeuronSet
+
+EVERY = ""
+"""Among metrics by task, the one that stands for all that have none of their own."""
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class MatrixOptions:
         counts: Numbers of neurons, ascending, to deactivate beside the table's own.
         set_draws: By language, the sets of random halves of the detection documents, to deactivate beside the table's.
         own_tasks: By name, the lm-eval tasks by language that the user defined.
-        metrics: By benchmark, the main metric that was asked for; under `""`, that of all others.
+        metrics: By benchmark, the main metric that was asked for; under `EVERY`, that of all others.
         pivot: The language that the others are compared with.
         prompting: How models are asked.
         model_args: Further arguments of `mwork-hf` that the model was loaded with.
@@ -77,42 +79,49 @@ class MatrixOptions:
         Raises:
             InputError: If the pivot is not asked for, or a benchmark lacks it or every other language.
         """
-        check_pivot(self.pivot, self.languages)
+        check_has_pivot(self.pivot, self.languages)
         families = [
-            replace(
-                find_family(name, self.languages, self._own(name, preset), pivot=self.pivot), seeds=self.seeds_of(name)
-            )
+            find_family(name, self.languages, self._own(name, preset), pivot=self.pivot)
             for name in self.tasks or (preset.task,)
         ]
         for family in families:
             if family.missing:
                 log.warning("%s has no %s; its averages are over %s", family.name, family.missing, family.languages)
-        return families
+        return [replace(family, seeds=self.seeds_of(family)) for family in families]
 
     def _own(self, name: str, preset: Preset) -> Mapping[str, str] | None:
         return self.own_tasks.get(name) if self.tasks else preset.tasks
 
-    def metrics_of(self, families: Sequence[TaskFamily]) -> dict[str, str]:
+    def metrics_by_task(self, families: Sequence[TaskFamily]) -> dict[str, str]:
         """Return, by lm-eval task of some benchmarks, the main metric that was asked for.
 
         Raises:
-            InputError: If one was asked for of a benchmark that is not among them.
+            InputError: If one was asked for of a benchmark that is not among them, or of all others and there are none.
         """
         names = [family.name for family in families]
-        if unknown := sorted(self.metrics.keys() - {"", *names}):
+        if unknown := sorted(self.metrics.keys() - {EVERY, *names}):
             raise InputError("a metric of no task", found=" ".join(unknown), expected=f"one of {' '.join(names)}")
+        if EVERY in self.metrics and self.metrics.keys() >= set(names):
+            raise InputError(
+                "a metric of all other tasks, of which there are none",
+                found=self.metrics[EVERY],
+                expected="a metric for each task",
+                hint="a filter stands behind a colon: exact_match:flexible-extract",
+            )
         found: dict[str, str] = {}
         for family in families:
-            if metric := self.metrics.get(family.name) or self.metrics.get(""):
+            if metric := self.metrics.get(family.name) or self.metrics.get(EVERY):
                 found |= {family.task(language): metric for language in family.languages}
         return found
 
-    def seeds_of(self, task: str) -> tuple[int, ...]:
-        """Return the seeds of the random controls of a benchmark, or a pattern with `{l}`."""
-        return tuple(range(1, draws_of(task) + 1)) if self.seeds is None else self.seeds
+    def seeds_of(self, family: TaskFamily) -> tuple[int, ...]:
+        """Return the seeds of the random controls of a benchmark."""
+        if self.seeds is not None:
+            return self.seeds
+        return tuple(range(1, draws_of(map(family.task, family.languages)) + 1))
 
 
-def check_pivot(pivot: str, languages: Sequence[str]) -> None:
+def check_has_pivot(pivot: str, languages: Sequence[str]) -> None:
     """Check that the languages of a matrix are the pivot and at least one other.
 
     Raises:
@@ -142,7 +151,9 @@ def find_family(
     """
     family = look_up_family(name, languages, tasks)
     if len(family.languages) < 2:
-        if tasks is not None or (is_pattern(name) and CODE not in name):
+        if tasks is not None:
+            has = list(tasks)
+        elif is_pattern(name) and CODE not in name:
             has = list(family.languages)
         else:
             has = BENCHMARKS[name].languages if name in BENCHMARKS else tags_of(name, languages, whole_index())

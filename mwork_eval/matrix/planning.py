@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from mwork_eval.benchmarks.task_family import TaskFamily, benchmark_name, task_name
 from mwork_eval.evaluation.sampling import Sample
-from mwork_eval.matrix.cell_plan import CellPlan, TaskSource
+from mwork_eval.matrix.cell_plan import CellPlan, TaskSource, families_by_task
 from mwork_eval.matrix.identity import ModelFacts, identity_of
 from mwork_eval.matrix.options import MatrixOptions
-from mwork_eval.matrix.plan import Mask, all_seeds, plan_cells, plan_masks
+from mwork_eval.matrix.plan import Cell, Mask, all_seeds, plan_cells, plan_masks
 from mwork_eval.matrix.whole import check_counts, dose_masks, draw_masks, plan_cross, plan_pairs
 from mwork_eval.models.fit import check_fit
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.stages import Stages
-from mwork_eval.neurons.tuned_stages import stages_for, tuning_documents
+from mwork_eval.neurons.tuned_stages import TunedOn, stages_for, tuning_documents
 from mwork_eval.results.store import CellStore
 
 
@@ -78,21 +78,20 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         of_presets += [(preset.name, c) for c in plan_pairs(drawn, families[preset.name])]
     cells = [cell for _, cell in of_presets]
     tuned = tuning_documents(neurons.about for neurons in sets.values())
-    # By the tasks' names: `xquad` and `xquad_{l}` are the same documents.
-    skip = {
-        cell.task: left_out
-        for cell in cells
-        for name, left_out in tuned.items()
-        if task_name(name, cell.language) == cell.task or name == cell.family.name
-    }
+    skip: dict[str, TunedOn] = {}
+    for cell in cells:
+        for name, left_out in tuned.items():
+            if _is_tuned(cell, name, left_out):
+                skip[cell.task] = skip.get(cell.task, TunedOn()) | left_out
     distinct = {family.name: family for of_preset in families.values() for family in of_preset}
     limits = {cell.task: limit for cell in cells if (limit := options.limits.get(benchmark_name(cell.family.name)))}
     source = TaskSource(
         tuple(dict.fromkeys(cell.task for cell in cells)),
         options.data,
         Sample(options.limit, options.order, skip, limits=limits),
-        metrics=options.metrics_of(list(distinct.values())),
+        metrics=options.metrics_by_task(list(distinct.values())),
         prompting=options.prompting,
+        families=families_by_task(cells),
     )
     tasks = source.prepare()
     return MatrixPlan(
@@ -105,3 +104,11 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         families=list(distinct.values()),
         presets=[preset for preset, _ in of_presets],
     )
+
+
+def _is_tuned(cell: Cell, name: str, tuned_on: TunedOn) -> bool:
+    """Say whether a cell's task is of the benchmark of a name that boundaries were chosen on."""
+    # By the tasks, because `xquad` and `xquad_{l}`, or a name of the user's own, are the same documents. The tasks of
+    # all its languages count: what is left out in one is left out in its translations.
+    tasks = {cell.family.task(language) for language in cell.family.languages}
+    return name == cell.family.name or task_name(name, cell.language) == cell.task or bool(tasks & tuned_on.tasks)

@@ -61,6 +61,7 @@ class Tuning:
         deltas: Per point that deactivates something, what it does.
         best: The boundaries with the highest ∆; equal ones go to the fewest layers masked.
         pivot: The language it was compared with.
+        tasks: The lm-eval tasks.
     """
 
     task: str
@@ -75,6 +76,7 @@ class Tuning:
     deltas: Mapping[Boundaries, Delta]
     best: Boundaries
     pivot: str = ENGLISH
+    tasks: tuple[str, ...] = ()
 
     @property
     def stages(self) -> Stages:
@@ -110,6 +112,7 @@ class Tuning:
             "positions": "+".join(self.positions),
             "delta": self.deltas[self.best].delta.value,
             **({} if self.pivot == ENGLISH else {"pivot": self.pivot}),
+            **({"tasks": list(self.tasks)} if self.tasks else {}),
         }
 
 
@@ -160,6 +163,7 @@ def judge_grid(
     task: str,
     positions: Sequence[str],
     items: Iterable[str] = (),
+    tasks: Iterable[str] = (),
     pivot: str = ENGLISH,
 ) -> Tuning:
     """Compute every ∆ and choose the best boundaries.
@@ -171,6 +175,7 @@ def judge_grid(
         task: The benchmark.
         positions: Where neurons were deactivated.
         items: What the documents are, as `item_keys` names them.
+        tasks: The lm-eval tasks.
         pivot: The language that the other is compared with.
     """
     (language,) = set(baseline) - {pivot}
@@ -197,6 +202,7 @@ def judge_grid(
         deltas=deltas,
         best=best.boundaries,
         pivot=pivot,
+        tasks=tuple(tasks),
     )
 
 

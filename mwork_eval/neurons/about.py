@@ -11,6 +11,7 @@ class TunedOnValue(FileValue):
     task: str
     documents: int
     items: tuple[str, ...] | None = None
+    tasks: tuple[str, ...] = ()
 
 
 class StagesValue(FileValue):

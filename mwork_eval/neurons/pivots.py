@@ -20,7 +20,7 @@ def recorded_pivot(neurons: NeuronSet) -> str | None:
     return pivot if isinstance(pivot, str) else None
 
 
-def check_pivots(sets: Iterable[tuple[str, NeuronSet]], pivot: str, *, force: bool) -> None:
+def check_made_against(sets: Iterable[tuple[str, NeuronSet]], pivot: str, *, force: bool) -> None:
     """Check that sets were not made against another language than the one they are compared with.
 
     Args:

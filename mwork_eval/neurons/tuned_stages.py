@@ -17,8 +17,8 @@ def with_stages(neurons: NeuronSet, stages: Stages, tuned_on: Mapping[str, Any])
     Args:
         neurons: The set.
         stages: The boundaries.
-        tuned_on: What they were chosen on; `task` (a benchmark such as `xquad`), `documents` (how many)
-            and `items` (which) among it, JSON values.
+        tuned_on: What they were chosen on; `task` (a benchmark such as `xquad`), `tasks` (of lm-eval),
+            `documents` (how many) and `items` (which) among it, JSON values.
     """
     entry = {"understanding": stages.understanding, "generation": stages.generation, "tuned_on": dict(tuned_on)}
     return neurons.described(**{_KEY: entry})
@@ -65,14 +65,21 @@ class TunedOn:
         documents: Their number.
         items: What they are, as `item_keys` names them, so that their translations are known, too.
         first: How many first documents of the file, for sets of earlier versions, which name no items.
+        tasks: The lm-eval tasks they are of; sets of earlier versions name none.
     """
 
     documents: int = 0
     items: frozenset[str] = frozenset()
     first: int = 0
+    tasks: frozenset[str] = frozenset()
 
     def __or__(self, other: "TunedOn") -> "TunedOn":
-        return TunedOn(max(self.documents, other.documents), self.items | other.items, max(self.first, other.first))
+        return TunedOn(
+            max(self.documents, other.documents),
+            self.items | other.items,
+            max(self.first, other.first),
+            self.tasks | other.tasks,
+        )
 
 
 def tuning_documents(descriptions: Iterable[Mapping[str, Any]]) -> dict[str, TunedOn]:
@@ -86,7 +93,8 @@ def tuning_documents(descriptions: Iterable[Mapping[str, Any]]) -> dict[str, Tun
         if _KEY in about:
             tuned_on = about[_KEY]["tuned_on"]
             count, items = tuned_on["documents"], tuned_on.get("items")
-            found = TunedOn(count, frozenset(items or ()), count if items is None else 0)
+            tasks = frozenset(tuned_on.get("tasks", ()))
+            found = TunedOn(count, frozenset(items or ()), count if items is None else 0, tasks)
             documents[tuned_on["task"]] = documents.get(tuned_on["task"], TunedOn()) | found
     return documents
 

@@ -83,12 +83,11 @@ class DeltaTable:
     rows: tuple[SettingRow, ...]
     truncated: Mapping[str, int] = field(default_factory=dict)
     tasks: Mapping[str, str] = field(default_factory=dict)
+    pivot: str = ENGLISH
 
     def task_of(self, language: str) -> str:
         """Return the name of the lm-eval task, or group, of a language."""
         return self.tasks.get(language) or task_name(self.task, language)
-
-    pivot: str = ENGLISH
 
 
 @dataclass(frozen=True)

@@ -167,3 +167,12 @@ def test_tuning_documents_are_left_out_however_the_task_was_written(matrix, name
         plan = plan_matrix(ModelFacts.of(matrix.model, "tiny"), sets, replace(OPTIONS, tasks=(written, "bpb")))
         assert set(plan.source.sample.skip.values()) == {TunedOn(2, first=2)}
         assert {task.partition("_")[0] for task in plan.source.sample.skip} == {"xcsqa"}
+
+
+def test_tuning_documents_are_left_out_of_tables_under_another_name(matrix):
+    tuned_on = {"task": "other", "documents": 1, "items": ["zh 1"], "tasks": ["xcsqa_en", "xcsqa_zh"]}
+    sets = {code: with_stages(s, Stages(s.shape.layers, 1, 1), tuned_on) for code, s in matrix.sets.items()}
+    mine = {language: f"xcsqa_{language}" for language in OPTIONS.languages}
+    options = replace(OPTIONS, tasks=("mine", "bpb"), own_tasks={"mine": mine})
+    skip = plan_matrix(ModelFacts.of(matrix.model, "tiny"), sets, options).source.sample.skip
+    assert {task: found.items for task, found in skip.items()} == {task: {"zh 1"} for task in mine.values()}

@@ -57,7 +57,7 @@ def family(tmp_path, monkeypatch):
         aggregate = "aggregate_metric_list:\n  - {metric: acc, weight_by_size: true}\n"
         (folder / f"_quiz_{code}.yaml").write_text(f"group: quiz_{code}\ntask:\n{parts}{aggregate}")
     manager = TaskManager(include_path=str(folder), include_defaults=False)
-    monkeypatch.setattr("mwork_eval.evaluation.task_manager._whole_manager", lambda data: manager)
+    monkeypatch.setattr("mwork_eval.evaluation.task_manager._index_all", lambda: manager.task_index)
     return manager
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from mwork_eval.benchmarks.data import locate
-from mwork_eval.benchmarks.rows import BENCHMARKS, languages_of, task_of
+from mwork_eval.benchmarks.rows import BENCHMARKS, task_of
 from mwork_eval.languages.table import rows
 from mwork_eval.resources import embedded_folder, tasks_folder
 
@@ -22,7 +22,7 @@ from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
 PAPER = list(rows())[:10]
-ALL = [f"{benchmark}_{language}" for benchmark in BENCHMARKS for language in languages_of(benchmark)]
+ALL = [f"{benchmark}_{language}" for benchmark in BENCHMARKS for language in BENCHMARKS[benchmark].languages]
 MAIN = {
     "xquad": "acc,none",
     "mgsm": "exact_match,flexible-extract",
@@ -138,7 +138,7 @@ def test_a_task_file_names_its_data_version_and_metrics(name: str) -> None:
 
 def test_xquad_prompts_are_those_of_lm_eval() -> None:
     theirs = Path(lm_eval.__file__).parent / "tasks" / "xquad"
-    for language in languages_of("xquad"):
+    for language in BENCHMARKS["xquad"].languages:
         expected = yaml.safe_load((theirs / f"xquad_{language}.yaml").read_text(encoding="utf-8"))["doc_to_text"]
         ours = load_yaml(tasks_folder() / "xquad" / f"xquad_{language}.yaml")["doc_to_text"]
         # Their Arabic word for context lacks its last letter.
@@ -221,7 +221,7 @@ def test_the_letter_tasks_share_rows_and_documents_with_the_others() -> None:
 def test_mgsm_prompts_are_those_of_lm_eval() -> None:
     from lm_eval.tasks.mgsm.utils import LANGUAGES
 
-    for language in languages_of("mgsm"):
+    for language in BENCHMARKS["mgsm"].languages:
         config = load_yaml(tasks_folder() / "mgsm" / f"mgsm_{language}.yaml")
         theirs = LANGUAGES[language]
         # Their Russian words for "step-by-step solution" run together.

@@ -67,6 +67,7 @@ def test_the_choice_is_stored_in_every_set_and_the_input_is_left_alone(neurons, 
             "items": ["line 1", "line 5", "line 9"],
             "positions": "under+gen",
             "delta": best,
+            "tasks": ["bpb_en", "bpb_zh"],
         }
         assert after.about == {**before.about, "stages": {**found["best"], "tuned_on": tuned_on}}
 

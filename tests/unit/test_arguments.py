@@ -9,9 +9,18 @@ from conftest import make_model, make_tokenizer
 from helpers.models_in_memory import neurons_of
 
 import mwork_eval as mw
-from mwork_eval.application.arguments import languages_of, names_of, order_of, shard_of, whole_number, whole_numbers
+from mwork_eval.application.arguments import (
+    languages_of,
+    limits_of,
+    names_of,
+    order_of,
+    shard_of,
+    whole_number,
+    whole_numbers,
+)
 from mwork_eval.application.enhance import only_language
 from mwork_eval.application.matrix_arguments import find_sets, make_matrix_options
+from mwork_eval.errors import InputError
 from mwork_eval.neurons.neuron_set import NeuronSet
 
 TEXTS = {"en": ["a cat sat on the mat"] * 40, "zh": ["今天天气很好"] * 40}
@@ -291,6 +300,9 @@ def test_paths(read, path):
 def test_what_can_be_understood_is_accepted():
     assert names_of("tasks", "xquad, bpb") == names_of("tasks", ["xquad", "bpb", "xquad"]) == ["xquad", "bpb"]
     assert names_of("preset", Path("a,b.yaml")) == ["a,b.yaml"]
+    assert limits_of({"xnli_{l}": 5, "xnli": 5}) == (None, {"xnli": 5})
+    with pytest.raises(InputError, match="two limits of xnli; found 5 6"):
+        limits_of({"xnli_{l}": 5, "xnli": 6})
     assert languages_of("en,zh") == languages_of(("en", "zh")) == ["en", "zh"]
     assert whole_numbers("counts", 3, at_least=1, example="", alone=True) == (3,)
     assert whole_numbers("counts", np.array([3, 4]), at_least=1, example="") == (3, 4)

@@ -18,7 +18,8 @@ from mwork_eval.benchmarks.rows import BENCHMARKS, Benchmark, draws_of, find_ben
 from mwork_eval.detection.corpus.hub import presets
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import rows
-from mwork_eval.matrix.presets import load_presets
+from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.presets import find_preset, load_presets
 from mwork_eval.resources import embedded_folder, tasks_folder
 from mwork_eval.results.main_metric import find_main_metric
 
@@ -97,8 +98,16 @@ def test_every_table_knows_every_benchmark() -> None:
 
 
 def test_draws_are_the_rows_or_those_of_any_task() -> None:
-    assert draws_of("bpb") == draws_of("bpb_{l}") == BENCHMARKS["bpb"].draws == 20
-    assert draws_of("xquad") == draws_of("belebele_{l}") == 3
+    assert draws_of(["bpb_en", "bpb_yue"]) == BENCHMARKS["bpb"].draws == 20
+    assert draws_of(["xquad_en", "xquad_zh"]) == draws_of(["belebele_eng_Latn"]) == draws_of([]) == 3
+
+
+@pytest.mark.parametrize("written", ["bpb", "bpb_{l}", "bpb_{iso3}", "mine"])
+def test_draws_are_those_of_the_tasks_however_they_are_named(written: str) -> None:
+    mine = {"mine": {"en": "bpb_en", "yue": "bpb_yue"}}
+    options = MatrixOptions((find_preset("existence"),), (written,), ("en", "yue"), own_tasks=mine)
+    (family,) = options.families(options.presets[0])
+    assert family.seeds == tuple(range(1, 21))
 
 
 def test_an_unknown_benchmark_is_named_with_those_there_are() -> None:
@@ -132,6 +141,6 @@ def test_a_row_is_all_that_the_package_needs_of_a_new_benchmark(
     assert cluster_keys("quiz_en", list(documents), tmp_path) == ("quiz_en line 1", "quiz_en line 2")
     assert find_main_metric("quiz_en", {"acc,none": 0.5, "f1,none": 0.25}).metric == "f1,none"
     assert published_dataset("quiz_en", None) == "someone/quiz"
-    assert draws_of("quiz") == 7
+    assert draws_of(["quiz_en"]) == 7
     with pytest.raises(InputError, match="Quiz has no Chinese; it has en"):
         load("quiz", "zh", tmp_path)

@@ -8,7 +8,7 @@ from helpers.benchmark_files import write
 
 from mwork_eval.benchmarks import data as task_data
 from mwork_eval.benchmarks.data import locate
-from mwork_eval.benchmarks.rows import BENCHMARKS, languages_of, task_of
+from mwork_eval.benchmarks.rows import BENCHMARKS, find_benchmark, task_of
 from mwork_eval.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("no_other_source")
@@ -26,13 +26,13 @@ pytestmark = pytest.mark.usefixtures("no_other_source")
     ],
 )
 def test_a_benchmark_has_the_published_languages(benchmark: str, codes: str) -> None:
-    assert languages_of(benchmark) == codes.split()
+    assert BENCHMARKS[benchmark].languages == codes.split()
 
 
 def test_there_are_these_benchmarks_and_another_is_an_error() -> None:
     assert list(BENCHMARKS) == ["xquad", "mgsm", "xcsqa", "xcsqa_letter", "xlsum", "bpb"]
     with pytest.raises(InputError, match="unknown benchmark; found 'squad'; expected one of xquad mgsm"):
-        languages_of("squad")
+        find_benchmark("squad")
 
 
 @pytest.mark.parametrize(

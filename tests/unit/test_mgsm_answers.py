@@ -4,7 +4,7 @@ import pytest
 
 from mwork_eval.benchmarks.answers import mgsm
 from mwork_eval.benchmarks.answers.numbers import last_number, parse_number, stated_number
-from mwork_eval.benchmarks.rows import languages_of
+from mwork_eval.benchmarks.rows import BENCHMARKS
 
 SENTENCES = {
     "en": "So it is 3. The answer is 1,018.",
@@ -19,7 +19,7 @@ SENTENCES = {
 
 
 def test_sentences_cover_every_language() -> None:
-    assert sorted(SENTENCES) == sorted(languages_of("mgsm"))
+    assert sorted(SENTENCES) == sorted(BENCHMARKS["mgsm"].languages)
 
 
 @pytest.mark.parametrize("language", SENTENCES)

@@ -12,7 +12,7 @@ from mwork_eval.detection.plnd import select
 from mwork_eval.detection.selection import Selection, check_scored, select_specific
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.files import load_neuron_set
-from mwork_eval.neurons.pivots import check_pivots, recorded_pivot
+from mwork_eval.neurons.pivots import check_made_against, recorded_pivot
 
 LANGUAGES = ("en", "zh", "es")
 
@@ -72,7 +72,7 @@ def test_what_takes_away_no_single_language_has_no_pivot(tables):
         assert "pivot" not in rule.to_json()
         sets = select_specific(tables, rule)
         assert recorded_pivot(sets["es"]) is None
-        check_pivots(sets.items(), "de", force=False)
+        check_made_against(sets.items(), "de", force=False)
 
 
 def test_the_pivot_must_be_scored(tables):
@@ -134,9 +134,9 @@ def test_an_overlap_with_the_pivot_has_it_first(detected):
 
 def test_sets_against_another_pivot_are_refused_and_with_force_a_warning(tables, caplog):
     sets = select_specific(tables, Selection(fraction=0.8))
-    check_pivots(sets.items(), "en", force=False)
+    check_made_against(sets.items(), "en", force=False)
     problem = "the set of zh lacks neurons of English, and ∆ compares with Spanish"
     with pytest.raises(InputError, match=f"{problem}; found a set against en; expected sets against es"):
-        check_pivots(sets.items(), "es", force=False)
-    check_pivots(sets.items(), "es", force=True)
+        check_made_against(sets.items(), "es", force=False)
+    check_made_against(sets.items(), "es", force=True)
     assert problem in caplog.text

@@ -8,7 +8,7 @@ from mwork_eval.application.matrix_arguments import make_matrix_options
 from mwork_eval.application.model_source import find_model
 from mwork_eval.application.run_configs import find_config, shipped_configs
 from mwork_eval.application.run_estimate import estimate_run
-from mwork_eval.benchmarks.rows import languages_of
+from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.detection.corpus.documents import DocumentRules
 from mwork_eval.detection.corpus.sources import Corpus, parse_corpora
 from mwork_eval.detection.detect import DetectOptions
@@ -223,4 +223,6 @@ def test_what_is_wrong_is_an_error_of_a_dry_run(given, message):
 
 
 def test_the_papers_languages_are_those_of_its_benchmarks():
-    assert set(PAPER) <= {language for name in ("xquad", "mgsm", "xcsqa", "xlsum") for language in languages_of(name)}
+    assert set(PAPER) <= {
+        language for name in ("xquad", "mgsm", "xcsqa", "xlsum") for language in BENCHMARKS[name].languages
+    }

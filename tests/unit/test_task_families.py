@@ -5,13 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from lm_eval.tasks._index import Kind
 
-from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.benchmarks.task_family import FIELDS, TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.codes import closeness, fields_of, read_code, spoken_of
 from mwork_eval.evaluation.families.members import FamilyPattern, Member, families_of, family_of
 from mwork_eval.evaluation.families.resolve import fill_pattern, leaves_of, resolve_family
-from mwork_eval.evaluation.task_manager import whole_index
+from mwork_eval.evaluation.task_manager import task_manager, whole_index
 from mwork_eval.matrix.options import find_family
 
 EXPECTED = yaml.safe_load((Path(__file__).parents[1] / "data" / "task_families.yaml").read_text(encoding="utf-8"))
@@ -30,6 +31,21 @@ def index_of(tasks, *, groups=None, tags=None, folder="somewhere"):
 @pytest.fixture(scope="module")
 def index():
     return whole_index()
+
+
+def test_tasks_that_were_asked_for_are_not_in_the_next_manager(monkeypatch):
+    foreign = index_of(["quiz_en"])["quiz_en"]
+    foreign.kind = Kind.TASK
+    monkeypatch.setattr("mwork_eval.evaluation.task_manager._index_all", lambda: known)
+    known = {"quiz_en": foreign}
+    first = task_manager(["quiz_en", "bpb_yue"], "embedded")
+    assert {"quiz_en", "bpb_yue", "xquad_en"} <= {*first.task_index} == {*first.all_tasks}
+    assert first.metadata == {"data": "embedded"}
+    assert {"quiz_en", "bpb_yue"} <= {*first.all_subtasks}
+    later = task_manager(["quiz_en"], None)
+    assert "bpb_yue" not in later.task_index
+    assert list(known) == list(whole_index()) == ["quiz_en"]
+    assert later.metadata == {}
 
 
 def test_the_data_are_of_many_families_and_twelve_languages():
@@ -104,6 +120,8 @@ def test_pairs_of_languages_are_no_languages(index):
         ("chinese_stem", None),
         ("mt", "mt"),
         ("x1", None),
+        ("mul", None),  # several languages
+        ("qaa", None),  # whatever its user means
     ],
 )
 def test_codes_in_names(text, tag):
@@ -130,6 +148,8 @@ def test_codes_in_names(text, tag):
         ("es", "ES_LA", 2),
         ("no", "nob_Latn", 0),
         ("fa", "prs_Arab", 2),
+        ("bla", "bla_Cans", 0),  # how it is mostly written, or where it is spoken, no registry says
+        ("bla", "bla_us", 2),
     ],
 )
 def test_how_close_languages_are(asked, found, rank):
@@ -156,6 +176,25 @@ def test_patterns_need_no_index():
     assert find_family("a_{name}", ["en", "zh"]).task("zh") == "a_chinese"
     with pytest.raises(InputError, match="gives several languages one task"):
         fill_pattern("a_{iso3}", ["zh", "zh-Hant"])
+    assert set(FIELDS) == {f"{{{field}}}" for field in fields_of("zh")}
+
+
+@pytest.mark.parametrize("tag", ["zh-Hant", "zh-TW", "sr-Latn", "pt-PT", "en-GB"])
+@pytest.mark.parametrize("field", ["name", "iso3"])
+def test_a_field_that_drops_the_script_or_region_is_refused(tag, field):
+    with pytest.raises(InputError, match=f"does not say all of {tag}; found a_"):
+        fill_pattern(f"a_{{{field}}}", ["ja", tag])
+    assert fill_pattern(f"a_{{{field}}}_{{l}}", [tag])[tag].endswith(tag)
+
+
+def test_a_usual_script_or_region_need_not_be_said():
+    assert fill_pattern("a_{name}", ["pt-BR", "zh-Hans", "en-US", "yue", "arz"]) == {
+        "pt-BR": "a_portuguese",
+        "zh-Hans": "a_chinese",
+        "en-US": "a_english",
+        "yue": "a_cantonese",
+        "arz": "a_egyptian_arabic",
+    }
 
 
 def test_two_tasks_that_are_equally_good_are_an_error_that_lists_them():

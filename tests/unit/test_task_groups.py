@@ -4,11 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from mwork_eval.application.task_arguments import EVERY, metrics_of, tasks_of
+from mwork_eval.application.task_arguments import metrics_of, tasks_of
+from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
+from mwork_eval.evaluation.evaluate import _choose
 from mwork_eval.evaluation.sampling import Sample
-from mwork_eval.evaluation.task_group import TaskGroup, parallel_items
+from mwork_eval.evaluation.task_group import TaskGroup, parallel_items, skip_shared
+from mwork_eval.matrix.options import EVERY, MatrixOptions, find_family
 from mwork_eval.matrix.task_file import read_task_file
+from mwork_eval.neurons.tuned_stages import TunedOn
 
 
 def group(name, sizes):
@@ -56,6 +60,10 @@ def test_parts_of_one_size_are_the_same_documents_in_every_language():
             {EVERY: "acc_norm", "mgsm": "exact_match,flexible-extract"},
         ),
         ({"mgsm": "exact_match"}, {"mgsm": "exact_match"}),
+        ("mlqa=f1,none", {"mlqa": "f1,none"}),  # as tables show it
+        ("acc , none,mlqa=f1", {EVERY: "acc,none", "mlqa": "f1"}),
+        (["mlqa=f1,none", "acc"], {EVERY: "acc", "mlqa": "f1,none"}),
+        ({"mlqa": "f1,none"}, {"mlqa": "f1,none"}),
     ],
 )
 def test_metrics_as_users_write_them(given, metrics):
@@ -76,6 +84,20 @@ def test_metrics_as_users_write_them(given, metrics):
 def test_metrics_that_are_none(given, said):
     with pytest.raises(InputError, match=said):
         metrics_of(given)
+
+
+def test_a_metric_of_all_others_needs_others():
+    families = [TaskFamily("mgsm", ("en", "zh"))]
+    asked = {"mgsm": "exact_match", EVERY: "flexible-extract"}
+    with pytest.raises(InputError, match=r"of which there are none; found flexible-extract.*behind a colon"):
+        MatrixOptions((), (), ("en", "zh"), metrics=asked).metrics_by_task(families)
+    options = MatrixOptions((), (), ("en", "zh"), metrics={EVERY: "acc"})
+    assert options.metrics_by_task(families) == {"mgsm_en": "acc", "mgsm_zh": "acc"}
+
+
+def test_own_tasks_without_the_languages_say_which_they_have():
+    with pytest.raises(InputError, match=r"mine has none of the languages.*expected de sw"):
+        find_family("mine", ["en", "zh"], {"de": "a", "sw": "b"})
 
 
 def test_tasks_by_language(tmp_path):
@@ -109,3 +131,32 @@ def test_files_of_tasks_that_are_wrong(text, said, tmp_path):
     with pytest.raises(InputError) as error:
         read_task_file(path)
     assert str(error.value).startswith(f"{path}{said}"), error.value
+
+
+def test_tuned_documents_of_groups_are_left_out_in_every_language():
+    groups = {name: group(name, {"law": 2, "sums": 4}) for name in ("quiz_en", "quiz_zh", "quiz_ja")}
+    items = {
+        name: [f"{leaf} {number}" for leaf, task in one.leaves.items() for number in range(len(task.eval_docs))]
+        for name, one in groups.items()
+    }
+    skip = dict.fromkeys(groups, TunedOn(2, frozenset({"quiz_zh_law 1", "quiz_zh_sums 2"})))
+    shared = parallel_items(groups)
+    documents = {name: one.eval_docs for name, one in groups.items()}
+    chosen = Sample(skip=skip_shared(skip, items, shared)).choose(documents, shared)
+    assert chosen == {name: [0, 2, 3, 5] for name in groups}
+
+
+def test_a_companion_family_with_like_parts_changes_no_document():
+    small = {name: group(name, {"law": 1, "sums": 4}) for name in ("little_en", "little_zh")}
+    large = {name: group(name, {"law": 3, "sums": 4}) for name in ("quiz_en", "quiz_zh")}
+    families = {name: name.partition("_")[0] for name in (*small, *large)}
+    alone, both = (_choose(tasks, None, Sample(limit=3), families) for tasks in (large, small | large))
+    assert {name: both[name] for name in large} == alone
+
+
+def test_a_document_that_is_unwanted_in_one_family_stays_in_another():
+    tasks = {name: group(name, {"law": 2}) for name in ("little_en", "little_zh", "quiz_en", "quiz_zh")}
+    seen = tasks["little_en"].eval_docs[0]
+    families = {name: name.partition("_")[0] for name in tasks}
+    chosen = _choose(tasks, None, Sample(unwanted=lambda document: document is seen), families)
+    assert chosen == {"little_en": [1], "little_zh": [1], "quiz_en": [0, 1], "quiz_zh": [0, 1]}

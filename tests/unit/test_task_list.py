@@ -10,6 +10,7 @@ from mwork_eval.application.tasks import tasks
 from mwork_eval.cli.main import main
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.catalogue import list_families
+from mwork_eval.evaluation.families.resolve import resolve_family
 from mwork_eval.evaluation.families.sources import DataSource, reach, source_of
 
 CHOICE = {"output_type": "multiple_choice", "dataset_path": "some/choices"}
@@ -63,6 +64,19 @@ def test_families_with_their_languages_tasks_and_scores(index):
 def test_only_families_of_a_name(index):
     assert list(listed(index, ["ja", "en"], "exam")) == ["exam"]
     assert list(listed(index, ["ja", "en"], "exam_{code}_law")) == ["exam_{code}_law"]
+    # Of a group that is called like others begin, only what is in it: as `tasks` takes it.
+    few = dict(
+        [
+            *(entry(f"few_{language}", CHOICE) for language in ("en", "ja")),
+            *(entry(f"some_{kind}_{language}", CHOICE) for kind in "ab" for language in ("en", "ja")),
+            entry("some", {"group": "some", "task": ["few_en", "few_ja"]}),
+        ]
+    )
+    assert list(listed(few, ["ja", "en"], "some")) == ["few"]
+    assert resolve_family("some", ["ja", "en"], few).tasks == {"ja": "few_ja", "en": "few_en"}
+    assert [one.name for one in list_families(["ja", "en"], index, "bpb", ask=lambda s: dict.fromkeys(s, ""))] == [
+        "bpb"
+    ]
     assert [row.name for row in list_families(["zh", "en"], index, "xquad", ask=lambda s: dict.fromkeys(s, ""))] == [
         "xquad"
     ]

@@ -37,3 +37,6 @@ def test_sets_that_store_different_boundaries_need_given_ones():
     named = with_stages(ES, Stages(8, 3, 2), {**TUNED_ON, "documents": 2, "items": ["q7", "q9"]})
     found = tuning_documents([zh.about, more.about, named.about, ES.about])
     assert found == {"xquad": TunedOn(20, frozenset({"q7", "q9"}), first=20)}
+    of_tasks = with_stages(ES, Stages(8, 3, 2), {**TUNED_ON, "tasks": ["xquad_en", "xquad_es"]})
+    found = tuning_documents([zh.about, of_tasks.about])
+    assert found == {"xquad": TunedOn(16, first=16, tasks=frozenset({"xquad_en", "xquad_es"}))}

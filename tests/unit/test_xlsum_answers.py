@@ -8,7 +8,7 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from mwork_eval.benchmarks.answers import xlsum
 from mwork_eval.benchmarks.answers.text import summary_words
-from mwork_eval.benchmarks.rows import languages_of
+from mwork_eval.benchmarks.rows import BENCHMARKS
 
 SUMMARIES = {
     "en": ("The market in the old pool opened on Saturday.", "Nobody went home"),
@@ -24,7 +24,7 @@ SUMMARIES = {
 
 
 def test_summaries_cover_every_language() -> None:
-    assert sorted(SUMMARIES) == sorted(languages_of("xlsum"))
+    assert sorted(SUMMARIES) == sorted(BENCHMARKS["xlsum"].languages)
 
 
 @pytest.mark.parametrize("language", SUMMARIES)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mwork_eval.benchmarks.answers import xquad
-from mwork_eval.benchmarks.rows import languages_of
+from mwork_eval.benchmarks.rows import BENCHMARKS
 
 ANSWERS = {
     "en": ("the Denver Broncos", "It was the Denver Broncos, of course.", "Carolina"),
@@ -47,7 +47,7 @@ def qa(language: str, *answers: str) -> dict[str, Any]:
 
 
 def test_answers_cover_every_language() -> None:
-    assert sorted(ANSWERS) == sorted(languages_of("xquad"))
+    assert sorted(ANSWERS) == sorted(BENCHMARKS["xquad"].languages)
 
 
 @pytest.mark.parametrize("language", ANSWERS)

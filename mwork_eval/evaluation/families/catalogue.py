@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mwork_eval.benchmarks.rows import BENCHMARKS
+from mwork_eval.benchmarks.task_family import CODE
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.codes import Spoken, spoken_of
-from mwork_eval.evaluation.families.members import CODE, FamilyPattern, families_of
-from mwork_eval.evaluation.families.resolve import Index, leaves_of, named_tasks, whole_families
+from mwork_eval.evaluation.families.members import FamilyPattern, families_of
+from mwork_eval.evaluation.families.resolve import Index, leaves_of, named_families, whole_families
 from mwork_eval.evaluation.families.sources import DataSource, reach, source_of
-from mwork_eval.evaluation.metric_choice import metrics_of
+from mwork_eval.evaluation.metric_choice import declared_metrics
 from mwork_eval.results.main_metric import find_main_metric
 
 _KINDS = {
@@ -63,10 +64,13 @@ def list_families(
         InputError: If there is none.
     """
     spoken = {tag: one for tag in languages if (one := spoken_of(tag)) is not None}
-    names = [task for task, entry in index.items() if entry.yaml_path is not None]
-    if name is not None and name not in BENCHMARKS:
-        names = named_tasks(name, index)
-    found = whole_families(families_of(names, [*spoken.values()]), index)
+    found: list[FamilyPattern] = []
+    if name is None:
+        names = [task for task, entry in index.items() if entry.yaml_path is not None]
+        found = whole_families(families_of(names, [*spoken.values()]), index)
+    elif name not in BENCHMARKS:
+        named = named_families(name, [*spoken.values()], index)
+        found = [family for family in named if sum(bool(family.find(one)) for one in spoken.values()) > 1]
     own = [_own_row(ours, languages) for ours in BENCHMARKS if name in (None, ours)]
     rows = [row for row in own if len(row.tasks) > 1]
     rows += [_row(family, spoken, index) for family in found if _name(family) not in BENCHMARKS]
@@ -102,7 +106,7 @@ def _row(family: FamilyPattern, spoken: Mapping[str, Spoken], index: Index) -> F
     leaves = [leaves_of(names[0], index) for names in tasks.values()]
     configs = [config for own in leaves for leaf in own if leaf in index and (config := index[leaf].cfg)]
     first = configs[0] if configs else {}
-    reported = {f"{metric},none": 0.0 for metric in metrics_of(first)}
+    reported = {f"{metric},none": 0.0 for metric in declared_metrics(first)}
     return FamilyRow(
         _name(family),
         tasks,

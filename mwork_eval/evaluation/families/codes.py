@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import langcodes
 import yaml
-from langcodes import Language
-from langcodes.data_dicts import NORMALIZED_MACROLANGUAGES
-from language_data.population_data import LANGUAGE_SPEAKING_POPULATION
+
+from mwork_eval.languages.tags import NO_TERRITORY, facts_of, standards_of
 
 SEPARATOR = re.compile("[_-]")
-_USER_ASSIGNED = re.compile("AA|Q[M-Z]|X[A-Z]|ZZ")
-"""Regions that ISO 3166 leaves to users, such as the XY of `ar_xy`: they say nothing."""
 _REGION = re.compile("[a-z]{2}|[a-z]{4}")
 """A region behind a script: its code, or the first letters of its name."""
+_ALPHA3 = 3
 _SHORTEST_NAME = 4
 """Letters; shorter words of a name are codes."""
 
@@ -27,9 +24,9 @@ class Spoken:
 
     Attributes:
         language: Its subtag; that of the macrolanguage for its usual member, so that `arb` is `ar` and `arz` is not.
-        script: Its script; the usual one if not said.
+        script: Its script; the usual one if not said, empty if that is not known.
         region: A region or kind of it that was said, or None.
-        usual_region: Where it is mostly spoken.
+        usual_region: Where it is mostly spoken; None if not known.
     """
 
     language: str
@@ -48,18 +45,14 @@ class Spoken:
 @cache
 def spoken_of(tag: str) -> Spoken | None:
     """Return the language of a BCP 47 tag or an ISO 639-3 code, in any case and with `_` or `-`; None if it is none."""
-    try:
-        standard = langcodes.standardize_tag(tag)
-        usual = Language.get(langcodes.standardize_tag(tag, macro=True))
-    except (LookupError, ValueError):
+    if (facts := facts_of(tag)) is None:
         return None
-    if not Language.get(standard).is_valid() or not usual.language or usual.language == "und":
-        return None
+    wide = facts.standard_of or facts.language
+    language = _oddities()["same"].get(wide, wide)
+    usual = facts if language == facts.language else facts_of(language)
     # The script is that of the language meant: Urdu of India and Cantonese are not written as their wider languages.
-    likely = Language.get(standard).maximize()
-    language = _oddities()["same"].get(usual.language, usual.language)
-    script = _oddities()["scripts"].get(likely.script or "", likely.script or "")
-    return Spoken(language, script, usual.territory, Language.get(language).maximize().territory)
+    script = _oddities()["scripts"].get(facts.script or "", facts.script or "")
+    return Spoken(language, script, facts.territory, usual.likely_territory if usual else None)
 
 
 @cache
@@ -86,7 +79,7 @@ def read_code(text: str) -> Spoken | None:
     if len(rest[0]) == 4 and (written := spoken_of(f"{first}-{rest[0]}")) is not None:
         return written if len(rest) == 1 else _in_region(written, rest[1]) if _REGION.fullmatch(rest[-1]) else None
     if len(rest) == 1 and len(rest[0]) == 2:
-        if _USER_ASSIGNED.fullmatch(rest[0].upper()):
+        if NO_TERRITORY.fullmatch(rest[0].upper()):  # as in ar_xy
             return spoken
         return spoken_of(f"{first}-{rest[0]}")
     return None
@@ -112,9 +105,12 @@ def fields_of(tag: str) -> Mapping[str, str]:
     `l` is the tag itself, `iso3` the code of ISO 639-3 (`zho`), `flores` that with the script (`zho_Hans`; the usual
     member of a macrolanguage, `arb_Arab`, `swh_Latn`), and `name` its name in English (`chinese`).
     """
+    from langcodes import Language
+
     language = Language.get(tag)
     # ISO 639-3 has a code for the macrolanguage, FLORES one for its usual member.
-    member = _usual_members().get(language.language or "", language.to_alpha3())
+    members = (code for code in standards_of(language.language or "") if len(code) == _ALPHA3)
+    member = _oddities()["flores"].get(language.language or "") or next(members, language.to_alpha3())
     name = SEPARATOR.sub(" ", language.language_name("en").lower())
     return {
         "l": tag,
@@ -122,6 +118,18 @@ def fields_of(tag: str) -> Mapping[str, str]:
         "flores": f"{member}_{language.maximize().script}",
         "name": name.replace(" ", "_"),
     }
+
+
+def is_said_by_name(tag: str) -> bool:
+    """Tell whether a code of the language, or its name, says all of a tag: of `pt-BR` it does, but not of `pt-PT`.
+
+    A script or region that is not the usual one of the language takes more.
+    """
+    asked = spoken_of(tag)
+    usual = spoken_of(asked.language) if asked else None
+    if asked is None or usual is None:
+        return False
+    return usual.script in ("", asked.script) and asked.region in (None, asked.usual_region)
 
 
 def _read_one(text: str) -> Spoken | None:
@@ -135,6 +143,9 @@ def _is_short(text: str) -> bool:
 def _read_name(text: str) -> Spoken | None:
     if len(text) < _SHORTEST_NAME or not text.replace(" ", "").isalpha():
         return None
+    import langcodes
+
+    # Unlike what a user writes, a word of a task's name may be a beginning or an inner part of a language's name.
     try:
         found = langcodes.find(text, "en")
     except LookupError:
@@ -147,6 +158,8 @@ def _read_name(text: str) -> Spoken | None:
 
 def _in_region(spoken: Spoken, text: str) -> Spoken:
     """Add a region that is written as the first letters of its name; else what was written, which is told apart too."""
+    from langcodes import Language
+
     wanted = text.upper()
     for region in _regions_of(spoken.language):
         if region == wanted or Language.make(territory=region).territory_name("en").upper().startswith(wanted):
@@ -157,18 +170,11 @@ def _in_region(spoken: Spoken, text: str) -> Spoken:
 
 @cache
 def _regions_of(language: str) -> tuple[str, ...]:
+    from langcodes import Language
+    from language_data.population_data import LANGUAGE_SPEAKING_POPULATION
+
     tags = (Language.get(tag) for tag in LANGUAGE_SPEAKING_POPULATION if tag.startswith(f"{language}-"))
     return tuple(tag.territory for tag in tags if tag.territory)
-
-
-@cache
-def _usual_members() -> Mapping[str, str]:
-    """Return, by macrolanguage, the code of ISO 639-3 of the member that it usually means, as FLORES has it."""
-    found: dict[str, str] = {}
-    for member, wide in NORMALIZED_MACROLANGUAGES.items():
-        if len(member) == 3:
-            found.setdefault(wide, member)
-    return {**found, **_oddities()["flores"]}
 
 
 @cache

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from mwork_eval.benchmarks.task_family import CODE
 from mwork_eval.evaluation.families.codes import Spoken, closeness, read_code
 
-CODE = "{code}"
 _LONGEST_CODE = 3
 """Parts: language, script and region."""
 

@@ -5,19 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.benchmarks.rows import BENCHMARKS
-from mwork_eval.benchmarks.task_family import TaskFamily
+from mwork_eval.benchmarks.task_family import CODE, FIELDS, TaskFamily
 from mwork_eval.errors import InputError
-from mwork_eval.evaluation.families.codes import Spoken, fields_of, spoken_of
+from mwork_eval.evaluation.families.codes import Spoken, fields_of, is_said_by_name, spoken_of
 from mwork_eval.evaluation.families.members import (
-    CODE,
     FamilyPattern,
     families_of,
     family_of,
     pattern_with_fields,
 )
 
-FIELDS = ("{l}", "{iso3}", "{flores}", "{name}")
-"""Fields of a pattern that a language alone fills, without lm-eval's index."""
+_EXACT = ("{l}", "{flores}")
+"""Fields that tell scripts apart."""
 _MOST = 12
 """Candidates in a message."""
 
@@ -38,7 +37,7 @@ def fill_pattern(pattern: str, languages: Iterable[str]) -> dict[str, str]:
         languages: Tags.
 
     Raises:
-        InputError: If it gives two languages one task.
+        InputError: If it gives two languages one task, or says less of a script or region than was asked for.
     """
     tasks = {language: pattern_with_fields(pattern, fields_of(language)) for language in languages}
     if len(set(tasks.values())) < len(tasks):
@@ -46,6 +45,14 @@ def fill_pattern(pattern: str, languages: Iterable[str]) -> dict[str, str]:
             f"{pattern} gives several languages one task",
             found=", ".join(f"{language} {task}" for language, task in tasks.items()),
             expected="a field that tells them apart, such as {l} or {flores}",
+        )
+    if not any(field in pattern for field in _EXACT) and (
+        unsaid := [language for language in languages if not is_said_by_name(language)]
+    ):
+        raise InputError(
+            f"{pattern} does not say all of {' '.join(unsaid)}",
+            found=" ".join(tasks[language] for language in unsaid),
+            expected="a field that tells scripts or regions apart, such as {l} or {flores}",
         )
     return tasks
 
@@ -100,38 +107,36 @@ def find_family_of_tasks(name: str, languages: Sequence[Spoken], index: Index) -
     Raises:
         InputError: If it means none, or several of which each has some of the languages.
     """
+    found = named_families(name, languages, index)
+    if not found:
+        raise _unknown(name)
+    if len(found) > 1:
+        patterns = [one.pattern for one in found]
+        more = f" and {len(patterns) - _MOST} more" if len(patterns) > _MOST else ""
+        raise InputError(f"{name} is several families", found=" ".join(patterns[:_MOST]) + more, expected="one of them")
+    return found[0]
+
+
+def named_families(name: str, languages: Sequence[Spoken], index: Index) -> list[FamilyPattern]:
+    """Return the families that a name may mean, with their tasks of all languages.
+
+    It means what it describes, else what it contains as a tag, group or folder, else what begins with it. A family
+    counts if it has two of the languages; one that is described, whichever it has.
+    """
     tasks = [task for task, entry in index.items() if entry.yaml_path is not None]
     if CODE in name:
         exact = family_of(name, tasks)
-        if exact.members:
-            return exact
-        raise _unknown(name)
+        return [exact] if exact.members else []
     for separator in "_-":
         exact = family_of(f"{name}{separator}{CODE}", tasks)
         if len({member.spoken for member in exact.members}) > 1:
-            return exact
+            return [exact]
     begun = [task for task in tasks if task.startswith((f"{name}_", f"{name}-"))]
     for members in (_children(name, index), _in_folder(name, index), begun):
-        found = whole_families(families_of(members, languages), index)
-        if len(found) > 1:
-            patterns = [one.pattern for one in found]
-            more = f" and {len(patterns) - _MOST} more" if len(patterns) > _MOST else ""
-            raise InputError(
-                f"{name} is several families", found=" ".join(patterns[:_MOST]) + more, expected="one of them"
-            )
-        if found:
+        if found := whole_families(families_of(members, languages), index):
             # Also of languages that were not asked for, so that messages can name them.
-            return family_of(found[0].pattern, members)
-    raise _unknown(name)
-
-
-def named_tasks(name: str, index: Index) -> list[str]:
-    """Return the tasks and groups that a name may mean: what it describes or contains, or what begins with it."""
-    tasks = [task for task, entry in index.items() if entry.yaml_path is not None]
-    if CODE in name:
-        return [member.name for member in family_of(name, tasks).members]
-    begun = [task for task in tasks if task.startswith((f"{name}_", f"{name}-"))]
-    return begun or _children(name, index) or _in_folder(name, index)
+            return [family_of(one.pattern, members) for one in found]
+    return []
 
 
 def whole_families(families: Sequence[FamilyPattern], index: Index) -> list[FamilyPattern]:
