@@ -45,7 +45,7 @@ from mwork_eval.models.loading import LoadedModel
 from mwork_eval.models.random_states import kept_random_states
 from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.pivots import check_pivots
+from mwork_eval.neurons.pivots import check_made_against
 from mwork_eval.neurons.references import find_named_sets
 from mwork_eval.processes import is_first_process
 from mwork_eval.weight_deltas.delta import load_delta
@@ -175,7 +175,7 @@ def enhance(
     if place is None and workers.count > 1:
         raise InputError("several processes share a folder", found="no folder", expected="out=FOLDER")
     sets = _sets_of(named, codes)
-    check_pivots(sets.items(), pivot, force=force)
+    check_made_against(sets.items(), pivot, force=force)
     steps_of(sizes, options, workers.count)
     with ExitStack() as stack:
         stack.enter_context(source.alone())

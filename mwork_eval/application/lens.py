@@ -40,7 +40,7 @@ from mwork_eval.models.modes import evaluation_mode
 from mwork_eval.models.random_states import kept_random_states
 from mwork_eval.models.tokens import kept_tokenizer
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.pivots import check_pivots
+from mwork_eval.neurons.pivots import check_made_against
 from mwork_eval.neurons.references import find_language_sets
 
 DEFAULT_LANGUAGES = ("zh", "de", "es", "ru")
@@ -166,7 +166,7 @@ def lens(
         for code in codes:
             load_word_list().prompts(code, prompt, pivot)
     sets = {} if neurons is None else _sets_of(neurons, codes)
-    check_pivots(sets.items(), pivot, force=force)
+    check_made_against(sets.items(), pivot, force=force)
     prompts: Mapping[str, Sequence[str]] = {}
     if method == "tokens":
         if not corpora:

@@ -284,5 +284,5 @@ def with_set_draws(
     draws = [sets_by_language(draw, "set_draws") for draw in draws]
     if missing := sorted({code for draw in draws for code in sets if code not in draw}):
         raise InputError("a draw lacks the set of a language", found=f"no {' '.join(missing)}")
-    check_pivots((pair for draw in draws for pair in draw.items()), options.pivot, force=options.force)
+    check_made_against((pair for draw in draws for pair in draw.items()), options.pivot, force=options.force)
     return replace(options, set_draws=tuple({code: draw[code] for code in sets} for draw in draws))
