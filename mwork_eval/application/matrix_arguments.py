@@ -1,5 +1,6 @@
 """The arguments of a matrix as users write them, turned into what the plan takes; checked before a model loads."""
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -38,6 +39,8 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.pivots import check_made_against
 from mwork_eval.neurons.random_control import CONTROLS
 from mwork_eval.neurons.references import find_language_sets, find_named_sets
+
+log = logging.getLogger(__name__)
 
 Neurons = str | Path | NeuronSet | Mapping[str, NeuronSet | str | Path]
 """A folder with a set per language, local or shipped; a set that says its language; sets or references by language."""
@@ -240,8 +243,12 @@ def check_task_data(options: MatrixOptions) -> None:
     Raises:
         InputError: Says which.
     """
-    manager = find_tasks(_task_names(options), options.data)
-    check_metrics(options.metrics_by_task(_families(options)), manager.task_index)
+    manager, families = find_tasks(_task_names(options), options.data), _families(options)
+    check_metrics(options.metrics_by_task(families), manager.task_index)
+    options.limits_by_task(families)
+    for name, has, missing in dict.fromkeys((one.name, one.languages, one.missing) for one in families):
+        if missing:
+            log.warning("%s has no %s; its averages are over %s", name, ", ".join(missing), ", ".join(has))
 
 
 def _families(options: MatrixOptions) -> list[TaskFamily]:

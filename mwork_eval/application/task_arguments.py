@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.application.arguments import Names, names_of, shown_value
+from mwork_eval.benchmarks.rows import BENCHMARKS
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import check_language
 from mwork_eval.matrix.task_file import OwnTasks, read_task_file
@@ -30,7 +31,7 @@ def tasks_of(tasks: Tasks | None) -> tuple[tuple[str, ...], dict[str, dict[str, 
         return (), {}
     if isinstance(tasks, Mapping):
         own = {str(name): _by_language(name, of_name) for name, of_name in tasks.items()}
-        return tuple(own), own
+        return tuple(own), _of_the_users(own)
     names: list[str] = []
     own = {}
     for name in names_of("tasks", tasks):
@@ -39,7 +40,14 @@ def tasks_of(tasks: Tasks | None) -> tuple[tuple[str, ...], dict[str, dict[str, 
             raise InputError("two files define one task", found=" ".join(twice))
         own |= read
         names += list(read) or [name]
-    return tuple(dict.fromkeys(names)), own
+    return tuple(dict.fromkeys(names)), _of_the_users(own)
+
+
+def _of_the_users(own: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Return tasks that the user defined, none under a name of ours."""
+    if ours := sorted(own.keys() & BENCHMARKS.keys()):
+        raise InputError("tasks are defined under names of benchmarks", found=" ".join(ours), expected="other names")
+    return own
 
 
 def metrics_of(metric: Metrics | None) -> dict[str, str]:

@@ -1,12 +1,11 @@
 """What a matrix consists of, apart from the model."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from mwork_eval.benchmarks.rows import BENCHMARKS, draws_of
-from mwork_eval.benchmarks.task_family import CODE, TaskFamily
+from mwork_eval.benchmarks.task_family import CODE, TaskFamily, benchmark_name
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.resolve import fill_pattern, is_pattern, resolve_family, tags_of
 from mwork_eval.evaluation.prompting import Prompting
@@ -20,7 +19,7 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 EVERY = ""
 """Among metrics by task, the one that stands for all that have none of their own."""
 
-log = logging.getLogger(__name__)
+T = TypeVar("T", int, str)
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,6 @@ class MatrixOptions:
             find_family(name, self.languages, self._own(name, preset), pivot=self.pivot)
             for name in self.tasks or (preset.task,)
         ]
-        for family in families:
-            if family.missing:
-                log.warning("%s has no %s; its averages are over %s", family.name, family.missing, family.languages)
         return [replace(family, seeds=self.seeds_of(family)) for family in families]
 
     def _own(self, name: str, preset: Preset) -> Mapping[str, str] | None:
@@ -96,7 +92,8 @@ class MatrixOptions:
         """Return, by lm-eval task of some benchmarks, the main metric that was asked for.
 
         Raises:
-            InputError: If one was asked for of a benchmark that is not among them, or of all others and there are none.
+            InputError: If one was asked for of a benchmark that is not among them, or of all others and there are none;
+                or if a task has two.
         """
         names = [family.name for family in families]
         if unknown := sorted(self.metrics.keys() - {EVERY, *names}):
@@ -108,17 +105,41 @@ class MatrixOptions:
                 expected="a metric for each task",
                 hint="a filter stands behind a colon: exact_match:flexible-extract",
             )
-        found: dict[str, str] = {}
-        for family in families:
-            if metric := self.metrics.get(family.name) or self.metrics.get(EVERY):
-                found |= {family.task(language): metric for language in family.languages}
-        return found
+        chosen = [(family, self.metrics.get(family.name) or self.metrics.get(EVERY)) for family in families]
+        return _by_task("metric", chosen)
+
+    def limits_by_task(self, families: Sequence[TaskFamily]) -> dict[str, int]:
+        """Return, by lm-eval task of some benchmarks, the documents of each where they are not ``limit``.
+
+        Raises:
+            InputError: If a task has two.
+        """
+        return _by_task("limit", [(family, self.limits.get(benchmark_name(family.name))) for family in families])
 
     def seeds_of(self, family: TaskFamily) -> tuple[int, ...]:
         """Return the seeds of the random controls of a benchmark."""
         if self.seeds is not None:
             return self.seeds
         return tuple(range(1, draws_of(map(family.task, family.languages)) + 1))
+
+
+def _by_task(what: str, chosen: Sequence[tuple[TaskFamily, T | None]]) -> dict[str, T]:
+    """Return what was asked for of benchmarks by lm-eval task; two names may mean one task.
+
+    Raises:
+        InputError: If two names of a task ask for different things.
+    """
+    found: dict[str, tuple[str, T | None]] = {}
+    for family, own in chosen:
+        for language in family.languages:
+            other, others = found.setdefault(family.task(language), (family.name, own))
+            if others != own:
+                raise InputError(
+                    f"{other} and {family.name} are one task, {family.task(language)}",
+                    found=f"`{what}` {others or 'of its own'} and {own or 'of its own'}",
+                    expected="one for both",
+                )
+    return {task: own for task, (_, own) in found.items() if own is not None}
 
 
 def check_has_pivot(pivot: str, languages: Sequence[str]) -> None:

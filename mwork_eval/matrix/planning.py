@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mwork_eval.benchmarks.task_family import TaskFamily, benchmark_name, task_name
+from mwork_eval.benchmarks.task_family import TaskFamily, task_name
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.matrix.cell_plan import CellPlan, TaskSource, families_by_task
 from mwork_eval.matrix.identity import ModelFacts, identity_of
@@ -84,11 +84,10 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
             if _is_tuned(cell, name, left_out):
                 skip[cell.task] = skip.get(cell.task, TunedOn()) | left_out
     distinct = {family.name: family for of_preset in families.values() for family in of_preset}
-    limits = {cell.task: limit for cell in cells if (limit := options.limits.get(benchmark_name(cell.family.name)))}
     source = TaskSource(
         tuple(dict.fromkeys(cell.task for cell in cells)),
         options.data,
-        Sample(options.limit, options.order, skip, limits=limits),
+        Sample(options.limit, options.order, skip, limits=options.limits_by_task(list(distinct.values()))),
         metrics=options.metrics_by_task(list(distinct.values())),
         prompting=options.prompting,
         families=families_by_task(cells),

@@ -1,5 +1,6 @@
 """Families of lm-eval's tasks: which task is which language's, over the whole index of the installed lm-eval."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 from lm_eval.tasks._index import Kind
 
+from mwork_eval.application.matrix_arguments import make_matrix_options
 from mwork_eval.benchmarks.task_family import FIELDS, TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.families.codes import closeness, fields_of, read_code, spoken_of
@@ -262,3 +264,28 @@ def test_a_family_without_english_is_an_error():
         find_family("include_base_44", ["en", "zh", "ja"])
     with pytest.raises(InputError, match=r"xcopa has none of the languages; found \('fr', 'de'\); expected et eu ht "):
         find_family("xcopa", ["fr", "de"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            {"metric": ["mine=acc", "yours=f1"]},
+            "mine and yours are one task, bpb_en; found `metric` acc and acc_norm",
+        ),
+        ({"metric": ["mine=acc"]}, "found `metric` acc and of its own"),
+        ({"limit": {"mine": 2, "yours": 3}}, "found `limit` 2 and 3"),
+    ],
+)
+def test_two_names_of_one_task_are_asked_alike(asked, message):
+    tasks = {name: {"en": "bpb_en", "zh": "bpb_zh"} for name in ("mine", "yours")}
+    options = make_matrix_options("existence", tasks=tasks, languages=("en", "zh"), **asked)
+    families = options.families(options.presets[0])
+    by_task = options.metrics_by_task if "metric" in asked else options.limits_by_task
+    with pytest.raises(InputError, match=re.escape(message)):
+        by_task(families)
+
+
+def test_a_name_of_ours_is_ours():
+    with pytest.raises(InputError, match="names of benchmarks; found bpb; expected other names"):
+        make_matrix_options("existence", tasks={"bpb": {"en": "flat_en", "zh": "flat_zh"}})
