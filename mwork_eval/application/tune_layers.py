@@ -23,6 +23,7 @@ from mwork_eval.application.model_source import find_model
 from mwork_eval.application.object_arguments import sets_by_language
 from mwork_eval.application.progress import ProgressChoice, shown
 from mwork_eval.application.prompting_arguments import prompting_of
+from mwork_eval.application.task_arguments import tasks_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.files.writing import write_text_atomically
@@ -134,7 +135,7 @@ def tune_layers(
         model: `gemma3-270m`, a local folder, a hub id, or a model in memory, which is as before in the end.
         tokenizer: Its tokenizer; that of its name if not given.
         neurons: Sets by language, or a folder of them.
-        task: A benchmark, a family of lm-eval's tasks, or a pattern with `{l}`.
+        task: A benchmark, a family of lm-eval's tasks, a pattern with `{l}`, or a `.yaml` file of one.
         language: Whose neurons are deactivated.
         limit: Number of documents.
         sample_seed: Take ``limit`` documents at random, by this seed; evenly spread over the task if not given.
@@ -179,7 +180,12 @@ def tune_layers(
     limit, order = whole_number("limit", limit, at_least=2), order_of(sample_seed)
     where, place = parse_positions(positions_of(positions)), folder_to_write(out)
     understanding, generation = _tried("understanding", understanding), _tried("generation", generation)
-    (task,) = names_of("task", [task])
+    (written,) = names_of("task", [task])
+    (task, *more), own_tasks = tasks_of([written])
+    if more:
+        raise InputError(
+            "boundaries are tuned on one task", found=" ".join([task, *more]), expected=f"one in {written}"
+        )
     sets, own = _read_sets(neurons, language, None if place is None else place / "neurons")
     check_made_against([(language, own)], pivot, force=force)
     progress = shown(progress)
@@ -188,7 +194,7 @@ def tune_layers(
     check_not_twice(source.model_args, ("double_bos",))
     first, last = default_grid(own.shape.layers)
     grid = plan_grid(own, where, understanding or first, generation or last)
-    family = find_family(task, (pivot, language), pivot=pivot)
+    family = find_family(task, (pivot, language), own_tasks.get(task), pivot=pivot)
     names = tuple(family.task(code) for code in family.languages)
     asked = source.asking(
         prompting_of(apply_chat_template, system_instruction, num_fewshot, fewshot_as_multiturn, gen_kwargs)

@@ -184,7 +184,8 @@ def find_family(
             f"{name} has no {pivot}, which the others are compared with",
             found=f"`pivot={pivot}`",
             expected=f"a pivot among {' '.join(family.languages)}",
-            hint=f"a .yaml file can name one: {name}: {{{pivot}: TASK, {family.languages[0]}: TASK}}",
+            hint="for `ablate` and `tune_layers` a .yaml file can name one: "
+            f"{name}: {{{pivot}: TASK, {family.languages[0]}: TASK}}",
         )
     return family
 

@@ -16,6 +16,7 @@ from mwork_eval.evaluation.evaluate import evaluate_task, prepare_tasks
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.gate.reading import read_snapshot
 from mwork_eval.lm.model import MworkHF
+from mwork_eval.neurons.tuned_stages import TunedOn
 from mwork_eval.reports.formats.lm_eval import write_lm_eval_folders
 from mwork_eval.results.answers import read_answers
 from mwork_eval.results.manifest import Manifest
@@ -99,6 +100,18 @@ def test_a_limit_is_of_the_whole_group_and_alike_in_every_language(family, lm):
     assert len(score.documents) == 4
     (one,) = prepare_tasks(["quiz_eng_Latn"], data=None, sample=Sample(limit=1)).values()
     assert [part.name for part in one.parts] == ["quiz_eng_Latn_sums"]
+
+
+def test_documents_of_groups_that_were_tuned_on_are_left_out(family):
+    names = [f"quiz_{code}" for code in LANGUAGES.values()]
+    tuned = prepare_tasks(names[:2], data=None, sample=Sample(limit=3))
+    used = {index for task in tuned.values() for index in task.documents}
+    assert used == {0, 4, 8}
+    skip = dict.fromkeys(names, TunedOn(3, frozenset(item for task in tuned.values() for item in task.items)))
+    for families in ({}, dict.fromkeys(names, "quiz")):
+        prepared = prepare_tasks(names, data=None, sample=Sample(skip=skip), families=families)
+        for task in prepared.values():
+            assert list(task.documents) == [1, 2, 3, 5, 6, 7, 9, 10]
 
 
 def test_a_matrix_of_groups_is_read_like_any_other(family, tiny_llama, neurons, tmp_path):

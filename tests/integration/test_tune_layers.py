@@ -1,6 +1,7 @@
 """`mwork tune-layers` on a tiny model, and `mwork ablate` with the sets it writes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,15 @@ def test_the_same_command_again_computes_nothing_and_writes_the_same(tiny_llama,
     assert [path.read_bytes() for path in files] == before
 
 
+def test_a_file_says_which_tasks_are_tuned_on(tiny_llama, neurons, tuned, tmp_path):
+    out, file = tmp_path / "out", tmp_path / "mine.yaml"
+    shutil.copytree(tuned, out)
+    file.write_text("mine: {en: bpb_en, zh: bpb_zh}\n")
+    assert "10 cells, 0 to compute" in tune(tiny_llama, neurons, out, "--task", str(file)).output
+    tuned_on = load_neuron_set(out / "neurons" / "zh.safetensors").about["stages"]["tuned_on"]
+    assert (tuned_on["task"], tuned_on["tasks"]) == ("mine", ["bpb_en", "bpb_zh"])
+
+
 def test_a_wider_grid_computes_only_its_new_points(tiny_llama, neurons, tuned):
     # the number of neurons stays that of layer 0; 3 + 0 and 3 + 1 are new
     assert "14 cells, 4 to compute" in tune(tiny_llama, neurons, tuned, "--understanding", "1,2,3").output
@@ -148,6 +158,9 @@ def test_wrong_input_is_one_line_before_a_model_loads(neurons, tmp_path, monkeyp
     assert "stage boundaries do not fit the model" in fail("--understanding", "4")
     assert "leaves none for the tables" in fail("--limit", "1000")
     assert "unknown task" in fail("--task", "nothing_{l}")
+    file = tmp_path.with_suffix(".yaml")
+    file.write_text("mine: {en: bpb_en, zh: bpb_zh}\nother: {en: bpb_en, zh: bpb_zh}\n")
+    assert "boundaries are tuned on one task; found mine other" in fail("--task", str(file))
     monkeypatch.setattr(plots, "find_spec", lambda name: None)
     assert 'pip install "mwork-eval[plot]"' in fail("--plot")
     assert not any(tmp_path.iterdir())

@@ -80,7 +80,8 @@ def resolve_family(name: str, languages: Sequence[str], index: Index) -> TaskFam
             raise InputError(
                 f"{name} has several tasks for {tag}",
                 found=" ".join(one.name for one in found),
-                expected=f"one; say which in a .yaml file: {name}: {{{tag}: {found[0].name}, ...}}",
+                expected="one; for `ablate` and `tune_layers` a .yaml file can say which: "
+                f"{name}: {{{tag}: {found[0].name}, ...}}",
             )
         if found:
             tasks[tag] = found[0].name
