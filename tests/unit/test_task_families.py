@@ -271,7 +271,7 @@ def test_a_family_without_english_is_an_error():
     [
         (
             {"metric": ["mine=acc", "yours=f1"]},
-            "mine and yours are one task, bpb_en; found `metric` acc and acc_norm",
+            "mine and yours are one task, bpb_en; found `metric` acc and f1",
         ),
         ({"metric": ["mine=acc"]}, "found `metric` acc and of its own"),
         ({"limit": {"mine": 2, "yours": 3}}, "found `limit` 2 and 3"),
