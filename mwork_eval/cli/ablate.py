@@ -4,14 +4,12 @@ from typing import Any
 
 import click
 
+from mwork_eval.cli.matrix_options import machine_options, matrix_options, whole_options
 from mwork_eval.cli.options import (
     languages_option,
-    machine_options,
-    matrix_options,
     model_options,
     out_option,
     pivot_option,
-    whole_options,
 )
 from mwork_eval.cli.prompting_options import prompting_options
 

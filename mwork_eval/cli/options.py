@@ -6,8 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mwork_eval.application.engines import ENGINES
-from mwork_eval.cli.numbers import LARGEST_SEED, Count, DocumentLimit, Real, Seed, parse_real, parse_whole
+from mwork_eval.cli.numbers import LARGEST_SEED, Count, Real, Seed, parse_real, parse_whole
 from mwork_eval.detection.detector import DETECTORS
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import check_language, parse_languages
@@ -74,13 +73,6 @@ def parse_seeds(_: click.Context, __: click.Parameter, value: str | None) -> tup
     return found
 
 
-def _counts(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
-    counts = parse_numbers(context, parameter, value) or ()
-    if 0 in counts:
-        raise InputError("cannot read --counts", found=value, expected="numbers from 1 such as 10,30,100")
-    return counts
-
-
 def _thresholds(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, float] | None:
     if value is None:
         return None
@@ -98,11 +90,12 @@ def _memory(_: click.Context, __: click.Parameter, value: str) -> int:
     return parse_size(value, "--max-memory")
 
 
-def _metrics(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...] | None:
-    return value or None
+def parse_shard(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int]:
+    """Read I/N, such as 2/8, as a number from 0 and their count.
 
-
-def _shard(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int]:
+    Raises:
+        InputError: If it cannot be read.
+    """
     index, slash, count = (value or "1/1").partition("/")
     part, parts = parse_whole(index), parse_whole(count)
     if not slash or part is None or parts is None or not 1 <= part <= parts:
@@ -202,85 +195,13 @@ long_options = together(
     ),
     click.option(
         "--shard",
-        callback=_shard,
+        callback=parse_shard,
         metavar="I/N",
         help="Score the I-th of N parts; see `mwork scores merge`.  [default: all]",
     ),
     click.option("--stability", is_flag=True, help="Report how many documents are enough."),
     set_draws_option,
     click.option("--dry-run", is_flag=True, help="Print documents, tokens, time and memory; load no weights."),
-)
-
-matrix_options = together(
-    click.option(
-        "--preset",
-        multiple=True,
-        help="Table of the paper, or a .yaml file; repeatable.  [default: in `mwork run` a quick look]",
-    ),
-    click.option(
-        "--tasks",
-        callback=parse_names,
-        help="Benchmarks such as xquad,bpb, families of lm-eval's such as belebele, a pattern with {l}, or a .yaml "
-        "file that says which task is which language's.  [default: the preset's]",
-    ),
-    click.option(
-        "--limit", type=DocumentLimit(), help="Documents per task, or of some, as xlsum=500,bpb=64.  [default: all]"
-    ),
-    sample_option,
-    click.option(
-        "--seeds", callback=parse_seeds, help="Of the random controls.  [default: 1 to 20 for bpb, else to 3]"
-    ),
-    click.option(
-        "--controls",
-        type=click.Choice(["any", "foreign"]),
-        default="any",
-        help="Draw them from any neuron outside the set, or only from those foreign to the language.",
-    ),
-    click.option(
-        "--understanding-layers",
-        type=Count(0),
-        help="First layers.  [default: the sets' number, else a quarter]",
-    ),
-    click.option(
-        "--generation-layers", type=Count(0), help="Last layers.  [default: the sets' number, else an eighth]"
-    ),
-    click.option("--batch-size", type=Count(1), default=8, help="Requests at a time where lm-eval's own way is taken."),
-    click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes."),
-    click.option("--repair", is_flag=True, help="Compute damaged cells again, and write a damaged manifest anew."),
-    click.option(
-        "--metric",
-        callback=_metrics,
-        multiple=True,
-        help="Judge tasks by this metric, such as acc_norm or TASK=METRIC; repeatable.  [default: each task's own]",
-    ),
-)
-
-whole_options = together(
-    click.option("--cross", is_flag=True, help="Every language's mask on every language's documents, too."),
-    click.option(
-        "--counts",
-        callback=_counts,
-        help="Also only so many neurons, the strongest, such as 10,30,100.  [default: none]",
-    ),
-    click.option(
-        "--set-draws",
-        type=Count(2),
-        help="Also the sets of this many random halves of the documents, which `mwork detect --set-draws` writes.  "
-        "[default: none]",
-    ),
-)
-"""What belongs to a matrix beyond its tables."""
-
-machine_options = together(
-    click.option(
-        "--shard",
-        callback=_shard,
-        metavar="I/N",
-        help="Compute the I-th of N parts, as in a job array.  [default: all]",
-    ),
-    click.option("--engine", type=click.Choice(list(ENGINES)), default="serial", help="ray needs the extra ray."),
-    click.option("--workers", type=Count(1), help="Of ray.  [default: one per GPU, or two without]"),
-    click.option("--dry-run", is_flag=True, help="Print cells, requests, tokens, time and memory; load no weights."),
 )
 
 

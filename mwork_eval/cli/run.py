@@ -8,10 +8,10 @@ import click
 import yaml
 
 from mwork_eval.application.run_configs import find_config, shipped_configs
+from mwork_eval.cli.matrix_options import matrix_options
 from mwork_eval.cli.options import (
     corpus_options,
     languages_option,
-    matrix_options,
     model_options,
     out_option,
     pivot_option,
