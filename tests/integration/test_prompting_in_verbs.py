@@ -69,12 +69,14 @@ def test_tuning_asks_as_told(loaded, sets, contexts, tmp_path):
 
 
 def test_a_lens_reads_the_prompts_as_they_are_asked(loaded, monkeypatch):
-    from mwork_eval.application import lens
+    from mwork_eval.application import lens_looks
 
     seen: list[str] = []
-    read = lens.distinct_queries
+    read = lens_looks.distinct_queries
     monkeypatch.setattr(
-        lens, "distinct_queries", lambda tokenizer, texts, most: seen.extend(texts) or read(tokenizer, texts, most)
+        lens_looks,
+        "distinct_queries",
+        lambda tokenizer, texts, most: seen.extend(texts) or read(tokenizer, texts, most),
     )
     found = mw.lens(*loaded, tasks="xquad", languages="zh", limit=2, data="embedded", progress=False, **ASKED)
     assert_asked(seen)
