@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 
 _HUB = "hub"
+_NAMED = {"limit", "metric", "gen-kwargs", "model-args"}
+"""Options whose values have names, so that a mapping may stand in a file."""
 
 
 def _read_config(ctx: click.Context, _: click.Parameter, given: Path | None) -> None:
@@ -47,7 +49,7 @@ def _read_config(ctx: click.Context, _: click.Parameter, given: Path | None) -> 
         )
     defaults = {}
     for key, node in entries_of(root):
-        parameter, texts = options[key.value], _texts(path, node)
+        parameter, texts = options[key.value], _texts(path, node, named=key.value in _NAMED)
         # As the command line has it: a list is joined by commas, or is an option given several times.
         value: Any = texts if parameter.multiple else ",".join(texts)  # type: ignore[attr-defined]
         try:
@@ -59,9 +61,9 @@ def _read_config(ctx: click.Context, _: click.Parameter, given: Path | None) -> 
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
 
-def _texts(path: Path, node: yaml.Node) -> list[str]:
+def _texts(path: Path, node: yaml.Node, *, named: bool = False) -> list[str]:
     """Return a value, or those of a list or a mapping, as the file has them written, so that 2.5 is no whole number."""
-    if isinstance(node, yaml.MappingNode):
+    if named and isinstance(node, yaml.MappingNode):
         return [f"{key.value}={_texts(path, value)[0]}" for key, value in entries_of(node)]
     values = node.value if isinstance(node, yaml.SequenceNode) else [node]
     for value in values:

@@ -251,7 +251,7 @@ def test_more_examples_than_there_are_is_one_error():
     [
         (["--apply-chat-template"], "the tokenizer has no chat template"),
         (["--apply-chat-template", "nope"], "the tokenizer has no chat template"),
-        (["--num-fewshot", "500"], "too few documents to draw few-shot examples from"),
+        (["--num-fewshot", "500"], "xquad_en has too few documents to draw few-shot examples from; found 5"),
         (["--fewshot-as-multiturn"], "--fewshot-as-multiturn needs turns; found no --apply-chat-template"),
         (["--fewshot-as-multiturn", "perhaps"], "cannot read --fewshot-as-multiturn; found perhaps"),
         (["--gen-kwargs", "nothing=1"], "unknown gen_kwargs; found nothing"),

@@ -226,3 +226,9 @@ def test_the_papers_languages_are_those_of_its_benchmarks():
     assert set(PAPER) <= {
         language for name in ("xquad", "mgsm", "xcsqa", "xlsum") for language in BENCHMARKS[name].languages
     }
+
+
+def test_a_mapping_of_limits_in_a_file(asked, tmp_path):
+    (tmp_path / "run.yaml").write_text("preset: existence\ntasks: [xlsum, bpb]\nlimit: {xlsum: 5, bpb: 4}\n")
+    invoke("run", "--config", tmp_path / "run.yaml", "--dry-run", code=2)
+    assert dict(asked["matrix"].limits) == {"xlsum": 5, "bpb": 4}
