@@ -83,7 +83,7 @@ def _value(name: str, text: str) -> Any:
         return plain_value(text)
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # the last two: brackets without end
         pass
     try:
         return parse(text)

@@ -71,6 +71,8 @@ def test_arguments_are_read_as_lm_eval_reads_them(text, expected):
         ("a=1,a=2", "`gen_kwargs` has an argument twice; found a"),
         ('{"a": ', "cannot read `gen_kwargs`"),
         ("until=[oh", "cannot read `gen_kwargs`"),
+        ("a={[1]: 2}", "cannot read `gen_kwargs`"),
+        ("a=" + "[" * 100_000, "cannot read `gen_kwargs`"),
         ("until='oh,top_k=5", "cannot read `gen_kwargs`"),
     ],
 )
