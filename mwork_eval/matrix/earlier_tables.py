@@ -49,6 +49,8 @@ def with_earlier_tables(manifest: Manifest, folder: Path, plan: MatrixPlan, *, r
         )
     replaced = {preset.name for preset in manifest.presets}
     kept = [preset for preset in earlier.presets if preset.name not in replaced]
+    if (was := _told(earlier)) != (now := _told(manifest)) and len(kept) < len(earlier.presets):
+        log.warning("%s held tables with %s; those of %s are replaced, with %s", folder, was, " ".join(replaced), now)
     if not kept:
         return manifest
     for was, now in _common_facts(earlier, manifest, plan, {preset.name for preset in kept}):
@@ -60,6 +62,11 @@ def with_earlier_tables(manifest: Manifest, folder: Path, plan: MatrixPlan, *, r
                 hint="choose another `out`, or make all tables with one command",
             )
     return _joined(earlier, manifest, {preset.name for preset in kept})
+
+
+def _told(manifest: Manifest) -> str:
+    """Say what a reader of a table takes for granted: pivot and prompts."""
+    return f"pivot {manifest.pivot}, {_prompt_words(manifest.prompting)}"
 
 
 def _joined(earlier: Manifest, manifest: Manifest, kept: set[str]) -> Manifest:

@@ -106,3 +106,14 @@ def test_a_task_is_judged_by_one_metric_in_a_folder(tmp_path):
     assert join(tmp_path, one, {"metrics": {"bpb_zh": "acc"}}).metrics == one["metrics"]
     # What is said of a task that no table has any more is not kept.
     assert "metrics" not in join(tmp_path, {"metrics": {"gone_zh": "acc"}}, {}).to_values()
+
+
+def test_a_table_that_is_replaced_by_one_asked_otherwise_is_told(tmp_path, caplog):
+    save_manifest(tmp_path, of_preset("existence", pivot="zh"))
+    with_earlier_tables(of_preset("existence"), tmp_path, TEXTS, repair=False)
+    (message,) = caplog.messages
+    assert message.endswith("those of existence are replaced, with pivot en, prompts as the task files say")
+    caplog.clear()
+    save_manifest(tmp_path, of_preset("existence"))
+    with_earlier_tables(of_preset("existence"), tmp_path, TEXTS, repair=False)
+    assert not caplog.messages
