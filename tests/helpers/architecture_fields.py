@@ -116,6 +116,11 @@ OWN: dict[str, dict[str, Any]] = {
         "compress_rates": {"compressed_sparse_attention": 2, "heavily_compressed_attention": 4},
     },
     "dots1": {"layer_types": _BOTH},
+    "dots3_note": {
+        "vision_config": _VISION
+        | {"moe_intermediate_size": 8, "num_local_experts": 2, "adapter_in_dim": 16, "adapter_out_dim": 32},
+        "audio_config": _AUDIO | {"adapter_out_dim": 32},
+    },
     "dots3_note_text": _LATENT
     | {f"swa_{name}": value for name, value in _WINDOWED.items()}
     | {"swa_qk_nope_head_dim": 8, "swa_v_head_dim": 8, "head_dim": 12, "shared_experts_intermediate_size": 10},
@@ -205,6 +210,7 @@ EXCLUDED: dict[str, str] = {
     "blt": "it reads bytes and patches of them, not tokens",
     "cpmant": "its prompt is a matrix of segments, not a text",
     "hrm_text": "its layers run several times for a token",
+    "gemma3n": "it needs the package timm; its decoder is gemma3n_text",
     "gemma4_assistant": "it drafts for another model and reads its states",
     "gemma4_unified_assistant": "it drafts for another model and reads its states",
 }
