@@ -117,9 +117,12 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "dots1": {"layer_types": _BOTH},
     "dots3_note": {
-        "vision_config": _VISION
-        | {"moe_intermediate_size": 8, "num_local_experts": 2, "adapter_in_dim": 16, "adapter_out_dim": 32},
-        "audio_config": _AUDIO | {"adapter_out_dim": 32},
+        "vision_config": {
+            **{name: value for name, value in _VISION.items() if name != "num_hidden_layers"},
+            **{"moe_intermediate_size": 4, "num_local_experts": 2, "adapter_in_dim": 16, "adapter_out_dim": 32},
+        },
+        "audio_config": _AUDIO | {"num_hidden_layers": 1, "downsample_hidden_size": 8}
+        | {"adapter_input_size": 16, "adapter_out_dim": 32},
     },
     "dots3_note_text": _LATENT
     | {f"swa_{name}": value for name, value in _WINDOWED.items()}

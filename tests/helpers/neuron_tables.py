@@ -78,7 +78,10 @@ _FEED_FORWARDS = (
     (None, "0", "2"),
 )
 _FUSED_FEED_FORWARDS = (("gate_up_proj", "down_proj"), ("input_linear", "output_linear"), ("Wi", "Wo"))
-_MIXERS = re.compile(r"(^|\.)(self_attn|self_attention|attn|attention|multi_head_attention|mamba|linear_attn|conv)(\.|$)")
+_NO_FORWARD = re.compile(
+    r"(^|[._])(self_attn|self_attention|attn|attention|mamba|linear_attn|conv|\w*norm|mlp\.gate)(\.|$)"
+)
+"""Paths in which matrices with such names are something else: attention, another mixer, a gated norm, a router."""
 
 
 class _Table:
@@ -133,7 +136,7 @@ class _Table:
         has = {name for name in (*_OUTPUTS, *_FUSED, "kv_b_proj") if f"{prefix}{name}.weight" in self.parameters}
         queries = next((names for names in _QUERIES if f"{prefix}{names[0]}.weight" in self.parameters), None)
         fused = next((name for name in _FUSED if name in has), None)
-        if "experts" in path and self.kind == "jetmoe" and "self_attention" in path:
+        if path == "self_attention.experts":  # JetMoE
             yield from self._experts_of_attention(path)
             return
         output = next((name for name in _OUTPUTS if name in has), None)
@@ -157,6 +160,10 @@ class _Table:
                 if structure == "q" and self.kind in {"qwen3_5", "qwen3_5_moe", "qwen3_next", "qwen4_exp"}:
                     take = _of_each_head(2 * self.config.head_dim, 0, self.config.head_dim)  # the rest is a gate
                 yield self._rows(structure, at, prefix + name, take)
+
+        if f"{prefix}qkv_proj.v_proj_delayed.weight" in self.parameters:  # Zaya: half of the heads see the token before
+            parts = [self._rows("v", at, f"{prefix}qkv_proj.v_proj_{part}", _whole) for part in ("current", "delayed")]
+            yield from parts
 
     def _latent(self, path: str, at: tuple[str, str]) -> Iterator[Part]:
         module = self.modules[path]
@@ -205,7 +212,7 @@ class _Table:
     def feed_forward(self) -> Iterator[Part]:
         taken = set()
         for path in dict.fromkeys(_owner(name) for name in self.parameters):
-            if _MIXERS.search(path.removeprefix("norm_attn_norm.")) or path.endswith("mlp.gate"):
+            if _NO_FORWARD.search(path):
                 continue
             prefix = f"{path}." if path else ""
             for gate, up, down in _FEED_FORWARDS:

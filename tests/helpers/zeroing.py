@@ -17,6 +17,9 @@ from helpers.neuron_tables import Part, layers_of, parts_of
 
 Tensor = torch.Tensor
 
+_PRECISION = {"inkling2_text": torch.float32, "xglm": torch.float32}
+"""Types whose code names float32 itself, and fails in double precision."""
+
 
 class Zeroing:
     """A copy of a model whose neurons can be zeroed one by one.
@@ -26,7 +29,7 @@ class Zeroing:
     """
 
     def __init__(self, model: Any, token_ids: list[int]) -> None:
-        self._model = copy.deepcopy(model).double()
+        self._model = copy.deepcopy(model).to(_PRECISION.get(model.config.model_type, torch.double))
         self._layers = layers_of(self._model)
         self._tokens = len(token_ids)
         self.parts = [parts_of(self._model, layer) for _, layer in self._layers]
