@@ -44,12 +44,14 @@ class Known:
         formulas: Whether formulas tell what zeroing a neuron of q or k does; None if that is not known yet.
         values: Likewise of v: `plain`, `normed`, `before a norm`, or `replayed`.
         by_eager: Whether its attention function is read by what it does; None if that is not known yet.
+        keys_of: The layer whose keys and values it uses; None for its own, or if that is not known yet.
     """
 
     angles: Angles | None = None
     formulas: bool | None = None
     values: str | None = None
     by_eager: bool | None = None
+    keys_of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class _Keys:
     """The keys and values of a layer, for layers that use them."""
 
     captured: CapturedAttention
+    key: Tensor
     paths: Paths | None
     value_norm: HeadNorm | None
     values: str
@@ -87,8 +90,12 @@ class AttentionCapture:
                 blocks = {s: layout.blocks[number, s][at] for s, at in with_one.items()}
                 captured = CapturedAttention(number, part, one, blocks, self.watch, self.masks, len(lengths))
                 captured.by_eager = bool(self._about(captured).by_eager)
+                if one.keys_of is not None:
+                    self._about(captured).keys_of = one.keys_of
                 self._attentions[id(one.module)] = captured
-        self._shared = {one.keys_of for of_layer in layout.attentions for one in of_layer if one.keys_of is not None}
+        users = [self._about(one).keys_of for one in self._attentions.values() if "k" not in one.blocks]
+        # Until it is known whose keys they use, all keys are kept.
+        self._shared = set(users) if None not in users else set(range(len(layout.layers)))
         self.outside = not all(one.attention.interface for one in self._attentions.values())
 
     def hooks(self) -> list[Any]:
@@ -158,20 +165,30 @@ class AttentionCapture:
                 captured.part,
                 heads.query,
                 core.value.shape[1],
-                captured.attention.keys_of,
+                about.keys_of,
                 None if output_norm is None else replace(output_norm, raw=output_norm.raw[document, :, :length]),
                 values,
                 self._inputs_without(captured, document, length) if values == "replayed" else None,
             )
             self._sink.attention_output(captured.number, document, output)
-        if captured.number in self._shared:
-            self._keys[captured.number] = _Keys(captured, self._paths(captured, core), value_norm, values)
+        if captured.number in self._shared and "k" in captured.blocks:
+            self._keys[captured.number] = _Keys(
+                captured, core.key, self._paths(captured, core), value_norm, values
+            )
         else:
             captured.forget()
 
     def _source(self, captured: CapturedAttention) -> _Keys | None:
-        number = captured.attention.keys_of
-        return None if number is None else self._keys.get(number)
+        """Return the keys and values of the layer that another one's are, found by what they are, or None."""
+        about = self._about(captured)
+        if "k" in captured.blocks:
+            return None
+        if about.keys_of is None and captured.core is not None:
+            pointer = captured.core.key.data_ptr()
+            about.keys_of = next((n for n, one in self._keys.items() if one.key.data_ptr() == pointer), None)
+        if about.keys_of is None:
+            raise captured.not_understood("it has no keys, and uses none of an earlier layer")
+        return self._keys[about.keys_of]
 
     def _value_norm(self, captured: CapturedAttention) -> HeadNorm | None:
         if (source := self._source(captured)) is not None:
@@ -231,7 +248,7 @@ class AttentionCapture:
         common: dict[str, Any] = {
             "value_norm": of_values if self._about(captured).values in (None, "normed") else None,
             "part": captured.part,
-            "key_layer": captured.attention.keys_of,
+            "key_layer": self._about(captured).keys_of,
             "key_width": width if width < core.key.shape[-1] else None,
         }
         if paths is None or paths.key is None:
