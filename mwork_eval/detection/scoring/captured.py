@@ -40,6 +40,7 @@ class CapturedAttention:
         core: What attention was given in it.
         calls: The calls of modules inside it, apart from projections.
         by_eager: Whether its attention function is read by what it does, because its arguments do not tell.
+        scale: Factor of the scores, where a module calls no attention function and it is known.
     """
 
     number: int
@@ -54,8 +55,8 @@ class CapturedAttention:
     calls: list[Call] = field(default_factory=list)
     _outputs: dict[int, Tensor] = field(default_factory=dict)
     _replay: Replay | None = None
-    _scale: float | None = None
     by_eager: bool = False
+    scale: float | None = None
 
     @property
     def replaying(self) -> Replay | None:
@@ -102,7 +103,8 @@ class CapturedAttention:
         if block.size != output.shape[-1]:
             output = output[..., block.channels.to(output.device)]
         count = self.attention.heads.query if structure == "q" else self.attention.heads.groups
-        return output.unflatten(-1, (count, -1)).transpose(1, 2)
+        found: Tensor = output.unflatten(-1, (count, -1)).transpose(1, 2)
+        return found
 
     def attend(self, states: tuple[Tensor, Tensor, Tensor], mask: Tensor | None, options: dict[str, Any]) -> Core:
         """Take a call of the attention function.
@@ -145,8 +147,11 @@ class CapturedAttention:
         groups = self.attention.heads.groups
         return Core.seen(work, groups, of_groups(states[2], groups), scale, self.masks)
 
-    def see(self) -> Core:
+    def see(self, document: int) -> Core:
         """Read what a module did that calls no attention function; it has reached its output projection.
+
+        Args:
+            document: The one to find the factor of the scores with, unless it is known.
 
         Raises:
             InputError: If it is not understood.
@@ -155,19 +160,20 @@ class CapturedAttention:
         value = self.raw("v")
         if work is None or value is None:
             raise self.not_understood("no product of queries and keys before a softmax was seen")
-        if work.logits is not None and self._scale is None:
-            alone, doubled = self._work_times(1.0), self._work_times(2.0)
-            self._scale = None if alone is None or doubled is None else alone.scale_by(doubled)
-            if self._scale is None:
+        if work.logits is not None and self.scale is None:
+            alone, doubled = self._work_times(document, 1.0), self._work_times(document, 2.0)
+            self.scale = None if alone is None or doubled is None else alone.scale_by(doubled)
+            if self.scale is None:
                 raise self.not_understood("what the softmax is taken of is no multiple of the products, plus a bias")
-        self.core = Core.seen(work, self.attention.heads.groups, value, self._scale or 1.0, self.masks)
+        self.core = Core.seen(work, self.attention.heads.groups, value, self.scale or 1.0, self.masks)
         return self.core
 
-    def _work_times(self, factor: float) -> Work | None:
-        """Return what the module does with the first document if queries are multiplied by a factor."""
+    def _work_times(self, document: int, factor: float) -> Work | None:
+        """Return what the module does with a document if queries are multiplied by a factor."""
         self.watch.factor = factor
         try:
-            return self.replay(0, Replay([{}], "output")).work
+            work: Work | None = self.replay(document, Replay([{}], "output")).work
+            return work
         finally:
             self.watch.factor = 1.0
 
@@ -249,5 +255,5 @@ class CapturedAttention:
             value = self.raw("v")
             if work is not None and value is not None:
                 groups = self.attention.heads.groups
-                self._replay.core = Core.seen(work, groups, value, self._scale or 1.0, self.masks)
+                self._replay.core = Core.seen(work, groups, value, self.scale or 1.0, self.masks)
         raise Stop

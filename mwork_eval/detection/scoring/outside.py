@@ -98,7 +98,7 @@ class Watch(TorchFunctionMode):
             place = _PRODUCTS[name]
             left = args[place] if len(args) > place else given.get("batch1")
             right = args[place + 1] if len(args) > place + 1 else given.get("batch2")
-            if not _of_queries_and_keys(left, right):
+            if not isinstance(left, Tensor) or not isinstance(right, Tensor) or not _of_queries_and_keys(left, right):
                 return func(*args, **given)
             self._product = left, right
             if self.factor != 1.0:
@@ -139,8 +139,6 @@ class Watch(TorchFunctionMode):
         return Work(query, key, logits[..., :tokens], sink)
 
 
-def _of_queries_and_keys(left: Any, right: Any) -> bool:
+def _of_queries_and_keys(left: Tensor, right: Tensor) -> bool:
     """Say whether a product is `[..., l, d]` times `[..., d, l]`."""
-    if not isinstance(left, Tensor) or not isinstance(right, Tensor) or min(left.ndim, right.ndim) < 3:
-        return False
-    return left.shape[-2] == right.shape[-1]
+    return min(left.ndim, right.ndim) >= 3 and left.shape[-2] == right.shape[-1]

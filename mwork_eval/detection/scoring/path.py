@@ -187,7 +187,7 @@ def _near(one: Tensor, other: Tensor, tolerance: float) -> bool:
 
 
 def _arranged(states: Tensor, like: Tensor) -> Iterator[tuple[Tensor, bool]]:
-    """Yield a tensor in the ways it can be `[B, heads, l, d]`, and whether it has the channels of all heads together."""
+    """Yield a tensor in the ways it can be `[B, heads, l, d]`, and whether all heads' channels are one dimension."""
     batch, heads, tokens, width = like.shape
     if states.shape == (batch, tokens, heads, width):
         yield states.transpose(1, 2), False
