@@ -158,10 +158,10 @@ class AttentionCapture:
     def _reached_output(self, captured: CapturedAttention, inputs: Tensor) -> None:
         if not captured.attention.interface:
             captured.scale = self._about(captured).scale
-            core = captured.see(self._longest)
+            seen = captured.see(self._longest)
             if self._lengths[self._longest] >= _LEAST_TOKENS:
                 self._about(captured).scale = captured.scale
-            self._show(captured, core)
+            self._show(captured, seen)
         inputs = inputs.reshape(len(self._lengths), -1, inputs.shape[-1])
         about, source = self._about(captured), self._source(captured)
         value_norm = self._value_norm(captured)
@@ -171,8 +171,7 @@ class AttentionCapture:
             values = source.values if source else self._values(captured, inputs, value_norm, output_norm)
             if self._lengths[self._longest] >= _LEAST_TOKENS:
                 about.values = values
-        core, heads = captured.core, captured.attention.heads
-        assert core is not None
+        heads, core = captured.attention.heads, captured.reached()
         for document, length in enumerate(self._lengths):
             output = Output(
                 inputs[document, :length],
@@ -286,8 +285,7 @@ class AttentionCapture:
         self, captured: CapturedAttention, inputs: Tensor, value_norm: HeadNorm | None, output_norm: HeadNorm | None
     ) -> str:
         """Say which formula tells what zeroing a value neuron does."""
-        core, document = captured.core, self._longest
-        assert core is not None
+        core, document = captured.reached(), self._longest
         length = self._lengths[document]
         own = inputs[document, :length].float()
         per_group = captured.attention.heads.query // core.value.shape[1]

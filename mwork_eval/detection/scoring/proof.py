@@ -118,8 +118,7 @@ def heads_are_apart(captured: CapturedAttention, document: int, length: int) -> 
         InputError: If running the module again gives something else than it gave.
     """
     one = {structure: torch.tensor([0]) for structure in "qk" if structure in captured.blocks}
-    core = captured.core
-    assert core is not None
+    core = captured.reached()
     apart = True
     for states, first in zip(captured.states(document, [{}, one]), (core.query, core.key), strict=True):
         again, without_it = states[:, :, :length]
@@ -130,11 +129,7 @@ def heads_are_apart(captured: CapturedAttention, document: int, length: int) -> 
 
 
 def values_are_apart(captured: CapturedAttention, document: int, length: int) -> bool:
-    """Say whether zeroing a value neuron leaves what other value heads give as it is, where no formula tells.
-
-    Raises:
-        InputError: If running the module again gives something else than it gave.
-    """
+    """Say whether zeroing a value neuron leaves what other value heads give as it is, where no formula tells."""
     heads = captured.attention.heads
     again, without_it = captured.inputs(document, [{}, {"v": torch.tensor([0])}])[:, :length]
     own = again.shape[-1] // heads.groups
