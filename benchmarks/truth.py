@@ -16,6 +16,7 @@ class Truth:
 
     def __init__(self, layout: Layout, token_ids: list[int], *, eager: bool = True) -> None:
         self._layout, self._ids, self._eager = layout, token_ids, eager
+        self._interface = all(one.interface for of_layer in layout.attentions for one in of_layer)
         self._calls: dict[torch.nn.Module, tuple[Any, Any]] = {}
 
     def __enter__(self) -> "Truth":
@@ -23,7 +24,7 @@ class Truth:
         config: Any = self._layout.decoder.config
         self._before = model.config._attn_implementation, config._attn_implementation
         if self._eager:
-            if self._layout.family.interface:
+            if self._interface:
                 model.set_attn_implementation("eager")
             config._attn_implementation = "eager"
         hooks = [
@@ -32,7 +33,7 @@ class Truth:
                 with_kwargs=True,
             )
             for layer in range(self._layout.shape.layers)
-            for module in (self._layout.attention(layer), self._feed_forward(layer))
+            for module in (self._layout.attentions[layer][0].module, self._feed_forward(layer))
         ]
         try:
             with torch.no_grad():
@@ -45,15 +46,15 @@ class Truth:
     def __exit__(self, *_: object) -> None:
         model: Any = self._layout.model
         config: Any = self._layout.decoder.config
-        if self._eager and self._layout.family.interface:
+        if self._eager and self._interface:
             model.set_attn_implementation(self._before[0])
         config._attn_implementation = self._before[1]
 
     def scores(self, layer: int, structure: str, neurons: Iterable[int] | None = None) -> torch.Tensor:
         """Return ‖T without the neuron - T‖² for each neuron, all if none are named, float64."""
-        block = self._layout.blocks[layer, structure]
+        (block,) = self._layout.blocks[layer, structure]
         assert block.weight is not None
-        module = self._layout.attention(layer) if structure in "qkvo" else self._feed_forward(layer)
+        module = self._layout.attentions[layer][0].module if structure in "qkvo" else self._feed_forward(layer)
         args, kwargs = self._calls[module]
         with torch.no_grad():
             before = _relevant(module(*args, **kwargs), structure)  # Falcon adds to a module's output in place

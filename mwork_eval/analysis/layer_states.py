@@ -56,7 +56,7 @@ def read_layers(layout: Layout, tokens: Sequence[int], read: Callable[[Tensor], 
     if not torch.allclose(finished, own, rtol=0.0, atol=_TOLERANCE * float(own.abs().max())):
         raise InputError(
             "the last layer's state is not what this model's output head reads",
-            found=f"another final step in the family {layout.family.name}",
+            found=f"another final step in the family {layout.family}",
             expected="a final norm behind the last layer",
         )
     return found
@@ -70,5 +70,5 @@ def find_head(layout: Layout) -> OutputHead:
     """
     head = OutputHead.of(layout.model)
     if head is None:
-        raise InputError("the model has no output head", found=layout.family.name, expected="a causal language model")
+        raise InputError("the model has no output head", found=layout.family, expected="a causal language model")
     return head

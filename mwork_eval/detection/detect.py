@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
 
@@ -263,7 +264,7 @@ def _about_model(layout: Layout, model_name: str, method: str) -> dict[str, Any]
     return {
         "model": model_name,
         "fingerprint": fingerprint_of(layout.model),
-        "dtype": str(layout.weight(0, "q").dtype).removeprefix("torch."),
+        "dtype": layout.dtype,
         "method": method,
         "mwork_eval": __version__,
     }
@@ -286,9 +287,10 @@ def _describe_run(
 
 def batch_tokens(layout: Layout, memory: int) -> int:
     """Return how many tokens go through the model at a time so that their activations take about ``memory`` bytes."""
-    sizes = layout.shape.sizes[0]
-    experts = max(layout.blocks[0, "up"].experts, 1)
-    per_token = 4 * (8 * sizes["o"] + 2 * sizes["q"] + 4 * sizes["up"] // experts)
+    per_token = 4 * max(
+        8 * sizes.get("o", 0) + 2 * sizes.get("q", 0) + 4 * sizes.get("up", 0) // max(experts, 1)
+        for sizes, experts in zip(layout.shape.sizes, layout.shape.experts or repeat(1), strict=False)
+    )
     return max(1, min(_MOST_TOKENS, memory // per_token))
 
 

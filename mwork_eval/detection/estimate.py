@@ -43,7 +43,7 @@ def estimate_cost(layout: Layout, stream: DocumentStream, options: DetectOptions
     Raises:
         InputError: If the corpus is unusable.
     """
-    attention = sum(heads.query * heads.width for heads in layout.heads)
+    attention = sum(one.heads.query * one.heads.width for of_layer in layout.attentions for one in of_layer)
     batches, operations = 0, 0.0
     for batch in make_batches(stream, batch_tokens(layout, options.memory // 2)):
         batches += 1

@@ -30,13 +30,13 @@ def zero_activations(layout: Layout, indices: Mapping[Place, Indices], undo: Exi
     inputs: dict[nn.Module, list[torch.Tensor]] = {}
     experts: dict[nn.Module, dict[str, torch.Tensor]] = {}
     for place, members in indices.items():
-        block, structure = layout.blocks[place], place[1]
-        chosen = torch.from_numpy(members.astype("int64"))
-        if block.channels is None:
-            experts.setdefault(block.module, {})[structure] = chosen
-        else:
-            of_module = inputs if structure in COLUMN_STRUCTURES else outputs
-            of_module.setdefault(block.module, []).append(block.channels[chosen])
+        structure = place[1]
+        for block, chosen, _ in layout.located(place, torch.from_numpy(members.astype("int64"))):
+            if block.channels is None:
+                experts.setdefault(block.module, {})[structure] = chosen
+            else:
+                of_module = inputs if structure in COLUMN_STRUCTURES else outputs
+                of_module.setdefault(block.module, []).append(block.channels[chosen])
     for module, parts in outputs.items():
         # Before the hooks that are there, which see the output of zero weights then, too.
         undo.callback(module.register_forward_hook(_zero_output(torch.cat(parts)), prepend=True).remove)

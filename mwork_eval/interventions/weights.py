@@ -25,14 +25,14 @@ def zero_weights(layout: Layout, indices: Mapping[Place, Indices], undo: SliceEd
         InputError: If weights are packed, offloaded or beneath an adapter.
     """
     for place, members in indices.items():
-        block = layout.blocks[place]
-        if block.weight is None or not block.writable:
-            raise InputError(
-                f"the weights of layers.{place[0]}.{place[1]} cannot be written",
-                found=block.obstacle,
-                expected="plain weights in memory",
-            )
-        at = block.positions(torch.from_numpy(members.astype("int64")).to(block.weight.device))
-        undo.write(block.weight, at, 0)
-        if block.bias is not None:
-            undo.write(block.bias, at, 0)
+        for block, own, _ in layout.located(place, torch.from_numpy(members.astype("int64"))):
+            if block.weight is None or not block.writable:
+                raise InputError(
+                    f"the weights of layers.{place[0]}.{place[1]} cannot be written",
+                    found=block.obstacle,
+                    expected="plain weights in memory",
+                )
+            at = block.positions(own.to(block.weight.device))
+            undo.write(block.weight, at, 0)
+            if block.bias is not None:
+                undo.write(block.bias, at, 0)

@@ -36,4 +36,4 @@ def ways_of(layout: Layout) -> str:
 def _way(layout: Layout, place: Place) -> str:
     # Where some weights are packed or offloaded, all neurons go the same way. Adapters leave the other layers as they
     # are.
-    return _WEIGHTS if layout.in_memory and layout.blocks[place].writable else _ACTIVATIONS
+    return _WEIGHTS if layout.in_memory and all(block.writable for block in layout.blocks[place]) else _ACTIVATIONS

@@ -22,7 +22,6 @@ from mwork_eval.inference.loglikelihood import Continuation, score_continuations
 from mwork_eval.inference.rotary import Rotary
 from mwork_eval.lm.greedy import what_is_not_greedy
 from mwork_eval.lm.texts import TextsHF
-from mwork_eval.models.families import find_family
 from mwork_eval.models.head import OutputHead
 from mwork_eval.models.placement import computing_device
 
@@ -287,8 +286,6 @@ class FastHF(TextsHF):
             return "an encoder-decoder"
         if hasattr(self.model, "peft_config"):
             return "a PEFT adapter that is not merged"
-        if find_family(getattr(config, "model_type", "")) is None:
-            return f"the family {config.model_type}"
         if attention not in _ATTENTION:
             return f"the attention implementation {attention}"
         if self._is_fsdp():

@@ -1,4 +1,4 @@
-"""A block: the neurons of one structure in one layer, as a view of the parameter that holds them."""
+"""A block: the neurons of one structure of one layer that lie in one parameter, as a view of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from mwork_eval.errors import InputError
-from mwork_eval.models.families import Matrix
-from mwork_eval.models.slices import Heads, Slice
 
 Tensor = torch.Tensor
 
 
 @dataclass(frozen=True)
 class Block:
-    """The neurons of one structure in one layer.
+    """The neurons of one structure of one layer that lie in one parameter.
 
     Attributes:
         module: The projection, or the module of all experts.
-        size: Number of neurons. Neuron e·d_inter + k is channel k of expert e.
-        weight: View of the parameter `[*axes, features]` whose axes count the neurons; writing to it writes to the
-            model. None if the weights are packed (4-bit, 8-bit).
-        bias: View of the bias `[*axes]`, or None.
+        size: Number of neurons. Among experts, neuron e·d_inter + k is channel k of expert e.
+        weight: View of the parameter whose first axes are those that ``positions`` indexes, and whose last one are the
+            features: `[d_out, features]` of a projection (for o and down `[d_in, features]`), `[experts, d_inter,
+            features]` of experts. Writing to it writes to the model. None if the weights are packed (4-bit, 8-bit).
+        bias: View of the bias with the same first axes, or None.
         channels: Per neuron, its channel in the module's output, or input for o and down; None for experts.
         experts: Number of experts, or 0.
+        start: Index of the first of the neurons in the layer's structure.
         remake: Makes the weights that the module computes with, where ``weight`` is only a part of them: beneath an
             adapter that is not merged, or a parametrisation. None where ``weight`` is all.
     """
@@ -37,6 +37,7 @@ class Block:
     bias: Tensor | None
     channels: Tensor | None
     experts: int = 0
+    start: int = 0
     remake: Callable[[], Tensor] | None = None
 
     @property
@@ -73,13 +74,17 @@ class Block:
                 hint="load the model without quantisation and offloading",
             )
         weight = self.weight if self.remake is None else self.remake()
-        return weight.flatten(0, -2)
+        if self.channels is None:
+            return weight.flatten(0, -2)
+        return weight if len(self.channels) == len(weight) else weight[self.channels.to(weight.device)]
 
     def positions(self, indices: Tensor) -> tuple[Tensor, ...]:
-        """Return what indexes the axes of ``weight`` and ``bias`` for neuron indices `[n]`."""
+        """Return what indexes the first axes of ``weight`` and ``bias`` for indices of the block's neurons `[n]`."""
         if self.weight is None:
             raise ValueError("packed weights have no positions")
-        return torch.unravel_index(indices, self.weight.shape[:-1])
+        if self.channels is None:
+            return torch.unravel_index(indices, self.weight.shape[:-1])
+        return (self.channels.to(indices.device)[indices],)
 
 
 def features_of(module: Any) -> tuple[int, int]:
@@ -92,8 +97,15 @@ def features_of(module: Any) -> tuple[int, int]:
     return int(inputs), int(outputs)
 
 
-def projection_block(module: nn.Module, matrix: Matrix, heads: Heads, *, column: bool) -> Block:
-    """Return the block of a structure that is a part of a linear projection."""
+def projection_block(module: nn.Module, rows: Tensor | None = None, *, column: bool, start: int = 0) -> Block:
+    """Return the block of a structure in a linear projection.
+
+    Args:
+        module: The projection.
+        rows: The output channels that are its neurons, in their order, or None for all.
+        column: Whether the neurons are the input channels.
+        start: Index of the first of the neurons.
+    """
     inner = without_adapters(module)
     inputs, outputs = features_of(inner)
     weight: Tensor | None = getattr(inner, "weight", None)
@@ -103,21 +115,13 @@ def projection_block(module: nn.Module, matrix: Matrix, heads: Heads, *, column:
         if not weight.is_floating_point() or weight.shape != (outputs, inputs):
             weight = None
     if column:
-        channels = torch.arange(inputs)
         remake = None if whole else lambda: _effective(module, inner).T
-        return Block(module, inputs, None if weight is None else weight.T, None, channels, remake=remake)
-    part: Slice = matrix.part
-    remake = None if whole else lambda: part(_effective(module, inner), heads)
+        turned = None if weight is None else weight.T
+        return Block(module, inputs, turned, None, torch.arange(inputs), start=start, remake=remake)
+    remake = None if whole else lambda: _effective(module, inner)
+    channels = torch.arange(outputs) if rows is None else rows
     bias: Tensor | None = getattr(inner, "bias", None)
-    channels = part(torch.arange(outputs), heads).flatten()
-    return Block(
-        module,
-        len(channels),
-        None if weight is None else part(weight, heads),
-        None if bias is None else part(bias, heads),
-        channels,
-        remake=remake,
-    )
+    return Block(module, len(channels), weight, bias, channels, start=start, remake=remake)
 
 
 def without_adapters(module: Any) -> Any:
@@ -151,10 +155,16 @@ def _experts_are_not_remade() -> Tensor:
     raise InputError("the weights of experts beneath an adapter cannot be read", hint="merge the adapter")
 
 
-def experts_block(module: nn.Module, parameter: Tensor, matrix: Matrix, heads: Heads, *, adapted: bool) -> Block:
-    """Return the block of a structure of all experts of a layer."""
-    view = matrix.part(parameter, heads)  # [experts, d_inter, features]
-    count, width = view.shape[:2]
-    weight = view if view.is_floating_point() else None
+def experts_block(module: nn.Module, weight: Tensor, bias: Tensor | None, *, adapted: bool) -> Block:
+    """Return the block of a structure of all experts of a layer.
+
+    Args:
+        module: The module of the experts.
+        weight: View of its parameter `[experts, d_inter, features]`.
+        bias: View of its bias `[experts, d_inter]`, or None.
+        adapted: Whether it lies beneath an adapter.
+    """
+    count, width = weight.shape[:2]
     remake = _experts_are_not_remade if adapted else None
-    return Block(module, count * width, weight, None, None, experts=count, remake=remake)
+    plain = weight if weight.is_floating_point() else None
+    return Block(module, count * width, plain, bias, None, experts=count, remake=remake)

@@ -38,12 +38,11 @@ class Inspection:
     @property
     def fused(self) -> list[str]:
         """Structures that share a matrix with another one, such as `q+k+v`."""
-        modules: dict[tuple[int, bool], list[str]] = {}
-        for (layer, structure), block in self.layout.blocks.items():
-            if layer == 0:
-                key = (id(block.module), structure == "down" if block.experts else False)
-                modules.setdefault(key, []).append(structure)
-        return ["+".join(names) for names in modules.values() if len(names) > 1]
+        modules: dict[tuple[int, int, bool], list[str]] = {}
+        for (layer, structure), (block, *_) in self.layout.blocks.items():
+            key = (layer, id(block.module), structure == "down" if block.experts else False)
+            modules.setdefault(key, []).append(structure)
+        return list(dict.fromkeys("+".join(names) for names in modules.values() if len(names) > 1))
 
 
 def inspect_model(name: str, revision: str | None = None) -> Inspection:

@@ -1,6 +1,6 @@
 """Where the neurons of a model are: layers, structures, sizes and heads, read off the modules."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from mwork_eval.errors import InputError
-from mwork_eval.models.blocks import Block, experts_block, features_of, projection_block, without_adapters
-from mwork_eval.models.families import FAMILIES, Family, Matrices, Matrix, find_family
+from mwork_eval.models.blocks import Block, projection_block
+from mwork_eval.models.feed_forwards import FeedForward, find_feed_forwards, starting_at
+from mwork_eval.models.mixers import SoftmaxAttention, find_attentions, find_other_mixers, not_understood
 from mwork_eval.models.placement import computing_device
-from mwork_eval.models.slices import Heads
 from mwork_eval.neurons.neuron_set import Place
 from mwork_eval.neurons.shape import ModelShape
-from mwork_eval.neurons.structures import COLUMN_STRUCTURES, STRUCTURES
+from mwork_eval.neurons.structures import ATTENTION, FEED_FORWARD
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,25 @@ class Layout:
 
     Attributes:
         model: The causal language model (wrappers of PEFT and torch.compile are looked through).
-        family: Its row in the table of families.
+        family: Name of its architecture, the same for a text model and for the text part of a multimodal one.
         decoder: The text decoder, whose forward computes hidden states and no logits.
         layers: Its layers.
-        heads: Head counts per layer.
-        blocks: Per (layer, structure), the neurons.
+        attentions: Per layer, its softmax attention: usually one, none where another mixer stands, two in LongCat.
+        other_mixers: Per layer, the kinds of mixers without queries and keys (linear attention, state space,
+            convolution) by their paths inside it.
+        feed_forwards: Per layer, the parts of its feed-forward: routed experts first, then dense and shared ones.
+        blocks: Per (layer, structure), the neurons: a block for each attention or each part of the feed-forward.
         shape: Neuron counts.
     """
 
     model: nn.Module
-    family: Family
+    family: str
     decoder: nn.Module
     layers: tuple[nn.Module, ...]
-    heads: tuple[Heads, ...]
-    blocks: Mapping[Place, Block]
+    attentions: tuple[tuple[SoftmaxAttention, ...], ...]
+    other_mixers: tuple[Mapping[str, str], ...]
+    feed_forwards: tuple[tuple[FeedForward, ...], ...]
+    blocks: Mapping[Place, tuple[Block, ...]]
     shape: ModelShape
 
     @classmethod
@@ -45,32 +50,39 @@ class Layout:
         """Find the neurons of a model.
 
         Raises:
-            InputError: If the family is not supported or a projection is not where its family keeps it.
+            InputError: If the model has no layers, or a part of one is not understood.
         """
         base = base_of(model)
-        model_type = getattr(getattr(base, "config", None), "model_type", type(base).__name__)
-        family = find_family(model_type)
-        if family is None:
-            raise InputError(
-                "unsupported model family",
-                found=model_type,
-                expected="one of " + " ".join(row.name for row in FAMILIES),
-                hint="CONTRIBUTING.md, 'How to add a model family', tells how to add one",
-            )
-        decoder = base.get_decoder()
-        layers = tuple(decoder.get_submodule(family.layers))
-        query_heads = int(decoder.config.num_attention_heads)
-        heads, blocks, sizes = [], {}, []
-        for index, layer in enumerate(layers):
-            matrices = {**family.attention_matrices, **_feed_forward(family, layer, index)}
-            heads.append(_heads(layer, matrices, query_heads, index))
-            for structure in STRUCTURES:
-                if structure in matrices:
-                    blocks[index, structure] = _block(layer, matrices[structure], structure, heads[-1], index)
-            sizes.append({s: blocks[index, s].size for s in STRUCTURES if (index, s) in blocks})
-        experts = tuple(blocks[index, "up"].experts for index in range(len(layers)))
-        shape = ModelShape(family.name, tuple(sizes), experts if any(experts) else ())
-        return cls(base, family, decoder, layers, tuple(heads), blocks, shape)
+        decoder, layers = _layers_of(base)
+        config: Any = decoder.config
+        width = int(config.hidden_size)
+        attentions, mixers, forwards = [], [], []
+        blocks: dict[Place, tuple[Block, ...]] = {}
+        sizes, experts, shared = [], [], []
+        for number, layer in enumerate(layers):
+            attentions.append(find_attentions(layer, config, number))
+            mixers.append(find_other_mixers(layer, attentions[-1]))
+            taken = [*(one.path for one in attentions[-1]), *mixers[-1]]
+            forwards.append(find_feed_forwards(layer, width, taken))
+            if not attentions[-1] and not mixers[-1] and not forwards[-1]:
+                raise not_understood(number, "", layer, "attention and feed-forward")
+            found = {s: tuple(_attention_blocks(attentions[-1], s)) for s in ATTENTION}
+            found |= {s: tuple(starting_at(forwards[-1], s)) for s in FEED_FORWARD}
+            blocks |= {(number, structure): of_it for structure, of_it in found.items() if of_it}
+            sizes.append({s: sum(block.size for block in of_it) for s, of_it in found.items() if of_it})
+            routed = [part for part in forwards[-1] if part.kind != "dense"]
+            experts.append(sum(part.blocks["up"].experts or 1 for part in routed))
+            shared.append(sum(p.blocks["up"].size for p in forwards[-1] if p.kind == "dense") if routed else 0)
+        if not blocks:
+            raise not_understood(0, "", layers[0], "attention and feed-forward")
+        shape = ModelShape(
+            family_name(str(config.model_type)),
+            tuple(sizes),
+            tuple(experts) if any(experts) else (),
+            tuple(shared) if any(shared) else (),
+        )
+        parts = tuple(attentions), tuple(mixers), tuple(forwards)
+        return cls(base, shape.family, decoder, layers, *parts, blocks, shape)
 
     def weight(self, layer: int, structure: str) -> torch.Tensor:
         """Return the weights of a structure `[neurons, features]`: rows, or for o and down columns.
@@ -78,33 +90,54 @@ class Layout:
         Raises:
             InputError: If they are packed or offloaded.
         """
-        return self.blocks[layer, structure].neurons()
+        of_it = [block.neurons() for block in self.blocks[layer, structure]]
+        return of_it[0] if len(of_it) == 1 else torch.cat(of_it)
 
-    def attention(self, layer: int) -> nn.Module:
-        """Return the attention module of a layer."""
-        return self.layers[layer].get_submodule(self.family.attention)
+    def located(self, place: Place, indices: torch.Tensor) -> Iterator[tuple[Block, torch.Tensor, torch.Tensor]]:
+        """Yield the blocks that hold some neurons of a structure.
+
+        Args:
+            place: Layer and structure.
+            indices: Indices of neurons `[n]`.
+
+        Yields:
+            The block, the indices inside it `[m]`, and which of the n these are `[m]`.
+        """
+        for block in self.blocks[place]:
+            inside = ((indices >= block.start) & (indices < block.start + block.size)).nonzero().flatten()
+            if len(inside):
+                yield block, indices[inside] - block.start, inside
+
+    @cached_property
+    def all_blocks(self) -> tuple[Block, ...]:
+        """All blocks of all layers."""
+        return tuple(block for of_it in self.blocks.values() for block in of_it)
 
     @cached_property
     def in_memory(self) -> bool:
         """Whether all weights are in memory as plain numbers: neither packed nor offloaded."""
-        return all(block.in_memory for block in self.blocks.values())
+        return all(block.in_memory for block in self.all_blocks)
 
     @property
     def weights_per_token(self) -> int:
         """Number of neurons' weights that a token meets in all layers; only experts it is sent to count."""
         sent_to = int(getattr(self.decoder.config, "num_experts_per_tok", None) or 1)
         return sum(
-            self.shape.sizes[layer][structure] * block.weight.shape[-1] * sent_to // block.experts
-            if block.experts
-            else self.shape.sizes[layer][structure] * block.weight.shape[-1]
-            for (layer, structure), block in self.blocks.items()
+            block.size * block.weight.shape[-1] * (sent_to if block.experts else 1) // max(block.experts, 1)
+            for block in self.all_blocks
             if block.weight is not None
         )
 
     @property
     def device(self) -> torch.device:
         """Device of the input embeddings, where token ids go."""
-        return computing_device(self.decoder.get_input_embeddings())  # type: ignore[operator]
+        return computing_device(self.model.get_input_embeddings())  # type: ignore[operator]
+
+    @property
+    def dtype(self) -> str:
+        """Type of the weights, as torch writes it."""
+        weight = next(block.neurons() for block in self.all_blocks if block.experts == 0)
+        return str(weight.dtype).removeprefix("torch.")
 
 
 def base_of(model: Any) -> Any:
@@ -120,43 +153,39 @@ def uncompiled(model: Any) -> Any:
     return model if inner is None else inner
 
 
-def _feed_forward(family: Family, layer: nn.Module, index: int) -> Matrices:
-    for alternative in family.feed_forward:
-        if _find(layer, alternative["up"].path) is not None:
-            return alternative
-    raise _missing(family.feed_forward[-1]["up"].path, index)
+def family_name(model_type: str) -> str:
+    """Return the name of an architecture in files and messages: `gemma3` for the model type `gemma3_text`."""
+    return model_type.removesuffix("_text").replace("_", "-")
 
 
-def _heads(layer: nn.Module, matrices: Matrices, query_heads: int, index: int) -> Heads:
-    """Read the head counts off the projections; only the number of query heads is taken from the configuration."""
-    width = features_of(without_adapters(_module(layer, matrices["o"].path, index)))[0] // query_heads
-    rows = features_of(without_adapters(_module(layer, matrices["k"].path, index)))[1] // width
-    fused = matrices["q"].path == matrices["k"].path
-    return Heads(query_heads, (rows - query_heads) // 2 if fused else rows, width)
+def _layers_of(base: Any) -> tuple[Any, tuple[nn.Module, ...]]:
+    """Find the text decoder and its layers: the list of the decoder's length that holds most parameters."""
+    config: Any = getattr(base, "config", None)
+    text = config.get_text_config(decoder=True) if hasattr(config, "get_text_config") else config
+    count = getattr(text, "num_hidden_layers", None)
+    found: list[tuple[tuple[bool, int], Any, nn.ModuleList]] = []
+    for path, module in base.named_modules() if isinstance(base, nn.Module) else ():
+        if isinstance(module, nn.ModuleList) and len(module):
+            owner = base.get_submodule(path.rpartition(".")[0])
+            if hasattr(owner, "config"):
+                size = sum(parameter.numel() for parameter in module.parameters())
+                found.append(((len(module) == count, size), owner, module))
+    if not found:
+        raise InputError(
+            "the architecture is not understood: no list of decoder layers",
+            found=str(getattr(config, "model_type", type(base).__name__)),
+            expected="a causal language model of transformers whose layers are in a list",
+            hint="CONTRIBUTING.md, 'How to add an architecture'; please report the model",
+        )
+    _, owner, layers = max(found, key=lambda one: one[0])
+    return owner, tuple(layers)
 
 
-def _block(layer: nn.Module, matrix: Matrix, structure: str, heads: Heads, index: int) -> Block:
-    if matrix.experts:
-        path, _, name = matrix.path.rpartition(".")
-        module = _module(layer, path, index)
-        inner = without_adapters(module)
-        return experts_block(inner, getattr(inner, name), matrix, heads, adapted=inner is not module)
-    return projection_block(_module(layer, matrix.path, index), matrix, heads, column=structure in COLUMN_STRUCTURES)
-
-
-def _module(layer: nn.Module, path: str, index: int) -> nn.Module:
-    found = _find(layer, path)
-    if not isinstance(found, nn.Module):
-        raise _missing(path, index)
-    return found
-
-
-def _find(layer: nn.Module, path: str) -> object:
-    found: object = layer
-    for name in path.split("."):
-        found = getattr(found if hasattr(found, name) else without_adapters(found), name, None)
-    return found
-
-
-def _missing(path: str, index: int) -> InputError:
-    return InputError(f"layer {index} has no {path}", hint="CONTRIBUTING.md tells how to add a family")
+def _attention_blocks(attentions: tuple[SoftmaxAttention, ...], structure: str) -> Iterator[Block]:
+    start = 0
+    for attention in attentions:
+        if structure in attention.projections:
+            one = attention.projections[structure]
+            block = projection_block(one.module, one.rows, column=structure == "o", start=start)
+            yield block
+            start += block.size

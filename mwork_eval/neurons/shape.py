@@ -20,11 +20,14 @@ class ModelShape:
         sizes: Per layer, the number of neurons of each structure.
         experts: Per layer, the number of experts whose neurons gate, up and down count together, 0 for a dense
             layer; empty for a model without experts. Neuron index e·n + k is neuron k of the n of expert e.
+        shared: Per layer, the number of neurons of gate, up and down in shared experts, which come after those of
+            the routed experts; empty for a model without shared experts.
     """
 
     family: str
     sizes: tuple[Mapping[str, int], ...]
     experts: tuple[int, ...] = ()
+    shared: tuple[int, ...] = ()
 
     @property
     def layers(self) -> int:
@@ -47,6 +50,8 @@ class ModelShape:
             run: dict[str, Any] = {"sizes": dict(layer)}
             if self.experts:
                 run["experts"] = self.experts[number]
+            if self.shared:
+                run["shared"] = self.shared[number]
             if runs and runs[-1].items() >= run.items():
                 runs[-1]["layers"] += 1
             else:
@@ -67,6 +72,8 @@ class ModelShape:
         inner = " ".join(f"{name} {first[name]}" for name in STRUCTURES if name in first)
         if self.experts:
             inner += f", up to {max(self.experts)} experts"
+        if self.shared:
+            inner += f", {max(self.shared)} neurons shared"
         return f"{self.family}, {self.layers} layers ({inner})"
 
 
@@ -82,6 +89,7 @@ class _LayerRun(FileValue):
     layers: _Count
     sizes: dict[str, _Size]
     experts: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    shared: Annotated[int, Field(ge=0, lt=2**31)] | None = None
 
     @field_validator("sizes")
     @classmethod
@@ -102,7 +110,7 @@ class ShapeValue(FileValue):
     def _of_a_model(cls, value: tuple[_LayerRun, ...]) -> tuple[_LayerRun, ...]:
         if sum(run.layers for run in value) > _MOST_LAYERS:
             raise ValueError(f"more than {_MOST_LAYERS:,} layers")
-        if len({run.experts is None for run in value}) > 1:
+        if len({run.experts is None for run in value}) > 1 or len({run.shared is None for run in value}) > 1:
             raise ValueError("experts of some layers only")
         return value
 
@@ -111,4 +119,5 @@ class ShapeValue(FileValue):
         """The shape."""
         layers = tuple(run.sizes for run in self.runs for _ in range(run.layers))
         experts = tuple(run.experts for run in self.runs if run.experts is not None for _ in range(run.layers))
-        return ModelShape(self.family, layers, experts)
+        shared = tuple(run.shared for run in self.runs if run.shared is not None for _ in range(run.layers))
+        return ModelShape(self.family, layers, experts, shared)

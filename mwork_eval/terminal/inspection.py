@@ -10,16 +10,15 @@ from mwork_eval.terminal.console import TextTable, print_table, say, styled
 
 def print_inspection(model: Inspection, console: Console) -> None:
     """Print family, layers, structures, neuron counts, memory, and what is supported."""
-    layout, shape, heads = model.layout, model.layout.shape, model.layout.heads[0]
+    layout, shape = model.layout, model.layout.shape
+    heads = next(one.heads for of_layer in layout.attentions for one in of_layer)
 
     def line(*parts: str | Text, end: str = "\n") -> None:
         say(console, *parts, end=end, wrap=False)
 
-    types = ", ".join(layout.family.model_types)
-    line(styled(model.name, "bold"), f": family {shape.family} ({types})", end="")
+    line(styled(model.name, "bold"), f": {shape.family}", end="")
     line(f", {shape.layers} layers")
-    line(f"  heads: {heads.query} query, {heads.groups} key/value, {heads.width} channels each", end="")
-    line(f"; rotary: {layout.family.rotary}")
+    line(f"  heads: {heads.query} query, {heads.groups} key/value, {heads.width} channels each")
     line(f"  {model.parameters / 1e6:,.0f} M parameters: {_gib(model.weight_bytes('float32'))} in float32", end="")
     line(f", {_gib(model.weight_bytes('bfloat16'))} in bfloat16; the configuration says {model.dtype}")
     line(f"  fused: {', '.join(model.fused) or 'nothing'}")

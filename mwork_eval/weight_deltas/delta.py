@@ -112,7 +112,7 @@ class WeightDelta:
             layer, structure, kind = _split(name)
             if kind != "neurons":
                 continue
-            block = layout.blocks[layer, structure]
+            block = layout.blocks[layer, structure][0]
             if not block.writable or block.weight is None:
                 raise InputError("a delta needs plain weights in memory", found=block.obstacle)
             part = Part((layer, structure), block, indices.long().to(block.weight.device))

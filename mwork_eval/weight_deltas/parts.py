@@ -84,7 +84,7 @@ def parts_of(layout: Layout, neurons: NeuronSet) -> list[Part]:
             found[layer, name] = sorted(members)
     parts = []
     for place, members in sorted(found.items()):
-        block = layout.blocks[place]
+        block = layout.blocks[place][0]
         if block.weight is None or not block.writable:
             raise InputError(
                 f"the weights of layers.{place[0]}.{place[1]} cannot be trained",

@@ -30,14 +30,14 @@ def test_adapters_of_experts():
 
 def check_against_the_merged_model(model):
     layout = Layout.of(model)
-    places = {place: [1, block.size - 1] for place, block in layout.blocks.items()}
+    places = {place: [1, block.size - 1] for place, (block,) in layout.blocks.items()}
     others = {place: [0, 1] for place in layout.blocks if place[0] > 1}
     merged = copy.deepcopy(model).merge_and_unload()
     twin = Layout.of(merged)
-    assert all(block.writable for block in twin.blocks.values())
+    assert all(block.writable for block in twin.all_blocks)
     assert twin.shape == layout.shape
     before, whole = state_of(model), logits(model)
-    for (layer, structure), block in layout.blocks.items():
+    for (layer, structure), (block,) in layout.blocks.items():
         if not block.experts:
             assert torch.allclose(layout.weight(layer, structure), twin.weight(layer, structure), atol=1e-5)
     with deactivated(model, neurons_of(model, places)), deactivated(merged, neurons_of(merged, places)):
@@ -86,7 +86,7 @@ def test_an_adapter_without_a_wrapper_of_the_model():
     layout, before = Layout.of(twin), state_of(model)
     for (layer, structure), indices in PLACES.items():
         with torch.no_grad():
-            layout.blocks[layer, structure].weight[indices] = 0
+            layout.blocks[layer, structure][0].weight[indices] = 0
     with deactivated(model, neurons_of(model)):
         assert torch.allclose(logits(model), logits(twin), atol=2e-4, rtol=1e-4)
     assert_same(before, state_of(model))

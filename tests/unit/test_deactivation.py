@@ -47,7 +47,7 @@ def state(layout: Layout) -> dict[str, bytes]:
 def test_zeroed_weights_equal_zeroed_activations(layout, structure):
     neurons = some_neurons(layout, (structure,))
     if not neurons.indices:
-        pytest.skip(f"{layout.family.name} has no {structure}")
+        pytest.skip(f"{layout.family} has no {structure}")
     untouched = logits(layout)
     with ExitStack() as undo:
         zero_activations(layout, neurons.indices, undo)
@@ -62,15 +62,16 @@ def test_every_neuron_of_a_fused_matrix_is_where_the_family_keeps_it(layout):
     """Each parameter entry belongs to at most one neuron of q, k, v, gate, up, and all of them are covered."""
     for name in ("q", "k", "v", "gate", "up", "o", "down"):
         if (0, name) in layout.blocks:
-            block = layout.blocks[0, name]
-            assert block.weight.shape[:-1].numel() == block.size == layout.shape.sizes[0][name]
-    touched = sum(layout.blocks[0, name].weight.numel() for name in "qkv")
-    module = layout.blocks[0, "q"].module
-    if module is layout.blocks[0, "k"].module:
+            (block,) = layout.blocks[0, name]
+            assert len(layout.weight(0, name)) == block.size == layout.shape.sizes[0][name]
+    touched = sum(layout.weight(0, name).numel() for name in "qkv")
+    module = layout.blocks[0, "q"][0].module
+    if module is layout.blocks[0, "k"][0].module:
         assert touched == module.weight.numel()
         with torch.no_grad():
             for name in "qkv":
-                layout.blocks[0, name].weight[:] = 0
+                (block,) = layout.blocks[0, name]
+                block.weight[block.positions(torch.arange(block.size))] = 0
         assert not module.weight.any()
 
 
@@ -145,8 +146,8 @@ def test_biases_are_zeroed_too():
     neurons = some_neurons(layout, ("q",), 2)
     with zero_neurons(layout, neurons):
         for (layer, _), indices in neurons.indices.items():
-            assert not layout.blocks[layer, "q"].bias[np.array(indices)].any()
-    assert layout.blocks[0, "q"].bias.all()
+            assert not layout.blocks[layer, "q"][0].bias[np.array(indices)].any()
+    assert layout.blocks[0, "q"][0].bias.all()
 
 
 def test_gate_up_and_down_are_one_switch():
@@ -161,7 +162,9 @@ def test_gate_up_and_down_are_one_switch():
 
 def test_a_failing_mask_leaves_the_weights_alone():
     layout = Layout.of(make_model("llama"))
-    layout.blocks[3, "up"].module.weight = torch.nn.Parameter(torch.empty(40, 24, device="meta"), requires_grad=False)
+    layout.blocks[3, "up"][0].module.weight = torch.nn.Parameter(
+        torch.empty(40, 24, device="meta"), requires_grad=False
+    )
     layout = Layout.of(layout.model)
     neurons = some_neurons(layout, ("q", "up"))
     before = layout.weight(0, "q").clone()

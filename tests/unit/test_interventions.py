@@ -52,7 +52,7 @@ def scale(monkeypatch):
     def apply(layout, neurons, factor):
         with SliceEditor() as undo:
             for place, indices in neurons.indices.items():
-                weight, at = layout.blocks[place].weight, (torch.tensor(indices).long(),)
+                weight, at = layout.blocks[place][0].weight, (torch.tensor(indices).long(),)
                 undo.write(weight, at, weight.detach()[at] * factor)
             return undo.pop_all()
 
@@ -95,7 +95,7 @@ def test_another_kind_never_takes_the_answers_of_zeroing(lm, scale):
 
 
 def test_a_cell_is_computed_under_its_own_intervention(lm, scale, monkeypatch):
-    weight, neurons, seen = lm.layout.blocks[1, "q"].weight, neurons_of(lm.layout), []
+    weight, neurons, seen = lm.layout.blocks[1, "q"][0].weight, neurons_of(lm.layout), []
     before = weight.detach().clone()
     monkeypatch.setattr(compute, "evaluate_task", lambda model, task, known: seen.append(weight[0].tolist()))
     kinds = [Intervention(neurons, "scale", 2), Intervention(neurons), Intervention(neurons, "scale", 1), None]

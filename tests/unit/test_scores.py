@@ -88,13 +88,13 @@ def test_the_second_order_alone_is_near_the_truth_for_small_changes(member, stru
     layout = Layout.of(model)
     with torch.no_grad():
         for layer in range(layout.shape.layers):
-            norm = getattr(layout.attention(layer), "q_norm", None)
+            norm = getattr(layout.attentions[layer][0].module, "q_norm", None)
             if norm is not None:  # a norm undoes small projections, so its own weights must be small
                 norm.weight.copy_(0.05 * norm.weight - (0.95 if "gemma3" in member else 0.0))
             else:
-                layout.blocks[layer, "q"].weight.mul_(0.03)
-                if layout.blocks[layer, "q"].bias is not None:
-                    layout.blocks[layer, "q"].bias.mul_(0.03)
+                layout.blocks[layer, "q"][0].weight.mul_(0.03)
+                if layout.blocks[layer, "q"][0].bias is not None:
+                    layout.blocks[layer, "q"][0].bias.mul_(0.03)
     worst, error = errors_of(layout, structure)
     assert worst > 0.99
     assert error < 0.02
@@ -143,7 +143,7 @@ def test_the_reference_method_spelt_out():
     of_group = plain_heads(seen)[3:].abs().sum((0, 1))
     torch.testing.assert_close(torch.from_numpy(found[0, "v"][width:]), of_group)
     outputs = {}
-    up = layout.blocks[0, "up"].module
+    up = layout.blocks[0, "up"][0].module
     hook = up.register_forward_hook(lambda _, __, out: outputs.update(up=out[0]))
     with torch.no_grad():
         layout.decoder(input_ids=torch.tensor([IDS]))

@@ -39,7 +39,7 @@ def test_a_model_that_changes_its_type_meanwhile_gets_its_values_all_the_same(fa
     layout = Layout.of(model)
     expected = weights_of(make_model(family).bfloat16())
     with SliceEditor() as editor:
-        for block in layout.blocks.values():
+        for block in layout.all_blocks:
             editor.write(block.weight, block.positions(torch.tensor([0, block.size - 1])), 0)
         model.bfloat16()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in model.state_dict().items())
@@ -117,6 +117,6 @@ def test_a_delta_beneath_a_mask_of_the_same_neurons(delta_and_model):
     with applied(layout, delta):
         trained = weights_of(model)
         with zero_neurons(layout, neurons_of(layout)):
-            assert not layout.blocks[1, "q"].weight.flatten(0, -2)[[0, 2]].any()
+            assert not layout.blocks[1, "q"][0].weight.flatten(0, -2)[[0, 2]].any()
         assert all(torch.equal(tensor, trained[name]) for name, tensor in model.state_dict().items())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())

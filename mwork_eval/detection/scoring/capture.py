@@ -94,7 +94,7 @@ def _instrumented(capture: _Capture) -> Iterator[None]:
     try:
         for number in range(layout.shape.layers):
             hooks += _hooks_of(capture, number)
-        if layout.family.interface:
+        if _interface(layout):
             model.set_attn_implementation(_NAME)
         yield
     finally:
@@ -123,7 +123,7 @@ def _implementations(model: nn.Module) -> list[tuple[Any, Any]]:
 
 def _hooks_of(capture: _Capture, number: int) -> list[Any]:
     layout, sink = capture.layout, capture.sink
-    module = layout.attention(number)
+    module = layout.attentions[number][0].module
     layer = capture.layers[id(module)] = _CapturedLayer(number, module)
 
     def before_attention(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -134,18 +134,18 @@ def _hooks_of(capture: _Capture, number: int) -> list[Any]:
     hooks += [
         _keep_raw(layout, layer, structure)
         for structure in ("q", "k", "v")
-        if not layout.family.interface or _norm_module(module, structure) is not None
+        if not _interface(layout) or _norm_module(module, structure) is not None
     ]
-    if not layout.family.interface:
-        hooks.append(layout.blocks[number, "o"].module.register_forward_pre_hook(_attend_outside(capture, layer)))
-    block = layout.blocks[number, "down"]
+    if not _interface(layout):
+        hooks.append(layout.blocks[number, "o"][0].module.register_forward_pre_hook(_attend_outside(capture, layer)))
+    block = layout.blocks[number, "down"][0]
     if block.experts:
         hooks.append(
             block.module.register_forward_pre_hook(lambda _, args: sink.experts(number, args[0], args[1], args[2]))
         )
     else:
         hooks.append(block.module.register_forward_pre_hook(_show_hidden(capture, number)))
-        hooks.append(layout.blocks[number, "up"].module.register_forward_hook(_show_up(capture, number)))
+        hooks.append(layout.blocks[number, "up"][0].module.register_forward_hook(_show_up(capture, number)))
     return hooks
 
 
@@ -158,7 +158,7 @@ def _show_hidden(capture: _Capture, number: int) -> Any:
 
 
 def _show_up(capture: _Capture, number: int) -> Any:
-    block = capture.layout.blocks[number, "up"]
+    block = capture.layout.blocks[number, "up"][0]
 
     def hook(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> None:
         assert block.channels is not None
@@ -169,7 +169,7 @@ def _show_up(capture: _Capture, number: int) -> Any:
 
 
 def _keep_raw(layout: Layout, layer: _CapturedLayer, structure: str) -> Any:
-    block, heads = layout.blocks[layer.number, structure], layout.heads[layer.number]
+    block, heads = layout.blocks[layer.number, structure][0], layout.attentions[layer.number][0].heads
 
     def hook(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> None:
         assert block.channels is not None
@@ -215,10 +215,10 @@ def _attend_outside(capture: _Capture, layer: _CapturedLayer) -> Any:
 
     def hook(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         query, key, value = (layer.raw[structure] for structure in "qkv")
-        family, scale, bias = capture.layout.family, query.shape[-1] ** -0.5, None
+        scale, bias = query.shape[-1] ** -0.5, None
         if layer.alibi is not None:
             bias = layer.alibi.reshape(len(query), query.shape[1], -1)  # [B, H, l]
-            bias = bias * scale if family.scaled_alibi else bias
+            bias = bias * scale if capture.layout.family == "falcon" else bias
         elif layer.rotary is not None:
             rotation = _rotation(capture, layer, query, query.shape[-2], 0)
             query, key = rotation.apply(query), rotation.apply(key)
@@ -265,7 +265,7 @@ def _show(
 def _rotation(capture: _Capture, layer: _CapturedLayer, query: Tensor, length: int, document: int) -> Rotation:
     assert layer.rotary is not None
     cos, sin = (part[document if len(part) > 1 else 0, :length].to(query.device) for part in layer.rotary)
-    return Rotation.of(capture.layout.family.rotary, cos, sin, query.shape[-1])
+    return Rotation.of("interleaved" if capture.layout.family == "cohere" else "half", cos, sin, query.shape[-1])
 
 
 def _norm(layer: _CapturedLayer, structure: str, document: int, length: int) -> HeadNorm | None:
@@ -275,3 +275,7 @@ def _norm(layer: _CapturedLayer, structure: str, document: int, length: int) -> 
     raw = layer.raw[structure][document, :, :length]
     weight: Any = module.weight
     return HeadNorm(raw, module, spans_heads=weight.ndim == 1 and weight.numel() != raw.shape[-1])
+
+
+def _interface(layout: Layout) -> bool:
+    return all(one.interface for of_layer in layout.attentions for one in of_layer)

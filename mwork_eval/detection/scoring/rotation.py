@@ -1,12 +1,13 @@
 """Rotary position embeddings as a linear map of a head's channels, in the layouts that model families use."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
-from mwork_eval.models.families import Rotary
-
 Tensor = torch.Tensor
+Rotary = Literal["half", "interleaved", "none"]
+"""How rotary embeddings pair the channels of a head: (k, k + r/2), (2k, 2k + 1), or not at all."""
 
 
 @dataclass(frozen=True)

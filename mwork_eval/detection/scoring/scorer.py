@@ -102,8 +102,8 @@ class Scorer:
 
     def experts(self, layer: int, states: Tensor, index: Tensor, weights: Tensor) -> None:
         """Score the experts of a layer: neuron (e, k) by w·h[:, k] over the tokens routed to expert e."""
-        module: Any = self.layout.blocks[layer, "down"].module
-        documents, count = len(self._lengths), self.layout.blocks[layer, "down"].experts
+        module: Any = self.layout.blocks[layer, "down"][0].module
+        documents, count = len(self._lengths), self.layout.blocks[layer, "down"][0].experts
         longest = len(states) // documents
         token = torch.arange(len(states), device=states.device)
         document = token // longest
