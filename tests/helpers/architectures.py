@@ -30,7 +30,8 @@ def types() -> list[str]:
 
 def members() -> list[str]:
     """Return the types and their variants (`olmo:clipped`), each a model that `build` makes."""
-    return sorted([*types(), *VARIANTS])
+    known = types()
+    return sorted([*known, *(member for member in VARIANTS if type_of(member) in known)])
 
 
 def type_of(member: str) -> str:
