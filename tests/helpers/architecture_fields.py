@@ -91,7 +91,13 @@ _VISION = {
     "image_size": 28,
     "patch_size": 14,
 }
-_AUDIO = {"hidden_size": 16, "intermediate_size": 16, "num_blocks": 1, "num_attention_heads": 2, "ext_pw_out_channel": 16}
+_AUDIO = {
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_blocks": 1,
+    "num_attention_heads": 2,
+    "ext_pw_out_channel": 16,
+}
 _SHARED = {"layer_types": _BOTH, "num_hidden_layers": 4, "num_kv_shared_layers": 2}
 _GEMMA4 = {"global_head_dim": 16, "head_dim": 8}
 _WINDOWED = {"num_attention_heads": 4, "num_key_value_heads": 4, "q_lora_rank": 12, "kv_lora_rank": 10, "head_dim": 12}
@@ -121,7 +127,8 @@ OWN: dict[str, dict[str, Any]] = {
             **{name: value for name, value in _VISION.items() if name != "num_hidden_layers"},
             **{"moe_intermediate_size": 4, "num_local_experts": 2, "adapter_in_dim": 16, "adapter_out_dim": 32},
         },
-        "audio_config": _AUDIO | {"num_hidden_layers": 1, "downsample_hidden_size": 8}
+        "audio_config": _AUDIO
+        | {"num_hidden_layers": 1, "downsample_hidden_size": 8}
         | {"adapter_input_size": 16, "adapter_out_dim": 32},
     },
     "dots3_note_text": _LATENT

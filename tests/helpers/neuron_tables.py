@@ -236,7 +236,10 @@ class _Table:
         if not path:  # OPT has no module for its feed-forward
             return "", down
         names = path.split(".")
-        nested = isinstance(self.modules[names[0]], nn.ModuleList) or names[0] in {"shared_transf", "shared_transformer"}
+        nested = isinstance(self.modules[names[0]], nn.ModuleList) or names[0] in {
+            "shared_transf",
+            "shared_transformer",
+        }
         module = ".".join(names[: 2 if nested else 1])
         return module, module
 
