@@ -25,7 +25,8 @@ transformers {version} has, a tiny random model with each kind of layer is built
 compared with the slow truth: a neuron's parameters are set to zero, its block is computed again, and the change is
 measured. Masks by weights and by activations must give the same logits, and come undone bit by bit.
 
-`mwork inspect MODEL` shows what is found in a model, and `mwork inspect MODEL --verify` makes the same comparison on it.
+`mwork inspect MODEL` shows what is found in a model, and `mwork inspect MODEL --verify` makes the same comparison
+on it.
 
 - *q, k*: least rank correlation (Spearman) with the change of the attention weights in any layer, and the largest
   median relative error. *v, o, feed-forward*: largest error of a score, relative to the change of the block's output.
@@ -87,7 +88,8 @@ def _tail() -> Iterator[str]:
     else:
         yield "None."
     yield "\n## One score, several switches\n"
-    yield "gate, up and down of a neuron share one score, that of its column of down. Zeroing the row is another switch in:\n"
+    yield "gate, up and down of a neuron share one score, that of its column of down."
+    yield "Zeroing its row is another switch in:\n"
     yield from (f"- `{kind}`, {structure}: {reason}." for (kind, structure), reason in OWN_SWITCHES.items())
     yield "\n## No decoders of text\n"
     yield "These have a head for causal language models in transformers, and are not counted.\n"
