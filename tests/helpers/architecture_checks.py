@@ -16,8 +16,8 @@ from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.activations import zero_activations
 from mwork_eval.interventions.zero import zero_neurons
-from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.blocks import Block
+from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import NeuronSet, Place
 from mwork_eval.neurons.structures import STRUCTURES
