@@ -22,6 +22,7 @@ from mwork_eval.detection.score_table import ScoreAccumulator
 from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.capture import run_batch
 from mwork_eval.detection.scoring.scorer import Scorer
+from mwork_eval.detection.scoring.values import Output
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import load_model
 
@@ -71,6 +72,9 @@ class ReferenceAlgorithm:
         heads = weights @ value
         self.found[layer, "v"] = heads.abs().sum(1).flatten().tolist()
         return heads
+
+    def attention_output(self, layer: int, document: int, output: Output) -> None:
+        """Nothing: values were scored with the rest."""
 
     def feed_forward(self, layer: int, structure: str, activations: Tensor) -> None:
         """Score the feed-forward by Σ|x W_up|."""
