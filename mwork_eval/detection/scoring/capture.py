@@ -5,8 +5,8 @@ and keys, the window and the soft-cap of every family without touching its code,
 output. BLOOM and Falcon do not use that interface; for them the arguments of the attention module give the same.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,6 +17,8 @@ from transformers import AttentionInterface, PreTrainedConfig
 from transformers.masking_utils import AttentionMaskInterface
 
 from mwork_eval.detection.scoring.attention import Attention, HeadNorm
+from mwork_eval.detection.scoring.feed_forward import FeedForwardSink, watch_feed_forward
+from mwork_eval.detection.scoring.feed_forward_forms import Form, find_forms
 from mwork_eval.detection.scoring.rotation import Rotation
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.linear import faster_linears, replaceable_linears
@@ -26,17 +28,11 @@ Tensor = torch.Tensor
 _NAME = "mwork_capture"
 
 
-class Sink(Protocol):
+class Sink(FeedForwardSink, Protocol):
     """Receives the activations of a batch of documents, layer by layer, during the forward pass."""
 
     def attention(self, layer: int, document: int, seen: Attention) -> Tensor:
         """Take a document's attention and return its output per head `[H, l, d]`."""
-
-    def feed_forward(self, layer: int, structure: str, activations: Tensor) -> None:
-        """Take the input of a layer's down projection or the output of its up projection, `[B, l, d_inter]`."""
-
-    def experts(self, layer: int, states: Tensor, index: Tensor, weights: Tensor) -> None:
-        """Take what goes into the experts: states `[B·l, d_model]`, chosen experts and their weights `[B·l, k]`."""
 
 
 @dataclass
@@ -56,12 +52,18 @@ class _Capture:
     sink: Sink
     lengths: Sequence[int]
     layers: dict[int, _CapturedLayer]
+    forms: Mapping[tuple[int, int], Form]
 
 
 _CAPTURE: ContextVar[_Capture | None] = ContextVar("mwork_capture", default=None)
 
 
-def run_batch(layout: Layout, documents: Sequence[Sequence[int]], sink: Sink) -> None:
+def run_batch(
+    layout: Layout,
+    documents: Sequence[Sequence[int]],
+    sink: Sink,
+    forms: Mapping[tuple[int, int], Form] | None = None,
+) -> None:
     """Run the body of the model once on documents; no logits are computed.
 
     Shorter documents are padded at the end, where no token of a causal model can see it. The model's attention
@@ -71,12 +73,14 @@ def run_batch(layout: Layout, documents: Sequence[Sequence[int]], sink: Sink) ->
         layout: The model.
         documents: Token ids of each, at least one token.
         sink: Receives the activations, padding included for the feed-forward.
+        forms: The forms of the feed-forwards, as `find_forms` gives them; they are looked for if None.
     """
     longest = max(map(len, documents))
     ids = torch.zeros(len(documents), longest, dtype=torch.long)
     for row, tokens in enumerate(documents):
         ids[row, : len(tokens)] = torch.tensor(tokens)
-    capture = _Capture(layout, sink, [len(tokens) for tokens in documents], {})
+    forms = find_forms(layout, documents[0]) if forms is None else forms
+    capture = _Capture(layout, sink, [len(tokens) for tokens in documents], {}, forms)
     linears = replaceable_linears(module for layer in layout.layers for module in layer.modules())
     with torch.inference_mode(), _instrumented(capture), faster_linears(linears):
         layout.decoder(input_ids=ids.to(layout.device), use_cache=False)
@@ -90,10 +94,12 @@ def _instrumented(capture: _Capture) -> Iterator[None]:
     model: Any = layout.model
     before = _implementations(model)
     hooks: list[Any] = []
+    undo: ExitStack[bool | None] = ExitStack()
     token = _CAPTURE.set(capture)
     try:
         for number in range(layout.shape.layers):
             hooks += _hooks_of(capture, number)
+            watch_feed_forward(layout, number, capture.forms, capture.lengths, capture.sink, undo)
         if _interface(layout):
             model.set_attn_implementation(_NAME)
         yield
@@ -103,6 +109,7 @@ def _instrumented(capture: _Capture) -> Iterator[None]:
         _CAPTURE.reset(token)
         for hook in hooks:
             hook.remove()
+        undo.close()
 
 
 def _implementations(model: nn.Module) -> list[tuple[Any, Any]]:
@@ -138,34 +145,7 @@ def _hooks_of(capture: _Capture, number: int) -> list[Any]:
     ]
     if not _interface(layout):
         hooks.append(layout.blocks[number, "o"][0].module.register_forward_pre_hook(_attend_outside(capture, layer)))
-    block = layout.blocks[number, "down"][0]
-    if block.experts:
-        hooks.append(
-            block.module.register_forward_pre_hook(lambda _, args: sink.experts(number, args[0], args[1], args[2]))
-        )
-    else:
-        hooks.append(block.module.register_forward_pre_hook(_show_hidden(capture, number)))
-        hooks.append(layout.blocks[number, "up"][0].module.register_forward_hook(_show_up(capture, number)))
     return hooks
-
-
-def _show_hidden(capture: _Capture, number: int) -> Any:
-    def hook(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-        hidden = args[0].reshape(len(capture.lengths), -1, args[0].shape[-1])  # OPT flattens documents and tokens
-        capture.sink.feed_forward(number, "down", hidden)
-
-    return hook
-
-
-def _show_up(capture: _Capture, number: int) -> Any:
-    block = capture.layout.blocks[number, "up"][0]
-
-    def hook(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> None:
-        assert block.channels is not None
-        up = output[..., block.channels.to(output.device)] if block.size != output.shape[-1] else output
-        capture.sink.feed_forward(number, "up", up.reshape(len(capture.lengths), -1, block.size))
-
-    return hook
 
 
 def _keep_raw(layout: Layout, layer: _CapturedLayer, structure: str) -> Any:
