@@ -117,9 +117,7 @@ def watch_feed_forward(
             wrap_forward(container.module, undo, partial(_run, watch, slow))
 
 
-def _watch_plain(
-    watch: _Watch, number: int, part: FeedForward, form: Form, undo: ExitStack[bool | None]
-) -> None:
+def _watch_plain(watch: _Watch, number: int, part: FeedForward, form: Form, undo: ExitStack[bool | None]) -> None:
     sink, layer, up = watch.sink, watch.layer, part.blocks["up"]
     batch = len(watch.documents)
     structures = FEED_FORWARD if form.before is None else ("down",)
@@ -187,7 +185,9 @@ def _run(watch: _Watch, parts: Mapping[int, FeedForward], forward: Callable[...,
             _show_normed(watch, product, rows, total[0].detach().flatten(0, -2)[product.tokens[used]])
     for number, part in parts.items():
         if number not in traced:
-            for expert, structures, found in _recomputed(watch, number, part, output, partial(forward, *args, **kwargs)):
+            for expert, structures, found in _recomputed(
+                watch, number, part, output, partial(forward, *args, **kwargs)
+            ):
                 watch.sink.changes(watch.layer, number, structures, expert, found)
     return output
 

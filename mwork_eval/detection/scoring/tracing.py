@@ -115,8 +115,7 @@ def _factors(states: Tensor, products: list[_Product], generator: torch.Generato
     def gradients(towards: Tensor) -> list[Tensor]:
         found = torch.autograd.grad(states, scales, towards.to(states), retain_graph=True, allow_unused=True)
         return [
-            torch.zeros_like(scale) if one is None else one.float()
-            for scale, one in zip(scales, found, strict=True)
+            torch.zeros_like(scale) if one is None else one.float() for scale, one in zip(scales, found, strict=True)
         ]
 
     to = torch.randn(_DIRECTIONS, states.shape[-1], generator=generator).to(states.device)
