@@ -13,7 +13,7 @@ from mwork_eval.detection.scoring.core import Core
 from mwork_eval.detection.scoring.head_norm import HeadNorm
 from mwork_eval.detection.scoring.masks import Masks
 from mwork_eval.detection.scoring.outside import Watch
-from mwork_eval.detection.scoring.path import Path, Paths, find_norm, find_paths
+from mwork_eval.detection.scoring.path import Paths, find_norm, find_paths
 from mwork_eval.detection.scoring.proof import normed_values_without, queries_and_keys_hold, values_hold
 from mwork_eval.detection.scoring.rotation import Rotation
 from mwork_eval.detection.scoring.values import Output
