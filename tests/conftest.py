@@ -4,6 +4,8 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Tiny models gain nothing by threads, and `make test` has a process for each core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 
