@@ -1,4 +1,4 @@
-"""lm-eval with everything imported and all its task files read, which takes most of a command's time: forks per command.
+"""lm-eval with all imported and every task file read, which takes most of a command's time; forks for each command.
 
 Started by `helpers.commands.lm_eval`. A line in asks for a command, a line out is its exit code. What a command leaves
 in its process, in lm-eval or in logging, is gone with it.
@@ -11,8 +11,7 @@ import runpy
 import sys
 from functools import cache
 
-import lm_eval.__main__
-import lm_eval.evaluator
+import lm_eval.__main__  # noqa: F401
 from lm_eval.tasks import TaskManager, _index
 
 import mwork_eval.lm.model  # noqa: F401
