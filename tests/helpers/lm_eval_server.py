@@ -1,4 +1,4 @@
-"""lm-eval with all imported and every task file read, which takes most of a command's time; forks for each command.
+"""lm-eval with all imported, every task file read and the machine described; forks for each command, and saves it that.
 
 Started by `helpers.commands.lm_eval`. A line in asks for a command, a line out is its exit code. What a command leaves
 in its process, in lm-eval or in logging, is gone with it.
@@ -12,6 +12,7 @@ import sys
 from functools import cache
 
 import lm_eval.__main__  # noqa: F401
+from lm_eval.loggers import utils
 from lm_eval.tasks import TaskManager, _index
 
 import mwork_eval.lm.model  # noqa: F401
@@ -22,6 +23,8 @@ def serve() -> None:
     _index.load_yaml, find = cache(_index.load_yaml), _index.TaskIndex._iter_yaml_files
     _index.TaskIndex._iter_yaml_files = staticmethod(cache(lambda root: list(find(root))))
     TaskManager()
+    described = utils.get_pretty_env_info()
+    utils.get_pretty_env_info = lambda: described
     gc.freeze()
     for line in sys.stdin:
         child = os.fork()
