@@ -12,8 +12,8 @@ import sys
 from functools import cache
 
 import lm_eval.__main__  # noqa: F401
-from lm_eval.loggers import utils
 from lm_eval.tasks import TaskManager, _index
+from torch.utils import collect_env
 
 import mwork_eval.lm.model  # noqa: F401
 
@@ -23,8 +23,8 @@ def serve() -> None:
     _index.load_yaml, find = cache(_index.load_yaml), _index.TaskIndex._iter_yaml_files
     _index.TaskIndex._iter_yaml_files = staticmethod(cache(lambda root: list(find(root))))
     TaskManager()
-    described = utils.get_pretty_env_info()
-    utils.get_pretty_env_info = lambda: described
+    described = collect_env.get_pretty_env_info()
+    collect_env.get_pretty_env_info = lambda: described
     gc.freeze()
     for line in sys.stdin:
         child = os.fork()
