@@ -30,10 +30,10 @@ class Recorder:
         self.seen[layer, document] = seen
         return plain_heads(seen)
 
-    def feed_forward(self, layer, structure, activations):
+    def feed_forward(self, layer, part, structure, rows):
         pass
 
-    def experts(self, layer, states, index, weights):
+    def changes(self, layer, part, structures, expert, found):
         pass
 
 

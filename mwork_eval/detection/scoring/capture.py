@@ -129,7 +129,7 @@ def _implementations(model: nn.Module) -> list[tuple[Any, Any]]:
 
 
 def _hooks_of(capture: _Capture, number: int) -> list[Any]:
-    layout, sink = capture.layout, capture.sink
+    layout = capture.layout
     module = layout.attentions[number][0].module
     layer = capture.layers[id(module)] = _CapturedLayer(number, module)
 
