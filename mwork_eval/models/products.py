@@ -62,7 +62,7 @@ def watch_experts(
     """
     owner, name = down_parameter(module)
     plain: Any = without_adapters(module)
-    config = getattr(plain, "config", None)
+    config: Any = getattr(plain, "config", None)
     if hasattr(config, "_experts_implementation"):
         undo.callback(setattr, config, "_experts_implementation", config._experts_implementation)
         config._experts_implementation = "eager"
@@ -107,7 +107,7 @@ def down_parameter(module: nn.Module) -> tuple[nn.Module, str]:
     """Return the module and the attribute that hold the weights of the last product of all experts."""
     plain = without_adapters(module)
     for name in vocabulary.DOWN:
-        found = getattr(plain, name, None)
+        found: Any = getattr(plain, name, None)
         if isinstance(found, Tensor):
             return plain, name
         if isinstance(getattr(found, "weight", None), Tensor):

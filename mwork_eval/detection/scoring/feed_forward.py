@@ -72,7 +72,8 @@ class _Watch:
         """Return W of the last product of an expert `[d_inter, d_model]`."""
         block = self.container.parts[number].blocks["down"]
         whole = block.neurons()
-        return whole.unflatten(0, (max(block.experts, 1), -1))[expert]
+        of_expert: Tensor = whole.unflatten(0, (max(block.experts, 1), -1))[expert]
+        return of_expert
 
     def by_document(self, found: Tensor, documents: Tensor) -> Tensor:
         """Sum rows `[n, d_inter]` over each document."""
@@ -106,6 +107,8 @@ def watch_feed_forward(
         slow = {}
         for number, part in container.parts.items():
             form = watch.form(number)
+            if part.kind == "dense":
+                _watch_up(watch, number, part, undo)
             if form.kind == "plain":
                 _watch_plain(watch, number, part, form, undo)
             elif form.kind == "routed":
@@ -118,7 +121,7 @@ def watch_feed_forward(
 
 
 def _watch_plain(watch: _Watch, number: int, part: FeedForward, form: Form, undo: ExitStack[bool | None]) -> None:
-    sink, layer, up = watch.sink, watch.layer, part.blocks["up"]
+    sink, layer = watch.sink, watch.layer
     batch = len(watch.documents)
     structures = FEED_FORWARD if form.before is None else ("down",)
 
@@ -128,13 +131,7 @@ def _watch_plain(watch: _Watch, number: int, part: FeedForward, form: Form, undo
         sink.feed_forward(layer, number, "down", Rows(own, factors=form.factor, structures=structures))
         return hidden
 
-    def show_up(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> None:
-        assert up.channels is not None
-        own = output[..., up.channels.to(output.device)] if up.size != output.shape[-1] else output
-        sink.feed_forward(layer, number, "up", Rows(own.reshape(batch, -1, up.size)))
-
     watch_projection(part.blocks["down"].module, undo, before=show_hidden)
-    undo.callback(up.module.register_forward_hook(show_up).remove)
     norm = form.before
     if norm is not None:
 
@@ -147,6 +144,18 @@ def _watch_plain(watch: _Watch, number: int, part: FeedForward, form: Form, undo
         undo.callback(norm.module.register_forward_pre_hook(show_before).remove)
 
 
+def _watch_up(watch: _Watch, number: int, part: FeedForward, undo: ExitStack[bool | None]) -> None:
+    up = part.blocks["up"]
+
+    def show_up(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> None:
+        assert up.channels is not None
+        own = output[..., up.channels.to(output.device)] if up.size != output.shape[-1] else output
+        rows = Rows(own.reshape(len(watch.documents), -1, up.size))
+        watch.sink.feed_forward(watch.layer, number, "up", rows)
+
+    undo.callback(up.module.register_forward_hook(show_up).remove)
+
+
 @torch.no_grad()
 def _show_routed(watch: _Watch, number: int, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     call = tuple(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
@@ -157,9 +166,10 @@ def _show_routed(watch: _Watch, number: int, module: nn.Module, args: tuple[Any,
     for expert in index[documents >= 0].unique().tolist():
         if expert >= count:  # more rows in the router than experts: some pass on what they get
             continue
-        hidden, at, weights = routed_rows(module, call, expert)
-        factors = weights.float() * watch.form(number).factor
-        watch.sink.feed_forward(watch.layer, number, "down", Rows(hidden, expert, documents[at], factors))
+        own = routed_rows(module, call, expert)
+        factors = own.weights.float() * watch.form(number).factor
+        watch.sink.feed_forward(watch.layer, number, "up", Rows(own.up, expert, documents[own.states]))
+        watch.sink.feed_forward(watch.layer, number, "down", Rows(own.hidden, expert, documents[own.states], factors))
 
 
 def _run(watch: _Watch, parts: Mapping[int, FeedForward], forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -195,7 +205,9 @@ def _run(watch: _Watch, parts: Mapping[int, FeedForward], forward: Callable[...,
 @torch.no_grad()
 def _show_normed(watch: _Watch, product: Traced, rows: Rows, total: Tensor) -> None:
     after = watch.form(product.part).after
-    assert after is not None and rows.documents is not None and isinstance(rows.factors, Tensor)
+    assert after is not None
+    assert rows.documents is not None
+    assert isinstance(rows.factors, Tensor)
     hidden = rows.hidden.float() * rows.factors[:, None]
     found = changes_after(after, total, hidden, watch.down(product.part, product.expert).to(hidden.device))
     found = watch.by_document(found, rows.documents)

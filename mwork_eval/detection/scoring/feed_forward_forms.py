@@ -149,15 +149,13 @@ def _form(
         factors = torch.cat([product.factors for product in products])
         factor = _constant(factors, tolerance)
         return Form("traced") if factor is None else Form("plain", factor)
-    if part.kind == "experts" and is_routing(call):
+    if part.kind == "experts" and is_routing(call) and _has_interface(part.module):
         found, expected = [], []
         for product in products:
             rows = product.tokens >= 0
             energy = (product.hidden[rows].float() * product.factors[rows, None]).square().sum(0)
-            own, _, weights = routed_rows(part.module, call, product.expert)
-            if own.shape[-1] != product.hidden.shape[-1]:
-                return Form("traced")
-            found.append((own.float() * weights[:, None].float()).square().sum(0))
+            own = routed_rows(part.module, call, product.expert)
+            found.append((own.hidden.float() * own.weights[:, None].float()).square().sum(0))
             expected.append(energy)
         ratio = torch.cat(expected).sum() / torch.cat(found).sum().clamp_min(1e-30)
         apart = (torch.cat(expected) - ratio * torch.cat(found)).abs().max()
@@ -177,6 +175,12 @@ def _rounded(factor: float, tolerance: float) -> float:
     return 1.0 if abs(factor - 1) <= tolerance else factor
 
 
+def _has_interface(module: Any) -> bool:
+    first = "gate_up_proj" if getattr(module, "has_gate", True) else "up_proj"
+    acts = hasattr(module, "act_fn") or hasattr(module, "_apply_gate")
+    return acts and isinstance(getattr(module, first, None), Tensor)
+
+
 def is_routing(call: tuple[Tensor, ...]) -> bool:
     """Say whether a module was called with states, the experts of each token, and their weights."""
     if len(call) != 3:
@@ -186,29 +190,42 @@ def is_routing(call: tuple[Tensor, ...]) -> bool:
     return whole and states.ndim == index.ndim == 2 and index.shape == weights.shape and len(states) == len(index)
 
 
-def routed_rows(module: Any, call: tuple[Tensor, ...], expert: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what goes into the last product of an expert by the interface that transformers has for experts.
+@dataclass(frozen=True)
+class Routed:
+    """What an expert does with the tokens that come to it.
+
+    Attributes:
+        up: What comes out of its up projection `[m, d_inter]`.
+        hidden: What goes into its last product `[m, d_inter]`.
+        states: Which of the states these are of `[m]`.
+        weights: Their routing weights `[m]`.
+    """
+
+    up: Tensor
+    hidden: Tensor
+    states: Tensor
+    weights: Tensor
+
+
+def routed_rows(module: Any, call: tuple[Tensor, ...], expert: int) -> Routed:
+    """Compute an expert up to its last product by the interface that transformers has for experts.
 
     Args:
         module: The module of the experts.
         call: States `[n, d_model]`, the experts of each `[n, k]`, and their weights `[n, k]`.
         expert: The expert.
-
-    Returns:
-        The rows `[m, d_inter]`, which of the states they are of `[m]`, and their weights `[m]`.
     """
     states, index, weights = call
     at, slot = (index == expert).nonzero(as_tuple=True)
     first = _up_product(module, states[at], expert)
-    if getattr(module, "has_gate", True):
-        if hasattr(module, "_apply_gate"):
-            first = module._apply_gate(first)
-        else:
-            gate, up = first.chunk(2, -1)
-            first = module.act_fn(gate) * up
+    up = first
+    if not getattr(module, "has_gate", True):
+        hidden = module.act_fn(first)
     else:
-        first = module.act_fn(first)
-    return first, at, weights[at, slot]
+        gate, up = first.chunk(2, -1)
+        up = up if getattr(module, "is_concatenated", True) else first[..., 1::2]
+        hidden = module._apply_gate(first) if hasattr(module, "_apply_gate") else module.act_fn(gate) * up
+    return Routed(up, hidden, at, weights[at, slot])
 
 
 def _up_product(module: Any, states: Tensor, expert: int) -> Tensor:

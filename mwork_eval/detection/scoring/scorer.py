@@ -15,6 +15,7 @@ from mwork_eval.detection.scoring.feed_forward_forms import Form, find_forms
 from mwork_eval.detection.scoring.paper import PaperQueryKey
 from mwork_eval.detection.scoring.recomputed import RecomputedQueryKey
 from mwork_eval.detection.scoring.values import NormedValues, Output, before_a_norm, replayed_values
+from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import Place
@@ -76,6 +77,7 @@ class Scorer:
         self._forwards = {}
         if self._forms is None:
             self._forms = find_forms(self.layout, documents[0])
+            self._refuse_unknown_experts()
         run_batch(self.layout, documents, self, self._known, self._forms)
         self._keep_feed_forwards()
         return [_on_cpu(one) for one in self._found]
@@ -144,22 +146,25 @@ class Scorer:
         """Score a part of the feed-forward of a layer, or an expert in it."""
         if (structure == "up") != (self._method == "reference"):
             return
-        hidden, factors = rows.hidden, rows.factors
+        hidden = rows.hidden
+        squares = self._down_squares(layer, part, rows.expert).to(hidden.device)
         found = torch.zeros(len(self._lengths), hidden.shape[-1], device=hidden.device)
         if rows.documents is None:
             for document, length in enumerate(self._lengths):
                 own = hidden[document, :length]
-                found[document] = reference.absolute_sum(own) if structure == "up" else closed_forms.squares(own, 0)
+                if structure == "up":
+                    found[document] = reference.absolute_sum(own)
+                else:
+                    found[document] = closed_forms.feed_forward_scores(own, squares)
         else:
             real = rows.documents >= 0
-            each = hidden[real].float()
-            each = each.abs() if structure == "up" else each.square()
-            if isinstance(factors, Tensor):
-                each *= (factors[real].abs() if structure == "up" else factors[real].square())[:, None]
-            found.index_add_(0, rows.documents[real], each)
-        if structure == "down":
-            found *= self._down_squares(layer, part, rows.expert).to(found.device)
-            found *= 1.0 if isinstance(factors, Tensor) else factors**2
+            own = hidden[real].float()
+            if isinstance(rows.factors, Tensor):
+                own = own * rows.factors[real, None]
+            found.index_add_(0, rows.documents[real], own.abs() if structure == "up" else own.square())
+            found *= 1 if structure == "up" else squares
+        if not isinstance(rows.factors, Tensor) and rows.factors != 1:
+            found *= rows.factors**2
         self.changes(layer, part, rows.structures, rows.expert, found)
 
     @torch.no_grad()
@@ -173,6 +178,19 @@ class Scorer:
         start = block.start + expert * (block.size // max(block.experts, 1))
         # Added: a block that several layers share is scored by what it does in all of them.
         kept[:, start : start + found.shape[-1]] += found.to(kept.device)
+
+    def _refuse_unknown_experts(self) -> None:
+        if self._method != "reference":
+            return
+        for (layer, number), form in (self._forms or {}).items():
+            part = self.layout.feed_forwards[layer][number]
+            if part.kind != "dense" and form.kind != "routed":
+                raise InputError(
+                    "the method `reference` does not score these experts",
+                    found=f"{type(part.module).__name__} in layers.{layer}",
+                    expected="experts that are called with states, their experts and weights",
+                    hint="use the method `exact`",
+                )
 
     def _keep_feed_forwards(self) -> None:
         """Put the scores of the feed-forwards where each document's are: in one array per layer where they are equal.
