@@ -31,6 +31,14 @@ _WEIGHTS = Limits(0.99, 0.02, float("inf"))
 """q and k: their scores are series that are cut off where the next term is small, so few neurons are far off."""
 _OUTPUTS = Limits(0.99, 1e-4, 1e-4)
 """The other structures: their scores are closed forms, exact but for the rounding of float32."""
+_HALF_WEIGHTS = Limits(0.98, 0.05, float("inf"))
+_HALF_OUTPUTS = Limits(0.98, 0.02, float("inf"))
+"""In bfloat16 and float16 what scores are made of is rounded to 8 or 11 bits, and blocks are run again in float32.
+
+Medians up to 0.01 were met in small models of 18 architectures, largest errors up to 0.05, and a router may send a
+token elsewhere: so a single neuron tells nothing, and a layer's median must be under twice to five times that. Rows
+that are read wrongly give medians near 1.
+"""
 
 
 @dataclass(frozen=True)
@@ -182,7 +190,9 @@ class Verification:
 
 def limits_of(structure: str, dtype: str) -> Limits:
     """Return how near the scores of a structure must be, made in a dtype."""
-    return _WEIGHTS if structure in ("q", "k") else _OUTPUTS
+    if dtype in ("float32", "float64"):
+        return _WEIGHTS if structure in ("q", "k") else _OUTPUTS
+    return _HALF_WEIGHTS if structure in ("q", "k") else _HALF_OUTPUTS
 
 
 def _is_near(one: Comparison, limits: Limits) -> bool:

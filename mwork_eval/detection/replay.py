@@ -1,7 +1,7 @@
 """Layers run again on what they got in one forward pass, to see what a change of their weights does.
 
-Nothing here knows how scores are made: attention weights are seen where the model itself takes the softmax, under its
-eager attention, and outputs where its modules give them.
+Nothing here knows how scores are made: attention weights are seen where the model's own code takes the softmax (or has
+torch take it), and outputs where its modules give them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
@@ -99,7 +99,7 @@ def computing_in(layers: Sequence[nn.Module], dtype: torch.dtype) -> Iterator[Ca
 
 @contextmanager
 def eager_attention(model: Any) -> Iterator[None]:
-    """Let a model attend in the way that its own code spells out during a block."""
+    """Let a model attend in the way that its own code spells out during a block, where it can attend in several."""
     found = {id(config): config for module in model.modules() if (config := _config_of(module)) is not None}
     before = [(config, config._attn_implementation) for config in found.values()]
     inner = [
@@ -198,12 +198,39 @@ class _Softmaxes(TorchFunctionMode):
         self._heads, self._tokens = heads, tokens
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if self.inside and getattr(func, "__name__", "") == "softmax" and result.dim() >= 3:
-            keys = result[..., : self._tokens]
-            if keys.shape[-2:] == (self._tokens, self._tokens) and keys[..., 0, 0].numel() == self._heads:
-                self.found.append(keys.clone())
+        kwargs = kwargs or {}
+        result, name = func(*args, **kwargs), getattr(func, "__name__", "")
+        if self.inside and name == "softmax":
+            self._keep(result)
+        elif self.inside and name == "scaled_dot_product_attention":
+            self._keep(_weights_of(*args, **kwargs))
         return result
+
+    def _keep(self, weights: Tensor) -> None:
+        keys = weights[..., : self._tokens]
+        if keys.shape[-2:] == (self._tokens, self._tokens) and keys[..., 0, 0].numel() == self._heads:
+            self.found.append(keys.clone())
+
+
+def _weights_of(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """Return the attention weights of a call of torch's attention, which keeps them to itself."""
+    if enable_gqa:
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
+    logits = query @ key.transpose(-1, -2) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if is_causal:
+        attn_mask = torch.ones(logits.shape[-2:], dtype=torch.bool, device=logits.device).tril()
+    if attn_mask is not None:
+        logits = logits.masked_fill(~attn_mask, float("-inf")) if attn_mask.dtype == torch.bool else logits + attn_mask
+    return logits.softmax(-1)
 
 
 def merged(first: Any, second: Any) -> Any:

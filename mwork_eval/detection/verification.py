@@ -5,6 +5,7 @@ other neurons than those that are zeroed, and masks would switch those off.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,9 @@ def verify(
     with recorded(layout.layers) as scored:
         scores = Scorer(layout).score([token_ids])[0]
     ids = torch.tensor([list(token_ids)], device=layout.device)
-    with torch.inference_mode(), eager_attention(layout.model), recorded(layout.layers) as attended:
+    interface = any(one.interface for of_layer in layout.attentions for one in of_layer)
+    attending = eager_attention(layout.model) if interface else nullcontext()
+    with torch.inference_mode(), attending, recorded(layout.layers) as attended:
         layout.decoder(input_ids=ids, use_cache=False)
         calls = {number: merged(scored[number], call) for number, call in attended.items()}
         replay = Replay(layout, calls, len(token_ids), torch.float32)
