@@ -74,7 +74,9 @@ def verify(
         replay = Replay(layout, calls, len(token_ids), torch.float32)
         found: list[Comparison] = []
         for number in chosen:
-            with computing_in([layout.layers[one] for one in (number, *_users_of(layout, number))], torch.float32) as to:
+            with computing_in(
+                [layout.layers[one] for one in (number, *_users_of(layout, number))], torch.float32
+            ) as to:
                 layer = _Layer(replay, number, to)
                 found += (one for structure in STRUCTURES for one in layer.compare(structure, scores, neurons))
             advance(f"layer {number}", 1)
@@ -189,9 +191,7 @@ class _Layer:
 
 
 def _users_of(layout: Layout, number: int) -> list[int]:
-    return [
-        layer for layer, of_layer in enumerate(layout.attentions) if any(one.keys_of == number for one in of_layer)
-    ]
+    return [layer for layer, of_layer in enumerate(layout.attentions) if any(one.keys_of == number for one in of_layer)]
 
 
 def _container(layer: nn.Module, parts: Sequence[Any], path: str) -> nn.Module:
