@@ -109,10 +109,10 @@ def _positions(one: SoftmaxAttention, layout: Layout, layer: int) -> str:
     pairs = rotary_pairs(one.module, interleaved=getattr(config, "rope_interleave", None))
     if pairs is None:
         learnt = any("position" in name or name.endswith("wpe") for name, _ in layout.decoder.named_children())
-        return "learnt positions" if learnt else "no positions of its own"
+        return "learnt positions" if learnt else "no positions"
     if pairs == "unknown":
         return "rotary (how is read when the model is loaded)"
-    share = _rotated_share(one, config)
+    share = _rotated_share(one, config, layer)
     return f"rotary ({pairs}{', ' + share if share else ''})"
 
 
@@ -126,7 +126,7 @@ def _without_rotary(module: Any, config: Any, layer: int) -> bool:
     return False
 
 
-def _rotated_share(one: SoftmaxAttention, config: Any) -> str:
+def _rotated_share(one: SoftmaxAttention, config: Any, layer: int) -> str:
     """Return how many channels of a head rotate, if not all do."""
     width = one.heads.width
     if one.latent:
@@ -137,6 +137,9 @@ def _rotated_share(one: SoftmaxAttention, config: Any) -> str:
             None,
         )
         parameters = getattr(config, "rope_parameters", None) or {}
+        kinds = getattr(config, "layer_types", None) or ()
+        if isinstance(parameters, Mapping) and layer < len(kinds) and isinstance(parameters.get(kinds[layer]), Mapping):
+            parameters = parameters[kinds[layer]]
         share = parameters.get("partial_rotary_factor") if isinstance(parameters, Mapping) else None
         share = share or getattr(config, "partial_rotary_factor", None)
         if rotated is None and isinstance(share, float | int):
@@ -156,7 +159,7 @@ def _norms(one: SoftmaxAttention) -> str:
     norm = next(child for name, child in one.module.named_children() if name in names and name[0] in "qk")
     weight = getattr(norm, "weight", None)
     over_all = one.heads.query > 1 and weight is not None and weight.ndim == 1 and weight.numel() != one.heads.width
-    return f"norms of {' '.join(found)} {'over all heads' if over_all and not one.latent else 'by head'}"
+    return f"norms of {', '.join(found)} {'over all heads' if over_all and not one.latent else 'by head'}"
 
 
 def _biases(layout: Layout, layer: int) -> str:
@@ -168,7 +171,7 @@ def _biases(layout: Layout, layer: int) -> str:
     output: Any = without_adapters(layout.attentions[layer][0].projections["o"].module)
     if getattr(output, "bias", None) is not None:
         structures.append("o")
-    return f"biases of {' '.join(structures)}" if structures else ""
+    return f"biases of {', '.join(structures)}" if structures else ""
 
 
 def _has_gate(one: SoftmaxAttention) -> bool:
@@ -200,12 +203,15 @@ def _feed_forward(layout: Layout, layer: int) -> str:
 
 
 def _activation(parts: tuple[FeedForward, ...], config: Any) -> str:
-    named = next((str(v) for name in _ACTIVATIONS if isinstance(v := getattr(config, name, None), str)), "")
-    if named:
-        return named
+    """Return what the configuration calls the activation, where the module has one that it can be the name of."""
     holder: Any = parts[0].module
-    found = next((c for name in ("act_fn", "act", "activation_fn") if (c := getattr(holder, name, None))), None)
-    return type(found).__name__ if isinstance(found, nn.Module) else ""
+    found = next(
+        (c for name in ("act_fn", "act", "activation_fn", "activation") if (c := getattr(holder, name, None))), None
+    )
+    if found is None:
+        return ""
+    named = next((str(v) for name in _ACTIVATIONS if isinstance(v := getattr(config, name, None), str)), "")
+    return named or type(found).__name__
 
 
 def _number(holder: Any, names: tuple[str, ...]) -> float | None:

@@ -6,10 +6,11 @@ from rich.console import Console
 from rich.text import Text
 
 from mwork_eval.application.inspect import ModelInspection
+from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.structures import STRUCTURES
 from mwork_eval.terminal.console import TextTable, print_table, say, styled
 
-_MOST_RUNS = 4
+_MOST_RUNS, _MOST_LINES = 4, 8
 
 
 def print_inspection(model: ModelInspection, console: Console) -> None:
@@ -25,18 +26,18 @@ def print_inspection(model: ModelInspection, console: Console) -> None:
     says = "in memory" if model.loaded else "the configuration says"
     line(f", {_gib(model.weight_bytes('bfloat16'))} in bfloat16; {says} {model.dtype}")
     for part in model.parts:
-        where = "" if len(part.layers) == shape.layers else f" in layers {_words_of(part.layers)}"
+        where = "" if len(part.layers) == shape.layers else f" in {_words_of(part.layers)}"
         line(f"  {part.kind}{where}: {part.what}")
     line(f"  fused: {', '.join(model.fused) or 'nothing'}")
     table = TextTable("layers", *STRUCTURES, "total", "experts")
-    for first, last in _runs(shape.sizes, shape.experts):
-        sizes = shape.sizes[first]
+    for layers in _alike(shape):
+        sizes = shape.sizes[layers[0]]
         total = sum(sizes.get(structure, 0) for structure in ("q", "k", "v", "up"))
         table.add_row(
-            str(first) if first == last else f"{first}-{last}",
+            _words_of(layers).removeprefix("layers ").removeprefix("layer "),
             *(f"{sizes[structure]:,}" if structure in sizes else "" for structure in STRUCTURES),
             f"{total:,}",
-            str(shape.experts[first]) if shape.experts and shape.experts[first] else "",
+            str(shape.experts[layers[0]]) if shape.experts and shape.experts[layers[0]] else "",
         )
     print_table(table, console)
     line(f"  {shape.switches:,} neurons; gate, up and down count once, o not")
@@ -51,7 +52,7 @@ def _print_verification(model: ModelInspection, console: Console) -> None:
     assert found is not None
     say(
         console,
-        f"  verified in layers {_words_of(found.layers)}: neurons zeroed in the weights one by one, "
+        f"  verified in {_words_of(found.layers)}: neurons zeroed in the weights one by one, "
         f"{found.tokens} tokens, {found.dtype}",
         wrap=False,
     )
@@ -89,7 +90,7 @@ def _detection(model: ModelInspection) -> str:
     methods = "yes, methods exact, paper and reference"
     if model.covered:
         return methods
-    return f"{methods}; no test covers this architecture, so it is verified when the model is loaded (or by --verify)"
+    return f"{methods}; no test covers {model.family}: what was read is verified on its weights first (see --verify)"
 
 
 def _masking(model: ModelInspection) -> str:
@@ -101,7 +102,7 @@ def _gib(count: int) -> str:
 
 
 def _words_of(layers: Sequence[int]) -> str:
-    """Return layers as ranges, such as 0-4, 6-10; where there are many of them, the first ones and the last."""
+    """Return layers as ranges, such as `layers 0-4, 6-10`; where these are many, the first ones and the last."""
     runs: list[tuple[int, int]] = []
     for layer in layers:
         if runs and runs[-1][1] == layer - 1:
@@ -110,14 +111,22 @@ def _words_of(layers: Sequence[int]) -> str:
             runs.append((layer, layer))
     words = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
     if len(words) <= _MOST_RUNS:
-        return ", ".join(words)
-    return f"{', '.join(words[: _MOST_RUNS - 1])}, ..., {words[-1]} ({len(layers)} of them)"
+        return f"{'layer' if len(layers) == 1 else 'layers'} {', '.join(words)}"
+    return f"layers {', '.join(words[: _MOST_RUNS - 1])}, ..., {words[-1]} ({len(layers)} of them)"
 
 
-def _runs(sizes: tuple[object, ...], experts: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Return first and last of consecutive layers that are alike."""
-    runs: list[tuple[int, int]] = []
-    for layer, size in enumerate(sizes):
-        alike = runs and size == sizes[layer - 1] and (not experts or experts[layer] == experts[layer - 1])
-        runs[-1:] = [(runs[-1][0], layer)] if alike else [*runs[-1:], (layer, layer)]
-    return runs
+def _alike(shape: ModelShape) -> list[list[int]]:
+    """Return layers with the same counts: consecutive ones, or where these would be many lines, all of a kind."""
+    runs: list[list[int]] = []
+    kinds: dict[str, list[int]] = {}
+    for layer, sizes in enumerate(shape.sizes):
+        experts = shape.experts[layer] if shape.experts else 0
+        kinds.setdefault(f"{sizes} {experts}", []).append(layer)
+        alike = (
+            layer > 0 and sizes == shape.sizes[layer - 1] and (not shape.experts or experts == shape.experts[layer - 1])
+        )
+        if alike:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    return runs if len(runs) <= _MOST_LINES else list(kinds.values())
