@@ -1,6 +1,6 @@
 """What was found in the layers of a model, in words: what mixes its tokens, and its feed-forward."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,9 +8,10 @@ from torch import nn
 
 from mwork_eval.models.blocks import without_adapters
 from mwork_eval.models.feed_forwards import FeedForward
+from mwork_eval.models.forms import form_of, layer_type
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.mixers import SoftmaxAttention
-from mwork_eval.models.rotary_pairs import rotary_pairs
+from mwork_eval.models.rotary_pairs import rotary_pairs, uses_rotation
 
 PartKind = Literal["attention", "mixer", "feed-forward"]
 
@@ -39,13 +40,16 @@ class LayerPart:
 def describe_layers(layout: Layout) -> Iterator[LayerPart]:
     """Yield the parts of the layers, those that are alike once: attention, other mixers, then feed-forwards."""
     kinds: dict[PartKind, dict[str, list[int]]] = {"attention": {}, "mixer": {}, "feed-forward": {}}
+    forms: dict[Hashable, dict[PartKind, list[str]]] = {}
     for layer in range(layout.shape.layers):
-        found: dict[PartKind, list[str]] = {
-            "attention": [_attention(layout, layer, one) for one in layout.attentions[layer]],
-            "mixer": list(layout.other_mixers[layer].values()),
-            "feed-forward": [_feed_forward(layout, layer)] if layout.feed_forwards[layer] else [],
-        }
-        for kind, words in found.items():
+        form = form_of(layout, layer), tuple(one.keys_of for one in layout.attentions[layer])
+        if form not in forms:
+            forms[form] = {
+                "attention": [_attention(layout, layer, one) for one in layout.attentions[layer]],
+                "mixer": list(layout.other_mixers[layer].values()),
+                "feed-forward": [_feed_forward(layout, layer)] if layout.feed_forwards[layer] else [],
+            }
+        for kind, words in forms[form].items():
             if words:
                 kinds[kind].setdefault(" and ".join(_counted(words)), []).append(layer)
     for kind, by_words in kinds.items():
@@ -67,7 +71,7 @@ def _attention(layout: Layout, layer: int, one: SoftmaxAttention) -> str:
         widths = f"{heads.width} channels ({heads.value_width} of values)"
     of_keys = f"{heads.query} query and {heads.groups} key/value heads" if heads.groups != heads.query else ""
     found = [*latent, f"{of_keys or f'{heads.query} heads'} of {widths}"]
-    found.append(_window(one.module, config, layer))
+    found.append(_window(one.module, config, layer_type(layout, layer) or ""))
     found.append(_positions(one, layout, layer))
     found.append(_norms(one))
     found.append(_biases(layout, layer))
@@ -86,9 +90,7 @@ def _attention(layout: Layout, layer: int, one: SoftmaxAttention) -> str:
     return ", ".join(filter(None, found))
 
 
-def _window(module: nn.Module, config: Any, layer: int) -> str:
-    kinds = getattr(config, "layer_types", None)
-    kind = str(kinds[layer]) if isinstance(kinds, list | tuple) and layer < len(kinds) else ""
+def _window(module: nn.Module, config: Any, kind: str) -> str:
     if "chunk" in kind:
         return f"chunks of {getattr(config, 'attention_chunk_size', '?'):,} tokens"
     if kind and not any(word in kind for word in _WINDOWS):
@@ -107,13 +109,18 @@ def _positions(one: SoftmaxAttention, layout: Layout, layer: int) -> str:
     if getattr(config, "alibi", False) is True or config.model_type in ("bloom", "mpt"):
         return "ALiBi"
     pairs = rotary_pairs(one.module, interleaved=getattr(config, "rope_interleave", None))
+    kind = layer_type(layout, layer)
+    rotates = uses_rotation(layout.decoder, one.module, kind)
+    if rotates is False:
+        return "no rotary positions"
     if pairs is None:
         learnt = any("position" in name or name.endswith("wpe") for name, _ in layout.decoder.named_children())
         return "learnt positions" if learnt else "no positions"
     if pairs == "unknown":
         return "rotary (how is read when the model is loaded)"
-    share = _rotated_share(one, config, layer)
-    return f"rotary ({pairs}{', ' + share if share else ''})"
+    share = _rotated_share(one, config, kind)
+    unsure = ", in layers that the loaded model tells" if rotates is None and kind is not None else ""
+    return f"rotary ({pairs}{', ' + share if share else ''}{unsure})"
 
 
 def _without_rotary(module: Any, config: Any, layer: int) -> bool:
@@ -126,7 +133,7 @@ def _without_rotary(module: Any, config: Any, layer: int) -> bool:
     return False
 
 
-def _rotated_share(one: SoftmaxAttention, config: Any, layer: int) -> str:
+def _rotated_share(one: SoftmaxAttention, config: Any, kind: str | None) -> str:
     """Return how many channels of a head rotate, if not all do."""
     width = one.heads.width
     if one.latent:
@@ -137,9 +144,8 @@ def _rotated_share(one: SoftmaxAttention, config: Any, layer: int) -> str:
             None,
         )
         parameters = getattr(config, "rope_parameters", None) or {}
-        kinds = getattr(config, "layer_types", None) or ()
-        if isinstance(parameters, Mapping) and layer < len(kinds) and isinstance(parameters.get(kinds[layer]), Mapping):
-            parameters = parameters[kinds[layer]]
+        if isinstance(parameters, Mapping) and isinstance(parameters.get(kind), Mapping):
+            parameters = parameters[kind]
         share = parameters.get("partial_rotary_factor") if isinstance(parameters, Mapping) else None
         share = share or getattr(config, "partial_rotary_factor", None)
         if rotated is None and isinstance(share, float | int):

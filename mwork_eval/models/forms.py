@@ -30,7 +30,13 @@ def form_of(layout: Layout, layer: int) -> Hashable:
         sorted({(type(part.module).__name__, part.kind, tuple(part.blocks)) for part in layout.feed_forwards[layer]})
     )
     sizes = tuple(layout.shape.sizes[layer].items())
-    return attentions, tuple(layout.other_mixers[layer].values()), forwards, sizes
+    return layer_type(layout, layer), attentions, tuple(layout.other_mixers[layer].values()), forwards, sizes
+
+
+def layer_type(layout: Layout, layer: int) -> str | None:
+    """Return what the configuration calls the attention or mixer of a layer, if it names them layer by layer."""
+    kinds = getattr(layout.decoder.config, "layer_types", None)
+    return str(kinds[layer]) if isinstance(kinds, list | tuple) and layer < len(kinds) else None
 
 
 def _gives_keys(layout: Layout, layer: int) -> bool:

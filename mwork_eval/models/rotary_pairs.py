@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 Tensor = torch.Tensor
 
@@ -96,3 +97,51 @@ def _shown(function: Callable[..., Any], names: list[str], channel: int, width: 
     if rotated.numel() != _WIDTH:
         raise ValueError("another shape")
     return set(rotated.flatten().abs().gt(1e-3).nonzero().flatten().tolist())
+
+
+class _Uses(TorchFunctionMode):
+    """Notices operations on certain tensors."""
+
+    def __init__(self, tensors: tuple[Tensor, ...]) -> None:
+        super().__init__()
+        self.used = False
+        self._own = {id(tensor) for tensor in tensors}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = (*args, *(kwargs or {}).values())
+        self.used = self.used or any(isinstance(one, Tensor) and id(one) in self._own for one in given)
+        return func(*args, **(kwargs or {}))
+
+
+def uses_rotation(decoder: Any, module: nn.Module, layer_type: str | None) -> bool | None:
+    """Say whether an attention module rotates queries and keys, by running it on a few states; None if that fails.
+
+    Layers of one class may or may not. The model may live on the meta device; no number is looked at.
+
+    Args:
+        decoder: The text decoder, whose rotary module makes the angles.
+        module: An attention module of it.
+        layer_type: What the configuration calls the layer's attention, or None.
+    """
+    rotary = next((child for name, child in decoder.named_children() if _is_rotary(name)), None)
+    weight = next((one for one in module.parameters() if one.ndim == 2 and one.is_floating_point()), None)
+    accepts = inspect.signature(module.forward).parameters
+    if rotary is None or weight is None or "position_embeddings" not in accepts:
+        return None
+    states = torch.zeros(1, 2, int(decoder.config.hidden_size), dtype=weight.dtype, device=weight.device)
+    positions = torch.arange(2, device=weight.device)[None]
+    extra = {"layer_type": layer_type} if "layer_type" in inspect.signature(rotary.forward).parameters else {}
+    needed: dict[str, Any] = {
+        name: None for name in ("attention_mask", "past_key_values", "position_ids") if name in accepts
+    }
+    needed |= {"shared_kv_states": {}} if "shared_kv_states" in accepts else {}
+    seen = None
+    try:
+        with torch.no_grad():
+            angles = rotary(states, positions, **extra)
+            seen = _Uses(angles if isinstance(angles, tuple) else (angles,))
+            with seen:
+                module(states, position_embeddings=angles, **needed)
+    except Exception:  # of code that is not ours, which may need more than this
+        return True if seen is not None and seen.used else None
+    return seen.used
