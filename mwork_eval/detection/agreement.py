@@ -18,26 +18,29 @@ class Limits:
 
     Attributes:
         spearman: Least rank correlation of all neurons of a structure.
-        median: Largest median of relative errors, of each layer.
+        median: Largest median of relative errors, over all layers and in each of them.
         largest: Largest relative error of any neuron.
     """
 
     spearman: float
-    median: float
+    median: tuple[float, float]
     largest: float
 
 
-_WEIGHTS = Limits(0.99, 0.02, float("inf"))
-"""q and k: their scores are series that are cut off where the next term is small, so few neurons are far off."""
-_OUTPUTS = Limits(0.99, 1e-4, 1e-4)
+_WEIGHTS = Limits(0.99, (0.05, 0.1), float("inf"))
+"""q and k: their scores are series to the second order, recomputed where the third matters; short texts altogether.
+
+In Gemma 3 270M the median error of 64 tokens is 0.015, that of a layer up to 0.03 and that of a neuron up to 0.2. What
+is read wrongly gives medians near 1.
+"""
+_OUTPUTS = Limits(0.99, (1e-4, 1e-4), 1e-4)
 """The other structures: their scores are closed forms, exact but for the rounding of float32."""
-_HALF_WEIGHTS = Limits(0.98, 0.05, float("inf"))
-_HALF_OUTPUTS = Limits(0.98, 0.02, float("inf"))
+_HALF_WEIGHTS = Limits(0.98, (0.1, 0.2), float("inf"))
+_HALF_OUTPUTS = Limits(0.98, (0.02, 0.04), float("inf"))
 """In bfloat16 and float16 what scores are made of is rounded to 8 or 11 bits, and blocks are run again in float32.
 
 Medians up to 0.01 were met in small models of 18 architectures, largest errors up to 0.05, and a router may send a
-token elsewhere: so a single neuron tells nothing, and a layer's median must be under twice to five times that. Rows
-that are read wrongly give medians near 1.
+token elsewhere: so a single neuron tells nothing.
 """
 
 
@@ -134,8 +137,10 @@ class Verification:
             off = [one for one in own if one.unseen or not _is_near(one, limits)]
             if own and not off and _spearman_of(own) < limits.spearman:
                 off = [min(own, key=lambda one: _spearman_of([one]))]
+            if own and not off and _median_of(own) > limits.median[0]:
+                off = [max(own, key=lambda one: _median_of([one]))]
             wrong += off
-        return sorted(wrong, key=lambda one: -np.inf if one.unseen else -float(np.median(one.errors)))
+        return sorted(wrong, key=lambda one: -np.inf if one.unseen else -_median_of([one]))
 
     @property
     def agrees(self) -> bool:
@@ -160,9 +165,9 @@ class Verification:
             raise InputError(f"{what}{_also(others)}", found=worst.unseen, hint=_REPORT)
         raise InputError(
             f"{what}: zeroing neurons changes something else than their scores say{_also(others)}",
-            found=f"Spearman {_spearman_of([worst]):.3f}, median error {np.median(worst.errors):.2g}, "
+            found=f"Spearman {_spearman_of([worst]):.3f}, median error {_median_of([worst]):.2g}, "
             f"largest {worst.errors.max():.2g}",
-            expected=f"Spearman {limits.spearman} or more, median error {limits.median:g} or less"
+            expected=f"Spearman {limits.spearman} or more, median error {limits.median[1]:g} or less"
             + ("" if np.isinf(limits.largest) else f", largest {limits.largest:g} or less"),
             hint=_REPORT,
         )
@@ -196,8 +201,11 @@ def limits_of(structure: str, dtype: str) -> Limits:
 
 
 def _is_near(one: Comparison, limits: Limits) -> bool:
-    errors = one.errors
-    return bool(np.median(errors) <= limits.median and errors.max() <= limits.largest)
+    return _median_of([one]) <= limits.median[1] and bool(one.errors.max() <= limits.largest)
+
+
+def _median_of(comparisons: Sequence[Comparison]) -> float:
+    return float(np.median(np.concatenate([one.errors for one in comparisons])))
 
 
 def _also(others: str) -> str:

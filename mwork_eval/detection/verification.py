@@ -48,7 +48,8 @@ def verify(
     Args:
         layout: The model, in evaluation mode.
         token_ids: A text; `TOKENS` are enough.
-        neurons: How many are zeroed in each part of a structure: half of them spread over it, half with high scores.
+        neurons: How many are zeroed in each part of a structure, from 4: spread over it, and apart from q and k half
+            of them those with the highest scores.
         layers: Which layers; the first, the middle and the last one and one of each form if not given.
         advance: Called after each layer with what is done next and 1.
 
@@ -123,7 +124,9 @@ class _Layer:
         rounding = 0.0
         for part in parts:
             start, end = part.block.start, part.block.start + part.block.size
-            sample = _sample(scores[place][start:end], neurons)
+            # A series is the least exact for the strongest neurons of q and k, which are few.
+            strong = 0 if structure in ("q", "k") else neurons // 2
+            sample = _sample(scores[place][start:end], neurons - strong, strong)
             try:
                 found, own = self._changes(structure, part, sample)
             except LookupError as error:
@@ -216,9 +219,8 @@ def _strongest(parts: list[_Part], scores: Array) -> list[_Part]:
     return [*sorted(first, key=lambda part: part.block.start), parts[-1]]
 
 
-def _sample(scores: Array, count: int) -> list[int]:
-    """Return the first, the last and others between them, and as many with the highest scores."""
-    size, spread = len(scores), max(2, count // 2)
-    even = {round(index * (size - 1) / (spread - 1)) for index in range(spread)}
-    strong = [int(index) for index in scores.argsort()[::-1] if int(index) not in even]
-    return sorted({*even, *strong[: count - spread]})
+def _sample(scores: Array, spread: int, strong: int) -> list[int]:
+    """Return the first, the last and others between them, and some of those with the highest scores."""
+    even = {round(index * (len(scores) - 1) / (spread - 1)) for index in range(spread)}
+    others = [int(index) for index in scores.argsort()[::-1] if int(index) not in even]
+    return sorted({*even, *others[:strong]})
