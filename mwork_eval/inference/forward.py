@@ -156,7 +156,9 @@ class Forward:
         sizes = [len(row) // 2 if apart else min(map(len, rows)) // 2 for row in rows]
         beginning, shared = self.share([row[:size] for row, size in zip(rows, sizes, strict=True)])
         rests = [row[size:] for row, size in zip(rows, sizes, strict=True)]
-        found = [list(part) for part in zip(shared.split(sizes), self._states(rests, beginning, steps=apart), strict=True)]
+        found = [
+            list(part) for part in zip(shared.split(sizes), self._states(rests, beginning, steps=apart), strict=True)
+        ]
         if not apart:
             found += [[part] for part in self._states(rows, None, steps=True, pad_left=True)]
         return all(self._near(torch.cat(parts), own[number % len(rows)]) for number, parts in enumerate(found))

@@ -81,8 +81,8 @@ class OutputHead:
         if (module := model.get_output_embeddings()) is None:
             return
         config = model.config.get_text_config(decoder=True)
-        values = {name: getattr(config, name, None) for name in _ENTRIES}
-        given = [(ways, float(values[name])) for name, ways in _ENTRIES.items() if values[name] is not None]
+        entries = ((getattr(config, name, None), ways) for name, ways in _ENTRIES.items())
+        given = [(ways, float(value)) for value, ways in entries if value is not None]
         for ways in product(*(ways for ways, _ in given)):
             yield cls(module, tuple(zip(ways, (value for _, value in given), strict=True)), dtype)
 
