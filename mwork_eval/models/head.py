@@ -34,6 +34,7 @@ _ENTRIES: dict[str, tuple[str, ...]] = {
     "logit_scale": ("multiply",),  # Cohere
     "lm_head_multiplier": ("multiply",),  # Falcon H1
     "output_multiplier": ("multiply",),
+    "logits_mup_width_multiplier": ("divide",),  # Inkling
     "logits_scaling": ("divide", "multiply"),  # Granite and MiniCPM 3; HyperCLOVA X
     "final_logit_softcapping": ("cap",),  # Gemma 2
     "logits_soft_cap": ("cap",),  # RecurrentGemma
