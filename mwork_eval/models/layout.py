@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from mwork_eval.models.blocks import Block, projection_block
 from mwork_eval.models.feed_forwards import FeedForward, find_feed_forwards, starting_at
 from mwork_eval.models.mixers import SoftmaxAttention, find_attentions, find_other_mixers, not_understood
 from mwork_eval.models.placement import computing_device
+from mwork_eval.models.tracing import trace_attention
 from mwork_eval.neurons.neuron_set import Place
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.structures import ATTENTION, FEED_FORWARD
@@ -56,11 +57,13 @@ class Layout:
         decoder, layers = decoder_of(base)
         config: Any = decoder.config
         width = int(config.hidden_size)
+        loaded = not any(parameter.is_meta for parameter in base.parameters())
+        trace = partial(trace_attention, base, decoder) if loaded else None
         attentions, mixers, forwards = [], [], []
         blocks: dict[Place, tuple[Block, ...]] = {}
         sizes, experts, shared = [], [], []
         for number, layer in enumerate(layers):
-            attentions.append(find_attentions(layer, config, number))
+            attentions.append(find_attentions(layer, config, number, trace))
             mixers.append(find_other_mixers(layer, attentions[-1]))
             taken = [*(one.path for one in attentions[-1]), *mixers[-1]]
             forwards.append(find_feed_forwards(layer, width, taken))
