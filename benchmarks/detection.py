@@ -25,6 +25,7 @@ from mwork_eval.detection.scoring.capture import run_batch
 from mwork_eval.detection.scoring.feed_forward import Rows
 from mwork_eval.detection.scoring.feed_forward_forms import find_forms
 from mwork_eval.detection.scoring.scorer import Scorer
+from mwork_eval.detection.scoring.values import Output
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import load_model
 
@@ -75,6 +76,9 @@ class ReferenceAlgorithm:
         heads = weights @ value
         self.found[layer, "v"] = heads.abs().sum(1).flatten().tolist()
         return heads
+
+    def attention_output(self, layer: int, document: int, output: Output) -> None:
+        """Nothing: values were scored with the rest."""
 
     def feed_forward(self, layer: int, part: int, structure: str, rows: Rows) -> None:
         """Score the feed-forward by Σ|x W_up|."""

@@ -30,6 +30,9 @@ class Recorder:
         self.seen[layer, document] = seen
         return plain_heads(seen)
 
+    def attention_output(self, layer, document, output):
+        pass
+
     def feed_forward(self, layer, part, structure, rows):
         pass
 

@@ -7,12 +7,14 @@ import torch
 
 from mwork_eval.detection.scoring import closed_forms, reference
 from mwork_eval.detection.scoring.attention import Attention
+from mwork_eval.detection.scoring.attention_capture import Known
 from mwork_eval.detection.scoring.capture import run_batch
 from mwork_eval.detection.scoring.exact import ExactQueryKey
 from mwork_eval.detection.scoring.feed_forward import Rows
 from mwork_eval.detection.scoring.feed_forward_forms import Form, find_forms
 from mwork_eval.detection.scoring.paper import PaperQueryKey
 from mwork_eval.detection.scoring.recomputed import RecomputedQueryKey
+from mwork_eval.detection.scoring.values import NormedValues, Output, before_a_norm, replayed_values
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
 from mwork_eval.models.layout import Layout
@@ -34,7 +36,8 @@ def _query_key(method: Method, seen: Attention, memory: int) -> ExactQueryKey | 
         return PaperQueryKey(seen, memory)
     if method == "reference":
         return reference.ReferenceQueryKey(seen, memory)
-    if any(norm is not None and norm.centres for norm in (seen.query_norm, seen.key_norm)):
+    centred = any(norm is not None and norm.centres for norm in (seen.query_norm, seen.key_norm))
+    if centred or seen.without is not None:
         return RecomputedQueryKey(seen, memory)
     return ExactQueryKey(seen, memory)
 
@@ -50,7 +53,10 @@ class Scorer:
         self.layout = layout
         self._method = method
         self._memory = memory
-        self._outputs: dict[int, Tensor] = {}
+        self._outputs: dict[tuple[int, int], Tensor] = {}
+        self._known: dict[tuple[int, int], Known] = {}
+        self._heads: dict[int, Tensor | None] = {}
+        self._normed: dict[int, Tensor | None] = {}
         self._squares: dict[tuple[int, int], Tensor] = {}
         self._forms: dict[tuple[int, int], Form] | None = None
         self._lengths: list[int] = []
@@ -72,31 +78,68 @@ class Scorer:
         if self._forms is None:
             self._forms = find_forms(self.layout, documents[0])
             self._refuse_unknown_experts()
-        run_batch(self.layout, documents, self, self._forms)
+        run_batch(self.layout, documents, self, self._known, self._forms)
         self._keep_feed_forwards()
         return [_on_cpu(one) for one in self._found]
 
     def attention(self, layer: int, document: int, seen: Attention) -> Tensor:
-        """Score q, k, v and o of a layer for a document and return its attention output."""
-        heads = torch.empty(seen.query.shape, device=seen.query.device)
+        """Score q and k of a layer for a document and return its attention output."""
+        heads = torch.empty(*seen.query.shape[:2], seen.value.shape[-1], device=seen.query.device)
         by_group = heads.unflatten(0, (-1, seen.per_group))
         query_key = _query_key(self._method, seen, self._memory)
+        normed = None
+        if seen.value_norm is not None and self._method != "reference":
+            normed = NormedValues(seen, self._output(layer, seen.part))
         for rows in seen.blocks(self._memory):
-            value = seen.value[rows.groups, rows.keys].float()
-            by_group[rows.groups, :, rows.queries] = (rows.weights.flatten(1, 2) @ value).unflatten(
-                1, rows.weights.shape[1:3]
-            )
+            by_group[rows.groups, :, rows.queries] = rows.times(seen.value)
             query_key.add(rows)
-        found, groups = self._found[document], len(seen.key)
-        found[layer, "q"], found[layer, "k"] = query_key.result()
-        if self._method == "reference":
-            found[layer, "v"] = reference.absolute_sum_of_values(heads, groups)
-            found[layer, "o"] = reference.absolute_sum_of_values(heads, len(heads))
-        else:
-            output = self._output(layer)
-            found[layer, "v"] = closed_forms.value_scores(heads, output, groups)
-            found[layer, "o"] = closed_forms.output_scores(heads, output)
+            if normed is not None:
+                normed.add(rows)
+        query, key = query_key.result()
+        if seen.key_width is not None:
+            key = key.unflatten(0, (len(seen.key), -1))[:, : seen.key_width].flatten()
+        self._add(document, (layer, "q"), seen.part, query)
+        self._add(document, (layer if seen.key_layer is None else seen.key_layer, "k"), seen.part, key)
+        self._heads[document] = heads if self._method == "reference" else None
+        self._normed[document] = None if normed is None else normed.result()
         return heads
+
+    def attention_output(self, layer: int, document: int, output: Output) -> None:
+        """Score o of a layer for a document, and v of the layer whose values it uses."""
+        if self._method == "reference":
+            found = self._heads[document]
+            heads = output.by_head() if found is None else found
+            of_columns = reference.absolute_sum_of_values(heads, len(heads))
+            of_values = reference.absolute_sum_of_values(heads, output.groups)
+        else:
+            weight = self._output(layer, output.part)
+            of_columns = closed_forms.output_scores(output.inputs[:, None].permute(2, 0, 1), weight)
+            of_values = self._values(output, weight, document)
+        self._add(document, (layer, "o"), output.part, of_columns)
+        place = (layer if output.value_layer is None else output.value_layer, "v")
+        if place in self.layout.blocks:
+            self._add(document, place, output.part, of_values)
+
+    def _values(self, output: Output, weight: Tensor, document: int) -> Tensor:
+        normed = self._normed[document]
+        if output.values == "normed" and normed is not None:
+            return normed
+        if output.values == "before a norm":
+            return before_a_norm(output, weight)
+        if output.values == "replayed":
+            return replayed_values(output, weight, self._memory)
+        return closed_forms.value_scores(output.by_head(), weight, output.groups)
+
+    def _add(self, document: int, place: Place, part: int, found: Tensor) -> None:
+        """Put the scores of one of a layer's attentions where they belong; those of several layers add up."""
+        block = self.layout.blocks[place][part]
+        size = self.layout.shape.sizes[place[0]][place[1]]
+        if place not in self._found[document]:
+            if block.size == size:
+                self._found[document][place] = found
+                return
+            self._found[document][place] = found.new_zeros(size)
+        self._found[document][place][block.start : block.start + block.size] += found
 
     @torch.no_grad()
     def feed_forward(self, layer: int, part: int, structure: str, rows: Rows) -> None:
@@ -181,10 +224,10 @@ class Scorer:
             self._squares[layer, part] = squares.view(max(block.experts, 1), -1)
         return self._squares[layer, part][expert]
 
-    def _output(self, layer: int) -> Tensor:
-        if layer not in self._outputs:
-            self._outputs[layer] = self.layout.weight(layer, "o")
-        return self._outputs[layer]
+    def _output(self, layer: int, part: int) -> Tensor:
+        if (layer, part) not in self._outputs:
+            self._outputs[layer, part] = self.layout.blocks[layer, "o"][part].neurons()
+        return self._outputs[layer, part]
 
 
 def _on_cpu(found: dict[Place, Tensor]) -> dict[Place, Array]:
