@@ -111,6 +111,12 @@ class Layout:
             if len(inside):
                 yield block, indices[inside] - block.start, inside
 
+    @property
+    def model_type(self) -> str:
+        """The `model_type` of the decoder's configuration."""
+        config: Any = self.decoder.config
+        return str(config.model_type)
+
     @cached_property
     def all_blocks(self) -> tuple[Block, ...]:
         """All blocks of all layers."""
