@@ -1,22 +1,45 @@
 """What a decoder does after its last layer: the final norm, in some models also a projection."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 
 from mwork_eval.models.layout import Layout
-
-_STEPS = ("norm", "ln_f", "final_layer_norm", "project_out")
-"""Names of the modules behind the last layer, in the order they are applied."""
+from mwork_eval.models.modes import evaluation_mode
 
 
-def finish_states(layout: Layout, states: Tensor) -> Tensor:
-    """Return what the output head reads if a layer were the last one.
+def find_final_steps(layout: Layout) -> tuple[nn.Module, ...]:
+    """Return the modules of a decoder that are called after its last layer, in that order; one token goes through it.
+
+    They have no common name, and no common place among the decoder's modules.
 
     Args:
         layout: The model.
+    """
+    called: list[nn.Module] = []
+    last = layout.layers[-1]
+    children = [child for child in layout.decoder.children() if not isinstance(child, nn.ModuleList)]
+    hooks = [child.register_forward_hook(lambda module, *_: called.append(module)) for child in children]
+    hooks.append(last.register_forward_hook(lambda *_: called.clear()))
+    try:
+        with torch.no_grad(), evaluation_mode(layout.decoder):
+            layout.decoder(input_ids=torch.tensor([[3]], device=layout.device), use_cache=False)
+    finally:
+        for one in hooks:
+            one.remove()
+    return tuple(called)
+
+
+def finish_states(steps: Sequence[nn.Module], states: Tensor) -> Tensor:
+    """Return what the output head reads if a layer were the last one.
+
+    Args:
+        steps: What is called after the last layer.
         states: What a layer gives `[tokens, d_model]`, before any norm.
     """
-    for name in _STEPS:
-        step = getattr(layout.decoder, name, None)
-        if isinstance(step, nn.Module):
-            states = step(states)
-    return states
+    found: Any = states
+    for step in steps:
+        found = step(found)
+    return found  # type: ignore[no-any-return]

@@ -54,7 +54,7 @@ class Layout:
             InputError: If the model has no layers, or a part of one is not understood.
         """
         base = base_of(model)
-        decoder, layers = _layers_of(base)
+        decoder, layers = decoder_of(base)
         config: Any = decoder.config
         width = int(config.hidden_size)
         loaded = not any(parameter.is_meta for parameter in base.parameters())
@@ -167,8 +167,14 @@ def family_name(model_type: str) -> str:
     return model_type.removesuffix("_text").replace("_", "-")
 
 
-def _layers_of(base: Any) -> tuple[Any, tuple[nn.Module, ...]]:
-    """Find the text decoder and its layers: the list of the decoder's length that holds most parameters."""
+def decoder_of(base: Any) -> tuple[Any, tuple[nn.Module, ...]]:
+    """Find the text decoder and its layers: the list of the decoder's length that holds most parameters.
+
+    `get_decoder` of transformers gives the whole model of some architectures, and the output embeddings of others.
+
+    Raises:
+        InputError: If there is no list of layers.
+    """
     config: Any = getattr(base, "config", None)
     text = config.get_text_config(decoder=True) if hasattr(config, "get_text_config") else config
     count = getattr(text, "num_hidden_layers", None)

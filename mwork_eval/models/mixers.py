@@ -190,7 +190,8 @@ def _heads(
         heads = Heads(query, groups, width, width)
         fused = next(name for name, child in _children(module) if child is projections["q"].module)
         return heads, False, vocabulary.fused_rows(fused, module, config)(heads)
-    groups = rows_of("k") // width if "k" in projections else int(getattr(config, "num_key_value_heads", query))
+    per_group = _number(module, ("num_key_value_groups", "num_kv_groups")) or 1
+    groups = rows_of("k") // width if "k" in projections else query // per_group
     if rows_of("q") % query or rows_of("q") < query * width or not groups or query % groups:
         return None, False, {}
     heads = Heads(query, groups, width, width)

@@ -1,0 +1,315 @@
+"""Attention during a captured forward pass: read what it is given, prove the formulas once, and show each document."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+
+from mwork_eval.detection.scoring.angles import Angles
+from mwork_eval.detection.scoring.attention import Attention, Without
+from mwork_eval.detection.scoring.captured import CapturedAttention
+from mwork_eval.detection.scoring.core import Core
+from mwork_eval.detection.scoring.head_norm import HeadNorm
+from mwork_eval.detection.scoring.masks import Masks
+from mwork_eval.detection.scoring.outside import Watch
+from mwork_eval.detection.scoring.path import Paths, find_norm, find_paths
+from mwork_eval.detection.scoring.proof import normed_values_without, queries_and_keys_hold, values_hold
+from mwork_eval.detection.scoring.rotation import Rotation
+from mwork_eval.detection.scoring.values import Output
+from mwork_eval.models.layout import Layout
+
+Tensor = torch.Tensor
+
+_LEAST_TOKENS = 8
+"""What is found of shorter documents is not kept for later ones: they do not tell enough."""
+
+
+class AttentionSink(Protocol):
+    """Receives what attention sees of each document."""
+
+    def attention(self, layer: int, document: int, seen: Attention) -> Tensor:
+        """Take a document's attention and return its output per head `[H, l, d_v]`."""
+
+    def attention_output(self, layer: int, document: int, output: Output) -> None:
+        """Take what goes into the output projection for a document."""
+
+
+@dataclass
+class Known:
+    """What earlier batches found out about an attention.
+
+    Attributes:
+        angles: The angles of its rotation, or None.
+        formulas: Whether formulas tell what zeroing a neuron of q or k does; None if that is not known yet.
+        values: Likewise of v: `plain`, `normed`, `before a norm`, or `replayed`.
+        by_eager: Whether its attention function is read by what it does; None if that is not known yet.
+    """
+
+    angles: Angles | None = None
+    formulas: bool | None = None
+    values: str | None = None
+    by_eager: bool | None = None
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """The keys and values of a layer, for layers that use them."""
+
+    captured: CapturedAttention
+    paths: Paths | None
+    value_norm: HeadNorm | None
+    values: str
+
+
+class AttentionCapture:
+    """All softmax attention of a model during one captured forward pass."""
+
+    def __init__(
+        self, layout: Layout, sink: AttentionSink, lengths: Sequence[int], known: dict[tuple[int, int], Known]
+    ) -> None:
+        """Take a batch.
+
+        Args:
+            layout: The model.
+            sink: Receives the documents.
+            lengths: Their numbers of tokens.
+            known: What earlier batches found out, by layer and part; what this one finds out is added.
+        """
+        self._sink, self._lengths, self._known = sink, lengths, known
+        self._longest = max(range(len(lengths)), key=lengths.__getitem__)
+        self.masks, self.watch = Masks(), Watch()
+        self._attentions: dict[int, CapturedAttention] = {}
+        self._keys: dict[int, _Keys] = {}
+        for number, of_layer in enumerate(layout.attentions):
+            for part, one in enumerate(of_layer):
+                with_one = {s: [a for a in of_layer if s in a.projections].index(one) for s in one.projections}
+                blocks = {s: layout.blocks[number, s][at] for s, at in with_one.items()}
+                captured = CapturedAttention(number, part, one, blocks, self.watch, self.masks, len(lengths))
+                captured.by_eager = bool(self._about(captured).by_eager)
+                self._attentions[id(one.module)] = captured
+        self._shared = {one.keys_of for of_layer in layout.attentions for one in of_layer if one.keys_of is not None}
+        self.outside = not all(one.attention.interface for one in self._attentions.values())
+
+    def hooks(self) -> list[Any]:
+        """Register the hooks of all attention modules."""
+        return [
+            hook
+            for one in self._attentions.values()
+            for hook in one.hooks(lambda inputs, one=one: self._reached_output(one, inputs))  # type: ignore[misc]
+        ]
+
+    def attend(
+        self, module: Any, states: tuple[Tensor, Tensor, Tensor], mask: Tensor | None, options: dict[str, Any]
+    ) -> Tensor:
+        """Attend in place of an attention function: return `[B, H, l, d_v]`."""
+        captured = self._attentions[id(module)]
+        core = captured.attend(states, mask, options)
+        if captured.replaying is not None:
+            return captured.heads(core)
+        about = self._about(captured)
+        if about.by_eager is None:
+            if not self._as_eager(captured, core, states, mask, options):
+                captured.by_eager = True
+                core = captured.attend(states, mask, options)
+            if self._lengths[self._longest] >= _LEAST_TOKENS:
+                about.by_eager = captured.by_eager
+        return self._show(captured, core)
+
+    def _about(self, captured: CapturedAttention) -> Known:
+        return self._known.setdefault((captured.number, captured.part), Known())
+
+    def _as_eager(
+        self,
+        captured: CapturedAttention,
+        core: Core,
+        states: tuple[Tensor, Tensor, Tensor],
+        mask: Tensor | None,
+        options: dict[str, Any],
+    ) -> bool:
+        """Say whether the arguments tell all that the model's own attention function does."""
+        eager = captured.eager_output(states, self.masks.whole(mask, core.window, states[0]), options)
+        if eager is None:
+            return True
+        length = self._lengths[self._longest]
+        alone = [length if number == self._longest else 0 for number in range(len(self._lengths))]
+        ours = captured.heads(core, alone)[self._longest, :, :length].transpose(0, 1).float()
+        theirs = eager[self._longest, :length].reshape(ours.shape).float()
+        tolerance = 1e-3 if torch.finfo(eager.dtype).eps < 1e-4 else 5e-2
+        return bool((ours - theirs).square().sum() <= tolerance**2 * theirs.square().sum())
+
+    def _reached_output(self, captured: CapturedAttention, inputs: Tensor) -> None:
+        if not captured.attention.interface:
+            self._show(captured, captured.see())
+        inputs = inputs.reshape(len(self._lengths), -1, inputs.shape[-1])
+        about, source = self._about(captured), self._source(captured)
+        value_norm = self._value_norm(captured)
+        output_norm = find_norm(captured.calls, result=inputs[:, None])
+        values = about.values
+        if values is None:
+            values = source.values if source else self._values(captured, inputs, value_norm, output_norm)
+            if self._lengths[self._longest] >= _LEAST_TOKENS:
+                about.values = values
+        core, heads = captured.core, captured.attention.heads
+        assert core is not None
+        for document, length in enumerate(self._lengths):
+            output = Output(
+                inputs[document, :length],
+                captured.part,
+                heads.query,
+                core.value.shape[1],
+                captured.attention.keys_of,
+                None if output_norm is None else replace(output_norm, raw=output_norm.raw[document, :, :length]),
+                values,
+                self._inputs_without(captured, document, length) if values == "replayed" else None,
+            )
+            self._sink.attention_output(captured.number, document, output)
+        if captured.number in self._shared:
+            self._keys[captured.number] = _Keys(captured, self._paths(captured, core), value_norm, values)
+        else:
+            captured.forget()
+
+    def _source(self, captured: CapturedAttention) -> _Keys | None:
+        number = captured.attention.keys_of
+        return None if number is None else self._keys.get(number)
+
+    def _value_norm(self, captured: CapturedAttention) -> HeadNorm | None:
+        if (source := self._source(captured)) is not None:
+            return source.value_norm
+        raw = captured.raw("v")
+        return None if raw is None else find_norm(captured.calls, given=raw)
+
+    def _paths(self, captured: CapturedAttention, core: Core) -> Paths | None:
+        query, key, about = captured.raw("q"), captured.raw("k"), self._about(captured)
+        if query is None or about.formulas is False:
+            return None
+        given = [*captured.given[0], *captured.given[1].values()]
+        keys = None if key is None else (key, core.key)
+        paths = find_paths((query, core.query), keys, captured.calls, given, about.angles)
+        source = self._source(captured)
+        if paths is None or source is None or key is not None:
+            return paths
+        # The pairs of the other layer's keys must be those of these queries.
+        if source.paths is None or source.paths.angles.pairs != paths.angles.pairs:
+            return None
+        return replace(paths, key=source.paths.key)
+
+    def _show(self, captured: CapturedAttention, core: Core) -> Tensor:
+        """Give the sink every document without its padding; return the output of the batch `[B, H, l, d_v]`."""
+        about = self._about(captured)
+        paths = self._paths(captured, core)
+        value_norm = self._value_norm(captured)
+        formulas = about.formulas
+        if paths is None:
+            formulas = False
+        elif formulas is None:
+            length = self._lengths[self._longest]
+            seen = self._seen(captured, core, paths, value_norm, self._longest, length)
+            formulas = all(queries_and_keys_hold(captured, self._longest, seen))
+        if self._lengths[self._longest] >= _LEAST_TOKENS:
+            about.formulas = formulas
+            about.angles = None if paths is None else paths.angles
+        heads = core.query.new_zeros(*core.query.shape[:3], core.value.shape[-1])
+        for document, length in enumerate(self._lengths):
+            seen = self._seen(captured, core, paths if formulas else None, value_norm, document, length)
+            heads[document, :, :length] = self._sink.attention(captured.number, document, seen).to(heads.dtype)
+        return heads
+
+    def _seen(
+        self,
+        captured: CapturedAttention,
+        core: Core,
+        paths: Paths | None,
+        value_norm: HeadNorm | None,
+        document: int,
+        length: int,
+    ) -> Attention:
+        parts = core.parts_of(document, length)
+        of_values = None if value_norm is None else replace(value_norm, raw=value_norm.raw[document, :, :length])
+        source = self._source(captured)
+        width = (source.captured if source else captured).blocks["k"].size // core.key.shape[1]
+        common: dict[str, Any] = {
+            "value_norm": of_values if self._about(captured).values in (None, "normed") else None,
+            "part": captured.part,
+            "key_layer": captured.attention.keys_of,
+            "key_width": width if width < core.key.shape[-1] else None,
+        }
+        if paths is None or paths.key is None:
+            rotation = Rotation.none(length, core.query.shape[-1], core.query.device)
+            without = self._without(captured, document, length)
+            return Attention(**parts, rotation=rotation, query_norm=None, key_norm=None, without=without, **common)
+        parts |= {name: paths.angles.unpermuted(parts[name]) for name in ("query", "key")}
+        rotation, of_keys = paths.query.rotation_of(length), paths.key.rotation_of(length)
+        return Attention(
+            **parts,
+            rotation=rotation,
+            query_norm=paths.query.norm_of(document, length),
+            key_norm=paths.key.norm_of(document, length),
+            key_rotation=None if paths.key.rotation is paths.query.rotation else of_keys,
+            **common,
+        )
+
+    def _values(
+        self, captured: CapturedAttention, inputs: Tensor, value_norm: HeadNorm | None, output_norm: HeadNorm | None
+    ) -> str:
+        """Say which formula tells what zeroing a value neuron does."""
+        core, document = captured.core, self._longest
+        assert core is not None
+        length = self._lengths[document]
+        own = inputs[document, :length].float()
+        per_group = captured.attention.heads.query // core.value.shape[1]
+        width = own.shape[-1] // captured.attention.heads.query
+        rotation = Rotation.none(length, 0, own.device)
+        parts = core.parts_of(document, length)
+        of_values = None if value_norm is None else replace(value_norm, raw=value_norm.raw[document, :, :length])
+        seen = Attention(**parts, rotation=rotation, query_norm=None, key_norm=None, value_norm=of_values)
+
+        def removed(states: Tensor, group: int, channel: int) -> Tensor:
+            changed = states.clone().unflatten(-1, (-1, per_group, width))
+            changed[..., group, :, channel] = 0
+            return changed.flatten(-3)
+
+        def before_norm(group: int, channel: int) -> Tensor:
+            assert output_norm is not None
+            raw = removed(output_norm.raw[document, :, :length], group, channel)
+            found: Tensor = output_norm.module(raw)[0]
+            return found.float()
+
+        formulas: dict[str, Callable[[int, int], Tensor]] = {}
+        if output_norm is not None and not output_norm.centres:
+            formulas["before a norm"] = before_norm
+        if of_values is not None and not of_values.centres and not of_values.spans_heads:
+            formulas["normed"] = lambda group, channel: normed_values_without(seen, group, channel)
+        formulas["plain"] = lambda group, channel: removed(own, group, channel)
+        holding = (name for name, one in formulas.items() if values_hold(captured, document, seen, one))
+        return next(holding, "replayed")
+
+    def _without(self, captured: CapturedAttention, document: int, length: int) -> Without:
+        """Return what gives queries and keys of a document without some channels, by running the module again."""
+        source = self._source(captured)
+        of_keys = source.captured if source else captured
+
+        def without(channels: Tensor) -> tuple[Tensor, Tensor]:
+            zeroed = [
+                {s: _in_each_head(one, s, int(i)) for s, one in (("q", captured), ("k", of_keys))} for i in channels
+            ]
+            query, key = captured.states(document, zeroed)
+            if of_keys is not captured:
+                key = of_keys.states(document, zeroed)[1]
+            return query[:, :, :length], key[:, :, :length]
+
+        return without
+
+    def _inputs_without(self, captured: CapturedAttention, document: int, length: int) -> Callable[[Tensor], Tensor]:
+        def without(channels: Tensor) -> Tensor:
+            zeroed = [{"v": _in_each_head(captured, "v", int(i))} for i in channels]
+            return captured.inputs(document, zeroed)[:, :length]
+
+        return without
+
+
+def _in_each_head(captured: CapturedAttention, structure: str, channel: int) -> Tensor:
+    """Return the neurons of one channel in every head, none if it has no neurons."""
+    count = captured.attention.heads.query if structure == "q" else captured.attention.heads.groups
+    width = captured.blocks[structure].size // count
+    return torch.arange(count if channel < width else 0) * width + channel
