@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from helpers.architectures import build, token_ids
+from helpers.architectures import build, token_ids, type_of
 from helpers.neuron_tables import Part
 from helpers.zeroing import Zeroing
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.activations import zero_activations
 from mwork_eval.interventions.zero import zero_neurons
+from mwork_eval.models.blocks import Block
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import NeuronSet, Place
@@ -27,6 +28,17 @@ MOST_NEURONS = {"q": 24, "k": 24, "v": 10, "o": 10, "down": 10, "gate": 4, "up":
 """How many neurons of a structure are zeroed one by one in a layer: enough for a rank correlation of q and k."""
 TOLERANCE = 1e-4
 LEAST_SPEARMAN, MOST_ERROR = 0.99, 0.02
+
+OWN_SWITCHES = {
+    ("bitnet", "gate"): "a norm lies between the activations and the projection down",
+    ("bitnet", "up"): "a norm lies between the activations and the projection down",
+    ("gemma3n_text", "gate"): "the activation compares each gate with the mean and the spread of all",
+    ("gpt_oss", "up"): "the experts add one to what comes up",
+    ("minimax_m3_vl_text", "up"): "one is added to what comes up",
+    ("zamba2", "gate"): "adapters add to what the shared matrix gives",
+    ("zamba2", "up"): "adapters add to what the shared matrix gives",
+}
+"""Structures whose zeroed row is not the same as a zeroed column of down, which their one score is of."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +100,15 @@ def check(member: str) -> Outcome:
         outcome.failures.append(f"not found: {error}")
         return outcome
     truth = Zeroing(model, ids)
-    outcome.failures += _differences(layout, truth)
+    neurons = _Neurons(layout, truth)
+    outcome.failures += _differences(layout, truth, neurons)
     try:
         together = Scorer(layout).score([ids, short])
     except Exception as error:
         outcome.failures.append(f"not scored: {type(error).__name__}: {error}")
     else:
-        outcome.agreements += _agreements(layout, truth, together[0])
+        found = _agreements(truth, neurons, together[0])
+        outcome.agreements += [one for one in found if (type_of(member), one.structure) not in OWN_SWITCHES]
         outcome.failures += [one.failure for one in outcome.agreements if one.failure]
         alone = Scorer(layout).score([short])[0]
         outcome.failures += _unequal(together[1], alone)
@@ -103,61 +117,68 @@ def check(member: str) -> Outcome:
     return outcome
 
 
-def _located(layout: Layout, place: Place) -> list[tuple[str, int]]:
-    """Return, per neuron, the parameter of its weights and the first of their positions, as `Part.keys` does."""
-    names = {p.untyped_storage().data_ptr(): name for name, p in layout.model.named_parameters()}
-    found = []
-    for block in layout.blocks[place]:
-        weight = block.weight
-        assert weight is not None
-        storage = torch.arange(weight.untyped_storage().nbytes() // weight.element_size())
-        positions = storage.as_strided(weight.shape, weight.stride(), weight.storage_offset())
-        name = names[weight.untyped_storage().data_ptr()]
-        own = positions[block.positions(torch.arange(block.size))]
-        found += [(name, int(first)) for first in own.min(-1).values]
-    return found
+Key = tuple[str, int]
+"""A neuron: the parameter of its weights, and the first of their positions in it."""
 
 
-def _keys(layout: Layout, truth: Zeroing, layer: int, part: Part) -> list[tuple[str, int]]:
-    names = {p.untyped_storage().data_ptr(): name for name, p in layout.model.named_parameters()}
-    module = layout.model.get_submodule(truth.path(layer, "").removesuffix("."))
-    name = names[module.get_parameter(part.entries[0][0]).untyped_storage().data_ptr()]
-    return [(name, first) for _, first in part.keys]
+class _Neurons:
+    """The neurons that were found, and those that are there, in the words of the parameters that hold them."""
+
+    def __init__(self, layout: Layout, truth: Zeroing) -> None:
+        self._names = {p.untyped_storage().data_ptr(): name for name, p in layout.model.named_parameters()}
+        self.found = {place: self._found(layout.blocks[place]) for place in layout.blocks}
+        self.there: dict[Place, list[tuple[Part, list[Key]]]] = {}
+        for layer, parts in enumerate(truth.parts):
+            module = layout.model.get_submodule(truth.path(layer))
+            for part in parts:
+                name = self._name(module.get_parameter(part.entries[0][0]))
+                keys = [(name, first) for first in part.entries[0][1].min(1).values.tolist()]
+                self.there.setdefault((layer, part.structure), []).append((part, keys))
+
+    def _name(self, weight: Tensor) -> str:
+        return self._names[weight.untyped_storage().data_ptr()]
+
+    def _found(self, blocks: tuple[Block, ...]) -> list[Key]:
+        keys: list[Key] = []
+        for block in blocks:
+            weight = block.weight
+            assert weight is not None
+            storage = torch.arange(weight.untyped_storage().nbytes() // weight.element_size())
+            positions = storage.as_strided(weight.shape, weight.stride(), weight.storage_offset())
+            firsts = positions[block.positions(torch.arange(block.size))].min(-1).values
+            keys += [(self._name(weight), first) for first in firsts.tolist()]
+        return keys
 
 
-def _differences(layout: Layout, truth: Zeroing) -> Iterator[str]:
+def _differences(layout: Layout, truth: Zeroing, neurons: _Neurons) -> Iterator[str]:
     if layout.shape.layers != len(truth.parts):
         yield f"{layout.shape.layers} layers found, {len(truth.parts)} there"
         return
-    for layer, parts in enumerate(truth.parts):
+    for layer in range(layout.shape.layers):
         for structure in STRUCTURES:
-            there = {key for part in parts if part.structure == structure for key in _keys(layout, truth, layer, part)}
-            found = _located(layout, (layer, structure)) if (layer, structure) in layout.blocks else []
+            there = {key for _, keys in neurons.there.get((layer, structure), []) for key in keys}
+            found = neurons.found.get((layer, structure), [])
             if set(found) != there or len(found) != len(there):
-                yield f"layers.{layer}.{structure}: {len(found)} neurons found, {len(there)} there, " + (
-                    f"{len(there & set(found))} in both"
-                )
+                both = len(there & set(found))
+                yield f"layers.{layer}.{structure}: {len(found)} neurons found, {len(there)} there, {both} in both"
             elif len(found) != layout.shape.sizes[layer].get(structure, 0):
                 yield f"layers.{layer}.{structure}: the shape counts {layout.shape.sizes[layer].get(structure)}"
 
 
-def _agreements(layout: Layout, truth: Zeroing, scores: Mapping[Place, Any]) -> Iterator[Agreement]:
-    for layer, parts in enumerate(truth.parts):
-        for structure in STRUCTURES:
-            own = [part for part in parts if part.structure == structure]
-            if not own or (layer, structure) not in layout.blocks or (layer, structure) not in scores:
-                continue
-            index = {key: number for number, key in enumerate(_located(layout, (layer, structure)))}
-            found, expected = [], []
-            for part in own:
-                neurons = _sample(part.size, max(4, MOST_NEURONS[structure] // len(own)))
-                at = [index.get(_keys(layout, truth, layer, part)[neuron]) for neuron in neurons]
-                if None in at:
-                    continue  # `_differences` tells
+def _agreements(truth: Zeroing, neurons: _Neurons, scores: Mapping[Place, Any]) -> Iterator[Agreement]:
+    for (layer, structure), own in neurons.there.items():
+        if (layer, structure) not in neurons.found or (layer, structure) not in scores:
+            continue
+        index = {key: number for number, key in enumerate(neurons.found[layer, structure])}
+        found, expected = [], []
+        for part, keys in own:
+            sample = _sample(part.size, max(4, MOST_NEURONS[structure] // len(own)))
+            at = [index.get(keys[neuron]) for neuron in sample]
+            if None not in at:  # else `_differences` tells
                 found.append(torch.from_numpy(np.asarray(scores[layer, structure])[at]).double())
-                expected.append(truth.changes(layer, part, neurons))
-            if found:
-                yield _agreement(layer, structure, torch.cat(found), torch.cat(expected))
+                expected.append(truth.changes(layer, part, sample))
+        if found:
+            yield _agreement(layer, structure, torch.cat(found), torch.cat(expected))
 
 
 def _sample(size: int, most: int) -> list[int]:

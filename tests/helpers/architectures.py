@@ -16,7 +16,8 @@ import transformers
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from helpers.architecture_fields import EXCLUDED, FIELDS, OWN, VARIANTS
+from helpers.architecture_fields import FIELDS, OWN, VARIANTS
+from helpers.no_decoders import NO_DECODERS
 
 VOCABULARY = FIELDS["vocab_size"]
 TOKENS = 24
@@ -25,12 +26,13 @@ _PER_LAYER = ("layer_types", "mlp_layer_types", "layers_block_type")
 
 def types() -> list[str]:
     """Return the model types that are decoders, in alphabetical order."""
-    return sorted(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) - EXCLUDED.keys())
+    return sorted(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) - NO_DECODERS.keys())
 
 
 def members() -> list[str]:
     """Return the types and their variants (`olmo:clipped`), each a model that `build` makes."""
-    return sorted([*types(), *VARIANTS])
+    known = types()
+    return sorted([*known, *(member for member in VARIANTS if type_of(member) in known)])
 
 
 def type_of(member: str) -> str:

@@ -35,12 +35,6 @@ class Part:
         """Number of neurons."""
         return len(self.entries[0][1])
 
-    @property
-    def keys(self) -> list[tuple[str, int]]:
-        """Per neuron, the parameter of its weights and the first of their positions."""
-        name, positions = self.entries[0]
-        return [(name, int(first)) for first in positions.min(1).values]
-
 
 def layers_of(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """Return path and module of each layer of the text decoder."""

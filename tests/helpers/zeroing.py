@@ -61,9 +61,9 @@ class Zeroing:
             found.append(sum(one.change(other, weights) for one, other in zip(before, after, strict=True)))
         return torch.stack(found) if found else torch.zeros(0, dtype=torch.double)
 
-    def path(self, layer: int, name: str) -> str:
-        """Return the path in the model of a path in a layer."""
-        return f"{self._layers[layer][0]}.{name}"
+    def path(self, layer: int) -> str:
+        """Return the path of a layer in the model."""
+        return self._layers[layer][0]
 
     def _module(self, layer: int, path: str) -> torch.nn.Module:
         return self._layers[layer][1].get_submodule(path)

@@ -33,10 +33,10 @@ class Recorder:
     def attention_output(self, layer, document, output):
         pass
 
-    def feed_forward(self, layer, structure, activations):
+    def feed_forward(self, layer, part, structure, rows):
         pass
 
-    def experts(self, layer, states, index, weights):
+    def changes(self, layer, part, structures, expert, found):
         pass
 
 

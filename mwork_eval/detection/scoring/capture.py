@@ -5,7 +5,7 @@ and keys, the mask and the soft-cap of every family without touching its code, a
 Of models that do not use that interface (BLOOM, GPT-J) the products and the softmax are watched instead.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -17,20 +17,16 @@ from transformers import AttentionInterface, PreTrainedConfig
 from transformers.masking_utils import AttentionMaskInterface
 
 from mwork_eval.detection.scoring.attention_capture import AttentionCapture, AttentionSink, Known
+from mwork_eval.detection.scoring.feed_forward import FeedForwardSink, watch_feed_forward
+from mwork_eval.detection.scoring.feed_forward_forms import Form, find_forms
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.linear import faster_linears, replaceable_linears
 
 Tensor = torch.Tensor
 
 
-class Sink(AttentionSink, Protocol):
+class Sink(AttentionSink, FeedForwardSink, Protocol):
     """Receives the activations of a batch of documents, layer by layer, during the forward pass."""
-
-    def feed_forward(self, layer: int, structure: str, activations: Tensor) -> None:
-        """Take the input of a layer's down projection or the output of its up projection, `[B, l, d_inter]`."""
-
-    def experts(self, layer: int, states: Tensor, index: Tensor, weights: Tensor) -> None:
-        """Take what goes into the experts: states `[B·l, d_model]`, chosen experts and their weights `[B·l, k]`."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +35,7 @@ class _Capture:
     sink: Sink
     lengths: Sequence[int]
     attention: AttentionCapture
+    forms: Mapping[tuple[int, int], Form]
 
 
 class _Name(str):
@@ -58,7 +55,11 @@ _CAPTURE: ContextVar[_Capture | None] = ContextVar("mwork_capture", default=None
 
 
 def run_batch(
-    layout: Layout, documents: Sequence[Sequence[int]], sink: Sink, known: dict[tuple[int, int], Known] | None = None
+    layout: Layout,
+    documents: Sequence[Sequence[int]],
+    sink: Sink,
+    known: dict[tuple[int, int], Known] | None = None,
+    forms: Mapping[tuple[int, int], Form] | None = None,
 ) -> None:
     """Run the body of the model once on documents; no logits are computed.
 
@@ -70,13 +71,16 @@ def run_batch(
         documents: Token ids of each, at least one token.
         sink: Receives the activations, padding included for the feed-forward.
         known: What earlier batches found out about the attention of each layer and part; this one adds to it.
+        forms: The forms of the feed-forwards, as `find_forms` gives them; they are looked for if None.
     """
     longest = max(map(len, documents))
     ids = torch.zeros(len(documents), longest, dtype=torch.long)
     for row, tokens in enumerate(documents):
         ids[row, : len(tokens)] = torch.tensor(tokens)
+    forms = find_forms(layout, documents[0]) if forms is None else forms
     lengths = [len(tokens) for tokens in documents]
-    capture = _Capture(layout, sink, lengths, AttentionCapture(layout, sink, lengths, {} if known is None else known))
+    attention = AttentionCapture(layout, sink, lengths, {} if known is None else known)
+    capture = _Capture(layout, sink, lengths, attention, forms)
     linears = replaceable_linears(module for layer in layout.layers for module in layer.modules())
     with torch.inference_mode(), _instrumented(capture), faster_linears(linears):
         layout.decoder(input_ids=ids.to(layout.device), use_cache=False)
@@ -88,25 +92,24 @@ def _instrumented(capture: _Capture) -> Iterator[None]:
     AttentionMaskInterface.register(str(_NAME), _mask)
     model: Any = capture.layout.model
     before = _implementations(model)
-    hooks: list[Any] = []
+    undo: ExitStack[bool | None] = ExitStack()
     token = _CAPTURE.set(capture)
     try:
         for number in range(capture.layout.shape.layers):
-            hooks += _hooks_of(capture, number)
-        hooks += capture.attention.hooks()
-        with ExitStack() as watching:
-            if capture.attention.outside:
-                watching.enter_context(capture.attention.watch)
-            else:
-                for config, _ in before:
-                    config._attn_implementation = _NAME
-            yield
+            watch_feed_forward(capture.layout, number, capture.forms, capture.lengths, capture.sink, undo)
+        for hook in capture.attention.hooks():
+            undo.callback(hook.remove)
+        if capture.attention.outside:
+            undo.enter_context(capture.attention.watch)
+        else:
+            for config, _ in before:
+                config._attn_implementation = _NAME
+        yield
     finally:
         for config, implementation in before:
             config._attn_implementation = implementation
         _CAPTURE.reset(token)
-        for hook in hooks:
-            hook.remove()
+        undo.close()
 
 
 def _implementations(model: nn.Module) -> list[tuple[Any, Any]]:
@@ -123,38 +126,6 @@ def _implementations(model: nn.Module) -> list[tuple[Any, Any]]:
             found[id(config)] = (config, config._attn_implementation)
             left += [inner for name in config.sub_configs if (inner := getattr(config, name, None)) is not None]
     return list(found.values())
-
-
-def _hooks_of(capture: _Capture, number: int) -> list[Any]:
-    layout, sink = capture.layout, capture.sink
-    if (number, "down") not in layout.blocks:
-        return []
-    block = layout.blocks[number, "down"][0]
-    if block.experts:
-        return [block.module.register_forward_pre_hook(lambda _, args: sink.experts(number, args[0], args[1], args[2]))]
-    return [
-        block.module.register_forward_pre_hook(_show_hidden(capture, number)),
-        layout.blocks[number, "up"][0].module.register_forward_hook(_show_up(capture, number)),
-    ]
-
-
-def _show_hidden(capture: _Capture, number: int) -> Any:
-    def hook(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-        hidden = args[0].reshape(len(capture.lengths), -1, args[0].shape[-1])  # OPT flattens documents and tokens
-        capture.sink.feed_forward(number, "down", hidden)
-
-    return hook
-
-
-def _show_up(capture: _Capture, number: int) -> Any:
-    block = capture.layout.blocks[number, "up"][0]
-
-    def hook(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> None:
-        assert block.channels is not None
-        up = output[..., block.channels.to(output.device)] if block.size != output.shape[-1] else output
-        capture.sink.feed_forward(number, "up", up.reshape(len(capture.lengths), -1, block.size))
-
-    return hook
 
 
 def _mask(*args: Any, **about: Any) -> Tensor | None:

@@ -1,22 +1,25 @@
 """Score every neuron of a model on documents (PLND): the scores applied to the captured activations."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
-from torch import nn
 
 from mwork_eval.detection.scoring import closed_forms, reference
 from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.attention_capture import Known
 from mwork_eval.detection.scoring.capture import run_batch
 from mwork_eval.detection.scoring.exact import ExactQueryKey
+from mwork_eval.detection.scoring.feed_forward import Rows
+from mwork_eval.detection.scoring.feed_forward_forms import Form, find_forms
 from mwork_eval.detection.scoring.paper import PaperQueryKey
 from mwork_eval.detection.scoring.recomputed import RecomputedQueryKey
 from mwork_eval.detection.scoring.values import NormedValues, Output, before_a_norm, replayed_values
+from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import Place
+from mwork_eval.neurons.structures import FEED_FORWARD
 
 Tensor = torch.Tensor
 
@@ -54,9 +57,11 @@ class Scorer:
         self._known: dict[tuple[int, int], Known] = {}
         self._heads: dict[int, Tensor | None] = {}
         self._normed: dict[int, Tensor | None] = {}
-        self._squares: dict[int, Tensor] = {}
+        self._squares: dict[tuple[int, int], Tensor] = {}
+        self._forms: dict[tuple[int, int], Form] | None = None
         self._lengths: list[int] = []
         self._found: list[dict[Place, Tensor]] = []
+        self._forwards: dict[tuple[int, tuple[str, ...]], Tensor] = {}
 
     def score(self, documents: Sequence[Sequence[int]]) -> list[dict[Place, Array]]:
         """Score all neurons of all layers on each document, in one forward pass of the body.
@@ -69,7 +74,12 @@ class Scorer:
         """
         self._lengths = [len(tokens) for tokens in documents]
         self._found = [{} for _ in documents]
-        run_batch(self.layout, documents, self, self._known)
+        self._forwards = {}
+        if self._forms is None:
+            self._forms = find_forms(self.layout, documents[0])
+            self._refuse_unknown_experts()
+        run_batch(self.layout, documents, self, self._known, self._forms)
+        self._keep_feed_forwards()
         return [_on_cpu(one) for one in self._found]
 
     def attention(self, layer: int, document: int, seen: Attention) -> Tensor:
@@ -131,49 +141,88 @@ class Scorer:
             self._found[document][place] = found.new_zeros(size)
         self._found[document][place][block.start : block.start + block.size] += found
 
-    def feed_forward(self, layer: int, structure: str, activations: Tensor) -> None:
-        """Score the feed-forward of a layer."""
+    @torch.no_grad()
+    def feed_forward(self, layer: int, part: int, structure: str, rows: Rows) -> None:
+        """Score a part of the feed-forward of a layer, or an expert in it."""
         if (structure == "up") != (self._method == "reference"):
             return
-        for document, length in enumerate(self._lengths):
-            own = activations[document, :length]
-            if structure == "up":
-                self._keep(layer, document, reference.absolute_sum(own))
-            else:
-                norms = self._down_squares(layer).to(own.device)
-                self._keep(layer, document, closed_forms.feed_forward_scores(own, norms))
+        hidden = rows.hidden
+        squares = self._down_squares(layer, part, rows.expert).to(hidden.device)
+        found = torch.zeros(len(self._lengths), hidden.shape[-1], device=hidden.device)
+        if rows.documents is None:
+            for document, length in enumerate(self._lengths):
+                own = hidden[document, :length]
+                if structure == "up":
+                    found[document] = reference.absolute_sum(own)
+                else:
+                    found[document] = closed_forms.feed_forward_scores(own, squares)
+        else:
+            real = rows.documents >= 0
+            own = hidden[real].float()
+            if isinstance(rows.factors, Tensor):
+                own = own * rows.factors[real, None]
+            found.index_add_(0, rows.documents[real], own.abs() if structure == "up" else own.square())
+            found *= 1 if structure == "up" else squares
+        if not isinstance(rows.factors, Tensor) and rows.factors != 1:
+            found *= rows.factors**2
+        self.changes(layer, part, rows.structures, rows.expert, found)
 
-    def experts(self, layer: int, states: Tensor, index: Tensor, weights: Tensor) -> None:
-        """Score the experts of a layer: neuron (e, k) by w·h[:, k] over the tokens routed to expert e."""
-        module: Any = self.layout.blocks[layer, "down"][0].module
-        documents, count = len(self._lengths), self.layout.blocks[layer, "down"][0].experts
-        longest = len(states) // documents
-        token = torch.arange(len(states), device=states.device)
-        document = token // longest
-        real = token % longest < torch.tensor(self._lengths, device=states.device)[document]
-        found = torch.zeros(documents, count, self.layout.shape.sizes[layer]["up"] // count, device=states.device)
-        for expert in index[real].unique().tolist():
-            at, slot = ((index == expert) & real[:, None]).nonzero(as_tuple=True)
-            gate, up = nn.functional.linear(states[at], module.gate_up_proj[expert]).chunk(2, -1)
-            if self._method == "reference":
-                found[:, expert].index_add_(0, document[at], up.float().abs())
-            else:
-                inner = (module.act_fn(gate) * up).float() * weights[at, slot, None].float()
-                found[:, expert].index_add_(0, document[at], inner.square())
+    @torch.no_grad()
+    def changes(self, layer: int, part: int, structures: Sequence[str], expert: int, found: Tensor) -> None:
+        """Keep the scores of an expert, or of a part without experts."""
+        block = self.layout.blocks[layer, "up"][part]
+        key = (layer, tuple(structures))
+        if key not in self._forwards:
+            self._forwards[key] = torch.zeros(len(self._lengths), self._size(layer), device=found.device)
+        kept = self._forwards[key]
+        start = block.start + expert * (block.size // max(block.experts, 1))
+        # Added: a block that several layers share is scored by what it does in all of them.
+        kept[:, start : start + found.shape[-1]] += found.to(kept.device)
+
+    def _refuse_unknown_experts(self) -> None:
         if self._method != "reference":
-            found *= self._down_squares(layer).to(found.device).view(count, -1)
-        for number in range(documents):
-            self._keep(layer, number, found[number].flatten())
+            return
+        for (layer, number), form in (self._forms or {}).items():
+            part = self.layout.feed_forwards[layer][number]
+            if part.kind != "dense" and form.kind != "routed":
+                raise InputError(
+                    "the method `reference` does not score these experts",
+                    found=f"{type(part.module).__name__} in layers.{layer}",
+                    expected="experts that are called with states, their experts and weights",
+                    hint="use the method `exact`",
+                )
 
-    def _keep(self, layer: int, document: int, found: Tensor) -> None:
-        for structure in ("gate", "up", "down"):
-            if (layer, structure) in self.layout.blocks:
-                self._found[document][layer, structure] = found
+    def _keep_feed_forwards(self) -> None:
+        """Put the scores of the feed-forwards where each document's are: in one array per layer where they are equal.
 
-    def _down_squares(self, layer: int) -> Tensor:
-        if layer not in self._squares:
-            self._squares[layer] = closed_forms.squares(self.layout.weight(layer, "down"), 1)
-        return self._squares[layer]
+        They are not where a norm comes before the last product: a column of down is one channel of what comes after.
+        """
+        for layer, parts in enumerate(self.layout.feed_forwards):
+            of_layer = {names: found for (number, names), found in self._forwards.items() if number == layer}
+            for structure in FEED_FORWARD if parts else ():
+                own = [found for names, found in of_layer.items() if structure in names]
+                whole = own[0] if len(own) == 1 else sum(own, torch.zeros(len(self._lengths), self._size(layer)))
+                if not all(structure in part.blocks for part in parts):
+                    blocks = [
+                        block
+                        for part, block in zip(parts, self.layout.blocks[layer, "up"], strict=True)
+                        if structure in part.blocks
+                    ]
+                    if not blocks:
+                        continue
+                    whole = torch.cat([whole[:, block.start : block.start + block.size] for block in blocks], 1)
+                for document, scores in enumerate(whole.unbind()):
+                    self._found[document][layer, structure] = scores
+
+    def _size(self, layer: int) -> int:
+        return self.layout.shape.sizes[layer]["up"]
+
+    def _down_squares(self, layer: int, part: int, expert: int) -> Tensor:
+        if (layer, part) not in self._squares:
+            block = self.layout.blocks[layer, "down"][part]
+            squares = closed_forms.squares(block.neurons(), 1)
+            self._squares[layer, part] = squares.view(max(block.experts, 1), -1)
+        return self._squares[layer, part][expert]
 
     def _output(self, layer: int, part: int) -> Tensor:
         if (layer, part) not in self._outputs:
@@ -182,5 +231,10 @@ class Scorer:
 
 
 def _on_cpu(found: dict[Place, Tensor]) -> dict[Place, Array]:
-    arrays = {id(tensor): tensor.cpu().numpy() for tensor in found.values()}
-    return {place: arrays[id(tensor)] for place, tensor in found.items()}
+    # Views of one row are one array.
+    arrays = {_key(tensor): tensor.cpu().numpy() for tensor in found.values()}
+    return {place: arrays[_key(tensor)] for place, tensor in found.items()}
+
+
+def _key(tensor: Tensor) -> tuple[int, int]:
+    return tensor.data_ptr(), tensor.numel()
