@@ -136,7 +136,9 @@ class _Layer:
             changes += found
             rounding = max(rounding, own)
         own_scores = tuple(float(scores[place][index]) for index in indices)
-        yield Comparison(*place, tuple(indices), own_scores, tuple(changes), rounding)
+        # Scores may be nothing, too, where they are made by looking at the same rows.
+        unseen = "" if max(changes) > rounding else "zeroing its neurons changes nothing"
+        yield Comparison(*place, tuple(indices), own_scores, tuple(changes), rounding, unseen)
 
     def _parts(self, structure: str) -> Iterator[_Part]:
         blocks = iter(self._layout.blocks[self._number, structure])

@@ -70,7 +70,7 @@ def _print_verification(model: ModelInspection, console: Console) -> None:
     print_table(table, console)
     if model.masks is not None:
         back = "weights come back bit by bit" if model.masks.restored else "weights do not come back as they were"
-        apart = f"{_share(model.masks.distance)} of the mask's effect apart"
+        apart = f"{_share(model.masks.distance)} of the mask's effect apart" if model.masks.distance else "the same"
         say(
             console,
             f"  masks of {model.masks.neurons} neurons: logits by weights and by activations are {apart}; {back}",
