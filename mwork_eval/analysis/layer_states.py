@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mwork_eval.errors import InputError
-from mwork_eval.models.final_norm import find_final_steps, finish_states
+from mwork_eval.models.final_norm import find_final_steps, finish_states, unreadable
 from mwork_eval.models.find_head import find_head as proven_head
 from mwork_eval.models.head import OutputHead
 from mwork_eval.models.layout import Layout
@@ -53,7 +53,7 @@ def read_layers(
         nonlocal finished
         states = output[0] if isinstance(output, tuple | list) else output
         if states.shape != (1, len(tokens), layout.decoder.config.hidden_size):
-            raise _unreadable(layout, f"states of shape {list(states.shape)} for {len(tokens)} tokens")
+            raise unreadable(layout, f"states of shape {list(states.shape)} for {len(tokens)} tokens")
         finished = finish_states(following, states[0, -1:] if last else states[0])
         found.append(read(finished))
 
@@ -67,16 +67,8 @@ def read_layers(
             one.remove()
     own = own[-1:].to(finished.device) if last else own.to(finished.device)
     if not torch.allclose(finished, own, rtol=0.0, atol=_TOLERANCE * float(own.abs().max())):
-        raise _unreadable(layout, "another final step")
+        raise unreadable(layout, "another final step")
     return found
-
-
-def _unreadable(layout: Layout, found: str) -> InputError:
-    return InputError(
-        f"layers of the architecture {layout.family} cannot be read by its output head",
-        found=found,
-        expected="one state per token, and modules such as a final norm between the last layer and the head",
-    )
 
 
 def find_head(layout: Layout) -> OutputHead:

@@ -14,8 +14,6 @@ from mwork_eval.models.blocks import Block, experts_block, features_of, projecti
 FeedForwardKind = Literal["dense", "experts", "expert"]
 """One block; all routed experts of a layer in tensors; one routed expert that is a module of its own."""
 
-_BENEATH = re.compile(r"\.(base_layer|original_module)(\.|$)")
-"""Paths of what adapters are wrapped around; the wrapper stands for it."""
 _EXPERT = re.compile(r"expert\w*\.\d+$")
 
 
@@ -49,8 +47,7 @@ def find_feed_forwards(layer: nn.Module, width: int, taken: Iterable[str]) -> tu
         (path, module)
         for path, module in layer.named_modules()
         if not any(path == other or path.startswith(f"{other}.") for other in others)
-        and "norm" not in path
-        and not _BENEATH.search(path)
+        and not any(word in path for word in ("norm", "base_layer", "original_module"))
     ]
     found = [part for path, module in places if (part := _named(path, module, width)) is not None]
     if not found:
@@ -60,9 +57,9 @@ def find_feed_forwards(layer: nn.Module, width: int, taken: Iterable[str]) -> tu
 
 
 def _named(path: str, module: nn.Module, width: int) -> FeedForward | None:
-    plain = without_adapters(module)  # what is around experts holds none of their tensors
-    children = dict(plain.named_children())
-    tensors: dict[str, Tensor] = dict(plain.named_parameters(recurse=False))
+    inside = without_adapters(module)
+    children = dict(inside.named_children())
+    tensors: dict[str, Tensor] = dict(inside.named_parameters(recurse=False))
     tensors |= {
         name: weight
         for name, child in children.items()
@@ -72,7 +69,7 @@ def _named(path: str, module: nn.Module, width: int) -> FeedForward | None:
     down_name = next((name for name in vocabulary.DOWN if name in three), None)
     if down_name is not None:
         blocks = _expert_blocks(module, three, down_name, width)
-        return None if blocks is None else FeedForward(path, module, "experts", blocks)
+        return None if blocks is None else FeedForward(path, inside, "experts", blocks)
     down = _first(children, vocabulary.DOWN)
     if down is None or _shape(down)[1] != width:
         return None

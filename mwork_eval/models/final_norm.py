@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mwork_eval.errors import InputError
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.modes import evaluation_mode
 
@@ -17,19 +18,43 @@ def find_final_steps(layout: Layout) -> tuple[nn.Module, ...]:
 
     Args:
         layout: The model.
+
+    Raises:
+        InputError: If one of them takes more than the states.
     """
     called: list[nn.Module] = []
+    inputs: list[int] = []
     last = layout.layers[-1]
     children = [child for child in layout.decoder.children() if not isinstance(child, nn.ModuleList)]
-    hooks = [child.register_forward_hook(lambda module, *_: called.append(module)) for child in children]
-    hooks.append(last.register_forward_hook(lambda *_: called.clear()))
+
+    def note(module: nn.Module, args: Any, named: Any, _: Any) -> None:
+        called.append(module)
+        inputs.append(len(args) + len(named))
+
+    def forget(*_: Any) -> None:
+        called.clear()
+        inputs.clear()
+
+    hooks = [child.register_forward_hook(note, with_kwargs=True) for child in children]
+    hooks.append(last.register_forward_hook(forget))
     try:
         with torch.no_grad(), evaluation_mode(layout.decoder):
             layout.decoder(input_ids=torch.tensor([[3]], device=layout.device), use_cache=False)
     finally:
         for one in hooks:
             one.remove()
+    if any(count != 1 for count in inputs):
+        raise unreadable(layout, "a final step that takes more than the last layer's states")
     return tuple(called)
+
+
+def unreadable(layout: Layout, found: str) -> InputError:
+    """Return the error about layers whose states are not what the output head reads."""
+    return InputError(
+        f"layers of the architecture {layout.family} cannot be read by its output head",
+        found=found,
+        expected="one state per token, and modules such as a final norm between the last layer and the head",
+    )
 
 
 def finish_states(steps: Sequence[nn.Module], states: Tensor) -> Tensor:

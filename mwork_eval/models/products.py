@@ -88,8 +88,15 @@ def wrap_forward(module: nn.Module, undo: ExitStack[bool | None], around: Around
     forward = module.forward
     own = "forward" in module.__dict__
 
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        return module.forward(*args, **kwargs)  # with what is put around it meanwhile
+
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return around(forward, args, kwargs)
+        _put_back(module, forward if own else None)
+        try:
+            return around(inside, args, kwargs)
+        finally:
+            module.__dict__["forward"] = wrapped
 
     undo.callback(_put_back, module, forward if own else None)
     # Past nn.Module's own assignment, which costs more than a small matrix.

@@ -32,7 +32,7 @@ FIELDS: dict[str, Any] = {
     "qk_rope_head_dim": 4,
     "v_head_dim": 8,
     "index_head_dim": 8,
-    "index_n_heads": 2,
+    "index_n_heads": 16,  # few ties at zero, which a longer document breaks in another way
     "index_topk": 6,
     "o_groups": 2,
     "o_lora_rank": 8,
@@ -163,6 +163,8 @@ OWN: dict[str, dict[str, Any]] = {
     "recurrent_gemma": {"block_types": ["recurrent", "attention"], "attention_window_size": 6, "lru_width": 32},
     "smollm3": {"no_rope_layers": [1, 0]},
     "youtu": _LATENT,
+    "zamba": {"layers_block_type": ["linear_attention", "hybrid"], "num_hidden_layers": 4},
+    "zamba2": {"layers_block_type": ["linear_attention", "hybrid"], "num_hidden_layers": 4},
     "zaya": {"num_experts_per_tok": 1, "router_hidden_size": 8},
 }
 """What differs from `FIELDS`, by model type."""

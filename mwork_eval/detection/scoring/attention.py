@@ -18,8 +18,11 @@ _MATRICES = 16
 _MOST_ROWS = 64
 """More rows gain nothing on a CPU: a block skips the keys after its last row, and larger blocks skip less."""
 
-Without = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Gives, for channels `[n]`, the queries `[n, H, l, d]` and keys `[n, G, l, d]` with one channel of each head zeroed."""
+Without = Callable[[Tensor, int | None], tuple[Tensor, Tensor]]
+"""Gives, for channels `[n]` and a head, the queries `[n, H, l, d]` and keys `[n, G, l, d]` with that channel zeroed.
+
+If no head is given, each of the n has the channel zeroed in every head.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Attention:
         mask: Added to the scores of each row and key, in place of ``window``: `[1 or H, l, l]`, or None.
         sink: Logit of each head and row that takes part in the softmax and is no key `[H, 1 or l]`, or None.
         without: What becomes of queries and keys without a channel, where no formula tells; or None.
+        together: Whether ``without`` may zero a channel in every head at once, because no head depends on another.
         value_norm: Norm of the values over each head, or None.
         part: Which of the layer's attentions it is.
         key_layer: The layer whose keys and values they are, or None for its own.
@@ -61,6 +65,7 @@ class Attention:
     mask: Tensor | None = None
     sink: Tensor | None = None
     without: Without | None = None
+    together: bool = True
     value_norm: HeadNorm | None = None
     part: int = 0
     key_layer: int | None = None

@@ -14,7 +14,13 @@ from mwork_eval.detection.scoring.head_norm import HeadNorm
 from mwork_eval.detection.scoring.masks import Masks
 from mwork_eval.detection.scoring.outside import Watch
 from mwork_eval.detection.scoring.path import Paths, find_norm, find_paths
-from mwork_eval.detection.scoring.proof import normed_values_without, queries_and_keys_hold, values_hold
+from mwork_eval.detection.scoring.proof import (
+    heads_are_apart,
+    normed_values_without,
+    queries_and_keys_hold,
+    values_are_apart,
+    values_hold,
+)
 from mwork_eval.detection.scoring.rotation import Rotation
 from mwork_eval.detection.scoring.values import Output
 from mwork_eval.models.layout import Layout
@@ -42,14 +48,20 @@ class Known:
     Attributes:
         angles: The angles of its rotation, or None.
         formulas: Whether formulas tell what zeroing a neuron of q or k does; None if that is not known yet.
-        values: Likewise of v: `plain`, `normed`, `before a norm`, or `replayed`.
+        values: Likewise of v: `plain`, `normed`, `before a norm`, `replayed` or `replayed one by one`.
+        together: Where no formula tells, whether zeroing a neuron of q or k leaves other heads as they are.
         by_eager: Whether its attention function is read by what it does; None if that is not known yet.
+        keys_of: The layer whose keys and values it uses; None for its own, or if that is not known yet.
+        scale: Factor of the scores, where it was seen at work; None if that is not known yet.
     """
 
     angles: Angles | None = None
     formulas: bool | None = None
+    together: bool | None = None
     values: str | None = None
     by_eager: bool | None = None
+    keys_of: int | None = None
+    scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,7 @@ class _Keys:
     """The keys and values of a layer, for layers that use them."""
 
     captured: CapturedAttention
+    key: Tensor
     paths: Paths | None
     value_norm: HeadNorm | None
     values: str
@@ -87,8 +100,12 @@ class AttentionCapture:
                 blocks = {s: layout.blocks[number, s][at] for s, at in with_one.items()}
                 captured = CapturedAttention(number, part, one, blocks, self.watch, self.masks, len(lengths))
                 captured.by_eager = bool(self._about(captured).by_eager)
+                if one.keys_of is not None:
+                    self._about(captured).keys_of = one.keys_of
                 self._attentions[id(one.module)] = captured
-        self._shared = {one.keys_of for of_layer in layout.attentions for one in of_layer if one.keys_of is not None}
+        users = [self._about(one).keys_of for one in self._attentions.values() if "k" not in one.blocks]
+        # Until it is known whose keys they use, all keys are kept.
+        self._shared = set(users) if None not in users else set(range(len(layout.layers)))
         self.outside = not all(one.attention.interface for one in self._attentions.values())
 
     def hooks(self) -> list[Any]:
@@ -140,7 +157,11 @@ class AttentionCapture:
 
     def _reached_output(self, captured: CapturedAttention, inputs: Tensor) -> None:
         if not captured.attention.interface:
-            self._show(captured, captured.see())
+            captured.scale = self._about(captured).scale
+            core = captured.see(self._longest)
+            if self._lengths[self._longest] >= _LEAST_TOKENS:
+                self._about(captured).scale = captured.scale
+            self._show(captured, core)
         inputs = inputs.reshape(len(self._lengths), -1, inputs.shape[-1])
         about, source = self._about(captured), self._source(captured)
         value_norm = self._value_norm(captured)
@@ -158,20 +179,28 @@ class AttentionCapture:
                 captured.part,
                 heads.query,
                 core.value.shape[1],
-                captured.attention.keys_of,
+                about.keys_of,
                 None if output_norm is None else replace(output_norm, raw=output_norm.raw[document, :, :length]),
                 values,
-                self._inputs_without(captured, document, length) if values == "replayed" else None,
+                self._inputs_without(captured, document, length) if values.startswith("replayed") else None,
             )
             self._sink.attention_output(captured.number, document, output)
-        if captured.number in self._shared:
-            self._keys[captured.number] = _Keys(captured, self._paths(captured, core), value_norm, values)
+        if captured.number in self._shared and "k" in captured.blocks:
+            self._keys[captured.number] = _Keys(captured, core.key, self._paths(captured, core), value_norm, values)
         else:
             captured.forget()
 
     def _source(self, captured: CapturedAttention) -> _Keys | None:
-        number = captured.attention.keys_of
-        return None if number is None else self._keys.get(number)
+        """Return the keys and values of the layer that another one's are, found by what they are, or None."""
+        about = self._about(captured)
+        if "k" in captured.blocks:
+            return None
+        if about.keys_of is None and captured.core is not None:
+            pointer = captured.core.key.data_ptr()
+            about.keys_of = next((n for n, one in self._keys.items() if one.key.data_ptr() == pointer), None)
+        if about.keys_of is None:
+            raise captured.not_understood("it has no keys, and uses none of an earlier layer")
+        return self._keys[about.keys_of]
 
     def _value_norm(self, captured: CapturedAttention) -> HeadNorm | None:
         if (source := self._source(captured)) is not None:
@@ -206,12 +235,16 @@ class AttentionCapture:
             length = self._lengths[self._longest]
             seen = self._seen(captured, core, paths, value_norm, self._longest, length)
             formulas = all(queries_and_keys_hold(captured, self._longest, seen))
+        together = about.together
+        if not formulas and together is None:
+            together = heads_are_apart(captured, self._longest, self._lengths[self._longest])
         if self._lengths[self._longest] >= _LEAST_TOKENS:
-            about.formulas = formulas
+            about.formulas, about.together = formulas, together
             about.angles = None if paths is None else paths.angles
         heads = core.query.new_zeros(*core.query.shape[:3], core.value.shape[-1])
         for document, length in enumerate(self._lengths):
             seen = self._seen(captured, core, paths if formulas else None, value_norm, document, length)
+            seen = seen if together is not False else replace(seen, together=False)
             heads[document, :, :length] = self._sink.attention(captured.number, document, seen).to(heads.dtype)
         return heads
 
@@ -231,7 +264,7 @@ class AttentionCapture:
         common: dict[str, Any] = {
             "value_norm": of_values if self._about(captured).values in (None, "normed") else None,
             "part": captured.part,
-            "key_layer": captured.attention.keys_of,
+            "key_layer": self._about(captured).keys_of,
             "key_width": width if width < core.key.shape[-1] else None,
         }
         if paths is None or paths.key is None:
@@ -267,7 +300,8 @@ class AttentionCapture:
         def removed(states: Tensor, group: int, channel: int) -> Tensor:
             changed = states.clone().unflatten(-1, (-1, per_group, width))
             changed[..., group, :, channel] = 0
-            return changed.flatten(-3)
+            together: Tensor = changed.flatten(-3)
+            return together
 
         def before_norm(group: int, channel: int) -> Tensor:
             assert output_norm is not None
@@ -282,17 +316,18 @@ class AttentionCapture:
             formulas["normed"] = lambda group, channel: normed_values_without(seen, group, channel)
         formulas["plain"] = lambda group, channel: removed(own, group, channel)
         holding = (name for name, one in formulas.items() if values_hold(captured, document, seen, one))
-        return next(holding, "replayed")
+        if (found := next(holding, None)) is not None:
+            return found
+        return "replayed" if values_are_apart(captured, document, length) else "replayed one by one"
 
     def _without(self, captured: CapturedAttention, document: int, length: int) -> Without:
-        """Return what gives queries and keys of a document without some channels, by running the module again."""
+        """Return what gives queries and keys of a document without some neurons, by running the module again."""
         source = self._source(captured)
         of_keys = source.captured if source else captured
 
-        def without(channels: Tensor) -> tuple[Tensor, Tensor]:
-            zeroed = [
-                {s: _in_each_head(one, s, int(i)) for s, one in (("q", captured), ("k", of_keys))} for i in channels
-            ]
+        def without(channels: Tensor, head: int | None) -> tuple[Tensor, Tensor]:
+            sides = (("q", captured), ("k", of_keys))
+            zeroed = [{s: _in_heads(one, s, int(i), head) for s, one in sides} for i in channels]
             query, key = captured.states(document, zeroed)
             if of_keys is not captured:
                 key = of_keys.states(document, zeroed)[1]
@@ -300,16 +335,19 @@ class AttentionCapture:
 
         return without
 
-    def _inputs_without(self, captured: CapturedAttention, document: int, length: int) -> Callable[[Tensor], Tensor]:
-        def without(channels: Tensor) -> Tensor:
-            zeroed = [{"v": _in_each_head(captured, "v", int(i))} for i in channels]
+    def _inputs_without(
+        self, captured: CapturedAttention, document: int, length: int
+    ) -> Callable[[Tensor, int | None], Tensor]:
+        def without(channels: Tensor, head: int | None) -> Tensor:
+            zeroed = [{"v": _in_heads(captured, "v", int(i), head)} for i in channels]
             return captured.inputs(document, zeroed)[:, :length]
 
         return without
 
 
-def _in_each_head(captured: CapturedAttention, structure: str, channel: int) -> Tensor:
-    """Return the neurons of one channel in every head, none if it has no neurons."""
+def _in_heads(captured: CapturedAttention, structure: str, channel: int, head: int | None) -> Tensor:
+    """Return the neurons of one channel in one head, or in every head; none if it has no neurons."""
     count = captured.attention.heads.query if structure == "q" else captured.attention.heads.groups
     width = captured.blocks[structure].size // count
-    return torch.arange(count if channel < width else 0) * width + channel
+    heads = torch.arange(count) if head is None else torch.arange(head, min(head + 1, count))
+    return heads * width + channel if channel < width else heads[:0]

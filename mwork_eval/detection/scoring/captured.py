@@ -1,6 +1,7 @@
 """One attention module during a captured forward pass: what its parts gave, what attention was given, and replays."""
 
 import sys
+from collections import UserDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from torch import nn
 
 from mwork_eval.detection.scoring.core import Core, of_groups
 from mwork_eval.detection.scoring.masks import Masks
-from mwork_eval.detection.scoring.outside import Watch
+from mwork_eval.detection.scoring.outside import Watch, Work
 from mwork_eval.detection.scoring.path import Call
 from mwork_eval.detection.scoring.replay import Replay, Stop, Zeroed, of_document
 from mwork_eval.errors import InputError
@@ -39,6 +40,7 @@ class CapturedAttention:
         core: What attention was given in it.
         calls: The calls of modules inside it, apart from projections.
         by_eager: Whether its attention function is read by what it does, because its arguments do not tell.
+        scale: Factor of the scores, where a module calls no attention function and it is known.
     """
 
     number: int
@@ -53,8 +55,8 @@ class CapturedAttention:
     calls: list[Call] = field(default_factory=list)
     _outputs: dict[int, Tensor] = field(default_factory=dict)
     _replay: Replay | None = None
-    _scale: float | None = None
     by_eager: bool = False
+    scale: float | None = None
 
     @property
     def replaying(self) -> Replay | None:
@@ -101,7 +103,8 @@ class CapturedAttention:
         if block.size != output.shape[-1]:
             output = output[..., block.channels.to(output.device)]
         count = self.attention.heads.query if structure == "q" else self.attention.heads.groups
-        return output.unflatten(-1, (count, -1)).transpose(1, 2)
+        found: Tensor = output.unflatten(-1, (count, -1)).transpose(1, 2)
+        return found
 
     def attend(self, states: tuple[Tensor, Tensor, Tensor], mask: Tensor | None, options: dict[str, Any]) -> Core:
         """Take a call of the attention function.
@@ -144,8 +147,11 @@ class CapturedAttention:
         groups = self.attention.heads.groups
         return Core.seen(work, groups, of_groups(states[2], groups), scale, self.masks)
 
-    def see(self) -> Core:
+    def see(self, document: int) -> Core:
         """Read what a module did that calls no attention function; it has reached its output projection.
+
+        Args:
+            document: The one to find the factor of the scores with, unless it is known.
 
         Raises:
             InputError: If it is not understood.
@@ -154,27 +160,27 @@ class CapturedAttention:
         value = self.raw("v")
         if work is None or value is None:
             raise self.not_understood("no product of queries and keys before a softmax was seen")
-        if work.logits is not None and self._scale is None:
-            replay = Replay([{}], "work")
-            self._work_of(0, replay, 2.0)
-            alone = Replay([{}], "work")
-            self._work_of(0, alone, 1.0)
-            self._scale = None if replay.work is None else alone.work.scale_by(replay.work)
-            if self._scale is None:
+        if work.logits is not None and self.scale is None:
+            alone, doubled = self._work_times(document, 1.0), self._work_times(document, 2.0)
+            self.scale = None if alone is None or doubled is None else alone.scale_by(doubled)
+            if self.scale is None:
                 raise self.not_understood("what the softmax is taken of is no multiple of the products, plus a bias")
-        self.core = Core.seen(work, self.attention.heads.groups, value, self._scale or 1.0, self.masks)
+        self.core = Core.seen(work, self.attention.heads.groups, value, self.scale or 1.0, self.masks)
         return self.core
 
-    def _work_of(self, document: int, replay: Replay, factor: float) -> None:
+    def _work_times(self, document: int, factor: float) -> Work | None:
+        """Return what the module does with a document if queries are multiplied by a factor."""
         self.watch.factor = factor
         try:
-            self.replay(document, replay)
+            work: Work | None = self.replay(document, Replay([{}], "output")).work
+            return work
         finally:
             self.watch.factor = 1.0
 
     def replay(self, document: int, replay: Replay) -> Replay:
         """Run the module again for copies of one document, each with some neurons zeroed."""
-        args, kwargs = (of_document(one, self.batch, document, len(replay.zeroed)) for one in self.given)
+        heads, copies = self.attention.heads.query, len(replay.zeroed)
+        args, kwargs = (of_document(one, self.batch, heads, document, copies) for one in self.given)
         kept = self.given, self._outputs, self.calls, self.batch
         self._outputs, self.calls, self._replay, self.batch = {}, [], replay, len(replay.zeroed)
         try:
@@ -188,14 +194,17 @@ class CapturedAttention:
 
     def states(self, document: int, zeroed: Sequence[Zeroed]) -> tuple[Tensor, Tensor]:
         """Return the queries `[n, H, l, d]` and keys `[n, G, l, d]` of a document with neurons zeroed."""
-        core = self.replay(document, Replay(zeroed, "core")).core
-        return core.query, core.key
+        cores = [self.replay(document, Replay(some, "core")).core for some in self._at_once(zeroed)]
+        return torch.cat([core.query for core in cores]), torch.cat([core.key for core in cores])
 
     def inputs(self, document: int, zeroed: Sequence[Zeroed]) -> Tensor:
         """Return the input of the output projection `[n, l, channels]` of a document with neurons zeroed."""
-        output = self.replay(document, Replay(zeroed, "output")).output
-        assert output is not None
-        return output
+        outputs = [self.replay(document, Replay(some, "output")).output for some in self._at_once(zeroed)]
+        return torch.cat([output for output in outputs if output is not None])
+
+    def _at_once(self, zeroed: Sequence[Zeroed]) -> list[Sequence[Zeroed]]:
+        """Return what may be replayed together: a bias for all heads looks like one for each document and head."""
+        return [zeroed] if self.attention.interface else [[one] for one in zeroed]
 
     def heads(self, core: Core, lengths: Sequence[int] = ()) -> Tensor:
         """Return what attention gives `[B, H, l, d_v]`, for all tokens unless lengths are given."""
@@ -217,7 +226,7 @@ class CapturedAttention:
 
     def _start(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._replay is None:
-            self.given = args, {k: v.copy() if isinstance(v, dict) else v for k, v in kwargs.items()}
+            self.given = args, {k: v.copy() if isinstance(v, dict | UserDict) else v for k, v in kwargs.items()}
             self._outputs, self.calls = {}, []
         if not self.attention.interface:
             self.watch.start()
@@ -232,9 +241,10 @@ class CapturedAttention:
         return None
 
     def _keep_call(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if self._replay is None and args and isinstance(args[0], Tensor) and isinstance(output, Tensor):
-            if args[0].shape == output.shape and args[0].ndim in (3, 4):
-                self.calls.append(Call(module, args[0], output))
+        if self._replay is not None or not args or not isinstance(args[0], Tensor) or not isinstance(output, Tensor):
+            return
+        if args[0].shape == output.shape and args[0].ndim in (3, 4):
+            self.calls.append(Call(module, args[0], output))
 
     def _end_replay(self, output: Tensor) -> None:
         assert self._replay is not None
@@ -245,5 +255,5 @@ class CapturedAttention:
             value = self.raw("v")
             if work is not None and value is not None:
                 groups = self.attention.heads.groups
-                self._replay.core = Core.seen(work, groups, value, self._scale or 1.0, self.masks)
+                self._replay.core = Core.seen(work, groups, value, self.scale or 1.0, self.masks)
         raise Stop

@@ -1,4 +1,4 @@
-"""What attention weights are computed from, for a batch: read off the call of an attention function, or off its work."""
+"""What attention weights of a batch are computed from: read off the call of an attention function, or off its work."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -146,9 +146,8 @@ def of_groups(states: Tensor, groups: int) -> Tensor:
 
 
 def _sink(module: Any, options: Mapping[str, Any]) -> Tensor | None:
-    given = [options[name] for name in _SINKS if options.get(name) is not None]
-    given += [sink for name in _SINKS if isinstance(sink := getattr(module, name, None), Tensor)]
-    if not given:
-        return None
-    sink: Tensor = given[0].float()
-    return sink[None, :, None] if sink.ndim == 1 else sink[..., 0] if sink.ndim == 4 else sink
+    candidates = [options.get(name) for name in _SINKS] + [getattr(module, name, None) for name in _SINKS]
+    sink = next((one.float() for one in candidates if isinstance(one, Tensor)), None)
+    if sink is None or sink.ndim == 3:
+        return sink
+    return sink[None, :, None] if sink.ndim == 1 else sink[..., 0]

@@ -97,10 +97,10 @@ def _try(
     found: dict[tuple[int, int], Form], layer: int, container: Container, forward: Any, args: Any, kwargs: Any
 ) -> Any:
     """Run a block, and find the forms of the parts in it."""
-    if any(part.blocks["down"].module is container.module for part in container.parts.values()):
+    if any(part.kind != "experts" and _is_down(part, container) for part in container.parts.values()):
         found.update(dict.fromkeys(((layer, number) for number in container.parts), Form("plain")))
         return forward(*args, **kwargs)
-    calls: dict[int, tuple[Tensor, ...]] = {}
+    calls = {n: _tensors(args, kwargs) for n, part in container.parts.items() if part.module is container.module}
     seen: list[tuple[nn.Module, Tensor]] = []
     with ExitStack() as undo:
         for number, part in container.parts.items():
@@ -127,7 +127,16 @@ def _try(
 
 
 def _keep_call(calls: dict[int, tuple[Tensor, ...]], number: int, _: nn.Module, args: Any, kwargs: Any) -> None:
-    calls[number] = tuple(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+    calls[number] = _tensors(args, kwargs)
+
+
+def _tensors(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Tensor, ...]:
+    return tuple(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+
+
+def _is_down(part: FeedForward, container: Container) -> bool:
+    """Say whether a part has no block of its own, so that its last product's output counts."""
+    return part.blocks["down"].module is container.module
 
 
 def _norm_that_gave(output: Tensor, seen: list[tuple[nn.Module, Tensor]], tolerance: float) -> RootMeanSquare | None:

@@ -23,6 +23,7 @@ class HeadNorm:
             (Cohere), zeroing one channel moves all others.
         gains: Its weights `[d]` where it stands after the rotation, where they do not turn with the channels; else
             None.
+        heads_first: Whether it gets heads before tokens.
     """
 
     raw: Tensor
@@ -30,6 +31,7 @@ class HeadNorm:
     spans_heads: bool
     centres: bool = False
     gains: Tensor | None = None
+    heads_first: bool = False
 
     def shares(self) -> Tensor:
         """Return each channel's share of the mean square that the norm divides by, `[heads, l, d]`, below 1."""
@@ -53,6 +55,9 @@ class HeadNorm:
         """Return what the norm makes of the raw channels with each of n zeroed in every head, `[n, heads, l, d]`."""
         raw = self.raw.expand(len(channels), -1, -1, -1).clone()
         raw[torch.arange(len(channels), device=raw.device), :, :, channels] = 0
+        if self.heads_first:
+            together: Tensor = self.module(raw)
+            return together
         found: Tensor = self.module(raw.transpose(1, 2)).transpose(1, 2)
         return found
 

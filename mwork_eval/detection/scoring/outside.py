@@ -54,10 +54,12 @@ class Work:
 
     def scale_by(self, doubled: "Work") -> float | None:
         """Return the factor of the scores, from the same work with doubled queries; None if there is no one factor."""
-        assert self.logits is not None and doubled.logits is not None
+        assert self.logits is not None
+        assert doubled.logits is not None
         products = self.products()
         risen = (doubled.logits - self.logits).float()
         shown = ~hidden_in(self.logits.float())
+        shown &= torch.ones(shown.shape[-2:], dtype=torch.bool, device=shown.device).tril()
         one, other = products[shown], risen[shown]
         scale = float((one * other).sum() / one.square().sum().clamp_min(1e-30))
         apart = (other - scale * one).square().sum() <= 1e-4 * other.square().sum()
@@ -96,16 +98,16 @@ class Watch(TorchFunctionMode):
             place = _PRODUCTS[name]
             left = args[place] if len(args) > place else given.get("batch1")
             right = args[place + 1] if len(args) > place + 1 else given.get("batch2")
-            if isinstance(left, Tensor) and isinstance(right, Tensor) and self.factor != 1.0:
+            if not isinstance(left, Tensor) or not isinstance(right, Tensor) or not _of_queries_and_keys(left, right):
+                return func(*args, **given)
+            self._product = left, right
+            if self.factor != 1.0:
                 left = left * self.factor
                 if len(args) > place:
                     args = (*args[:place], left, *args[place + 1 :])
                 else:
                     given = {**given, "batch1": left}
-            result = func(*args, **given)
-            if isinstance(result, Tensor) and result.ndim >= 3 and result.shape[-1] == result.shape[-2]:
-                self._product = left, right
-            return result
+            return func(*args, **given)
         result = func(*args, **given)
         if name == "softmax" and self._softmax is None and self._product is not None:
             logits = args[0] if args else given["input"]
@@ -135,3 +137,8 @@ class Watch(TorchFunctionMode):
             return None
         sink = logits[..., -1] if logits.shape[-1] > tokens else None
         return Work(query, key, logits[..., :tokens], sink)
+
+
+def _of_queries_and_keys(left: Tensor, right: Tensor) -> bool:
+    """Say whether a product is `[..., l, d]` times `[..., d, l]`."""
+    return min(left.ndim, right.ndim) >= 3 and left.shape[-2] == right.shape[-1]

@@ -139,7 +139,11 @@ class _End:
         if (found := _call_with(calls, given=raw)) is not None:
             call, spans = found
             result = next(r for r, other in _arranged(call.result, raw) if other == spans)
-            return cls(result, states, HeadNorm(raw, call.module, spans, not _is_plain(call)))
+            return cls(
+                result,
+                states,
+                HeadNorm(raw, call.module, spans, not _is_plain(call), heads_first=call.given.shape == raw.shape),
+            )
         if (found := _call_with(calls, result=states)) is not None:
             call, spans = found
             given = next(g for g, other in _arranged(call.given, states) if other == spans)
@@ -163,7 +167,7 @@ class _End:
         tolerance = 2e-3 if torch.finfo(self.target.dtype).eps < 1e-4 else 4e-2
         if _near(turned, there, tolerance):
             return Path(rotation, self.norm)
-        if self.norm is None and _near(turned, there, 0.7):
+        if self.norm is None and _near(turned, there, 0.95):
             undone = rotation.at(some).undo(angles.unpermuted(self.target[:, :, some]).float())[..., :kept]
             most = float(undone.abs().max())
             if _near(here[..., :kept].clamp(-most, most), undone, tolerance):
@@ -183,7 +187,7 @@ def _near(one: Tensor, other: Tensor, tolerance: float) -> bool:
 
 
 def _arranged(states: Tensor, like: Tensor) -> Iterator[tuple[Tensor, bool]]:
-    """Yield a tensor in the ways it can be `[B, heads, l, d]`, and whether it has the channels of all heads together."""
+    """Yield a tensor in the ways it can be `[B, heads, l, d]`, and whether all heads' channels are one dimension."""
     batch, heads, tokens, width = like.shape
     if states.shape == (batch, tokens, heads, width):
         yield states.transpose(1, 2), False

@@ -111,6 +111,36 @@ def values_hold(
     return all(_near(predict(*neuron), one, actual[0]) for neuron, one in zip(neurons, actual[1:], strict=True))
 
 
+def heads_are_apart(captured: CapturedAttention, document: int, length: int) -> bool:
+    """Say whether zeroing a neuron of q or k leaves the other heads as they are, where no formula tells.
+
+    Raises:
+        InputError: If running the module again gives something else than it gave.
+    """
+    one = {structure: torch.tensor([0]) for structure in "qk" if structure in captured.blocks}
+    core = captured.core
+    assert core is not None
+    apart = True
+    for states, first in zip(captured.states(document, [{}, one]), (core.query, core.key), strict=True):
+        again, without_it = states[:, :, :length]
+        if not _same(again, first[document, :, :length]):
+            raise captured.not_understood("running it again gives something else")
+        apart &= _same(without_it[1:], again[1:])
+    return apart
+
+
+def values_are_apart(captured: CapturedAttention, document: int, length: int) -> bool:
+    """Say whether zeroing a value neuron leaves what other value heads give as it is, where no formula tells.
+
+    Raises:
+        InputError: If running the module again gives something else than it gave.
+    """
+    heads = captured.attention.heads
+    again, without_it = captured.inputs(document, [{}, {"v": torch.tensor([0])}])[:, :length]
+    own = again.shape[-1] // heads.groups
+    return _same(without_it[:, own:], again[:, own:])
+
+
 def normed_values_without(seen: Attention, group: int, channel: int) -> Tensor:
     """Return the attention output `[l, H·d_v]` without a value channel, where values are normed over each head."""
     assert seen.value_norm is not None

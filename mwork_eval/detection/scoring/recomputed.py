@@ -33,26 +33,33 @@ class RecomputedQueryKey:
         tokens = seen.query.shape[1]
         chunk = max(1, self._memory // (4 * 8 * max(seen.query.numel(), seen.per_group * 64 * tokens)))
         for channels in torch.arange(width, device=self.query.device).split(chunk):
-            queries, keys = self._without(channels)
-            for rows in seen.blocks(self._memory // 2):
-                self._add(rows, channels, queries, keys)
+            for head in (None,) if seen.together else range(len(seen.query)):
+                queries, keys = self._without(channels, head)
+                for rows in seen.blocks(self._memory // 2):
+                    self._add(rows, channels, queries, keys, head)
         return self.query.flatten(), self.key.flatten()
 
-    def _add(self, rows: RowBlock, channels: Tensor, queries: Tensor, keys: Tensor) -> None:
+    def _add(self, rows: RowBlock, channels: Tensor, queries: Tensor, keys: Tensor, head: int | None) -> None:
         per_group = self._seen.per_group
         for place, group in enumerate(range(rows.groups.start, rows.groups.stop)):
             heads = slice(group * per_group, (group + 1) * per_group)
             query = queries[:, heads, rows.queries].float()  # [n, p, r, d]
             change = self._change(rows, place, query @ rows.key[place].mT)
-            self.query[heads, channels] += change.T
+            if head is None:
+                self.query[heads, channels] += change.T
+            else:
+                self.query[head, channels] += change.sum(1)
+            if head is not None and head >= len(self.key):
+                continue
             key = keys[:, group, None, rows.keys].float()  # [n, 1, j, d]
-            self.key[group, channels] += self._change(rows, place, rows.query[place] @ key.mT).sum(1)
+            of_group = self._change(rows, place, rows.query[place] @ key.mT).sum(1)
+            self.key[group if head is None else head, channels] += of_group
 
-    def _without(self, channels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return queries and keys with each of n channels zeroed in every head, `[n, heads, l, d]`."""
+    def _without(self, channels: Tensor, head: int | None) -> tuple[Tensor, Tensor]:
+        """Return queries and keys with each of n channels zeroed in every head, or in one, `[n, heads, l, d]`."""
         seen = self._seen
         if seen.without is not None:
-            return seen.without(channels)
+            return seen.without(channels, head)
         return (
             without(seen.query, seen.query_norm, seen.rotation, channels),
             without(seen.key, seen.key_norm, seen.key_rotation or seen.rotation, channels),

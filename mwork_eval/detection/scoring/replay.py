@@ -1,5 +1,6 @@
 """An attention module run again for one document with some neurons zeroed: slow, and right for anything."""
 
+from collections import UserDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,28 +50,26 @@ class Replay:
         return changed
 
 
-def of_document(value: Any, batch: int, document: int, copies: int) -> Any:
+def of_document(value: Any, batch: int, heads: int, document: int, copies: int) -> Any:
     """Return an argument of a module for copies of one document of the batch.
 
     Args:
-        value: The argument: tensors whose first dimension is the batch (or the batch times heads) are cut.
+        value: The argument: of tensors whose first dimension is the batch, or its heads, the document's part.
         batch: Number of documents.
+        heads: Number of query heads.
         document: Which one.
         copies: How often it is repeated.
     """
     if isinstance(value, Tensor) and value.ndim > 1:
         if len(value) == batch:
-            return value[document : document + 1].expand(copies, *value.shape[1:])
-        if len(value) > 1 and len(value) % batch == 0 and value.ndim == 3:
-            return value.unflatten(0, (batch, -1))[document].repeat(copies, 1, 1)
+            alone = value[document : document + 1].expand(copies, *value.shape[1:])
+            return alone if value.ndim > 3 else alone.contiguous()  # some models view states in another shape
+        if batch > 1 and len(value) == batch * heads and value.ndim == 3:
+            return value.unflatten(0, (batch, heads))[document]
         return value
     if type(value) is tuple:
-        return tuple(of_document(one, batch, document, copies) for one in value)
-    if isinstance(value, dict):
-        cut = {name: of_document(one, batch, document, copies) for name, one in value.items()}
-        if type(value) is dict:
-            return cut
-        other = value.copy()
-        other.update(cut)
-        return other
+        return tuple(of_document(one, batch, heads, document, copies) for one in value)
+    if isinstance(value, dict | UserDict):
+        cut = {name: of_document(one, batch, heads, document, copies) for name, one in value.items()}
+        return cut if isinstance(value, dict) else type(value)(cut)
     return value

@@ -126,7 +126,7 @@ class Scorer:
             return normed
         if output.values == "before a norm":
             return before_a_norm(output, weight)
-        if output.values == "replayed":
+        if output.without is not None:
             return replayed_values(output, weight, self._memory)
         return closed_forms.value_scores(output.by_head(), weight, output.groups)
 

@@ -24,9 +24,9 @@ class Output:
         value_layer: The layer whose values they are, or None for its own.
         norm: A norm over all channels right before the projection, whose raw channels are `[1, l, channels]`; or None.
         values: Which formula tells what zeroing a value neuron does: `plain`, `normed` (`NormedValues`), `before a
-            norm` (`before_a_norm`), or `replayed` (``without``).
-        without: Gives, for channels `[n]`, the inputs `[n, l, channels]` with that channel of every value head zeroed,
-            where no formula tells; or None.
+            norm` (`before_a_norm`), `replayed` or `replayed one by one` (``without``).
+        without: Gives, for channels `[n]` and a value head, the inputs `[n, l, channels]` with that channel zeroed, in
+            every head if no head is given; None where a formula tells.
     """
 
     inputs: Tensor
@@ -36,16 +36,18 @@ class Output:
     value_layer: int | None = None
     norm: HeadNorm | None = None
     values: str = "plain"
-    without: Callable[[Tensor], Tensor] | None = None
+    without: Callable[[Tensor, int | None], Tensor] | None = None
 
     def by_group(self, inputs: Tensor) -> Tensor:
         """Return something of the inputs `[l, channels]` as `[l, G, heads of a group, d_v]`."""
         width = inputs.shape[-1] // self.heads
-        return inputs.unflatten(-1, (self.groups, self.heads // self.groups, width))
+        found: Tensor = inputs.unflatten(-1, (self.groups, self.heads // self.groups, width))
+        return found
 
     def by_head(self) -> Tensor:
         """Return the inputs as `[H, l, d_v]`."""
-        return self.inputs.unflatten(-1, (self.heads, -1)).transpose(0, 1)
+        found: Tensor = self.inputs.unflatten(-1, (self.heads, -1)).transpose(0, 1)
+        return found
 
 
 class NormedValues:
@@ -54,7 +56,8 @@ class NormedValues:
     Zeroing channel j lets the norm divide by less: values change by u_tj v_t - (1 + u_tj) v_tj e_j at token t, with
     1 + u the growth. With T_h = V W_h and z = P (1 + u) v_j, and all heads h, h' of a group added up before the norm,
 
-        Imp = Σ u_jᵀ [(P_hᵀ P_h') ∘ (T_h T_h'ᵀ)] u_j - 2 Σ u_j ∘ (V W_h W_h'ᵀ)_j · P_hᵀ z_h' + Σ z_h z_h' (W_h W_h'ᵀ)_jj.
+        Imp = Σ u_jᵀ [(P_hᵀ P_h') ∘ (T_h T_h'ᵀ)] u_j - 2 Σ u_j ∘ (V W_h W_h'ᵀ)_j · P_hᵀ z_h'
+              + Σ z_h z_h' (W_h W_h'ᵀ)_jj.
     """
 
     def __init__(self, seen: Attention, output: Tensor) -> None:
@@ -144,7 +147,11 @@ def replayed_values(output: Output, weight: Tensor, memory: int) -> Tensor:
     chunk = max(1, memory // (4 * 8 * max(inputs.numel(), len(inputs) * weight.shape[-1])))
     rows = weight.view(output.groups, -1, weight.shape[-1])
     for channels in torch.arange(width).split(chunk):
-        change = (output.without(channels).float() - inputs).unflatten(-1, (output.groups, -1))
+        if output.values == "replayed":
+            change = (output.without(channels, None).float() - inputs).unflatten(-1, (output.groups, -1))
+            for group in range(output.groups):
+                found[group, channels] = (change[:, :, group] @ rows[group]).square().sum((1, 2))
+            continue
         for group in range(output.groups):
-            found[group, channels] = (change[:, :, group] @ rows[group]).square().sum((1, 2))
+            found[group, channels] = ((output.without(channels, group).float() - inputs) @ weight).square().sum((1, 2))
     return found.flatten()
