@@ -19,7 +19,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
 from mwork_eval.models.blocks import Block
 from mwork_eval.models.feed_forwards import FeedForward
-from mwork_eval.models.forms import layers_of_each_form
+from mwork_eval.models.forms import layers_of_each_form, layers_without_keys
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.neuron_set import Place
@@ -76,9 +76,8 @@ def verify(
         replay = Replay(layout, calls, len(token_ids), torch.float32)
         found: list[Comparison] = []
         for number in chosen:
-            with computing_in(
-                [layout.layers[one] for one in (number, *_users_of(layout, number))], torch.float32
-            ) as to:
+            together = [layout.layers[one] for one in (number, *layers_without_keys(layout, number))]
+            with computing_in(together, torch.float32) as to:
                 layer = _Layer(replay, number, to)
                 found += (one for structure in STRUCTURES for one in layer.compare(structure, scores, neurons))
             advance(f"layer {number}", 1)
@@ -165,7 +164,7 @@ class _Layer:
         weights = structure in ("q", "k")
         shown = [(self._number, part)]
         if structure in ("k", "v"):
-            shown += list(self._users())
+            shown += list(self._users(self._seen(self._number, part, weights)))
         before = [self._seen(number, one, weights) for number, one in shown]
         changes = []
         for index in sample:
@@ -202,11 +201,13 @@ class _Layer:
             if tensor is not None:
                 editor.write(self._moved(tensor), at, 0.0)
 
-    def _users(self) -> Iterator[tuple[int, _Part]]:
-        """Yield the attentions of later layers that use the keys and values of this one."""
-        for number in _users_of(self._layout, self._number):
+    def _users(self, seen: Seen) -> Iterator[tuple[int, _Part]]:
+        """Yield the attentions of later layers that use the keys and values of this one, which it was seen to make."""
+        for number in layers_without_keys(self._layout, self._number):
+            if not self._replay.uses(number, seen.shared):
+                continue
             for index, one in enumerate(self._layout.attentions[number]):
-                if one.keys_of == self._number:
+                if "k" not in one.projections:
                     block = self._layout.blocks[number, "o"][index]
                     yield number, _Part(block, index, one.projections["o"].module)
 
@@ -222,10 +223,6 @@ class _Layer:
             assert part.attention is not None
             return self._replay.attention_weights(number, part.attention, shared)
         return self._replay.output(number, part.watched, shared)
-
-
-def _users_of(layout: Layout, number: int) -> list[int]:
-    return [layer for layer, of_layer in enumerate(layout.attentions) if any(one.keys_of == number for one in of_layer)]
 
 
 def _container(layer: nn.Module, parts: Sequence[FeedForward], part: FeedForward) -> nn.Module:
