@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Test processes: one for each core, but no more than memory is usually there for.
+WORKERS ?= logical --maxprocesses 4
 
 .PHONY: run test check lint docs tutorials clean
 
@@ -9,7 +11,7 @@ run: $(VENV)/.installed
 	$(BIN)/mwork run
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest -m "" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: lint test docs
 

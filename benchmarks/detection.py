@@ -9,6 +9,7 @@ import argparse
 import json
 import statistics
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,10 @@ from mwork_eval.detection.plnd import DETECTOR, statistics_of
 from mwork_eval.detection.score_table import ScoreAccumulator
 from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.capture import run_batch
+from mwork_eval.detection.scoring.feed_forward import Rows
+from mwork_eval.detection.scoring.feed_forward_forms import find_forms
 from mwork_eval.detection.scoring.scorer import Scorer
+from mwork_eval.detection.scoring.values import Output
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import load_model
 
@@ -50,11 +54,12 @@ class ReferenceAlgorithm:
 
     def __init__(self, model: Any, layout: Layout, *, decode: bool) -> None:
         self._layout = replace(layout, decoder=DecodingEveryLayer(model)) if decode else layout
+        self._forms = find_forms(layout, [1])
 
     def score(self, token_ids: list[int]) -> dict[tuple[int, str], list[float]]:
         """Score one document; the scores are handed on as Python lists."""
         self.found: dict[tuple[int, str], list[float]] = {}
-        run_batch(self._layout, [token_ids], self)
+        run_batch(self._layout, [token_ids], self, self._forms)
         return self.found
 
     def attention(self, layer: int, document: int, seen: Attention) -> Tensor:
@@ -72,14 +77,17 @@ class ReferenceAlgorithm:
         self.found[layer, "v"] = heads.abs().sum(1).flatten().tolist()
         return heads
 
-    def feed_forward(self, layer: int, structure: str, activations: Tensor) -> None:
+    def attention_output(self, layer: int, document: int, output: Output) -> None:
+        """Nothing: values were scored with the rest."""
+
+    def feed_forward(self, layer: int, part: int, structure: str, rows: Rows) -> None:
         """Score the feed-forward by Σ|x W_up|."""
         if structure == "up":
             for name in ("up", "down"):
-                self.found[layer, name] = activations.abs().sum(1).flatten().tolist()
+                self.found[layer, name] = rows.hidden.abs().sum(1).flatten().tolist()
 
-    def experts(self, layer: int, states: Tensor, index: Tensor, weights: Tensor) -> None:
-        """Nothing: the published code knows no experts."""
+    def changes(self, layer: int, part: int, structures: Sequence[str], expert: int, found: Tensor) -> None:
+        """Nothing: the published code knows no norms inside a feed-forward."""
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mwork_eval.application.enhance import enhance
     from mwork_eval.application.enhancement_results import EnhancementResults
     from mwork_eval.application.evaluate import evaluate
+    from mwork_eval.application.inspect import ModelInspection, inspect
     from mwork_eval.application.lens import lens
     from mwork_eval.application.lens_results import LensResults
     from mwork_eval.application.load_model import load_model
@@ -46,6 +47,7 @@ __all__ = [
     "LensResults",
     "Limits",
     "MatrixResults",
+    "ModelInspection",
     "NeuronSet",
     "Progress",
     "ScoreTable",
@@ -62,6 +64,7 @@ __all__ = [
     "detect",
     "enhance",
     "evaluate",
+    "inspect",
     "lens",
     "load_model",
     "read_neurons",
@@ -79,6 +82,7 @@ _MODULES = {
     "LensResults": "application.lens_results",
     "Limits": "gate.limits",
     "MatrixResults": "application.matrix_results",
+    "ModelInspection": "application.inspect",
     "NeuronSet": "neurons.neuron_set",
     "Progress": "application.progress",
     "ScoreTable": "detection.score_table",
@@ -94,6 +98,7 @@ _MODULES = {
     "detect": "application.detect",
     "enhance": "application.enhance",
     "evaluate": "application.evaluate",
+    "inspect": "application.inspect",
     "lens": "application.lens",
     "load_model": "application.load_model",
     "read_neurons": "application.read_neurons",

@@ -4,18 +4,25 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Tiny models gain nothing by threads, and `make test` has a process for each core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch.utils import collect_env
 
 from mwork_eval.models.layout import Layout
 from mwork_eval.resources import embedded_folder
 
 pytest.register_assert_rewrite("helpers")  # an assert that fails there shows what it compared, too
+
+# lm-eval notes it with every evaluation: seconds of pip, git and lscpu, which find the same each time.
+collect_env.get_pretty_env_info = cache(collect_env.get_pretty_env_info)
 
 _COMMON = {
     "vocab_size": 384,

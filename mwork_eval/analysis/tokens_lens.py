@@ -7,6 +7,7 @@ import numpy as np
 from mwork_eval.analysis.layer_states import Tensor, find_head, read_layers
 from mwork_eval.analysis.shares import Curves, estimate_shares
 from mwork_eval.analysis.token_language import CLASSES, TokenClassifier
+from mwork_eval.models.final_norm import find_final_steps
 from mwork_eval.models.layout import Layout
 
 WEIGHTS = ("count", "probability")
@@ -41,7 +42,7 @@ def look_at_tokens(
     Raises:
         InputError: If the model has no output head, or its final norm is not where it should be.
     """
-    head = find_head(layout)
+    head, steps = find_head(layout), find_final_steps(layout)
 
     def read(states: Tensor) -> tuple[list[float], list[float]]:
         tokens, log_probabilities = head.top(states, k)
@@ -52,7 +53,7 @@ def look_at_tokens(
 
     found = []
     for query in queries:
-        found.append(read_layers(layout, query, read))
+        found.append(read_layers(layout, query, read, steps=steps))
         advance(1)
     both = np.array(found, dtype=float)  # [queries, layers, 2, classes]
     parts = both[:, :, WEIGHTS.index(weight)]

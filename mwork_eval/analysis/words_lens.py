@@ -14,6 +14,7 @@ from mwork_eval.analysis.word_list import WordList
 from mwork_eval.errors import InputError
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.models.final_norm import find_final_steps
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.tokens import encode_text
 
@@ -114,7 +115,7 @@ def look_at_words(
     Raises:
         InputError: If the model has no output head, or its final norm is not where it should be.
     """
-    head = find_head(layout)
+    head, steps = find_head(layout), find_final_steps(layout)
     found = []
     for query in queries:
         asked = torch.tensor(query.pivot + query.query, device=layout.device)
@@ -126,7 +127,7 @@ def look_at_words(
             own = float(chances[len(query.pivot) :].sum())
             return [other, own, 1 - other - own]
 
-        found.append(read_layers(layout, query.tokens, read, last=True))
+        found.append(read_layers(layout, query.tokens, read, last=True, steps=steps))
         advance(1)
     parts = np.array(found, dtype=float)  # [words, layers, classes]
     shares = estimate_shares(parts, np.ones(parts.shape[:2]))

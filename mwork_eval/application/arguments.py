@@ -166,6 +166,17 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     return value
 
 
+def flag_of(name: str, value: Any) -> bool:
+    """Return what is True or False.
+
+    Raises:
+        InputError: If it is neither.
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"unusable {name}", found=shown_value(value), expected="True or False")
+    return value
+
+
 def order_of(sample_seed: Any) -> Order:
     """Return the order in which documents of a task are taken: at random by a seed, or evenly spread without one.
 

@@ -9,6 +9,7 @@ from mwork_eval.application.arguments import folder_to_write, one_of, whole_numb
 from mwork_eval.application.detection import Detection, save_sets
 from mwork_eval.application.object_arguments import check_in_memory, check_texts, check_tokenizer
 from mwork_eval.application.progress import Progress, ProgressChoice, shown
+from mwork_eval.application.self_check import check_layout
 from mwork_eval.benchmarks.corpora import DETECTION_DOCUMENTS
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import AnyCorpus, corpora_of
@@ -146,6 +147,8 @@ def detect_corpora(
     streams = [DocumentStream(corpus, loaded.tokenizer, rules) for corpus in corpora]
     layout = Layout.of(loaded.model)
     total = None if rules.max_documents is None else rules.max_documents * len(corpora)
+    with evaluation_mode(loaded.model):
+        check_layout(layout, loaded.name, loaded.tokenizer, progress.tell if workers.is_main else lambda _: None)
     with evaluation_mode(loaded.model), progress.bar("detect", total, show=workers.is_main) as advance:
         scored = score_languages(
             layout,

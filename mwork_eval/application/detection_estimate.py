@@ -31,7 +31,13 @@ class DetectionEstimate:
 
 
 def estimate_detection(
-    model: str, revision: str | None, corpora: Sequence[AnyCorpus], rules: DocumentRules, options: DetectOptions
+    model: str,
+    revision: str | None,
+    corpora: Sequence[AnyCorpus],
+    rules: DocumentRules,
+    options: DetectOptions,
+    *,
+    trust_remote_code: bool = False,
 ) -> DetectionEstimate:
     """Read the corpora and the model's configuration and tokenizer, and measure this machine for a moment.
 
@@ -41,12 +47,13 @@ def estimate_detection(
         corpora: One a language.
         rules: Which documents would be used.
         options: How they would be scored.
+        trust_remote_code: Run the code that the model brings, if it brings some.
 
     Raises:
         InputError: If the model or a corpus cannot be read.
     """
-    inspection, device = inspect_model(model, revision), find_device()
-    tokenizer = load_tokenizer(model, revision)
+    inspection, device = inspect_model(model, revision, trust_remote_code=trust_remote_code), find_device()
+    tokenizer = load_tokenizer(model, revision, trust_remote_code=trust_remote_code)
     streams = [DocumentStream(corpus, tokenizer, rules) for corpus in corpora]
     costs = [estimate_cost(inspection.layout, stream, options) for stream in streams]
     dtype = default_dtype(device)

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from mwork_eval.application.arguments import dtype_name, shown_value
+from mwork_eval.application.arguments import dtype_name, flag_of, shown_value
 from mwork_eval.errors import InputError
 from mwork_eval.models import loading
 
@@ -17,6 +17,7 @@ def load_model(
     dtype: str | torch.dtype | None = None,
     device_map: str | None = None,
     revision: str | None = None,
+    trust_remote_code: bool = False,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a causal language model and its tokenizer, as the commands load them.
 
@@ -30,12 +31,14 @@ def load_model(
             CPU that only emulates bfloat16.
         device_map: Spread the model over devices, as in transformers (such as `auto`); replaces ``device``.
         revision: Branch, tag or commit of a hub model.
+        trust_remote_code: Run the code that the model brings, if it brings some. Read that code before.
 
     Returns:
         The model and its tokenizer.
 
     Raises:
-        InputError: If there is no such model, device or dtype, or the model cannot be read.
+        InputError: If there is no such model, device or dtype, the model cannot be read, or it brings code of its own
+            that is not to be run.
 
     Examples:
         >>> import mwork_eval as mw
@@ -46,5 +49,12 @@ def load_model(
     if not isinstance(name, str | Path):
         raise InputError("unusable name of a model", found=shown_value(name), expected="such as gemma3-270m")
     place, kind = None if device is None else str(device), dtype_name(dtype)
-    loaded = loading.load_model(str(name), device=place, dtype=kind, device_map=device_map, revision=revision)
+    loaded = loading.load_model(
+        str(name),
+        device=place,
+        dtype=kind,
+        device_map=device_map,
+        revision=revision,
+        trust_remote_code=flag_of("trust_remote_code", trust_remote_code),
+    )
     return loaded.model, loaded.tokenizer

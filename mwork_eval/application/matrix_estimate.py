@@ -68,7 +68,8 @@ def estimate(
     source = find_model(model, revision=revision, model_args=matrix.get("model_args"))
     sets, options = prepare_matrix(neurons, **matrix)
     options = asked_of(options, source)
-    inspection, found = inspect_model(model, revision), find_device(device)
+    trusted = bool(source.model_args.get("trust_remote_code"))
+    inspection, found = inspect_model(model, revision, trust_remote_code=trusted), find_device(device)
     dtype = check_dtype(dtype) or str(default_dtype(found)).removeprefix("torch.")
     name = inspection.dtype if dtype == "auto" else dtype
     plan, missing = plan_without_weights(inspection, sets, options, None if out is None else Path(out), name)

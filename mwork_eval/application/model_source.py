@@ -106,7 +106,7 @@ class ModelSource:
             with quiet_lm_eval():
                 lm = self.load_lm(device)
             return LoadedModel(self.name, lm.layout.model.eval(), self.tokenizer)
-        chosen = {**self.loading, "device": self.loading["device"] or device}
+        chosen: dict[str, Any] = {**self.loading, "device": self.loading["device"] or device}
         return replace(load_model(self.name, **chosen), tokenizer=self.tokenizer)
 
     def load_lm(self, device: str | None = None) -> MworkHF:

@@ -39,7 +39,7 @@ def check_in_memory(model: Any, what: str) -> None:
             expected="what load_model gives",
             hint=f'model, tokenizer = mw.load_model("{model}")',
         )
-    _check_is_model(model, "a model of transformers")
+    check_is_model(model, "a model of transformers")
 
 
 def check_model(model: Any, tokenizer: Any, loading: Mapping[str, Any]) -> None:
@@ -58,7 +58,7 @@ def check_model(model: Any, tokenizer: Any, loading: Mapping[str, Any]) -> None:
         if tokenizer is not None:
             check_tokenizer(tokenizer)
         return
-    _check_is_model(model, "a model of transformers, or the name of one")
+    check_is_model(model)
     check_tokenizer(tokenizer)
     find_head = getattr(model, "get_output_embeddings", None)
     if find_head is not None and find_head() is None:
@@ -155,7 +155,12 @@ def sets_by_language(neurons: Mapping[Any, Any], name: str = "neurons") -> dict[
     return sets
 
 
-def _check_is_model(model: Any, expected: str) -> None:
+def check_is_model(model: Any, expected: str = "a model of transformers, or the name of one") -> None:
+    """Check that an object is a model.
+
+    Raises:
+        InputError: If it is not.
+    """
     if not hasattr(model, "named_modules"):
         pair = "unpack what load_model gives: model, tokenizer = mw.load_model(...)"
         hint = pair if isinstance(model, tuple) else None

@@ -103,7 +103,10 @@ def estimate_run(
     model, device, dtype, revision = source.name, *(source.loading[name] for name in ("device", "dtype", "revision"))
     found_device, checked = find_device(device), check_dtype(dtype)
     unknown: list[str] = []
-    inspection = _tried(unknown, "tokens, time and memory", lambda: inspect_model(model, revision))
+    trusted = bool(source.model_args.get("trust_remote_code"))
+    inspection = _tried(
+        unknown, "tokens, time and memory", lambda: inspect_model(model, revision, trust_remote_code=trusted)
+    )
     shape = inspection.layout.shape if inspection else _stand_in_shape(matrix)
     codes = [code for code in matrix.languages if code != matrix.pivot]
     sets = _stand_in_sets(shape, codes, 0)

@@ -14,12 +14,14 @@ from mwork_eval.cli.options import (
     pivot_option,
     scoring_options,
     selection_options,
+    trust_option,
 )
 from mwork_eval.terminal.progress import TerminalProgress
 
 
 @click.command()
 @model_options
+@trust_option
 @corpus_options
 @languages_option(None, "Use the embedded texts of these languages.  [default: none, but --corpus]")
 @scoring_options
@@ -49,6 +51,7 @@ def detect(
     dtype: str | None,
     device_map: str | None,
     revision: str | None,
+    trust_remote_code: bool,
     **selection: Any,
 ) -> None:
     """Score every neuron on free text and save scores and language-specific sets.
@@ -86,12 +89,19 @@ def detect(
         groups=groups_for(stability, set_draws, shard[1]),
     )
     if dry_run:
-        cost = estimate_detection(model, revision, sources, rules, options)
+        cost = estimate_detection(model, revision, sources, rules, options, trust_remote_code=trust_remote_code)
         print_cost(cost.costs, cost.summaries, cost.speed, cost.weights, cost.memory, make_console())
         return
     workers, progress = Workers.join(), TerminalProgress()
     device = device or workers.model_device
-    loaded = load_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    loaded = load_model(
+        model,
+        device=device,
+        dtype=dtype,
+        device_map=device_map,
+        revision=revision,
+        trust_remote_code=trust_remote_code,
+    )
     found = detect_corpora(
         loaded, sources, rules, options, out, workers=workers, set_draws=set_draws, progress=progress
     )

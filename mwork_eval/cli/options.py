@@ -133,6 +133,10 @@ model_options = together(
     click.option("--revision", help="Branch, tag or commit of a hub model.  [default: its main branch]"),
 )
 
+trust_option = click.option(
+    "--trust-remote-code", is_flag=True, help="Run the code that the model brings, if it brings some."
+)
+
 rule_options = together(
     click.option(
         "--fraction",

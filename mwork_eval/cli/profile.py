@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from mwork_eval.cli.numbers import Count
-from mwork_eval.cli.options import model_options, pivot_option, rule_options, stage_options, together
+from mwork_eval.cli.options import model_options, pivot_option, rule_options, stage_options, together, trust_option
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.terminal.lines import print_document, tell_written
@@ -53,6 +53,7 @@ def _save(draw: Any, plot: Path | None) -> None:
 @click.option("--max-tokens", type=Count(2), default=128, show_default=True, help="Tokens read of a query.")
 @click.option("--force", is_flag=True, help="Accept sets made for other weights of the same sizes.")
 @model_options
+@trust_option
 def profile(
     references: tuple[str, ...],
     understanding_layers: int | None,

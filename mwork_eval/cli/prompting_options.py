@@ -8,6 +8,7 @@ from mwork_eval.cli.numbers import Count
 from mwork_eval.cli.options import together
 from mwork_eval.errors import InputError
 
+_TRUSTED = "mwork_eval.trust_remote_code"
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -31,6 +32,15 @@ def _key_values(_: click.Context, parameter: click.Parameter, value: str | None)
     from mwork_eval.files.key_values import parse_key_values
 
     return parse_key_values(str(parameter.name), value)
+
+
+def _model_args(ctx: click.Context, parameter: click.Parameter, value: str | None) -> dict[str, Any] | None:
+    given = _key_values(ctx, parameter, value)
+    return {**(given or {}), "trust_remote_code": True} if ctx.meta.get(_TRUSTED) else given
+
+
+def _trust(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.meta[_TRUSTED] = value
 
 
 prompting_options = together(
@@ -60,9 +70,17 @@ prompting_options = together(
     ),
     click.option(
         "--model-args",
-        callback=_key_values,
+        callback=_model_args,
         metavar="KEY=VALUE,...",
         help="Further arguments of mwork-hf and hf: max_length, peft, attn_implementation, ...  [default: none]",
+    ),
+    click.option(
+        "--trust-remote-code",
+        is_flag=True,
+        is_eager=True,  # read before --model-args, whose value it goes into
+        expose_value=False,
+        callback=_trust,
+        help="Run the code that the model brings, if it brings some.",
     ),
 )
 """How models are asked, in lm-eval's words."""

@@ -17,7 +17,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, Traine
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import parse
-from mwork_eval.models.head import OutputHead
+from mwork_eval.models.find_head import find_head
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loss import next_token_losses
 from mwork_eval.processes import is_first_process, process_count, wait_for_processes
@@ -73,15 +73,9 @@ class SelectedModel(nn.Module):
     accepts_loss_kwargs = False
 
     def __init__(self, model: Any, layout: Layout, trained: TrainedParts) -> None:
-        """Freeze the model; it is changed in place by each call, which writes the trained values into it.
-
-        Raises:
-            InputError: If its output head cannot be used apart from it.
-        """
+        """Freeze the model; it is changed in place by each call, which writes the trained values into it."""
         super().__init__()
-        head = OutputHead.of(model)
-        if head is None:
-            raise InputError("the model has no output head that can be used apart", found=type(model).__name__)
+        head = find_head(model)
         for parameter in model.parameters():
             parameter.requires_grad_(False)
         # Not a submodule: its weights are no parameters of ours, and in no checkpoint.
@@ -96,12 +90,17 @@ class SelectedModel(nn.Module):
             labels: The same, with `IGNORED` for the padding.
         """
         self.trained.write()
-        _, layout, head = self._frozen
+        model, layout, head = self._frozen
         # Padding after the tokens of a causal model is seen by none of them.
-        states = layout.decoder(input_ids=input_ids, use_cache=False).last_hidden_state[:, :-1]
-        targets = labels[:, 1:].to(states.device)
+        if head is None:
+            found = model(input_ids=input_ids, use_cache=False).logits[:, :-1]
+        else:
+            found = layout.decoder(input_ids=input_ids, use_cache=False).last_hidden_state[:, :-1]
+        targets = labels[:, 1:].to(found.device)
         counted = targets != IGNORED
-        return {"loss": next_token_losses(head, states[counted], targets[counted]).mean()}
+        if head is None:
+            return {"loss": nn.functional.cross_entropy(found[counted].float(), targets[counted])}
+        return {"loss": next_token_losses(head, found[counted], targets[counted]).mean()}
 
 
 def collate(documents: Documents) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import torch
 
 from mwork_eval.inference.prefixes import Group
+from mwork_eval.models.config_values import largest
 
 T = TypeVar("T")
 
@@ -48,12 +49,13 @@ class Budget:
         """
         if size is None:
             size = default_size(device)
-        config = model.config.get_text_config()
+        config = model.config.get_text_config(decoder=True)
         width = int(config.hidden_size)
-        heads = int(config.num_attention_heads)
-        head = int(getattr(config, "head_dim", None) or width // heads)
-        groups = int(getattr(config, "num_key_value_heads", None) or heads)
-        inner = int(getattr(config, "intermediate_size", None) or 4 * width)
+        heads = largest(config, "num_attention_heads", default=1)
+        # Keys of latent attention are wider than its values, and its `head_dim` is only their rotated part.
+        head = largest(config, "qk_head_dim", "head_dim", default=width // heads)
+        groups = largest(config, "num_key_value_heads", default=heads)
+        inner = largest(config, "intermediate_size", default=4 * width)
         item = torch.empty((), dtype=model.dtype).element_size()
         return cls(
             size,

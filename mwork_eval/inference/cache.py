@@ -13,11 +13,11 @@ class Segment:
     """Keys and values of beginnings, one layer's each, and which beginning each row has.
 
     Attributes:
-        layers: Per layer, keys and values `[beginnings, heads, slots, width]`.
+        layers: Per layer, keys and values `[beginnings, heads, slots, width]`, or None for one that uses another's.
         row: Per row, the index of its beginning.
     """
 
-    layers: tuple[tuple[Tensor, Tensor], ...]
+    layers: tuple[tuple[Tensor, Tensor] | None, ...]
     row: Tensor
 
     def of_rows(self, rows: Tensor) -> "Segment":
@@ -67,7 +67,8 @@ class _CachedLayer(CacheLayerMixin):
 
     def keep(self, rows: Tensor) -> None:
         """Drop all other rows."""
-        self.keys, self.values = (part.index_select(0, rows.to(part.device)) for part in (self.keys, self.values))
+        if self.is_initialized:
+            self.keys, self.values = (part.index_select(0, rows.to(part.device)) for part in (self.keys, self.values))
         self._shared = [(k, v, row[rows.to(row.device)]) for k, v, row in self._shared]
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
@@ -94,13 +95,15 @@ class SharedCache(Cache):
             segments: What the rows share, in order.
             capacity: Slots a row can have beside the shared ones.
         """
-        shared = [[(*segment.layers[index], segment.row) for segment in segments] for index in range(layers)]
-        self._own = [_CachedLayer(parts, capacity) for parts in shared]
+        self._own = [
+            _CachedLayer([(*own, one.row) for one in segments if (own := one.layers[index]) is not None], capacity)
+            for index in range(layers)
+        ]
         super().__init__(layers=list(self._own))
 
     def as_segment(self, row: Tensor) -> Segment:
         """Return the rows' own slots as a segment for other rows, of which each has the beginning ``row`` says."""
-        return Segment(tuple(layer.own for layer in self._own), row)
+        return Segment(tuple(layer.own if layer.is_initialized else None for layer in self._own), row)
 
     def keep(self, rows: Tensor) -> None:
         """Drop all rows but those of the given indices."""

@@ -1,6 +1,7 @@
 """The forward pass of a batch of rows: the decoder alone, padded rows, shared beginnings."""
 
 import inspect
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +11,28 @@ import torch
 
 from mwork_eval.inference.cache import Segment, SharedCache
 from mwork_eval.inference.rotary import Rotary, depends_on_batch
+from mwork_eval.models.config_values import numbers
+from mwork_eval.models.find_head import logit_tolerance
 from mwork_eval.models.head import OutputHead
+from mwork_eval.models.layout import decoder_of
 from mwork_eval.models.linear import faster_linears, replaceable_linears
 
 Tensor = torch.Tensor
 
-_TOLERANCE = 0.05
-"""Of the logits' standard deviation: far above the rounding of bfloat16, far below any other formula."""
+log = logging.getLogger(__name__)
+
+_PROBE = 24
+"""Tokens of the row that shows whether a model can be computed in parts."""
+
+_WINDOWS = (
+    "sliding_window",
+    "sliding_window_size",
+    "attention_window_size",
+    "window_size",
+    "local_attention",
+    "attention_chunk_size",
+)
+"""Configuration entries that bound how far attention reaches, counted in slots."""
 
 
 @dataclass
@@ -79,7 +95,7 @@ class Forward:
         model: The model.
         head: Its output head.
         device: Where token ids go.
-        window: The smallest sliding window of its layers, in slots, or None.
+        window: Slots of a row in which padding does no harm: the smallest sliding window of its layers; or None.
     """
 
     def __init__(
@@ -95,40 +111,79 @@ class Forward:
             autocast: Type of automatic mixed precision, if any.
         """
         self.model = model
-        self._decoder = model.get_decoder()
-        self._layers = int(model.config.get_text_config().num_hidden_layers)
+        self._decoder, layers = decoder_of(model)
+        config = model.config.get_text_config(decoder=True)
+        # More than layers where a layer has two attentions.
+        self._layers = max(int(config.num_hidden_layers), len(layers))
         self._takes_positions = "position_ids" in inspect.signature(self._decoder.forward).parameters
         self._autocast = autocast
         # Automatic mixed precision chooses another precision by itself.
         self._linears = [] if autocast else replaceable_linears(self._decoder.modules())
         self._tokens = tokens
         self.head, self.device = head, device
-        window = getattr(model.config.get_text_config(), "sliding_window", None)
-        self.window: int | None = int(window) if window else None
+        self.window = min((window for name in _WINDOWS for window in numbers(config, name)), default=None)
 
     def agrees(self, longest: int) -> bool:
-        """Say whether probabilities computed apart, after a shared beginning, are the model's.
+        """Say whether probabilities computed apart are the model's: after shared beginnings, padded, step by step.
 
-        24 tokens decide. What only longer rows can change, rotary embeddings that depend on the longest row of a batch,
-        is asked of the rotary modules alone.
+        Two short rows of unequal length decide. What only longer rows can change, rotary embeddings that depend on the
+        longest row of a batch, is asked of the rotary modules alone. A model that counts padding between the tokens of
+        a row is used without it, as if its sliding window were one token. One that cannot be computed in these ways,
+        as its layers keep something else than keys and values, does not agree.
 
         Args:
             longest: Tokens of the longest row there may be.
         """
-        if depends_on_batch(self.model, longest):
-            return False
-        half = min(24, longest, Rotary.of(self.model).reach or longest) // 2
-        ids = list(range(3, 3 + 2 * half))
-        beginning, _ = self.share([ids[:half]])
-        _, states, _ = self.start([ids[half:]], beginning)
-        position = torch.arange(half, device=self.device)
-        token = torch.tensor(ids[:half], device=self.device)
+        size = max(4, min(_PROBE, longest, Rotary.of(self.model).reach or longest))
+        rows = [tuple(range(3, 3 + size)), tuple(range(5, 5 + size * 2 // 3))]
         with torch.no_grad(), self._mixed():
-            whole = self.model(torch.tensor([ids], device=self.device)).logits[0, half:].float()
+            # Outside of what may fail: an error of the model itself is none of ours.
+            own = [self.model(torch.tensor([row], device=self.device)).logits[0].float() for row in rows]
+        for window in dict.fromkeys((self.window, 1)):
+            self.window = window
+            try:
+                if not depends_on_batch(self.model, longest) and self._equals(rows, own):
+                    return True
+            except torch.OutOfMemoryError:
+                raise
+            except Exception:
+                log.debug("rows computed apart", exc_info=True)
+        return False
+
+    def _equals(self, rows: Sequence[Sequence[int]], own: Sequence[Tensor]) -> bool:
+        """Say whether rows computed in each way that is used for them have the log-probabilities of some logits."""
+        apart = self.window is None or 2 * max(map(len, rows)) <= self.window
+        sizes = [len(row) // 2 if apart else min(map(len, rows)) // 2 for row in rows]
+        beginning, shared = self.share([row[:size] for row, size in zip(rows, sizes, strict=True)])
+        rests = [row[size:] for row, size in zip(rows, sizes, strict=True)]
+        found = [
+            list(part) for part in zip(shared.split(sizes), self._states(rests, beginning, steps=apart), strict=True)
+        ]
+        if not apart:
+            found += [[part] for part in self._states(rows, None, steps=True, pad_left=True)]
+        return all(self._near(torch.cat(parts), own[number % len(rows)]) for number, parts in enumerate(found))
+
+    def _states(
+        self, rows: Sequence[Sequence[int]], beginning: Beginning | None, *, steps: bool, pad_left: bool = False
+    ) -> list[Tensor]:
+        """Return the states of each row `[tokens, d_model]`, those of its last token from a pass of its own."""
+        first = [row[:-1] if steps else row for row in rows]
+        state, states, _ = self.start(first, beginning, later=1, keep=steps, pad_left=pad_left)
+        found = list(states.split([len(row) for row in first]))
+        if steps:
+            last = self.step(state, torch.tensor([row[-1] for row in rows], device=self.device))
+            found = [torch.cat([part, one[None]]) for part, one in zip(found, last, strict=True)]
+        return found
+
+    def _near(self, states: Tensor, own: Tensor) -> bool:
+        position = torch.arange(len(states), device=self.device)
+        token = position + 3
+        with torch.no_grad(), self._mixed():
             apart = self.head.choices(states, position, token).log_probability
-        expected = whole.log_softmax(-1).to(self.device)[position, token]
-        spread = float(whole.std())
-        return math.isfinite(spread) and torch.allclose(apart.float(), expected, rtol=0.0, atol=_TOLERANCE * spread)
+        expected = own.log_softmax(-1).to(self.device)[position, token]
+        spread = float(own.std())
+        tolerance = logit_tolerance(states.dtype if self._autocast is None else self._autocast)
+        return math.isfinite(spread) and torch.allclose(apart.float(), expected, rtol=0.0, atol=tolerance * spread)
 
     def start(
         self,

@@ -104,5 +104,7 @@ def _frequencies(module: Any, layer_type: str | None, positions: Sequence[int]) 
     device = next((buffer.device for buffer in module.buffers() if not buffer.is_meta), torch.device("cpu"))
     extra = {} if layer_type is None else {"layer_type": layer_type}
     with torch.no_grad():
-        cos, sin = module(torch.zeros(1, device=device), torch.tensor([list(positions)], device=device), **extra)
-    return torch.cat([cos[0], sin[0]], -1)
+        found = module(torch.zeros(1, device=device), torch.tensor([list(positions)], device=device), **extra)
+    # Cosines and sines, or complex numbers of these parts.
+    parts = [torch.view_as_real(found).flatten(-2)] if isinstance(found, torch.Tensor) else found
+    return torch.cat([part[0] for part in parts], -1)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from mwork_eval.interventions.experts import mask_experts
+from mwork_eval.interventions.switches import as_switches
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import Indices, Place
 from mwork_eval.neurons.structures import COLUMN_STRUCTURES
@@ -28,12 +29,12 @@ def zero_activations(layout: Layout, indices: Mapping[Place, Indices], undo: Exi
     """
     outputs: dict[nn.Module, list[torch.Tensor]] = {}
     inputs: dict[nn.Module, list[torch.Tensor]] = {}
-    experts: dict[nn.Module, dict[str, torch.Tensor]] = {}
-    for place, members in indices.items():
+    experts: dict[nn.Module, tuple[int, list[torch.Tensor]]] = {}
+    for place, members in as_switches(layout, indices).items():
         structure = place[1]
         for block, chosen, _ in layout.located(place, torch.from_numpy(members.astype("int64"))):
             if block.channels is None:
-                experts.setdefault(block.module, {})[structure] = chosen
+                experts.setdefault(block.module, (block.size // block.experts, []))[1].append(chosen)
             else:
                 of_module = inputs if structure in COLUMN_STRUCTURES else outputs
                 of_module.setdefault(block.module, []).append(block.channels[chosen])
@@ -42,8 +43,7 @@ def zero_activations(layout: Layout, indices: Mapping[Place, Indices], undo: Exi
         undo.callback(module.register_forward_hook(_zero_output(torch.cat(parts)), prepend=True).remove)
     for module, parts in inputs.items():
         undo.callback(module.register_forward_pre_hook(_zero_input(torch.cat(parts))).remove)
-    if experts:
-        mask_experts(layout, experts, undo)
+    mask_experts({module: (width, torch.cat(parts)) for module, (width, parts) in experts.items()}, undo)
 
 
 def _zero_output(channels: torch.Tensor) -> Any:

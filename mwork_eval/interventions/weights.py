@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.switches import as_switches
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.neuron_set import Indices, Place
@@ -14,7 +15,8 @@ def zero_weights(layout: Layout, indices: Mapping[Place, Indices], undo: SliceEd
     """Zero neurons in the weights until an editor is closed, which brings the weights back bit by bit.
 
     This changes the model's weights in place: rows (and bias entries) of q, k, v, gate, up and columns of o,
-    down, also where a family fuses several structures into one matrix. Memory is that of the zeroed values.
+    down, also where a family fuses several structures into one matrix. Where zeros in a row of gate or up do not
+    switch a neuron off, those of another structure are written (`switches`). Memory is that of the zeroed values.
 
     Args:
         layout: The model.
@@ -24,7 +26,7 @@ def zero_weights(layout: Layout, indices: Mapping[Place, Indices], undo: SliceEd
     Raises:
         InputError: If weights are packed, offloaded or beneath an adapter.
     """
-    for place, members in indices.items():
+    for place, members in as_switches(layout, indices).items():
         for block, own, _ in layout.located(place, torch.from_numpy(members.astype("int64"))):
             if block.weight is None or not block.writable:
                 raise InputError(

@@ -2,6 +2,7 @@
 
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.activations import zero_activations
+from mwork_eval.interventions.switches import as_switches
 from mwork_eval.interventions.weights import zero_weights
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
@@ -21,10 +22,11 @@ def zero_neurons(layout: Layout, neurons: NeuronSet) -> SliceEditor:
     """
     if neurons.shape != layout.shape:
         raise InputError("the neuron set is of another model", found=str(neurons.shape), expected=str(layout.shape))
-    ways = {place: _way(layout, place) for place in neurons.indices}
+    indices = as_switches(layout, neurons.indices)
+    ways = {place: _way(layout, place) for place in indices}
     with SliceEditor() as undo:
-        zero_weights(layout, {p: neurons.indices[p] for p, way in ways.items() if way == _WEIGHTS}, undo)
-        zero_activations(layout, {p: neurons.indices[p] for p, way in ways.items() if way == _ACTIVATIONS}, undo)
+        zero_weights(layout, {p: indices[p] for p, way in ways.items() if way == _WEIGHTS}, undo)
+        zero_activations(layout, {p: indices[p] for p, way in ways.items() if way == _ACTIVATIONS}, undo)
         return undo.pop_all()
 
 

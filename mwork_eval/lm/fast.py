@@ -22,7 +22,7 @@ from mwork_eval.inference.loglikelihood import Continuation, score_continuations
 from mwork_eval.inference.rotary import Rotary
 from mwork_eval.lm.greedy import what_is_not_greedy
 from mwork_eval.lm.texts import TextsHF
-from mwork_eval.models.head import OutputHead
+from mwork_eval.models.find_head import find_head
 from mwork_eval.models.placement import computing_device
 
 log = logging.getLogger(__name__)
@@ -262,20 +262,27 @@ class FastHF(TextsHF):
         if self._fast_forward is None or self._fast_forward.model is not model:
             if self._refused is model:
                 return None
-            reason = self._obstacle()
-            head = OutputHead.of(model, self.softmax_dtype or torch.float32) if reason is None else None
-            if head is not None:
-                device = computing_device(model.get_input_embeddings())
-                found = Forward(model, head, device, self._budget().tokens, self.mixed_precision_dtype)
-                if found.agrees(self.max_length):
-                    self._fast_forward = found
-                    return found
-                reason = "probabilities that differ from the model's own"
+            found = self._obstacle() or self._proven_forward()
+            if isinstance(found, Forward):
+                self._fast_forward = found
+                return found
             self._refused = model
             if self.fast:
-                self._say(reason or "the lack of output embeddings")
+                self._say(found)
             return None
         return self._fast_forward
+
+    def _proven_forward(self) -> Forward | str:
+        """Return the fast forward pass if it is right for this model, else why not."""
+        model = self.model
+        if model.get_output_embeddings() is None:
+            return "the lack of output embeddings"
+        head = find_head(model, self.softmax_dtype or torch.float32)
+        if head is None:
+            return "logits that are made otherwise than by output embeddings"
+        device = computing_device(model.get_input_embeddings())
+        found = Forward(model, head, device, self._budget().tokens, self.mixed_precision_dtype)
+        return found if found.agrees(self.max_length) else "probabilities that differ from the model's own"
 
     def _obstacle(self) -> str | None:
         config: Any = self.model.config

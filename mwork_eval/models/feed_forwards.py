@@ -46,7 +46,8 @@ def find_feed_forwards(layer: nn.Module, width: int, taken: Iterable[str]) -> tu
     places = [
         (path, module)
         for path, module in layer.named_modules()
-        if not any(path == other or path.startswith(f"{other}.") for other in others) and "norm" not in path
+        if not any(path == other or path.startswith(f"{other}.") for other in others)
+        and not any(word in path for word in ("norm", "base_layer", "original_module"))
     ]
     found = [part for path, module in places if (part := _named(path, module, width)) is not None]
     if not found:
@@ -56,8 +57,9 @@ def find_feed_forwards(layer: nn.Module, width: int, taken: Iterable[str]) -> tu
 
 
 def _named(path: str, module: nn.Module, width: int) -> FeedForward | None:
-    children = dict(module.named_children())
-    tensors: dict[str, Tensor] = dict(module.named_parameters(recurse=False))
+    inside = without_adapters(module)
+    children = dict(inside.named_children())
+    tensors: dict[str, Tensor] = dict(inside.named_parameters(recurse=False))
     tensors |= {
         name: weight
         for name, child in children.items()
@@ -67,7 +69,7 @@ def _named(path: str, module: nn.Module, width: int) -> FeedForward | None:
     down_name = next((name for name in vocabulary.DOWN if name in three), None)
     if down_name is not None:
         blocks = _expert_blocks(module, three, down_name, width)
-        return None if blocks is None else FeedForward(path, module, "experts", blocks)
+        return None if blocks is None else FeedForward(path, inside, "experts", blocks)
     down = _first(children, vocabulary.DOWN)
     if down is None or _shape(down)[1] != width:
         return None
@@ -149,7 +151,7 @@ def _expert_blocks(
         parts["up"] = rows(first_name), bias[first_name]
     parts["down"] = (down if transposed else down.transpose(1, 2)), None
     adapted = plain is not module
-    return {name: experts_block(module, weight, own, adapted=adapted) for name, (weight, own) in parts.items()}
+    return {name: experts_block(plain, weight, own, adapted=adapted) for name, (weight, own) in parts.items()}
 
 
 def _is_transposed(module: Any, down: Tensor, first: Tensor, width: int) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import torch
@@ -23,11 +23,21 @@ FEW = 8
 """Up to so many positions, weights times states is faster on a CPU than states times weights: 16 ms against 75 ms for
 four positions."""
 
-# What families do to the result of their output embeddings, by the configuration entry that holds the value.
+# What architectures do to the result of their output embeddings.
 _FINISHES: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "final_logit_softcapping": lambda logits, cap: torch.tanh(logits.div_(cap)) * cap,  # Gemma 2
-    "logit_scale": lambda logits, scale: logits.mul_(scale),  # Cohere
-    "logits_scaling": lambda logits, scale: logits.div_(scale),  # Granite
+    "multiply": lambda logits, scale: logits.mul_(scale),
+    "divide": lambda logits, scale: logits.div_(scale),
+    "cap": lambda logits, cap: torch.tanh(logits.div_(cap)) * cap,
+}
+# Which of it, by the configuration entry that holds the value, in the order it is done.
+_ENTRIES: dict[str, tuple[str, ...]] = {
+    "logit_scale": ("multiply",),  # Cohere
+    "lm_head_multiplier": ("multiply",),  # Falcon H1
+    "output_multiplier": ("multiply",),
+    "logits_mup_width_multiplier": ("divide",),  # Inkling
+    "logits_scaling": ("divide", "multiply"),  # Granite and MiniCPM 3; HyperCLOVA X
+    "final_logit_softcapping": ("cap",),  # Gemma 2
+    "logits_soft_cap": ("cap",),  # RecurrentGemma
 }
 
 
@@ -50,7 +60,7 @@ class OutputHead:
 
     Attributes:
         module: The output embeddings.
-        finishes: Steps from their result to the logits, each with its value.
+        finishes: Steps from their result to the logits (`multiply`, `divide`, `cap`), each with its value.
         dtype: Type in which probabilities are computed.
     """
 
@@ -60,11 +70,22 @@ class OutputHead:
 
     @classmethod
     def of(cls, model: Any, dtype: torch.dtype = torch.float32) -> "OutputHead | None":
-        """Return the head of a causal language model, or None if it has none that can be used apart from it."""
-        module = model.get_output_embeddings()
-        config = model.config.get_text_config()
-        values = ((name, getattr(config, name, None)) for name in _FINISHES)
-        return None if module is None else cls(module, tuple((n, float(v)) for n, v in values if v is not None), dtype)
+        """Return the head of a causal language model as its configuration says, or None if it has none.
+
+        What one architecture multiplies by another divides by, under the same name: `find_head` asks the model.
+        """
+        return next(cls.candidates(model, dtype), None)
+
+    @classmethod
+    def candidates(cls, model: Any, dtype: torch.dtype = torch.float32) -> "Iterator[OutputHead]":
+        """Yield the heads that a causal language model may have, the most frequent meaning of its entries first."""
+        if (module := model.get_output_embeddings()) is None:
+            return
+        config = model.config.get_text_config(decoder=True)
+        entries = ((getattr(config, name, None), ways) for name, ways in _ENTRIES.items())
+        given = [(ways, float(value)) for value, ways in entries if value is not None]
+        for ways in product(*(ways for ways, _ in given)):
+            yield cls(module, tuple(zip(ways, (value for _, value in given), strict=True)), dtype)
 
     def logits(self, states: Tensor) -> Tensor:
         """Return the logits `[n, vocabulary]` of hidden states `[n, d_model]`."""

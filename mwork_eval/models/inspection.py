@@ -33,7 +33,7 @@ class Inspection:
 
     def weight_bytes(self, dtype: str) -> int:
         """Return the memory of the weights in a dtype, those of float32 for one that is not known."""
-        return self.parameters * _BYTES.get(dtype, 4)
+        return bytes_of(self.parameters, dtype)
 
     @property
     def fused(self) -> list[str]:
@@ -45,23 +45,30 @@ class Inspection:
         return list(dict.fromkeys("+".join(names) for names in modules.values() if len(names) > 1))
 
 
-def inspect_model(name: str, revision: str | None = None) -> Inspection:
+def bytes_of(parameters: int, dtype: str) -> int:
+    """Return the memory of so many parameters in a dtype, that of float32 for one that is not known."""
+    return parameters * _BYTES.get(dtype, 4)
+
+
+def inspect_model(name: str, revision: str | None = None, *, trust_remote_code: bool = False) -> Inspection:
     """Read a model's configuration and build it without weights.
 
     Args:
         name: `gemma3-270m`, a local folder, or a hub id.
         revision: Branch, tag or commit on the hub.
+        trust_remote_code: Run the code that the model brings, if it brings some.
 
     Raises:
-        InputError: If there is no such model, or its family is not supported.
+        InputError: If there is no such model, its architecture is not understood, or it brings code of its own that is
+            not to be run.
     """
-    extra: dict[str, Any] = {"revision": revision} if revision else {}
+    extra: dict[str, Any] = {"trust_remote_code": trust_remote_code} | ({"revision": revision} if revision else {})
     try:
         config: Any = AutoConfig.from_pretrained(resolve_name(name), **extra)
     except (OSError, ValueError) as error:
         raise model_not_loadable(name, error) from error
     quantisation = getattr(config, "quantization_config", None)
-    model = _on_meta(name, config)
+    model = _on_meta(name, config, trust_remote_code=trust_remote_code)
     layout = Layout.of(model)
     dtype = str(getattr(config, "dtype", None) or getattr(layout.decoder.config, "dtype", None) or "float32")
     return Inspection(
@@ -73,11 +80,34 @@ def inspect_model(name: str, revision: str | None = None) -> Inspection:
     )
 
 
-def _on_meta(name: str, config: Any) -> Any:
+def inspect_loaded(name: str, model: Any) -> Inspection:
+    """Return what a model in memory is.
+
+    Args:
+        name: What it is called.
+        model: The model, also wrapped by peft or torch.compile.
+
+    Raises:
+        InputError: If its architecture is not understood.
+    """
+    layout = Layout.of(model)
+    quantisation = getattr(layout.model.config, "quantization_config", None)
+    return Inspection(
+        name,
+        layout,
+        sum(parameter.numel() for parameter in layout.model.parameters()),
+        str(getattr(layout.model, "dtype", "float32")).removeprefix("torch."),
+        None if quantisation is None else _quantisation_name(quantisation),
+    )
+
+
+def _on_meta(name: str, config: Any, *, trust_remote_code: bool) -> Any:
     try:
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config)
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
     except ValueError as error:
+        if "trust_remote_code" in str(error):
+            raise model_not_loadable(name, error) from error
         raise InputError(
             f"model {name} is no causal language model",
             found=getattr(config, "model_type", "no model_type"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from mwork_eval.models.blocks import Block, projection_block
 from mwork_eval.models.feed_forwards import FeedForward, find_feed_forwards, starting_at
 from mwork_eval.models.mixers import SoftmaxAttention, find_attentions, find_other_mixers, not_understood
 from mwork_eval.models.placement import computing_device
+from mwork_eval.models.tracing import trace_attention
 from mwork_eval.neurons.neuron_set import Place
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.structures import ATTENTION, FEED_FORWARD
@@ -53,14 +54,16 @@ class Layout:
             InputError: If the model has no layers, or a part of one is not understood.
         """
         base = base_of(model)
-        decoder, layers = _layers_of(base)
+        decoder, layers = decoder_of(base)
         config: Any = decoder.config
         width = int(config.hidden_size)
+        loaded = not any(parameter.is_meta for parameter in base.parameters())
+        trace = partial(trace_attention, base, decoder) if loaded else None
         attentions, mixers, forwards = [], [], []
         blocks: dict[Place, tuple[Block, ...]] = {}
         sizes, experts, shared = [], [], []
         for number, layer in enumerate(layers):
-            attentions.append(find_attentions(layer, config, number))
+            attentions.append(find_attentions(layer, config, number, trace))
             mixers.append(find_other_mixers(layer, attentions[-1]))
             taken = [*(one.path for one in attentions[-1]), *mixers[-1]]
             forwards.append(find_feed_forwards(layer, width, taken))
@@ -107,6 +110,12 @@ class Layout:
             inside = ((indices >= block.start) & (indices < block.start + block.size)).nonzero().flatten()
             if len(inside):
                 yield block, indices[inside] - block.start, inside
+
+    @property
+    def model_type(self) -> str:
+        """The `model_type` of the decoder's configuration."""
+        config: Any = self.decoder.config
+        return str(config.model_type)
 
     @cached_property
     def all_blocks(self) -> tuple[Block, ...]:
@@ -158,8 +167,14 @@ def family_name(model_type: str) -> str:
     return model_type.removesuffix("_text").replace("_", "-")
 
 
-def _layers_of(base: Any) -> tuple[Any, tuple[nn.Module, ...]]:
-    """Find the text decoder and its layers: the list of the decoder's length that holds most parameters."""
+def decoder_of(base: Any) -> tuple[Any, tuple[nn.Module, ...]]:
+    """Find the text decoder and its layers: the list of the decoder's length that holds most parameters.
+
+    `get_decoder` of transformers gives the whole model of some architectures, and the output embeddings of others.
+
+    Raises:
+        InputError: If there is no list of layers.
+    """
     config: Any = getattr(base, "config", None)
     text = config.get_text_config(decoder=True) if hasattr(config, "get_text_config") else config
     count = getattr(text, "num_hidden_layers", None)

@@ -106,6 +106,7 @@ def load_model(
     dtype: str | None = None,
     device_map: str | None = None,
     revision: str | None = None,
+    trust_remote_code: bool = False,
 ) -> LoadedModel:
     """Load a causal language model for detection.
 
@@ -115,15 +116,17 @@ def load_model(
         dtype: `float32`, `bfloat16`, `float16` or `auto`; see `default_dtype`.
         device_map: As in transformers, for a model spread over devices; replaces ``device``.
         revision: Branch, tag or commit on the hub.
+        trust_remote_code: Run the code that the model brings, if it brings some.
 
     Raises:
-        InputError: If the model cannot be found or read.
+        InputError: If the model cannot be found or read, or brings code of its own that is not to be run.
     """
     target = find_device(device)
     chosen = default_dtype(target) if check_dtype(dtype) is None else dtype
     path = resolve_name(name)
-    extra: dict[str, Any] = {"revision": revision} if revision else {}
-    tokenizer = load_tokenizer(name, revision)
+    # Said either way: transformers asks on the terminal where it is not.
+    extra: dict[str, Any] = {"trust_remote_code": trust_remote_code} | ({"revision": revision} if revision else {})
+    tokenizer = load_tokenizer(name, revision, trust_remote_code=trust_remote_code)
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=chosen, device_map=device_map, **extra)
     except (OSError, ValueError) as error:
@@ -144,7 +147,7 @@ def load_tokenizer(name: str, revision: str | None = None, **options: Any) -> An
     Raises:
         InputError: If it cannot be found or read.
     """
-    extra = options | ({"revision": revision} if revision else {})
+    extra = {"trust_remote_code": False} | options | ({"revision": revision} if revision else {})
     try:
         return AutoTokenizer.from_pretrained(resolve_name(name), **extra)
     except (OSError, ValueError) as error:
@@ -153,6 +156,11 @@ def load_tokenizer(name: str, revision: str | None = None, **options: Any) -> An
 
 def model_not_loadable(name: str, error: Exception) -> InputError:
     """Turn an error of transformers into one line that says what to do."""
+    if "trust_remote_code" in str(error):
+        return InputError(
+            f"model {name} brings code of its own, which is not run unless you say so",
+            hint="read that code; if you trust it, give `trust_remote_code=True`",
+        )
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if Path(name).exists():
         return InputError(f"model {name} cannot be loaded", found=reason, expected="a folder that transformers reads")

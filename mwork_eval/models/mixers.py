@@ -1,7 +1,7 @@
 """What mixes the tokens of a layer: its softmax attention with heads and projections, and the names of other mixers."""
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.models import vocabulary
 from mwork_eval.models.blocks import features_of, without_adapters
 from mwork_eval.models.fused_rows import Heads, first_of_each_head
+from mwork_eval.models.tracing import TracedAttention
 
 _SOFTMAX = frozenset(
     {"ALL_ATTENTION_FUNCTIONS", "eager_attention_forward", "softmax", "Softmax", "scaled_dot_product_attention"}
@@ -62,13 +63,20 @@ class SoftmaxAttention:
     interface: bool
 
 
-def find_attentions(layer: nn.Module, config: Any, number: int) -> tuple[SoftmaxAttention, ...]:
+Trace = Callable[[nn.Module], TracedAttention | None]
+"""Finds the projections of an attention module by running it; None if that fails."""
+
+
+def find_attentions(
+    layer: nn.Module, config: Any, number: int, trace: Trace | None = None
+) -> tuple[SoftmaxAttention, ...]:
     """Find the softmax attention of a layer: usually one, two in some, none in layers with another mixer.
 
     Args:
         layer: The layer.
         config: The configuration of the decoder.
         number: Its number, for messages.
+        trace: What to do where names do not tell; None without weights.
 
     Raises:
         InputError: If a module computes a softmax over keys, and its projections cannot be told.
@@ -78,13 +86,16 @@ def find_attentions(layer: nn.Module, config: Any, number: int) -> tuple[Softmax
         if not path or _within(path, (one.path for one in found)) or not uses_softmax(module):
             continue
         projections = _projections(module)
-        if projections is None:
-            if any(_within(inner, [path]) and _projections(part) for inner, part in layer.named_modules()):
-                continue  # a wrapper around the module that has them (GPT-Neo)
-            if _is_feed_forward(path):
-                continue  # a router
-            raise not_understood(number, path, module, "the projections of q, k, v and o")
-        found.append(_attention(path, module, projections, config, number))
+        if projections is not None:
+            found.append(_attention(path, module, projections, config, number))
+        elif any(_within(inner, [path]) and _projections(part) for inner, part in layer.named_modules()):
+            continue  # a wrapper around the module that has them (GPT-Neo)
+        elif _calls_interface(module) or _looks_like_attention(module, int(config.hidden_size)):
+            traced = trace(module) if trace is not None and _calls_interface(module) else None
+            if traced is None:
+                raise not_understood(number, path, module, "the projections of q, k, v and o")
+            parts = {name: Projection(one, traced.rows.get(name)) for name, one in traced.projections.items()}
+            found.append(SoftmaxAttention(path, module, traced.heads, parts, False, None, True))
     return tuple(found)
 
 
@@ -120,13 +131,12 @@ def not_understood(number: int, path: str, module: nn.Module, what: str) -> Inpu
 def _attention(
     path: str, module: nn.Module, projections: Mapping[str, Projection], config: Any, number: int
 ) -> SoftmaxAttention:
-    names = _names_in(_class_of(module))
     heads, latent, rows = _heads(module, projections, config)
     if heads is None:
         raise not_understood(number, path, module, "the heads")
     shared = getattr(module, "kv_shared_layer_index", None) if getattr(module, "is_kv_shared_layer", False) else None
     whole = {name: Projection(one.module, rows.get(name)) for name, one in projections.items()}
-    return SoftmaxAttention(path, module, heads, whole, latent, shared, _INTERFACE in names)
+    return SoftmaxAttention(path, module, heads, whole, latent, shared, _calls_interface(module))
 
 
 def _projections(module: nn.Module) -> Mapping[str, Projection] | None:
@@ -180,7 +190,8 @@ def _heads(
         heads = Heads(query, groups, width, width)
         fused = next(name for name, child in _children(module) if child is projections["q"].module)
         return heads, False, vocabulary.fused_rows(fused, module, config)(heads)
-    groups = rows_of("k") // width if "k" in projections else int(getattr(config, "num_key_value_heads", query))
+    per_group = _number(module, ("num_key_value_groups", "num_kv_groups")) or 1
+    groups = rows_of("k") // width if "k" in projections else query // per_group
     if rows_of("q") % query or rows_of("q") < query * width or not groups or query % groups:
         return None, False, {}
     heads = Heads(query, groups, width, width)
@@ -225,8 +236,20 @@ def _within(path: str, others: Any) -> bool:
     return any(path == other or path.startswith(f"{other}.") for other in others)
 
 
-def _is_feed_forward(path: str) -> bool:
-    return any(word in path for word in ("mlp", "moe", "router", "gate", "feed_forward", "ffn", "expert"))
+def _looks_like_attention(module: nn.Module, width: int) -> bool:
+    """Say whether a module that takes a softmax has matrices of which one leads back, and is no mixture of experts.
+
+    A router has one matrix, and other modules that weigh states by a softmax have none.
+    """
+    names = {name.rpartition(".")[2] for name, _ in module.named_modules()}
+    names |= {name.rpartition(".")[2] for name, _ in module.named_parameters()}
+    shapes = [features_of(part) for part in module.modules() if isinstance(part, nn.Linear)]
+    experts = bool(names & {*vocabulary.DOWN} - {*vocabulary.OUTPUT})
+    return not experts and len(shapes) > 1 and any(outputs == width for _, outputs in shapes)
+
+
+def _calls_interface(module: nn.Module) -> bool:
+    return _INTERFACE in _names_in(_class_of(module))
 
 
 def _kind_of(path: str, module: nn.Module) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch.nn.functional import pad
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import TensorHead, read_head, write_tensors
@@ -18,7 +19,7 @@ from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.about import About
 from mwork_eval.neurons.shape import ModelShape, ShapeValue
-from mwork_eval.weight_deltas.parts import Part, TrainedParts
+from mwork_eval.weight_deltas.parts import Part, TrainedParts, parts_at
 
 Tensor = torch.Tensor
 
@@ -42,7 +43,8 @@ class WeightDelta:
     Attributes:
         shape: Neuron counts of the model.
         tensors: By name: `layers.N.STRUCTURE.neurons` `[n]`, `.weight` `[n, features]`, `.bias` `[n]`, in the type of
-            the model's weights.
+            the model's weights. Neurons with fewer features than others of their structure end with zeros, and those
+            without a bias among others with one have a zero there.
         about: What it was made of: `fingerprint` of the base, `neurons` (digest of the set), the options.
     """
 
@@ -54,11 +56,18 @@ class WeightDelta:
     def of(cls, layout: Layout, trained: TrainedParts, about: Mapping[str, Any]) -> "WeightDelta":
         """Take the trained values, rounded to the type of the model's weights."""
         tensors: dict[str, Tensor] = {}
+        by_name: dict[str, list[Part]] = {}
         for part in trained.parts:
-            tensors[f"{part.name}.neurons"] = part.indices.to("cpu", torch.int32)
-            for name, value in trained.of(part).items():
-                assert part.block.weight is not None
-                tensors[f"{part.name}.{name}"] = value.detach().to("cpu", part.block.weight.dtype).contiguous()
+            by_name.setdefault(part.name, []).append(part)
+        for stem, parts in by_name.items():
+            tensors[f"{stem}.neurons"] = torch.cat([part.neurons for part in parts]).to("cpu", torch.int32)
+            values = [_rounded(part, trained.of(part)) for part in parts]
+            weights = [own["weight"] for own in values]
+            width = max(weight.shape[1] for weight in weights)
+            tensors[f"{stem}.weight"] = torch.cat([pad(weight, (0, width - weight.shape[1])) for weight in weights])
+            if any("bias" in own for own in values):
+                biases = [own.get("bias", own["weight"].new_zeros(len(own["weight"]))) for own in values]
+                tensors[f"{stem}.bias"] = torch.cat(biases)
         return cls(layout.shape, tensors, dict(about))
 
     @property
@@ -112,22 +121,29 @@ class WeightDelta:
             layer, structure, kind = _split(name)
             if kind != "neurons":
                 continue
-            block = layout.blocks[layer, structure][0]
-            if not block.writable or block.weight is None:
-                raise InputError("a delta needs plain weights in memory", found=block.obstacle)
-            part = Part((layer, structure), block, indices.long().to(block.weight.device))
             stem = name.removesuffix(".neurons")
-            names = [name for name in ("weight", "bias") if f"{stem}.{name}" in self.tensors]
-            values = {name: self.tensors[f"{stem}.{name}"] for name in names}
-            for key, value in part.read().items():
-                if key in values and values[key].shape != value.shape:
-                    raise InputError(
-                        "the delta is of another model",
-                        found=f"{stem}.{key} {list(values[key].shape)}",
-                        expected=list(value.shape),
-                    )
-            found.append((part, values))
+            neurons = indices.long()
+            for part in parts_at(layout, (layer, structure), neurons):
+                inside = torch.isin(neurons, part.neurons.cpu())
+                held = {key: own for key, own in part.parameters.items() if f"{stem}.{key}" in self.tensors}
+                found.append((part, {key: self._of_part(stem, key, inside, own) for key, own in held.items()}))
         return found
+
+    def _of_part(self, stem: str, key: str, inside: Tensor, own: Tensor) -> Tensor:
+        """Return the values of a part, those of neurons ``inside`` `[n]`, as wide as the parameter ``own`` is."""
+        values, width = self.tensors[f"{stem}.{key}"][inside], own.shape[-1]
+        if key == "weight" and (values.shape[1] < width or values[:, width:].any()):
+            raise InputError(
+                "the delta is of another model",
+                found=f"{stem}.{key} {list(values.shape)}",
+                expected=[len(values), width],
+            )
+        return values[:, :width] if key == "weight" else values
+
+
+def _rounded(part: Part, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return trained values in the type of the model's weights."""
+    return {name: value.detach().to("cpu", part.parameters[name].dtype).contiguous() for name, value in values.items()}
 
 
 def _split(name: str) -> tuple[int, str, str]:

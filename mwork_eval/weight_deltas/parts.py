@@ -26,12 +26,12 @@ _SWITCH = ("gate", "up", "down")
 
 @dataclass(frozen=True)
 class Part:
-    """Neurons of one structure in one layer.
+    """Neurons of one structure in one layer that lie in one parameter.
 
     Attributes:
         place: Layer and structure.
         block: Where they are.
-        indices: The neurons `[n]`, ascending.
+        indices: The neurons `[n]` by their indices inside the block, ascending.
     """
 
     place: Place
@@ -40,8 +40,20 @@ class Part:
 
     @property
     def name(self) -> str:
-        """Name in files."""
+        """Name of layer and structure in files."""
         return f"layers.{self.place[0]}.{self.place[1]}"
+
+    @property
+    def neurons(self) -> Tensor:
+        """The neurons by their indices in the structure `[n]`."""
+        return self.indices + self.block.start
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """The views of parameters that hold the neurons: `weight`, and `bias` if there is one."""
+        assert self.block.weight is not None
+        found = {"weight": self.block.weight}
+        return found if self.block.bias is None else {**found, "bias": self.block.bias}
 
     @property
     def at(self) -> Positions:
@@ -50,23 +62,18 @@ class Part:
 
     def read(self) -> dict[str, Tensor]:
         """Return copies of the parameters: `weight` `[n, features]`, and `bias` `[n]` if there is one."""
-        return {name: parameter.detach()[self.at].clone() for name, parameter in self._parameters().items()}
+        return {name: parameter.detach()[self.at].clone() for name, parameter in self.parameters.items()}
 
     def save(self, editor: SliceEditor) -> None:
         """Let an editor remember the parameters, so that it puts them back."""
-        for parameter in self._parameters().values():
+        for parameter in self.parameters.values():
             editor.save(parameter, self.at)
 
     def write(self, values: Mapping[str, Tensor]) -> None:
         """Put parameters in place, as `read` returns them."""
-        for name, parameter in self._parameters().items():
+        for name, parameter in self.parameters.items():
             if name in values:
                 write_slice(parameter, self.at, values[name])
-
-    def _parameters(self) -> dict[str, Tensor]:
-        assert self.block.weight is not None
-        found = {"weight": self.block.weight}
-        return found if self.block.bias is None else {**found, "bias": self.block.bias}
 
 
 def parts_of(layout: Layout, neurons: NeuronSet) -> list[Part]:
@@ -82,9 +89,21 @@ def parts_of(layout: Layout, neurons: NeuronSet) -> list[Part]:
         names = [name for name in _SWITCH if (layer, name) in layout.blocks] if structure == "up" else [structure]
         for name in names:
             found[layer, name] = sorted(members)
-    parts = []
-    for place, members in sorted(found.items()):
-        block = layout.blocks[place][0]
+    return [part for place, members in sorted(found.items()) for part in parts_at(layout, place, torch.tensor(members))]
+
+
+def parts_at(layout: Layout, place: Place, neurons: Tensor) -> Iterator[Part]:
+    """Yield the parts that some neurons of a structure are in: one, or several where it has several blocks.
+
+    Args:
+        layout: The model.
+        place: Layer and structure.
+        neurons: Their indices `[n]`, ascending.
+
+    Raises:
+        InputError: If weights are packed or offloaded, or beneath an adapter.
+    """
+    for block, inside, _ in layout.located(place, neurons):
         if block.weight is None or not block.writable:
             raise InputError(
                 f"the weights of layers.{place[0]}.{place[1]} cannot be trained",
@@ -94,8 +113,7 @@ def parts_of(layout: Layout, neurons: NeuronSet) -> list[Part]:
                 if block.adapted
                 else "load the model without quantisation and offloading",
             )
-        parts.append(Part(place, block, torch.tensor(members, device=block.weight.device)))
-    return parts
+        yield Part(place, block, inside.to(block.weight.device))
 
 
 class TrainedParts(nn.Module):
@@ -103,7 +121,7 @@ class TrainedParts(nn.Module):
 
     Attributes:
         parts: The parts.
-        values: Their parameters, by the part's name with `_` for `.`, then `weight` or `bias`.
+        values: Their parameters, by layer, structure, where the block starts if not at 0, and `weight` or `bias`.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
@@ -111,17 +129,12 @@ class TrainedParts(nn.Module):
         super().__init__()
         self.parts = tuple(parts)
         self.values = nn.ParameterDict(
-            {
-                f"{part.name}.{name}".replace(".", "_"): nn.Parameter(value.float())
-                for part in parts
-                for name, value in part.read().items()
-            }
+            {_key(part, name): nn.Parameter(value.float()) for part in parts for name, value in part.read().items()}
         )
 
     def of(self, part: Part) -> dict[str, Tensor]:
         """Return the trained values of a part."""
-        names = ("weight",) if part.block.bias is None else ("weight", "bias")
-        return {name: self.values[f"{part.name}.{name}".replace(".", "_")] for name in names}
+        return {name: self.values[_key(part, name)] for name in part.parameters}
 
     def write(self) -> None:
         """Put the trained values into the model's weights."""
@@ -155,6 +168,11 @@ class TrainedParts(nn.Module):
                 step()
 
 
+def _key(part: Part, name: str) -> str:
+    start = f"_{part.block.start}" if part.block.start else ""
+    return f"{part.name.replace('.', '_')}{start}_{name}"
+
+
 def _forward(module: Any, parts: Sequence[tuple[Part, Mapping[str, Tensor]]], states: Tensor) -> Tensor:
     channels, kinds, values = [], [], []
     for part, of_part in parts:
@@ -183,7 +201,9 @@ class _SelectedLinear(torch.autograd.Function):
             bias = None if bias is None else bias.to(dtype)
         ctx.save_for_backward(states, weight)
         ctx.kinds, ctx.channels = kinds, channels
-        return linear(states, weight, bias)
+        found = linear(states, weight, bias)
+        # Some models clamp what a projection gives in place, which autograd forbids for a view out of this function.
+        return found.new_empty(0).set_(found) if found._is_view() else found  # type: ignore[call-overload, no-any-return]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
@@ -203,30 +223,32 @@ class _SelectedLinear(torch.autograd.Function):
 
 def _holders(module: nn.Module, parts: Sequence[Part]) -> list[nn.Parameter]:
     """Return the parameters of a module that hold parts."""
-    storages = {p.block.weight.untyped_storage().data_ptr() for p in parts if p.block.weight is not None}
-    return [parameter for parameter in module.parameters() if parameter.untyped_storage().data_ptr() in storages]
+    storages = {_storage(view) for part in parts for view in part.parameters.values()}
+    return [parameter for parameter in module.parameters() if _storage(parameter) in storages]
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _collect(parameter: nn.Parameter, parts: Sequence[Part], trained: TrainedParts) -> Any:
     """Take the chosen entries of a parameter's gradient and drop the rest; returns what undoes this."""
     own = [
-        part
+        (part, name, view)
         for part in parts
-        if part.block.weight is not None
-        and part.block.weight.untyped_storage().data_ptr() == parameter.untyped_storage().data_ptr()
+        for name, view in part.parameters.items()
+        if _storage(view) == _storage(parameter)
     ]
 
     def take(full: Tensor) -> None:
         gradient, full.grad = full.grad, None
         assert gradient is not None
         gradient = gradient.contiguous()
-        for part in own:
-            view = part.block.weight
-            assert view is not None
+        for part, name, view in own:
             of_block = gradient.as_strided(
                 view.shape, view.stride(), view.storage_offset() - parameter.storage_offset()
             )
-            value = trained.of(part)["weight"]
+            value = trained.of(part)[name]
             found = of_block[part.at].float()
             value.grad = found if value.grad is None else value.grad + found
 

@@ -1,12 +1,19 @@
 """The commands as a user runs them: `mwork` in this process, `lm_eval` in one of its own."""
 
+import atexit
+import json
 import os
 import subprocess
 import sys
+import tempfile
+from functools import cache
+from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from mwork_eval.cli.main import main
+
+OFFLINE = {"HF_HUB_OFFLINE": "1"}
 
 
 def invoke(*arguments: object, code: int = 0) -> Result:
@@ -22,10 +29,42 @@ def mwork(*arguments: object, code: int = 0) -> str:
     return invoke(*arguments, code=code).output
 
 
-def lm_eval(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def lm_eval_from_scratch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `lm_eval` in a new interpreter, whose start takes longer than what most tests ask of it."""
     return subprocess.run(
         [sys.executable, "-m", "lm_eval", *arguments],
         capture_output=True,
         text=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
+        env={**os.environ, **OFFLINE, **environment},
     )
+
+
+def lm_eval(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `lm_eval` in a process forked from one that has lm-eval imported and its tasks indexed."""
+    server = _server()
+    with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
+        asked = {
+            "arguments": arguments,
+            "environment": {**os.environ, **OFFLINE, **environment},
+            "folder": str(Path.cwd()),
+            "out": out.name,
+            "err": err.name,
+        }
+        server.stdin.write(json.dumps(asked) + "\n")
+        server.stdin.flush()
+        code = int(server.stdout.readline())
+        said = [Path(file.name).read_text(encoding="utf-8") for file in (out, err)]
+    return subprocess.CompletedProcess(["lm_eval", *arguments], code, *said)
+
+
+@cache
+def _server() -> subprocess.Popen[str]:
+    server = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("lm_eval_server.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **OFFLINE},
+    )
+    atexit.register(server.communicate)
+    return server

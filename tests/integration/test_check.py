@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import make_model, make_tokenizer
-from helpers.commands import lm_eval
+from helpers.commands import invoke, lm_eval
 from helpers.gate_folders import make_results
 
 from mwork_eval.benchmarks.rows import BENCHMARKS
@@ -21,13 +21,19 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "ci"
 TASKS = ("xcsqa_zh", "bpb_zh", "mgsm_zh", "xlsum_zh", "xquad_zh")
 
 
+@pytest.fixture(autouse=True)
+def no_workflow(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("GITHUB_")]:
+        monkeypatch.delenv(name)
+
+
 def program(*arguments: object, code: int, **environment: str) -> subprocess.CompletedProcess:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
+    """Run `mwork` in a new interpreter."""
     run = subprocess.run(
         [sys.executable, "-m", "mwork_eval", *map(str, arguments)],
         capture_output=True,
         text=True,
-        env=inherited | environment,
+        env=os.environ | environment,
     )
     assert run.returncode == code, run.stdout + run.stderr
     assert "Traceback" not in run.stderr
@@ -70,9 +76,9 @@ def plain(tiny_llama, tmp_path_factory) -> tuple[Path, Path]:
 @pytest.mark.slow
 def test_plain_lm_eval_folders(plain, tmp_path):
     old, new = plain
-    same = program("check", old, "--baseline", old, "--strict", "--out", tmp_path / "same", code=0)
+    same = invoke("check", old, "--baseline", old, "--strict", "--out", tmp_path / "same", code=0)
     assert "mwork check: passed" in same.stdout
-    program("check", new, "--baseline", old, "--out", tmp_path / "out", "--strict", code=1)
+    invoke("check", new, "--baseline", old, "--out", tmp_path / "out", "--strict", code=1)
     found = json.loads((tmp_path / "out" / "check.json").read_text())
     assert {task["full"]: task["metric"] for task in found["tasks"]} == {
         task: BENCHMARKS[task.partition("_")[0]].metric for task in TASKS
@@ -87,19 +93,19 @@ def test_plain_lm_eval_folders(plain, tmp_path):
 def test_a_matrix_against_plain_lm_eval_and_its_own_baseline(tiny_llama, whole, tmp_path):
     limits = tmp_path / "limits.yaml"
     limits.write_text('require:\n  delta: {"LS all on xcsqa": {min: -100}}\n')
-    run = program("check", whole, "--baseline", whole, "--limits", limits, "--out", tmp_path / "same", code=0)
+    run = invoke("check", whole, "--baseline", whole, "--limits", limits, "--out", tmp_path / "same", code=0)
     assert "LS all, existence on xcsqa" in run.stdout
     stored = tmp_path / "stored"
-    program("check", whole, "--write-baseline", stored, code=0)
+    invoke("check", whole, "--write-baseline", stored, code=0)
     assert sum(path.stat().st_size for path in stored.rglob("*")) < 60_000
-    program("check", whole, "--baseline", stored, "--limits", limits, "--out", tmp_path / "stored-check", code=0)
+    invoke("check", whole, "--baseline", stored, "--limits", limits, "--out", tmp_path / "stored-check", code=0)
     same, again = (json.loads((tmp_path / name / "check.json").read_text()) for name in ("same", "stored-check"))
     assert same["rows"] == again["rows"]
     assert len(same["rows"]) == 4
     # `--limit` of lm-eval would take the first documents.
     spread = json.dumps({"xcsqa_zh": [0, 16], "bpb_zh": [0, 8], "mgsm_zh": [0, 8]})
     plain = results_of(tiny_llama, tmp_path / "plain", "--samples", spread)
-    mixed = program("check", whole, "--baseline", plain, "--out", tmp_path / "mixed", code=2)
+    mixed = invoke("check", whole, "--baseline", plain, "--out", tmp_path / "mixed", code=2)
     assert "mgsm_zh: could not compare: NEW lacks this task" in mixed.stdout
     found = json.loads((tmp_path / "mixed" / "check.json").read_text())
     assert {task["full"]: task["change"]["value"] for task in found["tasks"]} == {"xcsqa_zh": 0}
@@ -108,13 +114,13 @@ def test_a_matrix_against_plain_lm_eval_and_its_own_baseline(tiny_llama, whole, 
 
 def test_exit_codes_and_files(folders, tmp_path):
     old, new = folders
-    program("check", old, "--baseline", old, code=0)
+    invoke("check", old, "--baseline", old, code=0)
     run = program("check", new, "--baseline", old, code=1)
     assert "regression" in run.stdout
     assert "::error" not in run.stdout
     assert {path.name for path in (new / "check").iterdir()} == {"check.md", "check.json", "junit.xml"}
     (new / "cells" / "1.jsonl").write_text('{"format": "mwork-ce')
-    damaged = program("check", new, "--baseline", old, "--out", tmp_path / "out", code=2)
+    damaged = invoke("check", new, "--baseline", old, "--out", tmp_path / "out", code=2)
     assert "is damaged" in " ".join(damaged.stdout.split())
     assert json.loads((tmp_path / "out" / "check.json").read_text())["exit_code"] == 2
 
@@ -139,7 +145,7 @@ def test_a_workflow_gets_a_summary_and_annotations(folders, tmp_path):
 )
 def test_bad_input_ends_with_one_line(extra, message, folders):
     old, new = folders
-    run = program("check", new, *(text.format(old=old) for text in extra), code=2)
+    run = invoke("check", new, *(text.format(old=old) for text in extra), code=2)
     assert message in run.stderr
 
 

@@ -60,7 +60,7 @@ def detect(model: Path, corpora: list[str], out: Path, *extra: str) -> list[str]
     ]  # fmt: skip
 
 
-def run(arguments: list[str], launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+def run(arguments: list[str], launcher: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *launcher, "mwork_eval", *arguments]
     result = subprocess.run(command, env=ENVIRONMENT, text=True, capture_output=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -71,7 +71,7 @@ def run(arguments: list[str], launcher: tuple[str, ...] = ()) -> subprocess.Comp
 def whole(tiny_llama, corpora, tmp_path_factory) -> Path:
     """What an uninterrupted detection in one process writes."""
     out = tmp_path_factory.mktemp("whole")
-    run(detect(tiny_llama, corpora, out))
+    mwork(*detect(tiny_llama, corpora, out))
     return out
 
 
@@ -96,7 +96,7 @@ def test_a_killed_detection_goes_on_where_it_was(tiny_llama, corpora, whole, tmp
         assert "What is finished is kept" in said
     assert 0 < PartialScores.load(checkpoint).documents < 78
     assert (tmp_path / "scores/en.safetensors").exists()
-    run(arguments)
+    mwork(*arguments)
     assert files_of(tmp_path) == files_of(whole)
 
 

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import make_model
+from helpers.commands import mwork
 from helpers.enhancement_models import write_inputs
 
 from mwork_eval.weight_deltas.delta import load_delta
@@ -18,21 +19,21 @@ def folder(tmp_path):
     return write_inputs(tmp_path)
 
 
-def enhance(folder, out, launcher, *extra):
-    command = [
-        sys.executable, "-m", *launcher, "mwork_eval", "enhance", "--model", "m", "--neurons", "zh.safetensors",
-        "--corpus", "zh.txt", "--documents", "4,8", "--random-control", "1", "--device", "cpu",
-        "--learning-rate", "0.01", "--warmup-steps", "1", "--evaluate", "bpb", "--data", "embedded", "--limit", "2",
-        "--languages", "en,zh", "--out", out, *extra,
-    ]  # fmt: skip
+def enhance(out, *extra):
+    return (
+        "enhance", "--model", "m", "--neurons", "zh.safetensors", "--corpus", "zh.txt", "--documents", "4,8",
+        "--random-control", "1", "--device", "cpu", "--learning-rate", "0.01", "--warmup-steps", "1",
+        "--evaluate", "bpb", "--data", "embedded", "--limit", "2", "--languages", "en,zh", "--out", out, *extra,
+    )  # fmt: skip
+
+
+def test_two_processes_train_what_one_trains_and_one_of_them_reports(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    mwork(*enhance("one", "--batch-size", "2"))
+    two = ("torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--module", "mwork_eval")
+    command = [sys.executable, "-m", *two, *enhance("two", "--batch-size", "1", "--merge", "merged")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-
-
-def test_two_processes_train_what_one_trains_and_one_of_them_reports(folder):
-    enhance(folder, "one", (), "--batch-size", "2")
-    launcher = ("torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--module")
-    said = enhance(folder, "two", launcher, "--batch-size", "1", "--merge", "merged")
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert said.stdout.count("bpb after training") == 1
     assert said.stderr.count("2 trainings of up to 8 documents") == 1
     assert (folder / "merged" / "model.safetensors").is_file()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from helpers.commands import mwork
 from helpers.enhancement_models import write_inputs
 from helpers.report_folders import make_folder
 
+from mwork_eval.cli.main import main
+
 pytestmark = pytest.mark.slow
-ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 CORPORA = ("--corpus", "en=en.txt", "--corpus", "zh=zh.txt", "--max-tokens", "16", "--min-tokens", "4")
 COMMANDS = {
     "detect": ("detect", "--model", "m", *CORPORA, "--max-docs", "60", "--fraction", "0.4", "--checkpoint-docs", "2",
@@ -72,17 +74,23 @@ def fork(arguments: list[str], note: Path) -> int:
     child = os.fork()
     if child == 0:
         signal.alarm(300)  # rather than wait for ever
-        os.dup2(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 1)
-        os.dup2(1, 2)
+        sys.stdout = sys.stderr = note.open("a", encoding="utf-8")
         code = 99
         try:
-            from mwork_eval.cli.main import main
-
-            main(arguments, standalone_mode=False)
-            code = 0
+            main(arguments)
+        except SystemExit as end:
+            code = end.code
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(code)
     return child
+
+
+def ended(child: int) -> int:
+    """Wait for a child, and return its exit code."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -98,20 +106,20 @@ def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(name, tmp_path,
     whole, folder, note = tmp_path / "whole", tmp_path / "folder", tmp_path / "note"
     mwork(*command_of(name, whole))
     start = time.monotonic()
-    assert os.waitstatus_to_exitcode(os.waitpid(fork(command_of(name, tmp_path / "again"), note), 0)[1]) == 0
+    assert ended(fork(command_of(name, tmp_path / "again"), note)) == 0
     longest, generator, killed = time.monotonic() - start, random.Random(name), 0
     while killed < request.config.getoption("--kills"):
         child = fork(command_of(name, folder), note)
         time.sleep(generator.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        code = ended(child)
         assert code in (0, -signal.SIGKILL), note.read_text()
         killed += code != 0
         if code == 0:
             assert contents(folder) == contents(whole)
             shutil.rmtree(folder)
     child = fork(command_of(name, folder), note)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, note.read_text()
+    assert ended(child) == 0, note.read_text()
     print(f"{name}: {killed} kills")
     assert contents(folder) == contents(whole)
 
@@ -134,14 +142,10 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(name, small_disk, 
     mwork(*command_of(name, whole))
     room = sum(path.stat().st_size for path in whole.rglob("*") if path.is_file())
     filler.write_bytes(b"x" * max(4096, 256 * 1024 - min(room // 2, 96 * 1024) // 4096 * 4096))
-    done = subprocess.run(
-        [sys.executable, "-m", "mwork_eval", *command_of(name, small_disk / "out")],
-        env=ENVIRONMENT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    note.write_text(done.stderr)
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    assert re.search("No space left on device|bytes are free there", done.stderr.splitlines()[-1])
+    assert ended(fork(command_of(name, small_disk / "out"), note)) == 2, note.read_text()
+    said = note.read_text()
+    assert "Traceback" not in said
+    assert re.search("No space left on device|bytes are free there", said.splitlines()[-1])
     kept = tmp_path / "kept"
     shutil.copytree(small_disk / "out", kept)
     mwork(*command_of(name, kept))

@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers
 from conftest import make_model
-from helpers.commands import lm_eval
+from helpers.commands import lm_eval, lm_eval_from_scratch
 from lm_eval import simple_evaluate
 from lm_eval.api.registry import get_model
 from lm_eval.tasks import TaskManager
@@ -64,8 +64,8 @@ def test_the_command_of_the_readme(tiny_llama, neurons, tmp_path):
     """Baseline and masked run differ, say what was masked, and lie in folders of their own."""
     common = ["--model", "mwork-hf", "--tasks", ",".join(TASKS), "--limit", "4", "--output_path", str(tmp_path)]
     common += ["--metadata", "data=embedded", "--device", "cpu"]
-    for extra in ("", f",neurons={neurons}/zh,positions=under+gen"):
-        run = lm_eval(*common, "--model_args", f"pretrained={tiny_llama}{extra}")
+    for run_it, extra in ((lm_eval, ""), (lm_eval_from_scratch, f",neurons={neurons}/zh,positions=under+gen")):
+        run = run_it(*common, "--model_args", f"pretrained={tiny_llama}{extra}")
         assert run.returncode == 0, run.stderr[-2000:]
         assert "bits_per_byte" in run.stdout
     folders = sorted(tmp_path.iterdir())
@@ -106,7 +106,7 @@ def test_a_set_of_another_model_ends_with_one_line(tiny_qwen2, neurons):
 
 @pytest.mark.slow
 def test_the_backport_can_be_turned_off():
-    run = lm_eval("--model", "mwork-hf", "--tasks", "bpb_zh", MWORK_NO_AUTOLOAD="1")
+    run = lm_eval_from_scratch("--model", "mwork-hf", "--tasks", "bpb_zh", MWORK_NO_AUTOLOAD="1")
     assert run.returncode != 0
     assert "Tasks not found: bpb_zh" in run.stderr
 

@@ -81,10 +81,23 @@ def copy(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_model_family_passes_the_tests_of_families(copy):
-    follow(copy, "How to add a model family")
-    files = ("scores", "deactivation", "models")
-    run_tests(copy, *(f"tests/unit/test_{name}.py" for name in files), "-k", "seed-oss")
+NAMED = """
+import torch
+from helpers.made_up import MadeUpConfig, MadeUpForCausalLM
+from mwork_eval.models.layout import Layout
+with torch.device("meta"):
+    model = MadeUpForCausalLM(MadeUpConfig())
+for step in model.model.steps:
+    step.gaze._modules = {"everything_by_group": step.gaze.everything, "o_proj": step.gaze.back}
+print(Layout.of(model).shape)
+"""
+
+
+def test_an_architecture_is_known_by_its_names(copy):
+    follow(copy, "How to add an architecture")
+    script = copy / "tests/named.py"
+    script.write_text(NAMED, encoding="utf-8")
+    assert "made-up, 3 layers (q 32 k 16 v 16 o 32 gate 40 up 40 down 40)" in in_copy(copy, script)
 
 
 def test_a_benchmark_is_evaluated_by_lm_eval(copy, tiny_llama):

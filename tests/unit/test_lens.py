@@ -96,14 +96,25 @@ def test_the_last_layer_gives_the_models_own_logits_and_each_layer_its_own_state
     torch.testing.assert_close(last, found[0][1][-1:], atol=1e-4, rtol=1e-4)
 
 
-def test_a_norm_that_is_missing_is_an_error():
+def test_final_steps_are_found_by_when_they_are_called():
     layout = Layout.of(make_model("llama"))
-    layout.decoder.last_norm = layout.decoder.norm
+    tokens = [3, 4, 5]
+    with torch.no_grad():
+        expected = layout.decoder(torch.tensor([tokens])).last_hidden_state[0]
+    layout.decoder.something = layout.decoder.norm
     layout.decoder.norm = nn.Identity()
     layout.decoder.register_forward_hook(
-        lambda module, args, output: output.__class__(last_hidden_state=module.last_norm(output.last_hidden_state))
+        lambda module, args, output: output.__class__(last_hidden_state=module.something(output.last_hidden_state))
     )
-    with pytest.raises(InputError, match="not what this model's output head reads"):
+    torch.testing.assert_close(read_layers(layout, tokens, lambda states: states)[-1], expected)
+
+
+def test_a_final_step_that_is_no_module_is_an_error():
+    layout = Layout.of(make_model("llama"))
+    layout.decoder.register_forward_hook(
+        lambda module, args, output: output.__class__(last_hidden_state=2 * output.last_hidden_state)
+    )
+    with pytest.raises(InputError, match="the architecture llama cannot be read by its output head; found another"):
         read_layers(layout, [3, 4, 5], lambda states: None)
 
 

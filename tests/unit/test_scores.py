@@ -30,10 +30,13 @@ class Recorder:
         self.seen[layer, document] = seen
         return plain_heads(seen)
 
-    def feed_forward(self, layer, structure, activations):
+    def attention_output(self, layer, document, output):
         pass
 
-    def experts(self, layer, states, index, weights):
+    def feed_forward(self, layer, part, structure, rows):
+        pass
+
+    def changes(self, layer, part, structures, expert, found):
         pass
 
 

@@ -3,12 +3,12 @@
 Only one block of attention weights exists at a time, so the memory is bounded whatever the document's length.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
+from mwork_eval.detection.scoring.head_norm import HeadNorm
 from mwork_eval.detection.scoring.rotation import Rotation
 
 Tensor = torch.Tensor
@@ -18,33 +18,11 @@ _MATRICES = 16
 _MOST_ROWS = 64
 """More rows gain nothing on a CPU: a block skips the keys after its last row, and larger blocks skip less."""
 
+Without = Callable[[Tensor, int | None], tuple[Tensor, Tensor]]
+"""Gives, for channels `[n]` and a head, the queries `[n, H, l, d]` and keys `[n, G, l, d]` with that channel zeroed.
 
-@dataclass(frozen=True)
-class HeadNorm:
-    """The norm that a family applies to queries or keys before the rotation.
-
-    Attributes:
-        raw: What comes out of the projection `[heads, l, d]`.
-        module: The norm.
-        spans_heads: Whether it runs over all heads at once (OLMo 2) rather than over each.
-    """
-
-    raw: Tensor
-    module: nn.Module
-    spans_heads: bool
-
-    @property
-    def centres(self) -> bool:
-        """Whether the norm also subtracts the mean (Cohere), so that zeroing one channel moves all others."""
-        return "LayerNorm" in type(self.module).__name__
-
-    def shares(self) -> Tensor:
-        """Return each channel's share of the mean square that the norm divides by, `[heads, l, d]`, below 1."""
-        squares = self.raw.float().square()
-        dims = (0, 2) if self.spans_heads else (2,)
-        count = squares.shape[2] * (squares.shape[0] if self.spans_heads else 1)
-        epsilon = getattr(self.module, "variance_epsilon", None) or getattr(self.module, "eps", 0.0) or 0.0
-        return squares / (squares.sum(dims, keepdim=True) + epsilon * count).clamp_min(1e-30)
+If no head is given, each of the n has the channel zeroed in every head.
+"""
 
 
 @dataclass(frozen=True)
@@ -54,14 +32,23 @@ class Attention:
     Attributes:
         query: Rotated and normalised queries `[H, l, d]`.
         key: Rotated and normalised keys `[G, l, d]`.
-        value: Values `[G, l, d]`.
-        rotation: The rotation in them.
+        value: Values `[G, l, d_v]`.
+        rotation: The rotation in the queries.
         query_norm: Norm of the queries, or None.
         key_norm: Norm of the keys, or None.
         window: Number of tokens that a row sees, itself included, or None for all up to itself.
         key_bias: Added to the scores of each head and key `[H, l]` (ALiBi), or None.
         scale: Factor of the attention scores.
         softcap: Cap of the attention scores, or None.
+        key_rotation: The rotation in the keys, which pairs the same channels; None if it is that of the queries.
+        mask: Added to the scores of each row and key, in place of ``window``: `[1 or H, l, l]`, or None.
+        sink: Logit of each head and row that takes part in the softmax and is no key `[H, 1 or l]`, or None.
+        without: What becomes of queries and keys without a channel, where no formula tells; or None.
+        together: Whether ``without`` may zero a channel in every head at once, because no head depends on another.
+        value_norm: Norm of the values over each head, or None.
+        part: Which of the layer's attentions it is.
+        key_layer: The layer whose keys and values they are, or None for its own.
+        key_width: How many channels of each key head have neurons; the rest is shared by all heads.
     """
 
     query: Tensor
@@ -74,11 +61,25 @@ class Attention:
     key_bias: Tensor | None
     scale: float
     softcap: float | None
+    key_rotation: Rotation | None = None
+    mask: Tensor | None = None
+    sink: Tensor | None = None
+    without: Without | None = None
+    together: bool = True
+    value_norm: HeadNorm | None = None
+    part: int = 0
+    key_layer: int | None = None
+    key_width: int | None = None
 
     @property
     def per_group(self) -> int:
         """Number of query heads that share a key head."""
         return self.query.shape[0] // self.key.shape[0]
+
+    @property
+    def biased(self) -> bool:
+        """Whether something is added to the scores of keys that are seen."""
+        return self.key_bias is not None or self.mask is not None
 
     def blocks(self, memory: int) -> Iterator["RowBlock"]:
         """Yield the attention weights in blocks: for some groups of heads all blocks of rows, then the next groups.
@@ -98,16 +99,31 @@ class Attention:
     def _rows(self, groups: slice, start: int, stop: int) -> "RowBlock":
         # Keys that no row of the block may see are left out: later ones, and those behind a sliding window.
         keys = slice(0 if self.window is None else max(0, start - self.window + 1), stop)
-        bias = self.bias(slice(start, stop), keys)
         count = groups.stop - groups.start
         query = self.query.unflatten(0, (-1, self.per_group))[groups, :, start:stop].float()
         key = self.key[groups, keys].float()
         raw = self.scale * (query.flatten(1, 2) @ key.mT).reshape(count, self.per_group, stop - start, -1)
+        if self.mask is None:
+            bias = self.bias(slice(start, stop), keys)
+        else:
+            bias = self._of_groups(self.mask, groups)[:, :, start:stop, keys].float()
         if self.key_bias is not None:
-            bias = bias + self.key_bias.unflatten(0, (-1, self.per_group))[groups, :, None, keys].float()
+            bias = bias + self._of_groups(self.key_bias, groups)[:, :, None, keys].float()
         logits = self.capped(raw) + bias
-        weights = torch.softmax(logits, -1)
-        return RowBlock(groups, slice(start, stop), keys, query, key, raw, bias.expand_as(raw), logits, weights)
+        sink = None
+        if self.sink is not None:
+            of_rows = self.sink.expand(-1, self.query.shape[1]) if self.sink.shape[1] == 1 else self.sink
+            sink = self._of_groups(of_rows, groups)[:, :, start:stop, None].float()
+        weights = softmax(logits, sink)
+        bias = bias.expand_as(raw)
+        return RowBlock(groups, slice(start, stop), keys, query, key, raw, bias, logits, weights, sink)
+
+    def _of_groups(self, of_heads: Tensor, groups: slice) -> Tensor:
+        """Return the part `[g or 1, p or 1, ...]` of a tensor `[H or 1, ...]` that belongs to some groups."""
+        if len(of_heads) == 1:
+            return of_heads[None]
+        part: Tensor = of_heads.unflatten(0, (-1, self.per_group))[groups]
+        return part
 
     def bias(self, queries: slice, keys: slice) -> Tensor:
         """Return the additive mask of some tokens `[queries, keys]`: 0 where a key is seen, else the least number."""
@@ -119,6 +135,14 @@ class Attention:
     def capped(self, raw: Tensor) -> Tensor:
         """Apply the soft-cap to attention scores."""
         return raw if self.softcap is None else self.softcap * torch.tanh(raw / self.softcap)
+
+    def heads(self, memory: int) -> Tensor:
+        """Return the attention output per head `[H, l, d_v]`."""
+        found = torch.empty(*self.query.shape[:2], self.value.shape[-1], device=self.query.device)
+        by_group = found.unflatten(0, (-1, self.per_group))
+        for rows in self.blocks(memory):
+            by_group[rows.groups, :, rows.queries] = rows.times(self.value)
+        return found
 
 
 @dataclass(frozen=True)
@@ -135,6 +159,7 @@ class RowBlock:
         bias: What is added after the soft-cap `[g, p, r, j]`.
         logits: What the softmax is taken of `[g, p, r, j]`.
         weights: Attention weights `[g, p, r, j]`.
+        sink: The logit beside them `[g, p, r, 1]`, or None.
     """
 
     groups: slice
@@ -146,3 +171,18 @@ class RowBlock:
     bias: Tensor
     logits: Tensor
     weights: Tensor
+    sink: Tensor | None = None
+
+    def times(self, values: Tensor) -> Tensor:
+        """Return the weighted sums `[g, p, r, d_v]` of the values of all groups and keys `[G, l, d_v]`."""
+        value = values[self.groups, self.keys].float()
+        found: Tensor = (self.weights.flatten(1, 2) @ value).unflatten(1, self.weights.shape[1:3])
+        return found
+
+
+def softmax(logits: Tensor, sink: Tensor | None) -> Tensor:
+    """Return the softmax over keys, beside a further logit `[..., 1]` whose share is left out."""
+    if sink is None:
+        return torch.softmax(logits, -1)
+    weights: Tensor = torch.softmax(torch.cat([logits, sink.expand(*logits.shape[:-1], 1)], -1), -1)
+    return weights[..., :-1]

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import torch
 
-from mwork_eval.detection.scoring.attention import Attention, RowBlock
+from mwork_eval.detection.scoring.attention import Attention, RowBlock, softmax
 from mwork_eval.detection.scoring.expansion import KeyFactors, Response, RowSums, times
 
 Tensor = torch.Tensor
@@ -43,8 +43,8 @@ class ExactQueryKey:
     def __init__(self, seen: Attention, memory: int) -> None:
         self._seen = seen
         self._memory = memory
-        self._queries = Response.of(seen.query, seen.query_norm, seen)
-        self._keys = Response.of(seen.key, seen.key_norm, seen)
+        self._queries = Response.of(seen.query, seen.query_norm, seen.rotation, seen.scale)
+        self._keys = Response.of(seen.key, seen.key_norm, seen.key_rotation or seen.rotation, seen.scale)
         self._factors: KeyFactors | None = None
         heads, tokens, width = seen.query.shape
         self.query = torch.zeros(heads, width, device=seen.query.device).unflatten(0, (-1, seen.per_group))
@@ -164,14 +164,15 @@ class ExactQueryKey:
         for some in chosen.split(at_once):
             g, p, i, k = torch.unravel_index(some, error.shape)
             low, shrink = delta(g, p, i, k)
-            if self._seen.softcap is None:
+            if self._seen.softcap is None and not self._seen.biased:
                 logits = rows.logits[g, p, i]
                 without = (logits if shrink is None else torch.addcmul(logits, logits, shrink, value=-1)).sub_(low)
             else:
                 raw = rows.raw[g, p, i]
                 raw = raw - low if shrink is None else raw - low - shrink * raw
                 without = self._seen.capped(raw) + rows.bias[g, p, i]
-            share[g, p, i, k] = torch.softmax(without, -1).sub_(rows.weights[g, p, i]).square_().sum(-1)
+            sink = None if rows.sink is None else rows.sink[g, p, i]
+            share[g, p, i, k] = softmax(without, sink).sub_(rows.weights[g, p, i]).square_().sum(-1)
 
 
 def _rows_of(of_queries: Tensor, rows: RowBlock) -> Tensor:

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 import torch
 
-from mwork_eval.detection.scoring.attention import Attention, HeadNorm, RowBlock
+from mwork_eval.detection.scoring.attention import Attention, RowBlock
+from mwork_eval.detection.scoring.head_norm import HeadNorm
+from mwork_eval.detection.scoring.rotation import Rotation
 
 Tensor = torch.Tensor
 
@@ -26,14 +28,18 @@ class Response:
     across: Tensor
 
     @classmethod
-    def of(cls, rotated: Tensor, norm: HeadNorm | None, seen: Attention) -> "Response":
+    def of(cls, rotated: Tensor, norm: HeadNorm | None, rotation: Rotation, scale: float) -> "Response":
         """Compute the response of rotated queries or keys `[heads, l, d]`, in units of the scores."""
-        rotation = seen.rotation
-        removed = seen.scale * rotation.undo(rotated.float())
+        if norm is not None and norm.gains is not None:
+            growth = norm.growth()
+            removed, gains = scale * norm.divided() * growth, norm.gains.float()
+            across = removed * rotation.sign * rotation.sin * gains[rotation.partner]
+            return cls(1 - growth, removed * rotation.cos * gains, across)
+        removed = scale * rotation.undo(rotated.float())
         shrink = None
         if norm is not None:
-            grow = torch.rsqrt((1 - norm.shares()).clamp_min(1e-12))
-            shrink, removed = 1 - grow, removed * grow
+            growth = norm.growth()
+            shrink, removed = 1 - growth, removed * growth
         return cls(shrink, removed * rotation.cos, removed * rotation.sign * rotation.sin)
 
 
@@ -58,7 +64,7 @@ class KeyFactors:
     def of(cls, seen: Attention, keys: Response, groups: slice) -> "KeyFactors":
         """Compute the factors of some key heads for all keys."""
         key, along, across = seen.key[groups].float(), keys.along[groups], keys.across[groups]
-        if seen.softcap is None:  # softmax ignores a shift of a row; small numbers cancel less
+        if seen.softcap is None and seen.sink is None:  # softmax ignores a shift of a row; small numbers cancel less
             key, along, across = (factor - factor.mean(1, keepdim=True) for factor in (key, along, across))
         shrink = None if keys.shrink is None else keys.shrink[groups]
         mixed = [] if shrink is None else [shrink * along, shrink * across, shrink]

@@ -9,7 +9,7 @@ import math
 
 import torch
 
-from mwork_eval.detection.scoring.attention import Attention, RowBlock
+from mwork_eval.detection.scoring.attention import Attention, RowBlock, softmax
 
 Tensor = torch.Tensor
 
@@ -47,6 +47,7 @@ class PaperQueryKey:
                     rows.bias[group, member],
                     self._scale() * rows.query[group, member],
                     rows.key[group],
+                    None if rows.sink is None else rows.sink[group, member],
                 )
 
     def result(self) -> tuple[Tensor, Tensor]:
@@ -59,13 +60,13 @@ class PaperQueryKey:
     def _scores(self, rows: RowBlock) -> tuple[Tensor, Tensor]:
         return rows.raw, rows.weights
 
-    def _attend(self, raw: Tensor, bias: Tensor) -> Tensor:
-        return torch.softmax(self._seen.capped(raw) + bias, -1)
+    def _attend(self, raw: Tensor, bias: Tensor, sink: Tensor | None) -> Tensor:
+        return softmax(self._seen.capped(raw) + bias, sink)
 
-    def _head(self, raw: Tensor, weights: Tensor, bias: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    def _head(self, raw: Tensor, weights: Tensor, bias: Tensor, a: Tensor, b: Tensor, sink: Tensor | None) -> Tensor:
         """Score one head's channels: `[r, j]` three times, a `[r, d]`, b `[j, d]`, to `[d]`."""
-        # Softmax ignores a shift of a row, so b may be centred; that keeps the exponents small.
-        centred = b - b.mean(0)
+        # Softmax over keys alone ignores a shift of a row, so b may be centred; that keeps the exponents small.
+        centred = b - b.mean(0) if sink is None else b
         found = torch.zeros(a.shape[-1], device=a.device)
         exact = torch.ones_like(found, dtype=torch.bool)
         if self.moments and self._seen.softcap is None:
@@ -74,7 +75,7 @@ class PaperQueryKey:
         chunk = max(1, self._memory // (12 * raw.numel()))
         for dims in torch.split(exact.nonzero().flatten(), chunk):
             without = raw - a.T[dims, :, None] * b.T[dims, None, :]  # [n, r, j]
-            found[dims] = (self._attend(without, bias) - weights).square_().sum((-2, -1))
+            found[dims] = (self._attend(without, bias, sink) - weights).square_().sum((-2, -1))
         return found
 
 

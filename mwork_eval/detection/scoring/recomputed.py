@@ -1,18 +1,21 @@
 """Exact scores of query and key neurons without any expansion: recompute the attention for every neuron.
 
-For head norms that subtract a mean (Cohere's Command R+): there zeroing one channel moves all others. Slow, and right
-for any norm, because the model's own norm is called.
+For norms that subtract a mean (Cohere's Command R+), where zeroing one channel moves all others, and for whatever else
+lies between a projection and attention that no formula tells. Slow, and right for anything.
 """
 
 import torch
 
-from mwork_eval.detection.scoring.attention import Attention, HeadNorm, RowBlock
+from mwork_eval.detection.scoring.attention import Attention, RowBlock, softmax
+from mwork_eval.detection.scoring.expansion import Response
+from mwork_eval.detection.scoring.head_norm import HeadNorm
+from mwork_eval.detection.scoring.rotation import Rotation
 
 Tensor = torch.Tensor
 
 
 class RecomputedQueryKey:
-    """Adds up the exact scores of q and k over the blocks of one document's attention."""
+    """Computes the exact scores of q and k once the blocks of one document's attention are known."""
 
     def __init__(self, seen: Attention, memory: int) -> None:
         self._seen = seen
@@ -22,32 +25,73 @@ class RecomputedQueryKey:
         self.key = torch.zeros(len(seen.key), width, device=seen.query.device)
 
     def add(self, rows: RowBlock) -> None:
-        """Add a block of rows."""
-        seen, width = self._seen, self.query.shape[-1]
-        per_group, groups = seen.per_group, torch.arange(len(seen.key))[rows.groups].tolist()
-        chunk = max(1, self._memory // (4 * 4 * max(seen.query.numel(), rows.raw.numel())))
-        for channels in torch.arange(width, device=self.query.device).split(chunk):
-            queries, keys = self._without(seen.query_norm, channels), self._without(seen.key_norm, channels)
-            for place, group in enumerate(groups):
-                heads = slice(group * per_group, (group + 1) * per_group)
-                query = queries[:, heads, rows.queries]  # [n, p, r, d]
-                change = self._change(rows, place, query @ rows.key[place].mT)
-                self.query[heads, channels] += change.T
-                key = keys[:, group, None, rows.keys]  # [n, 1, j, d]
-                self.key[group, channels] += self._change(rows, place, rows.query[place] @ key.mT).sum(1)
+        """Add a block of rows: nothing, since every neuron takes all of them once more."""
 
     def result(self) -> tuple[Tensor, Tensor]:
         """Return the scores of q `[H·d]` and of k `[G·d]`."""
+        seen, width = self._seen, self.query.shape[-1]
+        tokens = seen.query.shape[1]
+        chunk = max(1, self._memory // (4 * 8 * max(seen.query.numel(), seen.per_group * 64 * tokens)))
+        for channels in torch.arange(width, device=self.query.device).split(chunk):
+            for head in (None,) if seen.together else range(len(seen.query)):
+                queries, keys = self._without(channels, head)
+                for rows in seen.blocks(self._memory // 2):
+                    self._add(rows, channels, queries, keys, head)
         return self.query.flatten(), self.key.flatten()
 
-    def _without(self, norm: HeadNorm | None, channels: Tensor) -> Tensor:
-        """Return the rotated vectors with each of n channels zeroed before the norm, `[n, heads, l, d]`."""
-        assert norm is not None
-        raw = norm.raw.expand(len(channels), -1, -1, -1).clone()
-        raw[torch.arange(len(channels), device=raw.device), :, :, channels] = 0
-        return self._seen.rotation.apply(norm.module(raw.transpose(1, 2)).transpose(1, 2).float())
+    def _add(self, rows: RowBlock, channels: Tensor, queries: Tensor, keys: Tensor, head: int | None) -> None:
+        per_group = self._seen.per_group
+        for place, group in enumerate(range(rows.groups.start, rows.groups.stop)):
+            heads = slice(group * per_group, (group + 1) * per_group)
+            query = queries[:, heads, rows.queries].float()  # [n, p, r, d]
+            change = self._change(rows, place, query @ rows.key[place].mT)
+            if head is None:
+                self.query[heads, channels] += change.T
+            else:
+                self.query[head, channels] += change.sum(1)
+            if head is not None and head >= len(self.key):
+                continue
+            key = keys[:, group, None, rows.keys].float()  # [n, 1, j, d]
+            of_group = self._change(rows, place, rows.query[place] @ key.mT).sum(1)
+            self.key[group if head is None else head, channels] += of_group
+
+    def _without(self, channels: Tensor, head: int | None) -> tuple[Tensor, Tensor]:
+        """Return queries and keys with each of n channels zeroed in every head, or in one, `[n, heads, l, d]`."""
+        seen = self._seen
+        if seen.without is not None:
+            return seen.without(channels, head)
+        return (
+            without(seen.query, seen.query_norm, seen.rotation, channels),
+            without(seen.key, seen.key_norm, seen.key_rotation or seen.rotation, channels),
+        )
 
     def _change(self, rows: RowBlock, place: int, product: Tensor) -> Tensor:
         """Return ‖P' - P‖² per channel and head from unscaled scores `[n, p, r, j]`."""
         logits = self._seen.capped(self._seen.scale * product) + rows.bias[place]
-        return (torch.softmax(logits, -1) - rows.weights[place]).square_().sum((-2, -1))
+        sink = None if rows.sink is None else rows.sink[place]
+        return (softmax(logits, sink) - rows.weights[place]).square_().sum((-2, -1))
+
+
+def without(states: Tensor, norm: HeadNorm | None, rotation: Rotation, channels: Tensor) -> Tensor:
+    """Return queries or keys with each of n channels zeroed in every head, by a formula.
+
+    Args:
+        states: As attention gets them `[heads, l, d]`.
+        norm: Their norm, which runs over each head.
+        rotation: Their rotation.
+        channels: `[n]`.
+
+    Returns:
+        `[n, heads, l, d]`.
+    """
+    if norm is not None and norm.centres:
+        return rotation.apply(norm.without(channels).float())
+    response = Response.of(states, norm, rotation, 1.0)
+    changed = states.float().repeat(len(channels), 1, 1, 1)
+    for number, channel in enumerate(channels.tolist()):
+        if response.shrink is not None:
+            changed[number] *= 1 - response.shrink[:, :, channel, None]
+        changed[number, :, :, channel] -= response.along[:, :, channel]
+        if (partner := int(rotation.partner[channel])) != channel:
+            changed[number, :, :, partner] -= response.across[:, :, channel]
+    return changed

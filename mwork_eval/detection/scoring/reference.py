@@ -6,7 +6,7 @@ Of grouped queries it only knows groups of four; here every group's heads add up
 
 import torch
 
-from mwork_eval.detection.scoring.attention import RowBlock
+from mwork_eval.detection.scoring.attention import RowBlock, softmax
 from mwork_eval.detection.scoring.paper import PaperQueryKey
 
 Tensor = torch.Tensor
@@ -22,10 +22,10 @@ class ReferenceQueryKey(PaperQueryKey):
 
     def _scores(self, rows: RowBlock) -> tuple[Tensor, Tensor]:
         raw = rows.raw / self._seen.scale
-        return raw, self._attend(raw, rows.bias)
+        return raw, self._attend(raw, rows.bias, rows.sink)
 
-    def _attend(self, raw: Tensor, bias: Tensor) -> Tensor:
-        return torch.softmax(raw + bias, -1)
+    def _attend(self, raw: Tensor, bias: Tensor, sink: Tensor | None) -> Tensor:
+        return softmax(raw + bias, sink)
 
 
 def absolute_sum(activations: Tensor) -> Tensor:

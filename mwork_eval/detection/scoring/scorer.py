@@ -1,20 +1,25 @@
 """Score every neuron of a model on documents (PLND): the scores applied to the captured activations."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
-from torch import nn
 
 from mwork_eval.detection.scoring import closed_forms, reference
 from mwork_eval.detection.scoring.attention import Attention
+from mwork_eval.detection.scoring.attention_capture import Known
 from mwork_eval.detection.scoring.capture import run_batch
 from mwork_eval.detection.scoring.exact import ExactQueryKey
+from mwork_eval.detection.scoring.feed_forward import Rows
+from mwork_eval.detection.scoring.feed_forward_forms import Form, find_forms
 from mwork_eval.detection.scoring.paper import PaperQueryKey
 from mwork_eval.detection.scoring.recomputed import RecomputedQueryKey
+from mwork_eval.detection.scoring.values import NormedValues, Output, before_a_norm, replayed_values
+from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import Place
+from mwork_eval.neurons.structures import FEED_FORWARD
 
 Tensor = torch.Tensor
 
@@ -31,7 +36,8 @@ def _query_key(method: Method, seen: Attention, memory: int) -> ExactQueryKey | 
         return PaperQueryKey(seen, memory)
     if method == "reference":
         return reference.ReferenceQueryKey(seen, memory)
-    if any(norm is not None and norm.centres for norm in (seen.query_norm, seen.key_norm)):
+    centred = any(norm is not None and norm.centres for norm in (seen.query_norm, seen.key_norm))
+    if centred or seen.without is not None:
         return RecomputedQueryKey(seen, memory)
     return ExactQueryKey(seen, memory)
 
@@ -47,10 +53,15 @@ class Scorer:
         self.layout = layout
         self._method = method
         self._memory = memory
-        self._outputs: dict[int, Tensor] = {}
-        self._squares: dict[int, Tensor] = {}
+        self._outputs: dict[tuple[int, int], Tensor] = {}
+        self._known: dict[tuple[int, int], Known] = {}
+        self._heads: dict[int, Tensor | None] = {}
+        self._normed: dict[int, Tensor | None] = {}
+        self._squares: dict[tuple[int, int], Tensor] = {}
+        self._forms: dict[tuple[int, int], Form] | None = None
         self._lengths: list[int] = []
         self._found: list[dict[Place, Tensor]] = []
+        self._forwards: dict[tuple[int, tuple[str, ...]], Tensor] = {}
 
     def score(self, documents: Sequence[Sequence[int]]) -> list[dict[Place, Array]]:
         """Score all neurons of all layers on each document, in one forward pass of the body.
@@ -63,81 +74,167 @@ class Scorer:
         """
         self._lengths = [len(tokens) for tokens in documents]
         self._found = [{} for _ in documents]
-        run_batch(self.layout, documents, self)
+        self._forwards = {}
+        if self._forms is None:
+            self._forms = find_forms(self.layout, documents[0])
+            self._refuse_unknown_experts()
+        run_batch(self.layout, documents, self, self._known, self._forms)
+        self._keep_feed_forwards()
         return [_on_cpu(one) for one in self._found]
 
     def attention(self, layer: int, document: int, seen: Attention) -> Tensor:
-        """Score q, k, v and o of a layer for a document and return its attention output."""
-        heads = torch.empty(seen.query.shape, device=seen.query.device)
+        """Score q and k of a layer for a document and return its attention output."""
+        heads = torch.empty(*seen.query.shape[:2], seen.value.shape[-1], device=seen.query.device)
         by_group = heads.unflatten(0, (-1, seen.per_group))
         query_key = _query_key(self._method, seen, self._memory)
+        normed = None
+        if seen.value_norm is not None and self._method != "reference":
+            normed = NormedValues(seen, self._output(layer, seen.part))
         for rows in seen.blocks(self._memory):
-            value = seen.value[rows.groups, rows.keys].float()
-            by_group[rows.groups, :, rows.queries] = (rows.weights.flatten(1, 2) @ value).unflatten(
-                1, rows.weights.shape[1:3]
-            )
+            by_group[rows.groups, :, rows.queries] = rows.times(seen.value)
             query_key.add(rows)
-        found, groups = self._found[document], len(seen.key)
-        found[layer, "q"], found[layer, "k"] = query_key.result()
-        if self._method == "reference":
-            found[layer, "v"] = reference.absolute_sum_of_values(heads, groups)
-            found[layer, "o"] = reference.absolute_sum_of_values(heads, len(heads))
-        else:
-            output = self._output(layer)
-            found[layer, "v"] = closed_forms.value_scores(heads, output, groups)
-            found[layer, "o"] = closed_forms.output_scores(heads, output)
+            if normed is not None:
+                normed.add(rows)
+        query, key = query_key.result()
+        if seen.key_width is not None:
+            key = key.unflatten(0, (len(seen.key), -1))[:, : seen.key_width].flatten()
+        self._add(document, (layer, "q"), seen.part, query)
+        self._add(document, (layer if seen.key_layer is None else seen.key_layer, "k"), seen.part, key)
+        self._heads[document] = heads if self._method == "reference" else None
+        self._normed[document] = None if normed is None else normed.result()
         return heads
 
-    def feed_forward(self, layer: int, structure: str, activations: Tensor) -> None:
-        """Score the feed-forward of a layer."""
+    def attention_output(self, layer: int, document: int, output: Output) -> None:
+        """Score o of a layer for a document, and v of the layer whose values it uses."""
+        if self._method == "reference":
+            found = self._heads[document]
+            heads = output.by_head() if found is None else found
+            of_columns = reference.absolute_sum_of_values(heads, len(heads))
+            of_values = reference.absolute_sum_of_values(heads, output.groups)
+        else:
+            weight = self._output(layer, output.part)
+            of_columns = closed_forms.output_scores(output.inputs[:, None].permute(2, 0, 1), weight)
+            of_values = self._values(output, weight, document)
+        self._add(document, (layer, "o"), output.part, of_columns)
+        place = (layer if output.value_layer is None else output.value_layer, "v")
+        if place in self.layout.blocks:
+            self._add(document, place, output.part, of_values)
+
+    def _values(self, output: Output, weight: Tensor, document: int) -> Tensor:
+        normed = self._normed[document]
+        if output.values == "normed" and normed is not None:
+            return normed
+        if output.values == "before a norm":
+            return before_a_norm(output, weight)
+        if output.without is not None:
+            return replayed_values(output, weight, self._memory)
+        return closed_forms.value_scores(output.by_head(), weight, output.groups)
+
+    def _add(self, document: int, place: Place, part: int, found: Tensor) -> None:
+        """Put the scores of one of a layer's attentions where they belong; those of several layers add up."""
+        block = self.layout.blocks[place][part]
+        size = self.layout.shape.sizes[place[0]][place[1]]
+        if place not in self._found[document]:
+            if block.size == size:
+                self._found[document][place] = found
+                return
+            self._found[document][place] = found.new_zeros(size)
+        self._found[document][place][block.start : block.start + block.size] += found
+
+    @torch.no_grad()
+    def feed_forward(self, layer: int, part: int, structure: str, rows: Rows) -> None:
+        """Score a part of the feed-forward of a layer, or an expert in it."""
         if (structure == "up") != (self._method == "reference"):
             return
-        for document, length in enumerate(self._lengths):
-            own = activations[document, :length]
-            if structure == "up":
-                self._keep(layer, document, reference.absolute_sum(own))
-            else:
-                norms = self._down_squares(layer).to(own.device)
-                self._keep(layer, document, closed_forms.feed_forward_scores(own, norms))
+        hidden = rows.hidden
+        squares = self._down_squares(layer, part, rows.expert).to(hidden.device)
+        found = torch.zeros(len(self._lengths), hidden.shape[-1], device=hidden.device)
+        if rows.documents is None:
+            for document, length in enumerate(self._lengths):
+                own = hidden[document, :length]
+                if structure == "up":
+                    found[document] = reference.absolute_sum(own)
+                else:
+                    found[document] = closed_forms.feed_forward_scores(own, squares)
+        else:
+            real = rows.documents >= 0
+            own = hidden[real].float()
+            if isinstance(rows.factors, Tensor):
+                own = own * rows.factors[real, None]
+            found.index_add_(0, rows.documents[real], own.abs() if structure == "up" else own.square())
+            found *= 1 if structure == "up" else squares
+        if not isinstance(rows.factors, Tensor) and rows.factors != 1:
+            found *= rows.factors**2
+        self.changes(layer, part, rows.structures, rows.expert, found)
 
-    def experts(self, layer: int, states: Tensor, index: Tensor, weights: Tensor) -> None:
-        """Score the experts of a layer: neuron (e, k) by w·h[:, k] over the tokens routed to expert e."""
-        module: Any = self.layout.blocks[layer, "down"][0].module
-        documents, count = len(self._lengths), self.layout.blocks[layer, "down"][0].experts
-        longest = len(states) // documents
-        token = torch.arange(len(states), device=states.device)
-        document = token // longest
-        real = token % longest < torch.tensor(self._lengths, device=states.device)[document]
-        found = torch.zeros(documents, count, self.layout.shape.sizes[layer]["up"] // count, device=states.device)
-        for expert in index[real].unique().tolist():
-            at, slot = ((index == expert) & real[:, None]).nonzero(as_tuple=True)
-            gate, up = nn.functional.linear(states[at], module.gate_up_proj[expert]).chunk(2, -1)
-            if self._method == "reference":
-                found[:, expert].index_add_(0, document[at], up.float().abs())
-            else:
-                inner = (module.act_fn(gate) * up).float() * weights[at, slot, None].float()
-                found[:, expert].index_add_(0, document[at], inner.square())
+    @torch.no_grad()
+    def changes(self, layer: int, part: int, structures: Sequence[str], expert: int, found: Tensor) -> None:
+        """Keep the scores of an expert, or of a part without experts."""
+        block = self.layout.blocks[layer, "up"][part]
+        key = (layer, tuple(structures))
+        if key not in self._forwards:
+            self._forwards[key] = torch.zeros(len(self._lengths), self._size(layer), device=found.device)
+        kept = self._forwards[key]
+        start = block.start + expert * (block.size // max(block.experts, 1))
+        # Added: a block that several layers share is scored by what it does in all of them.
+        kept[:, start : start + found.shape[-1]] += found.to(kept.device)
+
+    def _refuse_unknown_experts(self) -> None:
         if self._method != "reference":
-            found *= self._down_squares(layer).to(found.device).view(count, -1)
-        for number in range(documents):
-            self._keep(layer, number, found[number].flatten())
+            return
+        for (layer, number), form in (self._forms or {}).items():
+            part = self.layout.feed_forwards[layer][number]
+            if part.kind != "dense" and form.kind != "routed":
+                raise InputError(
+                    "the method `reference` does not score these experts",
+                    found=f"{type(part.module).__name__} in layers.{layer}",
+                    expected="experts that are called with states, their experts and weights",
+                    hint="use the method `exact`",
+                )
 
-    def _keep(self, layer: int, document: int, found: Tensor) -> None:
-        for structure in ("gate", "up", "down"):
-            if (layer, structure) in self.layout.blocks:
-                self._found[document][layer, structure] = found
+    def _keep_feed_forwards(self) -> None:
+        """Put the scores of the feed-forwards where each document's are: in one array per layer where they are equal.
 
-    def _down_squares(self, layer: int) -> Tensor:
-        if layer not in self._squares:
-            self._squares[layer] = closed_forms.squares(self.layout.weight(layer, "down"), 1)
-        return self._squares[layer]
+        They are not where a norm comes before the last product: a column of down is one channel of what comes after.
+        """
+        for layer, parts in enumerate(self.layout.feed_forwards):
+            of_layer = {names: found for (number, names), found in self._forwards.items() if number == layer}
+            for structure in FEED_FORWARD if parts else ():
+                own = [found for names, found in of_layer.items() if structure in names]
+                whole = own[0] if len(own) == 1 else sum(own, torch.zeros(len(self._lengths), self._size(layer)))
+                if not all(structure in part.blocks for part in parts):
+                    blocks = [
+                        block
+                        for part, block in zip(parts, self.layout.blocks[layer, "up"], strict=True)
+                        if structure in part.blocks
+                    ]
+                    if not blocks:
+                        continue
+                    whole = torch.cat([whole[:, block.start : block.start + block.size] for block in blocks], 1)
+                for document, scores in enumerate(whole.unbind()):
+                    self._found[document][layer, structure] = scores
 
-    def _output(self, layer: int) -> Tensor:
-        if layer not in self._outputs:
-            self._outputs[layer] = self.layout.weight(layer, "o")
-        return self._outputs[layer]
+    def _size(self, layer: int) -> int:
+        return self.layout.shape.sizes[layer]["up"]
+
+    def _down_squares(self, layer: int, part: int, expert: int) -> Tensor:
+        if (layer, part) not in self._squares:
+            block = self.layout.blocks[layer, "down"][part]
+            squares = closed_forms.squares(block.neurons(), 1)
+            self._squares[layer, part] = squares.view(max(block.experts, 1), -1)
+        return self._squares[layer, part][expert]
+
+    def _output(self, layer: int, part: int) -> Tensor:
+        if (layer, part) not in self._outputs:
+            self._outputs[layer, part] = self.layout.blocks[layer, "o"][part].neurons()
+        return self._outputs[layer, part]
 
 
 def _on_cpu(found: dict[Place, Tensor]) -> dict[Place, Array]:
-    arrays = {id(tensor): tensor.cpu().numpy() for tensor in found.values()}
-    return {place: arrays[id(tensor)] for place, tensor in found.items()}
+    # Views of one row are one array.
+    arrays = {_key(tensor): tensor.cpu().numpy() for tensor in found.values()}
+    return {place: arrays[_key(tensor)] for place, tensor in found.items()}
+
+
+def _key(tensor: Tensor) -> tuple[int, int]:
+    return tensor.data_ptr(), tensor.numel()

@@ -1,0 +1,226 @@
+"""Prove on a loaded model what was read of it: zero neurons in the weights, run their blocks again, compare the scores.
+
+A layout that is read wrongly (rows of another head, halves changed over, an expert that is not seen) gives scores of
+other neurons than those that are zeroed, and masks would switch those off.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from mwork_eval.detection.agreement import Comparison, Verification
+from mwork_eval.detection.replay import Replay, Seen, computing_in, eager_attention, merged, recorded
+from mwork_eval.detection.scoring.scorer import Scorer
+from mwork_eval.errors import InputError
+from mwork_eval.files.tensor_file import Array
+from mwork_eval.models.blocks import Block
+from mwork_eval.models.forms import layers_of_each_form
+from mwork_eval.models.layout import Layout
+from mwork_eval.models.slice_editor import SliceEditor
+from mwork_eval.neurons.neuron_set import Place
+from mwork_eval.neurons.structures import STRUCTURES
+
+Tensor = torch.Tensor
+
+TOKENS = 64
+NEURONS = 8
+_MOST_EXPERTS = 4
+"""How many routed experts of a layer are looked into where each is a module; those with the highest scores."""
+
+
+def verify(
+    layout: Layout,
+    token_ids: Sequence[int],
+    *,
+    neurons: int = NEURONS,
+    layers: Sequence[int] | None = None,
+    advance: Callable[[str, int], Any] = lambda label, n: None,
+) -> Verification:
+    """Compare scores with what zeroing neurons does, in some layers of each form.
+
+    A layer is run again on the hidden states that were scored, in float32, with one neuron's weights and bias zero.
+    The model is as before afterwards, bit by bit.
+
+    Args:
+        layout: The model, in evaluation mode.
+        token_ids: A text; `TOKENS` are enough.
+        neurons: How many are zeroed in each part of a structure, from 4: spread over it, and apart from q and k half
+            of them those with the highest scores.
+        layers: Which layers; the first, the middle and the last one and one of each form if not given.
+        advance: Called after each layer with what is done next and 1.
+
+    Raises:
+        InputError: If weights are packed or offloaded.
+    """
+    if not layout.in_memory:
+        raise InputError(
+            "the layout cannot be verified",
+            found="packed or offloaded weights",
+            expected="plain weights in memory",
+            hint="load the model without quantisation and offloading",
+        )
+    chosen = layers_to_verify(layout) if layers is None else list(layers)
+    with recorded(layout.layers) as scored:
+        scores = Scorer(layout).score([token_ids])[0]
+    ids = torch.tensor([list(token_ids)], device=layout.device)
+    interface = any(one.interface for of_layer in layout.attentions for one in of_layer)
+    attending = eager_attention(layout.model) if interface else nullcontext()
+    with torch.inference_mode(), attending, recorded(layout.layers) as attended:
+        layout.decoder(input_ids=ids, use_cache=False)
+        calls = {number: merged(scored[number], call) for number, call in attended.items()}
+        replay = Replay(layout, calls, len(token_ids), torch.float32)
+        found: list[Comparison] = []
+        for number in chosen:
+            with computing_in(
+                [layout.layers[one] for one in (number, *_users_of(layout, number))], torch.float32
+            ) as to:
+                layer = _Layer(replay, number, to)
+                found += (one for structure in STRUCTURES for one in layer.compare(structure, scores, neurons))
+            advance(f"layer {number}", 1)
+    return Verification(tuple(found), layout.dtype, len(token_ids))
+
+
+def layers_to_verify(layout: Layout) -> list[int]:
+    """Return the first, the middle and the last layer, and the first of each form."""
+    last = layout.shape.layers - 1
+    return sorted({0, last // 2, last, *layers_of_each_form(layout)})
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A block, and where its neurons show: the number of an attention, or the module whose output counts."""
+
+    block: Block
+    attention: int | None
+    watched: nn.Module
+
+
+class _Layer:
+    """A layer whose neurons are zeroed one by one."""
+
+    def __init__(self, replay: Replay, number: int, moved: Callable[[Tensor], Tensor]) -> None:
+        self._replay, self._number, self._moved = replay, number, moved
+        self._layout = replay.layout
+        self._before: dict[tuple[int, int, bool], Seen] = {}
+
+    def compare(self, structure: str, scores: Mapping[Place, Array], neurons: int) -> Iterator[Comparison]:
+        """Yield the comparison of a structure, if the layer has it and its weights are the neurons."""
+        place = self._number, structure
+        if place not in self._layout.blocks:
+            return
+        parts = [part for part in self._parts(structure) if part.block.writable]
+        if not parts:
+            return
+        if place not in scores:
+            yield Comparison(*place, (), (), (), 0.0, "it has neurons and no scores")
+            return
+        parts = _strongest(parts, scores[place])
+        indices: list[int] = []
+        changes: list[float] = []
+        rounding = 0.0
+        for part in parts:
+            start, end = part.block.start, part.block.start + part.block.size
+            # A series is the least exact for the strongest neurons of q and k, which are few.
+            strong = 0 if structure in ("q", "k") else neurons // 2
+            sample = _sample(scores[place][start:end], neurons - strong, strong)
+            try:
+                found, own = self._changes(structure, part, sample)
+            except LookupError as error:
+                yield Comparison(*place, (), (), (), 0.0, str(error))
+                return
+            indices += [start + index for index in sample]
+            changes += found
+            rounding = max(rounding, own)
+        own_scores = tuple(float(scores[place][index]) for index in indices)
+        yield Comparison(*place, tuple(indices), own_scores, tuple(changes), rounding)
+
+    def _parts(self, structure: str) -> Iterator[_Part]:
+        blocks = iter(self._layout.blocks[self._number, structure])
+        if structure in ("q", "k", "v", "o"):
+            for index, one in enumerate(self._layout.attentions[self._number]):
+                if structure in one.projections:
+                    yield _Part(next(blocks), index, one.projections["o"].module)
+            return
+        parts = self._layout.feed_forwards[self._number]
+        for part in parts:
+            if structure in part.blocks:
+                yield _Part(next(blocks), None, _container(self._layout.layers[self._number], parts, part.path))
+
+    def _changes(self, structure: str, part: _Part, sample: Sequence[int]) -> tuple[list[float], float]:
+        """Return the change that each neuron makes, and what the rounding of float32 alone may make."""
+        weights = structure in ("q", "k")
+        shown = [(self._number, part)]
+        if structure in ("k", "v"):
+            shown += list(self._users())
+        before = [self._seen(number, one, weights) for number, one in shown]
+        changes = []
+        for index in sample:
+            with SliceEditor() as editor:
+                at = part.block.positions(torch.tensor([index]))
+                for tensor in (part.block.weight, part.block.bias):
+                    if tensor is not None:
+                        editor.write(self._moved(tensor), at, 0.0)
+                after = [self._see(self._number, part, weights, None)]
+                after += [self._see(number, one, weights, after[0]) for number, one in shown[1:]]
+            pairs = zip(before, after, strict=True)
+            changes.append(sum(float((one.value - two.value).double().square().sum()) for one, two in pairs))
+        size = sum(float(one.value.double().square().sum()) for one in before)
+        return changes, size * (4 * torch.finfo(torch.float32).eps) ** 2
+
+    def _users(self) -> Iterator[tuple[int, _Part]]:
+        """Yield the attentions of later layers that use the keys and values of this one."""
+        for number in _users_of(self._layout, self._number):
+            for index, one in enumerate(self._layout.attentions[number]):
+                if one.keys_of == self._number:
+                    block = self._layout.blocks[number, "o"][index]
+                    yield number, _Part(block, index, one.projections["o"].module)
+
+    def _seen(self, number: int, part: _Part, weights: bool) -> Seen:
+        key = number, id(part.watched), weights
+        if key not in self._before:
+            self._before[key] = self._see(number, part, weights, None)
+        return self._before[key]
+
+    def _see(self, number: int, part: _Part, weights: bool, earlier: Seen | None) -> Seen:
+        shared = None if earlier is None else earlier.shared
+        if weights:
+            assert part.attention is not None
+            return self._replay.attention_weights(number, part.attention, shared)
+        return self._replay.output(number, part.watched, shared)
+
+
+def _users_of(layout: Layout, number: int) -> list[int]:
+    return [layer for layer, of_layer in enumerate(layout.attentions) if any(one.keys_of == number for one in of_layer)]
+
+
+def _container(layer: nn.Module, parts: Sequence[Any], path: str) -> nn.Module:
+    """Return the module that a part of a feed-forward adds to: the one that holds all experts, or the part itself."""
+    part = next(one for one in parts if one.path == path)
+    outer = path.rpartition(".")[0]
+    while outer and isinstance(layer.get_submodule(outer), nn.ModuleList | nn.ModuleDict):
+        outer = outer.rpartition(".")[0]
+    beside = any(one is not part and one.path.startswith(f"{outer}.") for one in parts)
+    return layer.get_submodule(outer) if outer and (part.kind != "dense" or beside) else layer.get_submodule(path)
+
+
+def _strongest(parts: list[_Part], scores: Array) -> list[_Part]:
+    """Return at most some of many parts: many are routed experts, of which most have seen no token."""
+    if len(parts) <= _MOST_EXPERTS:
+        return parts
+
+    def total(part: _Part) -> float:
+        return float(scores[part.block.start : part.block.start + part.block.size].sum())
+
+    first = sorted(parts[:-1], key=total)[-_MOST_EXPERTS:]
+    return [*sorted(first, key=lambda part: part.block.start), parts[-1]]
+
+
+def _sample(scores: Array, spread: int, strong: int) -> list[int]:
+    """Return the first, the last and others between them, and some of those with the highest scores."""
+    even = {round(index * (len(scores) - 1) / (spread - 1)) for index in range(spread)}
+    others = [int(index) for index in scores.argsort()[::-1] if int(index) not in even]
+    return sorted({*even, *others[:strong]})

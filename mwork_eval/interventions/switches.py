@@ -1,0 +1,165 @@
+"""Which rows or columns switch a feed-forward neuron off: its own, or where these do not do it, another structure's.
+
+Gate, up and down of one index are one switch, h[:, k] = 0. Zeros in row k of gate or up do it where h is the product
+of the activation of gate and up, or the activation of up. They do not where a number is added to up (GPT-OSS: (up + 1)
+times the activation), where something else is added to the row's output (the adapters of Zamba 2), or where a row has
+a share in what other neurons do (Gemma 3n keeps the largest of gate). Small numbers run through the block tell.
+"""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import torch
+
+from mwork_eval.models.blocks import Block, features_of, without_adapters
+from mwork_eval.models.feed_forwards import FeedForward
+from mwork_eval.models.layout import Layout
+from mwork_eval.models.products import watch_projection
+from mwork_eval.neurons.neuron_set import Indices, Place
+
+Tensor = torch.Tensor
+
+_ROWS = ("gate", "up")
+
+
+def as_switches(layout: Layout, indices: Mapping[Place, Indices]) -> dict[Place, Indices]:
+    """Return neurons by the structures whose zeros switch them off.
+
+    Args:
+        layout: The model.
+        indices: Per layer and structure, the neurons.
+
+    Returns:
+        The same neurons: those of gate and up whose own rows do not do it under another structure.
+    """
+    found: dict[Place, Indices] = {}
+    for place, members in indices.items():
+        for target, own in _targets(layout, place, members):
+            found[target] = np.union1d(found[target], own) if target in found else own
+    return found
+
+
+def _targets(layout: Layout, place: Place, members: Indices) -> list[tuple[Place, Indices]]:
+    layer, structure = place
+    if structure not in _ROWS:
+        return [(place, members)]
+    parts = [part for part in layout.feed_forwards[layer] if structure in part.blocks]
+    targets = [_target(part, structure) for part in parts]
+    if all(target == structure for target in targets):
+        return [(place, members)]
+    found = []
+    for part, target, block in zip(parts, targets, layout.blocks[place], strict=True):
+        inside = members[(members >= block.start) & (members < block.start + block.size)]
+        if len(inside):
+            start = _block(layout, layer, part, target).start
+            found.append(((layer, target), inside - block.start + start))
+    return found
+
+
+def _block(layout: Layout, layer: int, part: FeedForward, structure: str) -> Block:
+    parts = [one for one in layout.feed_forwards[layer] if structure in one.blocks]
+    number = next(number for number, one in enumerate(parts) if one is part)
+    return layout.blocks[layer, structure][number]
+
+
+_KNOWN: dict[Any, dict[str, str]] = {}
+"""By kind of block, what was found: blocks of one class with the same settings compute the same."""
+
+
+def _target(part: FeedForward, structure: str) -> str:
+    plain = without_adapters(part.module)
+    settings = {n: v for n, v in vars(plain).items() if isinstance(v, int | float | str) and not n.startswith("_")}
+    settings.pop("layer_idx", None)
+    key = (type(plain), part.kind, tuple(sorted(settings.items(), key=lambda item: item[0])), tuple(part.blocks))
+    if key not in _KNOWN:
+        _KNOWN[key] = _of_experts(plain, part) if part.kind == "experts" else _of_block(part)
+    return _KNOWN[key].get(structure, structure)
+
+
+def _of_experts(module: Any, part: FeedForward) -> dict[str, str]:
+    """Try what an experts module makes of gate and up, where it has its own way."""
+    if "gate" not in part.blocks or not hasattr(module, "_apply_gate"):
+        return {}
+    width = part.blocks["up"].size // max(part.blocks["up"].experts, 1)
+    both = torch.randn(4, 2 * width, generator=torch.Generator().manual_seed(0)) + 1
+    apart = not getattr(module, "is_concatenated", True)
+    off = {}
+    for number, structure in enumerate(_ROWS):
+        rows = both.clone()
+        rows[:, slice(number, None, 2) if apart else slice(number * width, (number + 1) * width)] = 0
+        with torch.no_grad():
+            off[structure] = not module._apply_gate(rows).any()
+    return _choose(off, dict.fromkeys(_ROWS, False))
+
+
+def _of_block(part: FeedForward) -> dict[str, str]:
+    """Run a block on random numbers with a row of gate or up zero, and see what goes into the last product."""
+    before = _hidden(part, None, 0)
+    if before is None:
+        return dict.fromkeys(_ROWS, "down")
+    neuron = int(before.abs().sum(0).argmax())
+    off, mixed = {}, {}
+    for structure in _ROWS:
+        if structure in part.blocks:
+            after = _hidden(part, structure, neuron)
+            assert after is not None
+            off[structure] = not after[:, neuron].any()
+            others = torch.arange(before.shape[-1]) != neuron
+            apart = (after - before)[:, others.to(after.device)].abs().max()
+            mixed[structure] = bool(apart > 20 * torch.finfo(before.dtype).eps * before.abs().max())
+    return _choose(off, mixed)
+
+
+def _choose(off: Mapping[str, bool], mixed: Mapping[str, bool]) -> dict[str, str]:
+    clean = [structure for structure in off if off[structure] and not mixed[structure]]
+    found = {}
+    for structure in off:
+        if structure not in clean:
+            # Where all rows change other neurons there is a norm, and zeros are what is meant.
+            found[structure] = clean[0] if clean else structure if off[structure] else "down"
+    return found
+
+
+def _hidden(part: FeedForward, structure: str | None, neuron: int) -> Tensor | None:
+    """Return what goes into the last product `[4, d_inter]`, or None if the block cannot be called with states alone.
+
+    BLOOM's is called with what is added to its output, too.
+    """
+    down: Any = without_adapters(part.blocks["down"].module)
+    up: Any = without_adapters(part.blocks["up"].module)
+    like = next(p for p in (*down.parameters(), *part.module.parameters()) if p.is_floating_point())
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn(1, 4, features_of(up)[0], generator=generator).to(like.device, like.dtype)
+    seen: list[Tensor] = []
+    with torch.no_grad(), ExitStack() as undo:
+        if structure is not None:
+            block = part.blocks[structure]
+            assert block.channels is not None
+            watch_projection(block.module, undo, after=_Zero(block.channels[neuron : neuron + 1]))
+        watch_projection(part.blocks["down"].module, undo, before=_Keep(seen))
+        for given in ((states,), (states, states)):
+            try:
+                part.module(*given)
+            except (TypeError, KeyError, AttributeError, IndexError):
+                continue
+            return seen[-1].reshape(4, -1)
+    return None
+
+
+class _Zero:
+    def __init__(self, channel: Tensor) -> None:
+        self._channel = channel
+
+    def __call__(self, _: int, __: Tensor, output: Tensor) -> Tensor:
+        return output.index_fill(-1, self._channel.to(output.device), 0)
+
+
+class _Keep:
+    def __init__(self, seen: list[Tensor]) -> None:
+        self._seen = seen
+
+    def __call__(self, _: int, hidden: Tensor) -> Tensor:
+        self._seen.append(hidden)
+        return hidden
