@@ -23,7 +23,16 @@ NOT_FAST = {
         _OTHER_STATE,
     ),
     **dict.fromkeys(
-        ("axk2", "deepseek_v32", "dots3_note", "dots3_note_text", "glm_moe_dsa", "hy_v4", "qwen4_exp", "qwen4_exp_text"),
+        (
+            "axk2",
+            "deepseek_v32",
+            "dots3_note",
+            "dots3_note_text",
+            "glm_moe_dsa",
+            "hy_v4",
+            "qwen4_exp",
+            "qwen4_exp_text",
+        ),
         _INDEXER,
     ),
     **dict.fromkeys(("llama4", "llama4_text"), _SLOTS),
