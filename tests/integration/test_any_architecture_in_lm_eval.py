@@ -17,9 +17,7 @@ _INDEXER = "attention that keeps an index of keys beside them"
 _SLOTS = "attention scaled by the slot in the cache"
 NOT_FAST = {
     **dict.fromkeys(
-        """bailing_hybrid bamba deepseek_v4 falcon_h1 granitemoehybrid inkling2_text inkling_text jamba kimi_linear lfm2
-        lfm2_moe lfm3 minimax nemotron_h olmo_hybrid qwen3_5 qwen3_5_moe qwen3_5_moe_text qwen3_5_text qwen3_next
-        recurrent_gemma zamba zamba2 zaya""".split(),
+        ["bailing_hybrid", "bamba", "deepseek_v4", "falcon_h1", "granitemoehybrid", "inkling2_text", "inkling_text", "jamba", "kimi_linear", "lfm2", "lfm2_moe", "lfm3", "minimax", "nemotron_h", "olmo_hybrid", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next", "recurrent_gemma", "zamba", "zamba2", "zaya"],
         _OTHER_STATE,
     ),
     **dict.fromkeys(
