@@ -45,5 +45,5 @@ def _in_heads(captured: CapturedAttention, structure: str, channel: int, head: i
     """Return the neurons of one channel in one head, or in every head; none if it has no neurons."""
     count = captured.attention.heads.query if structure == "q" else captured.attention.heads.groups
     width = captured.blocks[structure].size // count
-    heads = torch.arange(count) if head is None else torch.arange(head, min(head + 1, count))
+    heads = torch.arange(count)[slice(None) if head is None else slice(head, head + 1)]
     return heads * width + channel if channel < width else heads[:0]
