@@ -70,6 +70,9 @@ def _named(path: str, module: nn.Module, width: int) -> FeedForward | None:
     if down_name is not None:
         blocks = _expert_blocks(module, three, down_name, width)
         return None if blocks is None else FeedForward(path, inside, "experts", blocks)
+    stacked = _stacked_blocks(inside, width)
+    if stacked is not None:
+        return FeedForward(path, inside, "experts", stacked)
     down = _first(children, vocabulary.DOWN)
     if down is None or _shape(down)[1] != width:
         return None
@@ -152,6 +155,22 @@ def _expert_blocks(
     parts["down"] = (down if transposed else down.transpose(1, 2)), None
     adapted = plain is not module
     return {name: experts_block(plain, weight, own, adapted=adapted) for name, (weight, own) in parts.items()}
+
+
+def _stacked_blocks(module: Any, width: int) -> Mapping[str, Block] | None:
+    """Return the blocks of experts whose matrices stand one below the other, down as its transpose (DBRX)."""
+    own = {name: tensor for name, tensor in module.named_parameters(recurse=False) if tensor.ndim == 2}
+    words = {"gate": vocabulary.GATE, "up": vocabulary.UP, "down": vocabulary.DOWN}
+    names = {structure: next((w for w in of_it if w in own), None) for structure, of_it in words.items()}
+    inner = next((int(getattr(module, name)) for name in vocabulary.INNER if hasattr(module, name)), 0)
+    rows = {len(own[name]) if name is not None and own[name].shape[1] == width else 0 for name in names.values()}
+    if len(rows) != 1 or not inner or not (count := rows.pop() // inner):
+        return None
+    return {
+        structure: experts_block(module, own[name].view(count, inner, width), None, adapted=False)
+        for structure, name in names.items()
+        if name is not None
+    }
 
 
 def _is_transposed(module: Any, down: Tensor, first: Tensor, width: int) -> bool:

@@ -145,6 +145,8 @@ class _Products(TorchFunctionMode):
             each = [self._product(n, hidden[n], partial(torch.matmul, other=weight[n])) for n in range(len(weight))]
             return torch.stack(each)
         expert = (weight.storage_offset() - whole.storage_offset()) // whole.stride(0)
+        if whole.ndim == 2:  # one below the other
+            expert //= hidden.shape[-1]
         return self._product(expert, hidden, lambda states: func(states, weight, *rest, **kwargs))
 
     def _product(self, expert: int, hidden: Tensor, product: Callable[[Tensor], Tensor]) -> Tensor:

@@ -41,9 +41,12 @@ DOWN = (
     "linear_2",
     "ff_out",
 )
-UP = ("up_proj", "dense_h_to_4h", "fc1", "fc_in", "c_fc", "w3", "linear_1", "ff_proj")
+UP = ("up_proj", "dense_h_to_4h", "fc1", "fc_in", "c_fc", "w3", "linear_1", "ff_proj", "v1")
 GATE = ("gate_proj", "w1")
 GATE_UP = ("gate_up_proj", "input_linear", "Wi", "wi", "gate_up")
+
+INNER = ("ffn_hidden_size", "intermediate_size", "intermediate_dim")
+"""Attributes that hold d_inter."""
 
 HEAD_WIDTH = ("head_dim", "attention_head_size", "head_size", "attn_head_size")
 VALUE_WIDTH = ("v_head_dim",)
