@@ -1,4 +1,4 @@
-"""Whether rows of q, k and v show where they must: in the attention weights of their heads, or not in these at all.
+"""Whether rows of q, k and v show where they must: in the attention weights, or the outputs, of their heads.
 
 Scores do not tell this: where no formula holds they are made by looking at what zeroing the very same rows does.
 """
@@ -55,7 +55,9 @@ def misplaced(replay: Replay, layer: int, structure: str, moved: Callable[[Tenso
         count = heads.query if structure == "q" else heads.groups
         per_head, members, shown = block.size // count, heads.query // count, False
         output = replay.layout.blocks[layer, "o"][index]
-        columns = replay.entering(layer, output.module) if structure == "v" else None
+        # Code of its own may share values out in another way (DiffLlama).
+        plain = structure == "v" and replay.layout.attentions[layer][index].interface
+        columns = replay.entering(layer, output.module) if plain else None
         for number in range(_NEURONS):
             neuron = (2 * number + 1) * block.size // (2 * _NEURONS)
             with SliceEditor() as editor:
@@ -66,10 +68,8 @@ def misplaced(replay: Replay, layer: int, structure: str, moved: Callable[[Tenso
                 (before - after).double().square().unflatten(-3, (-1, heads.query)).movedim(-3, 0).flatten(1).sum(1)
             )
             if structure == "v":
-                if float(by_head.sum()) > small:
-                    return "zeroing its neurons changes the attention weights"
-                assert columns is not None
-                assert changed is not None
+                if columns is None or changed is None:
+                    continue
                 if why := _of_other_columns(columns - changed, output, neuron, per_head, members):
                     return why
             elif float(by_head.sum()) > small:
