@@ -151,24 +151,6 @@ class Replay:
             raise LookupError("the module was not called")
         return Seen(seen[0], made)
 
-    def entering(self, number: int, module: nn.Module) -> Tensor:
-        """Run a layer until one of its modules is called, and return its input.
-
-        Raises:
-            LookupError: If it is not called.
-        """
-        seen: list[Tensor] = []
-
-        def keep(_: nn.Module, args: tuple[Any, ...]) -> None:
-            seen.append(args[0])
-            raise _ReachedError
-
-        with _hook(module.register_forward_pre_hook(keep)):
-            self._run(number, None)
-        if not seen:
-            raise LookupError("the module was not called")
-        return seen[0]
-
     def attention_weights(self, number: int, index: int, shared: Shared | None = None) -> Seen:
         """Run a layer until an attention is done, and return its weights; a sink, which is no key, is left out.
 

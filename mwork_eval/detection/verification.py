@@ -94,7 +94,7 @@ def _misplaced(layout: Layout, calls: Mapping[int, Call], tokens: int, layers: S
     replay = Replay(layout, calls, tokens, torch.float32)
     for number in layers:
         with _own_attention(layout), computing_in([layout.layers[number]], torch.float32) as moved:
-            for structure in ("q", "k", "v"):
+            for structure in ("q", "k"):
                 if why := misplaced(replay, number, structure, moved):
                     yield Comparison(number, structure, (), (), (), 0.0, why)
 
