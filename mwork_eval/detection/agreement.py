@@ -9,7 +9,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
 from mwork_eval.neurons.structures import STRUCTURES
 
-_REPORT = "please report the model, its config.json and what `mwork inspect MODEL --verify` prints"
+REPORT = "please report the model, its config.json and what `mwork inspect MODEL --verify` prints"
 
 
 @dataclass(frozen=True)
@@ -181,14 +181,14 @@ class Verification:
         others = ", ".join(f"layer {one.layer} {one.structure}" for one in wrong[1:12])
         what = f"{name} is not read as it is: layer {worst.layer}, structure {worst.structure}"
         if worst.unseen:
-            raise InputError(f"{what}{_also(others)}", found=worst.unseen, hint=_REPORT)
+            raise InputError(f"{what}{_also(others)}", found=worst.unseen, hint=REPORT)
         raise InputError(
             f"{what}: zeroing neurons changes something else than their scores say{_also(others)}",
             found=f"Spearman {_spearman_of([worst]):.3f}, median error {_median_of([worst]):.2g}, "
             f"largest {worst.errors.max():.2g}",
             expected=f"Spearman {limits.spearman} or more, median error {limits.median[1]:g} or less"
             + ("" if np.isinf(limits.largest) else f", largest {limits.largest:g} or less"),
-            hint=_REPORT,
+            hint=REPORT,
         )
 
     def _row(self, structure: str, own: Sequence[Comparison]) -> VerifiedStructure:

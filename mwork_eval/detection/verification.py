@@ -5,15 +5,16 @@ other neurons than those that are zeroed, and masks would switch those off.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from mwork_eval.detection.agreement import Comparison, Verification
-from mwork_eval.detection.replay import Replay, Seen, computing_in, eager_attention, merged, recorded
+from mwork_eval.detection.agreement import REPORT, Comparison, Verification
+from mwork_eval.detection.placement import misplaced, zero
+from mwork_eval.detection.replay import Call, Replay, Seen, computing_in, eager_attention, merged, recorded
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
@@ -55,7 +56,7 @@ def verify(
         advance: Called after each layer with what is done next and 1.
 
     Raises:
-        InputError: If weights are packed or offloaded.
+        InputError: If weights are packed or offloaded, or the model cannot be scored.
     """
     if not layout.in_memory:
         raise InputError(
@@ -65,23 +66,51 @@ def verify(
             hint="load the model without quantisation and offloading",
         )
     chosen = layers_to_verify(layout) if layers is None else list(layers)
+    with _own_attention(layout), recorded(layout.layers) as attended, torch.inference_mode():
+        layout.decoder(input_ids=torch.tensor([list(token_ids)], device=layout.device), use_cache=False)
+    found = list(_misplaced(layout, attended, len(token_ids), chosen))
+    if found:
+        return Verification(tuple(found), layout.dtype, len(token_ids))
     with recorded(layout.layers) as scored:
-        scores = Scorer(layout).score([token_ids])[0]
-    ids = torch.tensor([list(token_ids)], device=layout.device)
-    interface = any(one.interface for of_layer in layout.attentions for one in of_layer)
-    attending = eager_attention(layout.model) if interface else nullcontext()
-    with torch.inference_mode(), attending, recorded(layout.layers) as attended:
-        layout.decoder(input_ids=ids, use_cache=False)
-        calls = {number: merged(scored[number], call) for number, call in attended.items()}
-        replay = Replay(layout, calls, len(token_ids), torch.float32)
-        found: list[Comparison] = []
-        for number in chosen:
-            together = [layout.layers[one] for one in (number, *layers_without_keys(layout, number))]
-            with computing_in(together, torch.float32) as to:
-                layer = _Layer(replay, number, to)
-                found += (one for structure in STRUCTURES for one in layer.compare(structure, scores, neurons))
-            advance(f"layer {number}", 1)
+        scores = _scores_of(layout, token_ids)
+    calls = {number: merged(scored[number], call) for number, call in attended.items()}
+    replay = Replay(layout, calls, len(token_ids), torch.float32)
+    for number in chosen:
+        together = [layout.layers[one] for one in (number, *layers_without_keys(layout, number))]
+        with _own_attention(layout), computing_in(together, torch.float32) as moved:
+            layer = _Layer(replay, number, moved)
+            found += (one for structure in STRUCTURES for one in layer.compare(structure, scores, neurons))
+        advance(f"layer {number}", 1)
     return Verification(tuple(found), layout.dtype, len(token_ids))
+
+
+def _own_attention(layout: Layout) -> AbstractContextManager[None]:
+    """Let the model attend by its own code, where it otherwise calls what transformers has for all."""
+    interface = any(one.interface for of_layer in layout.attentions for one in of_layer)
+    return eager_attention(layout.model) if interface else nullcontext()
+
+
+def _misplaced(layout: Layout, calls: Mapping[int, Call], tokens: int, layers: Sequence[int]) -> Iterator[Comparison]:
+    replay = Replay(layout, calls, tokens, torch.float32)
+    for number in layers:
+        with _own_attention(layout), computing_in([layout.layers[number]], torch.float32) as moved:
+            for structure in ("q", "k"):
+                if why := misplaced(replay, number, structure, moved):
+                    yield Comparison(number, structure, (), (), (), 0.0, why)
+
+
+def _scores_of(layout: Layout, token_ids: Sequence[int]) -> dict[Place, Array]:
+    try:
+        return Scorer(layout).score([token_ids])[0]
+    except torch.OutOfMemoryError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        # An architecture that nobody has tried may end anywhere.
+        raise InputError(
+            f"a model of type {layout.model_type} cannot be scored",
+            found=f"{type(error).__name__}: {error}",
+            hint=REPORT,
+        ) from error
 
 
 def layers_to_verify(layout: Layout) -> list[int]:
@@ -169,7 +198,7 @@ class _Layer:
         changes = []
         for index in sample:
             with SliceEditor() as editor:
-                self._zero(editor, part.block, index)
+                zero(editor, part.block, index, self._moved)
                 after = [self._see(self._number, part, weights, None)]
                 after += [self._see(number, one, weights, after[0]) for number, one in shown[1:]]
             pairs = zip(before, after, strict=True)
@@ -188,18 +217,12 @@ class _Layer:
         found = []
         for index, change in zip(sample, alone, strict=True):
             with SliceEditor() as editor:
-                self._zero(editor, part.down, index)
+                zero(editor, part.down, index, self._moved)
                 before = self._see(self._number, part, False, None)
-                self._zero(editor, part.block, index)
+                zero(editor, part.block, index, self._moved)
                 after = self._see(self._number, part, False, None)
             found.append(float((before.value - after.value).double().square().sum()) / max(change, 1e-30))
         return found
-
-    def _zero(self, editor: SliceEditor, block: Block, index: int) -> None:
-        at = block.positions(torch.tensor([index]))
-        for tensor in (block.weight, block.bias):
-            if tensor is not None:
-                editor.write(self._moved(tensor), at, 0.0)
 
     def _users(self, seen: Seen) -> Iterator[tuple[int, _Part]]:
         """Yield the attentions of later layers that use the keys and values of this one, which it was seen to make."""
