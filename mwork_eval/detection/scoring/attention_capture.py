@@ -286,6 +286,8 @@ class AttentionCapture:
         self, captured: CapturedAttention, inputs: Tensor, value_norm: HeadNorm | None, output_norm: HeadNorm | None
     ) -> str:
         """Say which formula tells what zeroing a value neuron does."""
+        if "v" not in captured.blocks:
+            return "plain"  # the keys are the values (Gemma 4), and none has a score as a value
         core, document = captured.core, self._longest
         assert core is not None
         length = self._lengths[document]
