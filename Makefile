@@ -24,6 +24,9 @@ lint: $(VENV)/.installed
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
+architectures: $(VENV)/.installed
+	$(BIN)/python docs/architectures.py
+
 tutorials: $(VENV)/.installed
 	$(BIN)/python docs/run_tutorials.py
 

@@ -43,6 +43,9 @@ Medians up to 0.01 were met in small models of 18 architectures, largest errors 
 token elsewhere: so a single neuron tells nothing.
 """
 
+_MOST_BESIDE = 0.5
+"""Median share of a row's effect that it may have where its column of down is zero: none, but for what norms do."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -56,6 +59,8 @@ class Comparison:
         changes: What zeroing them changed, squared `[n]`.
         rounding: How large a change rounding alone may make.
         unseen: Why nothing was measured, or nothing.
+        beside: Of gate and up, what zeroing a row changes where the column of down is zero already, as a share of what
+            it changes alone.
     """
 
     layer: int
@@ -65,6 +70,17 @@ class Comparison:
     changes: tuple[float, ...]
     rounding: float
     unseen: str = ""
+    beside: tuple[float, ...] = ()
+
+    @property
+    def other_switch(self) -> bool:
+        """Whether rows are those of the neurons, and zero ones are another switch than the scored one.
+
+        One score is for gate, up and down: that of the column of down. Where a number is added to what up gives, or a
+        norm follows, zeros in a row are something else; masks then take the column.
+        """
+        apart = bool(self.errors.max() > _OUTPUTS.largest) if len(self.scores) else False
+        return apart and bool(self.beside) and float(np.median(self.beside)) <= _MOST_BESIDE
 
     @property
     def errors(self) -> Array:
@@ -87,6 +103,7 @@ class VerifiedStructure:
         largest: Largest of them.
         limits: How near is near enough.
         agrees: Whether all layers are.
+        other_switch: Whether the rows are right, and zero ones are another switch than the scored one.
     """
 
     structure: str
@@ -97,6 +114,7 @@ class VerifiedStructure:
     largest: float
     limits: Limits
     agrees: bool
+    other_switch: bool
 
 
 @dataclass(frozen=True, repr=False)
@@ -134,6 +152,7 @@ class Verification:
         for structure in STRUCTURES:
             own = [one for one in self.comparisons if one.structure == structure]
             limits = limits_of(structure, self.dtype)
+            own = [one for one in own if not one.other_switch]
             off = [one for one in own if one.unseen or not _is_near(one, limits)]
             if own and not off and _spearman_of(own) < limits.spearman:
                 off = [min(own, key=lambda one: _spearman_of([one]))]
@@ -185,6 +204,7 @@ class Verification:
             float(errors.max()),
             limits,
             not any(one.structure == structure for one in self.mismatches),
+            any(one.other_switch for one in own),
         )
 
     def __repr__(self) -> str:

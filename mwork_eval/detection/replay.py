@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedConfig
 
+from mwork_eval.detection.softmaxes import Softmaxes
 from mwork_eval.models.layout import Layout
 
 Tensor = torch.Tensor
@@ -160,7 +160,7 @@ class Replay:
             shared: Keys and values of another layer, instead of those in the one forward pass.
         """
         attention = self.layout.attentions[number][index]
-        watch = _Softmaxes(attention.heads.query, self._tokens)
+        watch = Softmaxes(attention.heads.query, self._tokens)
 
         def begin(*_: Any) -> None:
             watch.inside = True
@@ -175,6 +175,16 @@ class Replay:
             raise LookupError("no softmax over keys was met")
         return Seen(torch.stack(watch.found), made)
 
+    def uses(self, number: int, shared: Shared) -> bool:
+        """Say whether a layer was given keys and values that another one makes."""
+        given = self._calls[number][1]
+        return any(
+            all(_alike(one, two) for one, two in zip(states, given[name][key], strict=True))
+            for name, made in shared.items()
+            for key, states in made.items()
+            if isinstance(given.get(name), MutableMapping) and key in given[name]
+        )
+
     def _run(self, number: int, shared: Shared | None) -> Shared:
         args, kwargs = self._calls[number]
         given = {name: _given(value, (shared or {}).get(name, {})) for name, value in kwargs.items()}
@@ -186,51 +196,6 @@ class Replay:
         mappings = ((name, value, kwargs[name]) for name, value in given.items() if isinstance(value, MutableMapping))
         made = {name: {k: v for k, v in value.items() if known.get(k) is not v} for name, value, known in mappings}
         return {name: states for name, states in made.items() if states}
-
-
-class _Softmaxes(TorchFunctionMode):
-    """Keeps the softmaxes over the keys that are taken while an attention module runs."""
-
-    def __init__(self, heads: int, tokens: int) -> None:
-        super().__init__()
-        self.inside = False
-        self.found: list[Tensor] = []
-        self._heads, self._tokens = heads, tokens
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        result, name = func(*args, **kwargs), getattr(func, "__name__", "")
-        if self.inside and name == "softmax":
-            self._keep(result)
-        elif self.inside and name == "scaled_dot_product_attention":
-            self._keep(_weights_of(*args, **kwargs))
-        return result
-
-    def _keep(self, weights: Tensor) -> None:
-        keys = weights[..., : self._tokens]
-        if keys.shape[-2:] == (self._tokens, self._tokens) and keys[..., 0, 0].numel() == self._heads:
-            self.found.append(keys.clone())
-
-
-def _weights_of(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """Return the attention weights of a call of torch's attention, which keeps them to itself."""
-    if enable_gqa:
-        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
-    logits = query @ key.transpose(-1, -2) * (query.shape[-1] ** -0.5 if scale is None else scale)
-    if is_causal:
-        attn_mask = torch.ones(logits.shape[-2:], dtype=torch.bool, device=logits.device).tril()
-    if attn_mask is not None:
-        logits = logits.masked_fill(~attn_mask, float("-inf")) if attn_mask.dtype == torch.bool else logits + attn_mask
-    return logits.softmax(-1)
 
 
 def merged(first: Any, second: Any) -> Any:
@@ -274,6 +239,10 @@ def _given(value: Any, shared: Mapping[str, Any]) -> Any:
     own = copy(value)
     own.update(shared)
     return own
+
+
+def _alike(one: Tensor, two: Tensor) -> bool:
+    return one.shape == two.shape and bool((one - two).norm() <= 0.05 * two.norm())
 
 
 def _config_of(module: nn.Module) -> PreTrainedConfig | None:

@@ -18,7 +18,8 @@ from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
 from mwork_eval.models.blocks import Block
-from mwork_eval.models.forms import layers_of_each_form
+from mwork_eval.models.feed_forwards import FeedForward
+from mwork_eval.models.forms import layers_of_each_form, layers_without_keys
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.neuron_set import Place
@@ -75,9 +76,8 @@ def verify(
         replay = Replay(layout, calls, len(token_ids), torch.float32)
         found: list[Comparison] = []
         for number in chosen:
-            with computing_in(
-                [layout.layers[one] for one in (number, *_users_of(layout, number))], torch.float32
-            ) as to:
+            together = [layout.layers[one] for one in (number, *layers_without_keys(layout, number))]
+            with computing_in(together, torch.float32) as to:
                 layer = _Layer(replay, number, to)
                 found += (one for structure in STRUCTURES for one in layer.compare(structure, scores, neurons))
             advance(f"layer {number}", 1)
@@ -92,11 +92,15 @@ def layers_to_verify(layout: Layout) -> list[int]:
 
 @dataclass(frozen=True)
 class _Part:
-    """A block, and where its neurons show: the number of an attention, or the module whose output counts."""
+    """A block, and where its neurons show: the number of an attention, or the module whose output counts.
+
+    Rows of gate and up have the columns of down that come after them, too.
+    """
 
     block: Block
     attention: int | None
     watched: nn.Module
+    down: Block | None = None
 
 
 class _Layer:
@@ -121,6 +125,7 @@ class _Layer:
         parts = _strongest(parts, scores[place])
         indices: list[int] = []
         changes: list[float] = []
+        beside: list[float] = []
         rounding = 0.0
         for part in parts:
             start, end = part.block.start, part.block.start + part.block.size
@@ -129,6 +134,7 @@ class _Layer:
             sample = _sample(scores[place][start:end], neurons - strong, strong)
             try:
                 found, own = self._changes(structure, part, sample)
+                beside += self._changes_beside_down(structure, part, sample, found) if part.down is not None else []
             except LookupError as error:
                 yield Comparison(*place, (), (), (), 0.0, str(error))
                 return
@@ -136,7 +142,9 @@ class _Layer:
             changes += found
             rounding = max(rounding, own)
         own_scores = tuple(float(scores[place][index]) for index in indices)
-        yield Comparison(*place, tuple(indices), own_scores, tuple(changes), rounding)
+        # Scores may be nothing, too, where they are made by looking at the same rows.
+        unseen = "" if max(changes) > rounding else "zeroing its neurons changes nothing"
+        yield Comparison(*place, tuple(indices), own_scores, tuple(changes), rounding, unseen, tuple(beside))
 
     def _parts(self, structure: str) -> Iterator[_Part]:
         blocks = iter(self._layout.blocks[self._number, structure])
@@ -148,22 +156,20 @@ class _Layer:
         parts = self._layout.feed_forwards[self._number]
         for part in parts:
             if structure in part.blocks:
-                yield _Part(next(blocks), None, _container(self._layout.layers[self._number], parts, part.path))
+                watched = _container(self._layout.layers[self._number], parts, part)
+                yield _Part(next(blocks), None, watched, part.blocks["down"] if structure != "down" else None)
 
     def _changes(self, structure: str, part: _Part, sample: Sequence[int]) -> tuple[list[float], float]:
         """Return the change that each neuron makes, and what the rounding of float32 alone may make."""
         weights = structure in ("q", "k")
         shown = [(self._number, part)]
         if structure in ("k", "v"):
-            shown += list(self._users())
+            shown += list(self._users(self._seen(self._number, part, weights)))
         before = [self._seen(number, one, weights) for number, one in shown]
         changes = []
         for index in sample:
             with SliceEditor() as editor:
-                at = part.block.positions(torch.tensor([index]))
-                for tensor in (part.block.weight, part.block.bias):
-                    if tensor is not None:
-                        editor.write(self._moved(tensor), at, 0.0)
+                self._zero(editor, part.block, index)
                 after = [self._see(self._number, part, weights, None)]
                 after += [self._see(number, one, weights, after[0]) for number, one in shown[1:]]
             pairs = zip(before, after, strict=True)
@@ -171,11 +177,37 @@ class _Layer:
         size = sum(float(one.value.double().square().sum()) for one in before)
         return changes, size * (4 * torch.finfo(torch.float32).eps) ** 2
 
-    def _users(self) -> Iterator[tuple[int, _Part]]:
-        """Yield the attentions of later layers that use the keys and values of this one."""
-        for number in _users_of(self._layout, self._number):
+    def _changes_beside_down(
+        self, structure: str, part: _Part, sample: Sequence[int], alone: Sequence[float]
+    ) -> list[float]:
+        """Return what zero rows of gate or up change where the column of down is zero, as shares of what they do alone.
+
+        A row that is the neuron's has nothing more to change there, whatever is computed from it.
+        """
+        assert part.down is not None
+        found = []
+        for index, change in zip(sample, alone, strict=True):
+            with SliceEditor() as editor:
+                self._zero(editor, part.down, index)
+                before = self._see(self._number, part, False, None)
+                self._zero(editor, part.block, index)
+                after = self._see(self._number, part, False, None)
+            found.append(float((before.value - after.value).double().square().sum()) / max(change, 1e-30))
+        return found
+
+    def _zero(self, editor: SliceEditor, block: Block, index: int) -> None:
+        at = block.positions(torch.tensor([index]))
+        for tensor in (block.weight, block.bias):
+            if tensor is not None:
+                editor.write(self._moved(tensor), at, 0.0)
+
+    def _users(self, seen: Seen) -> Iterator[tuple[int, _Part]]:
+        """Yield the attentions of later layers that use the keys and values of this one, which it was seen to make."""
+        for number in layers_without_keys(self._layout, self._number):
+            if not self._replay.uses(number, seen.shared):
+                continue
             for index, one in enumerate(self._layout.attentions[number]):
-                if one.keys_of == self._number:
+                if "k" not in one.projections:
                     block = self._layout.blocks[number, "o"][index]
                     yield number, _Part(block, index, one.projections["o"].module)
 
@@ -193,18 +225,18 @@ class _Layer:
         return self._replay.output(number, part.watched, shared)
 
 
-def _users_of(layout: Layout, number: int) -> list[int]:
-    return [layer for layer, of_layer in enumerate(layout.attentions) if any(one.keys_of == number for one in of_layer)]
+def _container(layer: nn.Module, parts: Sequence[FeedForward], part: FeedForward) -> nn.Module:
+    """Return the module that a part of a feed-forward adds to: the one that holds all experts, or the part itself.
 
-
-def _container(layer: nn.Module, parts: Sequence[Any], path: str) -> nn.Module:
-    """Return the module that a part of a feed-forward adds to: the one that holds all experts, or the part itself."""
-    part = next(one for one in parts if one.path == path)
-    outer = path.rpartition(".")[0]
+    Where its projections lie in the layer, it is that of down: what comes after it may be a norm.
+    """
+    if not part.path:
+        return part.blocks["down"].module
+    outer = part.path.rpartition(".")[0]
     while outer and isinstance(layer.get_submodule(outer), nn.ModuleList | nn.ModuleDict):
         outer = outer.rpartition(".")[0]
     beside = any(one is not part and one.path.startswith(f"{outer}.") for one in parts)
-    return layer.get_submodule(outer) if outer and (part.kind != "dense" or beside) else layer.get_submodule(path)
+    return layer.get_submodule(outer) if outer and (part.kind != "dense" or beside) else part.module
 
 
 def _strongest(parts: list[_Part], scores: Array) -> list[_Part]:

@@ -39,8 +39,20 @@ def layer_type(layout: Layout, layer: int) -> str | None:
     return str(kinds[layer]) if isinstance(kinds, list | tuple) and layer < len(kinds) else None
 
 
+def layers_without_keys(layout: Layout, after: int) -> list[int]:
+    """Return the layers after another one whose attention has no keys of its own, but an earlier layer's."""
+    later = range(after + 1, layout.shape.layers)
+    return [layer for layer in later if any("k" not in one.projections for one in layout.attentions[layer])]
+
+
 def _gives_keys(layout: Layout, layer: int) -> bool:
-    return any(one.keys_of == layer for of_layer in layout.attentions for one in of_layer)
+    """Say whether later layers may use the keys of a layer: it is the last of its type that has some."""
+    kind = layer_type(layout, layer)
+    if not any(layer_type(layout, other) == kind for other in layers_without_keys(layout, layer)):
+        return False
+    later = range(layer + 1, layout.shape.layers)
+    own = (other for other in later if any("k" in one.projections for one in layout.attentions[other]))
+    return not any(layer_type(layout, other) == kind for other in own)
 
 
 def _switches(module: nn.Module) -> tuple[Any, ...]:

@@ -65,12 +65,14 @@ def _print_verification(model: ModelInspection, console: Console) -> None:
             f"{row.spearman:.4f}",
             _share(row.median),
             _share(row.largest),
-            "yes" if row.agrees else styled("no", "bold red"),
+            styled("no", "bold red") if not row.agrees else "rows" if row.other_switch else "yes",
         )
     print_table(table, console)
+    if any(row.other_switch for row in found.rows):
+        say(console, "  rows: they are right, and zero ones are another switch; masks take columns of down", wrap=False)
     if model.masks is not None:
         back = "weights come back bit by bit" if model.masks.restored else "weights do not come back as they were"
-        apart = f"{_share(model.masks.distance)} of the mask's effect apart"
+        apart = f"{_share(model.masks.distance)} of the mask's effect apart" if model.masks.distance else "the same"
         say(
             console,
             f"  masks of {model.masks.neurons} neurons: logits by weights and by activations are {apart}; {back}",
