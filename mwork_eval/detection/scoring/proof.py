@@ -163,6 +163,8 @@ def formula_of_values(
         value_norm: What norms the values, or None; its raw channels are those of the batch.
         output_norm: What norms the input of the output projection, likewise.
     """
+    if "v" not in captured.blocks:
+        return "plain"  # keys that are the values, too (Gemma 4), are scored as keys
     core, own = captured.reached(), inputs[document, :length].float()
     per_group = captured.attention.heads.query // core.value.shape[1]
     width = own.shape[-1] // captured.attention.heads.query
