@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Test processes: one for each core, but no more than memory is usually there for.
 WORKERS ?= logical --maxprocesses 4
 
-.PHONY: run test check lint docs tutorials clean
+.PHONY: run test check lint docs architectures tutorials clean
 
 run: $(VENV)/.installed
 	$(BIN)/mwork run
