@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Test processes: one for each core, but no more than memory is usually there for.
 WORKERS ?= logical --maxprocesses 4
 
-.PHONY: run test check lint docs tutorials clean
+.PHONY: run test check lint docs architectures tutorials clean
 
 run: $(VENV)/.installed
 	$(BIN)/mwork run
@@ -23,6 +23,9 @@ lint: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+architectures: $(VENV)/.installed
+	$(BIN)/python docs/architectures.py
 
 tutorials: $(VENV)/.installed
 	$(BIN)/python docs/run_tutorials.py

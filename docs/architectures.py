@@ -10,9 +10,11 @@ import transformers
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from helpers.architecture_checks import OWN_SWITCHES, Outcome, check
-from helpers.architectures import members, type_of
+from helpers.architectures import config_of, members, type_of
 from helpers.no_decoders import NO_DECODERS
 from helpers.not_reached import NOT_REACHED
+
+from mwork_eval.models.architectures import known_architectures
 
 PAGE = Path(__file__).parent / "reference/architectures.md"
 
@@ -31,9 +33,10 @@ on it.
 - *q, k*: least rank correlation (Spearman) with the change of the attention weights in any layer, and the largest
   median relative error. *v, o, feed-forward*: largest error of a score, relative to the change of the block's output.
 - *latent*: multi-head latent attention; its neurons are rows of the projections up from the latent state.
+- In parentheses: members of a type that are built differently, and checked as well.
 - Layers whose mixer is no softmax attention have no q, k, v and o; their feed-forward is scored and masked.
 
-| model type | attention | other mixers | feed-forward | q, k | v, o, feed-forward |
+| model type | what is special | mixers | feed-forward | q, k | v, o, feed-forward |
 |---|---|---|---|---|---|
 """
 
@@ -42,25 +45,23 @@ def _row(outcomes: list[Outcome]) -> str:
     main = outcomes[0]
     variants = [one.member.partition(":")[2] for one in outcomes[1:]]
     name = f"`{main.member}`" + (f" ({', '.join(variants)})" if variants else "")
+    kind = config_of(main.member).get_text_config(decoder=True).model_type
     if main.layout is None or main.failures:
-        return f"| {name} | not reached, see below | | | | |"
-    layout = main.layout
-    mixers = sorted({kind for kinds in layout.other_mixers for kind in kinds.values()})
+        return f"| {name} | {known_architectures()[kind].special} | not reached, see below | | | |"
     agreements = [agreement for one in outcomes for agreement in one.agreements if not one.failures]
     ranks = [one for one in agreements if one.structure in "qk"]
     others = [one for one in agreements if one.structure not in "qk"]
     rank = f"{min(one.spearman for one in ranks):.3f}, {_below(max(one.error for one in ranks))}" if ranks else ""
-    cells = [_attention(main), ", ".join(mixers), _feed_forward(main), rank]
+    cells = [known_architectures()[kind].special, _mixers(main), _feed_forward(main), rank]
     return f"| {name} | {' | '.join(cells)} | {_below(max(one.worst for one in others))} |"
 
 
-def _attention(outcome: Outcome) -> str:
+def _mixers(outcome: Outcome) -> str:
     assert outcome.layout is not None
     layers = outcome.layout.attentions
     words = ["latent" if any(one.latent for of_layer in layers for one in of_layer) else "softmax"]
-    words += ["several in a layer"] if any(len(of_layer) > 1 for of_layer in layers) else []
-    words += ["some layers"] if any(not of_layer for of_layer in layers) else []
-    words += ["shared keys"] if any(one.keys_of is not None for of_layer in layers for one in of_layer) else []
+    words += ["two in a layer"] if any(len(of_layer) > 1 for of_layer in layers) else []
+    words += sorted({kind for kinds in outcome.layout.other_mixers for kind in kinds.values()})
     return ", ".join(words)
 
 

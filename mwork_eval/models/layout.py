@@ -80,8 +80,9 @@ class Layout:
             routed = [part for part in forwards[-1] if part.kind != "dense"]
             experts.append(sum(part.blocks["up"].experts or 1 for part in routed))
             shared.append(sum(p.blocks["up"].size for p in forwards[-1] if p.kind == "dense") if routed else 0)
-        if not blocks:
-            raise not_understood(0, "", layers[0], "attention and feed-forward")
+        if not any(forwards):
+            raise not_understood(0, "", layers[0], "feed-forward" if blocks else "attention and feed-forward")
+        _refuse_shared_weights(blocks)
         shape = ModelShape(
             family_name(str(config.model_type)),
             tuple(sizes),
@@ -198,6 +199,19 @@ def decoder_of(base: Any) -> tuple[Any, tuple[nn.Module, ...]]:
         )
     _, owner, layers = max(found, key=lambda one: one[0])
     return owner, tuple(layers)
+
+
+def _refuse_shared_weights(blocks: Mapping[Place, tuple[Block, ...]]) -> None:
+    """Refuse layers that are one block of weights: a neuron of one would be off in the others, unscored (Zamba)."""
+    owners: dict[int, int] = {}
+    for (layer, _), of_it in blocks.items():
+        for parameter in (p for block in of_it for p in block.module.parameters()):
+            if (owner := owners.setdefault(id(parameter), layer)) != layer:
+                raise InputError(
+                    "the architecture is not reached: its layers share a block of weights",
+                    found=f"the same weights in layers {owner} and {layer}",
+                    expected="a matrix that one layer uses",
+                )
 
 
 def _attention_blocks(attentions: tuple[SoftmaxAttention, ...], structure: str) -> Iterator[Block]:

@@ -149,7 +149,7 @@ def _projections(module: nn.Module) -> Mapping[str, Projection] | None:
     output, query = first(vocabulary.OUTPUT), first(vocabulary.QUERY)
     if output is None:
         return None
-    fused = next((name for name in vocabulary.FUSED_ATTENTION if name in children), None)
+    fused = next((name for name in vocabulary.FUSED_ATTENTION if _has_weight(children.get(name))), None)
     if fused is not None:
         return {part: Projection(children[fused]) for part in "qkv"} | {"o": Projection(output)}
     if query is None:
@@ -216,6 +216,10 @@ def _latent_heads(
     if query_rows != query * width:
         rows["q"] = first_of_each_head(query, width, query_rows)
     return Heads(query, query, width, value_width), True, rows
+
+
+def _has_weight(module: nn.Module | None) -> bool:
+    return module is not None and hasattr(without_adapters(module), "weight")
 
 
 def _number(holder: Any, names: tuple[str, ...]) -> int | None:

@@ -11,6 +11,8 @@ from helpers.neuron_tables import layers_of
 from helpers.not_reached import NOT_REACHED
 from helpers.zeroing import Zeroing
 
+from mwork_eval.models.architectures import known_architectures
+
 
 @pytest.mark.parametrize("member", members())
 def test_layout_scores_and_masks_are_those_of_zeroed_neurons(member):
@@ -19,6 +21,14 @@ def test_layout_scores_and_masks_are_those_of_zeroed_neurons(member):
         assert failures, f"{member} is right now: take it out of NOT_REACHED"
     else:
         assert not failures, "\n".join(failures)
+
+
+def test_the_package_says_what_the_checks_find():
+    known = known_architectures()
+    kinds = {member: config_of(member).get_text_config(decoder=True).model_type for member in members()}
+    assert known.keys() == set(kinds.values())
+    reasons = {kinds[member]: reason for member, reason in NOT_REACHED.items()}
+    assert {name: row.missing for name, row in known.items() if row.missing} == reasons
 
 
 def test_nearly_all_architectures_are_reached():
