@@ -21,7 +21,7 @@ Tensor = torch.Tensor
 
 log = logging.getLogger(__name__)
 
-_PROBE = 24
+_PROBE = 18
 """Tokens of the row that shows whether a model can be computed in parts."""
 
 _WINDOWS = (
@@ -137,14 +137,17 @@ class Forward:
             longest: Tokens of the longest row there may be.
         """
         size = max(4, min(_PROBE, longest, Rotary.of(self.model).reach or longest))
-        rows = [tuple(range(3, 3 + size)), tuple(range(5, 5 + size * 2 // 3))]
-        with torch.no_grad(), self._mixed():
-            # Outside of what may fail: an error of the model itself is none of ours.
-            own = [self.model(torch.tensor([row], device=self.device)).logits[0].float() for row in rows]
+        row = tuple(range(3, 3 + size))
+        # The shorter row begins as the longer one does, so that the model's own logits of one tell both.
+        rows = [row, row[: size * 2 // 3]]
+        counts = [len(one) - len(one) // 2 for one in rows]
+        # Outside of what may fail: an error of the model itself is none of ours.
+        whole = self._own_logits(row, size - len(rows[1]) + counts[1])
+        own = torch.cat([whole[-counts[0] :], whole[: counts[1]]])
         for window in dict.fromkeys((self.window, 1)):
             self.window, self.obstacle = window, "probabilities that differ from the model's own"
             try:
-                if not depends_on_batch(self.model, longest) and self._equals(rows, own):
+                if not depends_on_batch(self.model, longest) and self._equals(rows, counts, own):
                     return True
             except torch.OutOfMemoryError:
                 raise
@@ -153,18 +156,29 @@ class Forward:
                 self.obstacle = "layers that do not go on from keys and values alone"
         return False
 
-    def _equals(self, rows: Sequence[Sequence[int]], own: Sequence[Tensor]) -> bool:
-        """Say whether rows computed in each way that is used for them have the log-probabilities of some logits."""
+    def _own_logits(self, row: Sequence[int], last: int) -> Tensor:
+        """Return the logits of the last tokens of a row as the model gives them `[last, vocabulary]`."""
+        few = {"logits_to_keep": last} if "logits_to_keep" in inspect.signature(self.model.forward).parameters else {}
+        with torch.no_grad(), self._mixed():
+            found: Tensor = self.model(torch.tensor([row], device=self.device), **few).logits[0, -last:]
+        return found.float()
+
+    def _equals(self, rows: Sequence[Sequence[int]], counts: Sequence[int], own: Tensor) -> bool:
+        """Say whether rows computed in each way that is used for them end with the log-probabilities of some logits.
+
+        Args:
+            rows: Their tokens.
+            counts: How many tokens at the end of each count.
+            own: The model's logits of these, of all rows after each other `[tokens, vocabulary]`.
+        """
         apart = self.window is None or 2 * max(map(len, rows)) <= self.window
         sizes = [len(row) // 2 if apart else min(map(len, rows)) // 2 for row in rows]
-        beginning, shared = self.share([row[:size] for row, size in zip(rows, sizes, strict=True)])
-        rests = [row[size:] for row, size in zip(rows, sizes, strict=True)]
-        found = [
-            list(part) for part in zip(shared.split(sizes), self._states(rests, beginning, steps=apart), strict=True)
-        ]
+        beginning, _ = self.share([row[:size] for row, size in zip(rows, sizes, strict=True)])
+        ways = [self._states([row[n:] for row, n in zip(rows, sizes, strict=True)], beginning, steps=apart)]
         if not apart:
-            found += [[part] for part in self._states(rows, None, steps=True, pad_left=True)]
-        return all(self._near(torch.cat(parts), own[number % len(rows)]) for number, parts in enumerate(found))
+            ways.append(self._states(rows, None, steps=True, pad_left=True))
+        ends = (torch.cat([part[-count:] for part, count in zip(way, counts, strict=True)]) for way in ways)
+        return all(self._near(states, own) for states in ends)
 
     def _states(
         self, rows: Sequence[Sequence[int]], beginning: Beginning | None, *, steps: bool, pad_left: bool = False
@@ -179,7 +193,7 @@ class Forward:
         return found
 
     def _near(self, states: Tensor, own: Tensor) -> bool:
-        position = torch.arange(len(states), device=self.device)
+        position = torch.arange(len(own), device=self.device)
         token = position + 3
         with torch.no_grad(), self._mixed():
             apart = self.head.choices(states, position, token).log_probability

@@ -23,6 +23,7 @@ from mwork_eval.inference.rotary import Rotary
 from mwork_eval.lm.greedy import what_is_not_greedy
 from mwork_eval.lm.texts import TextsHF
 from mwork_eval.models.find_head import find_head
+from mwork_eval.models.head import OutputHead
 from mwork_eval.models.placement import computing_device
 
 log = logging.getLogger(__name__)
@@ -277,7 +278,9 @@ class FastHF(TextsHF):
         model = self.model
         if model.get_output_embeddings() is None:
             return "the lack of output embeddings"
-        head = find_head(model, self.softmax_dtype or torch.float32)
+        heads = list(OutputHead.candidates(model, self.softmax_dtype or torch.float32))
+        # The forward pass proves one head along with the rest.
+        head = heads[0] if len(heads) == 1 else find_head(model, self.softmax_dtype or torch.float32)
         if head is None:
             return "logits that are made otherwise than by output embeddings"
         device = computing_device(model.get_input_embeddings())
