@@ -60,7 +60,8 @@ FIXED = {
     "out", "per_task", "pivot", "positions", "preset", "progress", "prompt", "random_control", "reference", "repair",
     "revision", "sample_seed", "seeds", "set_draws", "shard", "specific", "strict", "structures",
     "system_instruction", "task", "tasks", "texts", "threshold", "together", "tokenizer", "top_k",
-    "trained_controls", "training", "trust_remote_code", "understanding", "understanding_layers", "verify", "weight", "workers",
+    "trained_controls", "training", "trust_remote_code", "understanding", "understanding_layers", "verify", "weight",
+    "workers",
 }  # fmt: skip
 """Every argument of a public function: each word means one thing, which docs/reference/promise.md tells."""
 
