@@ -7,7 +7,7 @@ from rich.text import Text
 
 from mwork_eval.application.inspect import ModelInspection
 from mwork_eval.neurons.shape import ModelShape
-from mwork_eval.neurons.structures import STRUCTURES
+from mwork_eval.neurons.structures import ATTENTION
 from mwork_eval.terminal.console import TextTable, print_table, say, styled
 
 _MOST_RUNS, _MOST_LINES = 4, 8
@@ -29,18 +29,17 @@ def print_inspection(model: ModelInspection, console: Console) -> None:
         where = "" if len(part.layers) == shape.layers else f" in {_words_of(part.layers)}"
         line(f"  {part.kind}{where}: {part.what}")
     line(f"  fused: {', '.join(model.fused) or 'nothing'}")
-    table = TextTable("layers", *STRUCTURES, "total", "experts")
+    table = TextTable("layers", *ATTENTION, "feed-forward", "total")
     for layers in _alike(shape):
         sizes = shape.sizes[layers[0]]
         total = sum(sizes.get(structure, 0) for structure in ("q", "k", "v", "up"))
         table.add_row(
-            _words_of(layers).removeprefix("layers ").removeprefix("layer "),
-            *(f"{sizes[structure]:,}" if structure in sizes else "" for structure in STRUCTURES),
+            _few_words_of(layers),
+            *(f"{sizes[structure]:,}" if structure in sizes else "" for structure in (*ATTENTION, "up")),
             f"{total:,}",
-            str(shape.experts[layers[0]]) if shape.experts and shape.experts[layers[0]] else "",
         )
     print_table(table, console)
-    line(f"  {shape.switches:,} neurons; gate, up and down count once, o not")
+    line(f"  {shape.switches:,} neurons; gate, up and down count once (feed-forward), o not")
     line(f"  detection: {_detection(model)}")
     line(f"  masking: {_masking(model)}")
     if model.verification is not None:
@@ -105,16 +104,26 @@ def _gib(count: int) -> str:
 
 def _words_of(layers: Sequence[int]) -> str:
     """Return layers as ranges, such as `layers 0-4, 6-10`; where these are many, the first ones and the last."""
+    words = _ranges_of(layers)
+    if len(words) <= _MOST_RUNS:
+        return f"{'layer' if len(layers) == 1 else 'layers'} {', '.join(words)}"
+    return f"layers {', '.join(words[: _MOST_RUNS - 1])}, ..., {words[-1]} ({len(layers)} of them)"
+
+
+def _few_words_of(layers: Sequence[int]) -> str:
+    """Return layers for a narrow column: a range, or how many there are and where they begin."""
+    words = _ranges_of(layers)
+    return words[0] if len(words) == 1 else f"{len(layers)} from {layers[0]}"
+
+
+def _ranges_of(layers: Sequence[int]) -> list[str]:
     runs: list[tuple[int, int]] = []
     for layer in layers:
         if runs and runs[-1][1] == layer - 1:
             runs[-1] = runs[-1][0], layer
         else:
             runs.append((layer, layer))
-    words = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
-    if len(words) <= _MOST_RUNS:
-        return f"{'layer' if len(layers) == 1 else 'layers'} {', '.join(words)}"
-    return f"layers {', '.join(words[: _MOST_RUNS - 1])}, ..., {words[-1]} ({len(layers)} of them)"
+    return [str(first) if first == last else f"{first}-{last}" for first, last in runs]
 
 
 def _alike(shape: ModelShape) -> list[list[int]]:
