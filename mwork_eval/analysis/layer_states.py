@@ -48,11 +48,12 @@ def read_layers(
     found: list[T] = []
     finished = torch.empty(0)
     following = find_final_steps(layout) if steps is None else steps
+    config: Any = layout.decoder.config
 
     def hook(_: Any, __: Any, output: Any) -> None:
         nonlocal finished
         states = output[0] if isinstance(output, tuple | list) else output
-        if states.shape != (1, len(tokens), layout.decoder.config.hidden_size):
+        if states.shape != (1, len(tokens), config.hidden_size):
             raise unreadable(layout, f"states of shape {list(states.shape)} for {len(tokens)} tokens")
         finished = finish_states(following, states[0, -1:] if last else states[0])
         found.append(read(finished))

@@ -84,6 +84,7 @@ def profile(
         from mwork_eval.application.profile import observe_queries
         from mwork_eval.detection.corpus.sources import parse_corpora
         from mwork_eval.models.loading import load_model
+        from mwork_eval.neurons.missing_structures import lacking_of
         from mwork_eval.terminal.activity import print_activity
         from mwork_eval.views.activity import activity_as_json, plot_activity
 
@@ -93,7 +94,7 @@ def profile(
         if as_json:
             print_document(activity_as_json(found, stages))
         else:
-            print_activity(found, stages, make_console())
+            print_activity(found, stages, make_console(), lacking_of(sets.values()))
         _save(lambda: plot_activity(found, stages), plot)
         return
     from mwork_eval.reports.plots import plot_layers

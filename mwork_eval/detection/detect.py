@@ -19,6 +19,7 @@ from mwork_eval.detection.workers import Workers
 from mwork_eval.errors import InputError
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
+from mwork_eval.neurons.missing_structures import describe_mixers
 from mwork_eval.versions import __version__
 
 Groups = Literal["all", "stability", "draws"]
@@ -266,6 +267,7 @@ def _about_model(layout: Layout, model_name: str, method: str) -> dict[str, Any]
         "fingerprint": fingerprint_of(layout.model),
         "dtype": layout.dtype,
         "method": method,
+        **describe_mixers(layout.other_mixers, layout.shape.sizes),
         "mwork_eval": __version__,
     }
 

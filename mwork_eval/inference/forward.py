@@ -95,6 +95,7 @@ class Forward:
         model: The model.
         head: Its output head.
         device: Where token ids go.
+        obstacle: Why it is not right for the model, where `agrees` said so.
         window: Slots of a row in which padding does no harm: the smallest sliding window of its layers; or None.
     """
 
@@ -120,6 +121,7 @@ class Forward:
         # Automatic mixed precision chooses another precision by itself.
         self._linears = [] if autocast else replaceable_linears(self._decoder.modules())
         self._tokens = tokens
+        self.obstacle = "what was not compared with the model's own"
         self.head, self.device = head, device
         self.window = min((window for name in _WINDOWS for window in numbers(config, name)), default=None)
 
@@ -140,7 +142,7 @@ class Forward:
             # Outside of what may fail: an error of the model itself is none of ours.
             own = [self.model(torch.tensor([row], device=self.device)).logits[0].float() for row in rows]
         for window in dict.fromkeys((self.window, 1)):
-            self.window = window
+            self.window, self.obstacle = window, "probabilities that differ from the model's own"
             try:
                 if not depends_on_batch(self.model, longest) and self._equals(rows, own):
                     return True
@@ -148,6 +150,7 @@ class Forward:
                 raise
             except Exception:
                 log.debug("rows computed apart", exc_info=True)
+                self.obstacle = "layers that do not go on from keys and values alone"
         return False
 
     def _equals(self, rows: Sequence[Sequence[int]], own: Sequence[Tensor]) -> bool:

@@ -282,7 +282,7 @@ class FastHF(TextsHF):
             return "logits that are made otherwise than by output embeddings"
         device = computing_device(model.get_input_embeddings())
         found = Forward(model, head, device, self._budget().tokens, self.mixed_precision_dtype)
-        return found if found.agrees(self.max_length) else "probabilities that differ from the model's own"
+        return found if found.agrees(self.max_length) else found.obstacle
 
     def _obstacle(self) -> str | None:
         config: Any = self.model.config

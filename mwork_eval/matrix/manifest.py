@@ -14,6 +14,7 @@ from mwork_eval.matrix.plan import Cell, all_seeds
 from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.comparison import compare_neurons
+from mwork_eval.neurons.missing_structures import lacking_of
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import record_sets
 from mwork_eval.results.manifest import (
@@ -63,6 +64,8 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
     if options.pivot != ENGLISH:
         # Folders whose pivot is English do not say so, nor did those of earlier versions.
         listed["pivot"] = options.pivot
+    if lacking := lacking_of(sets.values()):
+        listed["lacking"] = lacking
     return Manifest(
         model=facts.name,
         model_identity=facts.identity,

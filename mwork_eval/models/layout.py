@@ -10,6 +10,7 @@ from torch import nn
 
 from mwork_eval.errors import InputError
 from mwork_eval.models.blocks import Block, projection_block
+from mwork_eval.models.config_values import largest
 from mwork_eval.models.feed_forwards import FeedForward, find_feed_forwards, starting_at
 from mwork_eval.models.mixers import SoftmaxAttention, find_attentions, find_other_mixers, not_understood
 from mwork_eval.models.placement import computing_device
@@ -17,6 +18,9 @@ from mwork_eval.models.tracing import trace_attention
 from mwork_eval.neurons.neuron_set import Place
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.structures import ATTENTION, FEED_FORWARD
+
+_SENT_TO = ("num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk", "moe_top_k", "moe_k")
+"""Configuration entries that say how many experts a token is sent to."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ class Layout:
     @property
     def weights_per_token(self) -> int:
         """Number of neurons' weights that a token meets in all layers; only experts it is sent to count."""
-        sent_to = int(getattr(self.decoder.config, "num_experts_per_tok", None) or 1)
+        sent_to = largest(self.decoder.config, *_SENT_TO, default=1)
         return sum(
             block.size * block.weight.shape[-1] * (sent_to if block.experts else 1) // max(block.experts, 1)
             for block in self.all_blocks

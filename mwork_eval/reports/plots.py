@@ -97,9 +97,11 @@ def plot_heat(counts: SetCounts) -> "Figure":
     figure = new_figure(2.2 + 0.22 * layers, 0.9 + (0.6 + 0.24 * len(counts.structures)) * len(languages))
     panels = figure.subplots(len(languages), 1, sharex=True, squeeze=False)[:, 0]
     shares = {language: counts.shares(language) for language in languages}
-    most = max((share for of_set in shares.values() for row in of_set for share in row), default=0.0)
+    most = max((share or 0.0 for of_set in shares.values() for row in of_set for share in row), default=0.0)
     for axes, language in zip(panels, languages, strict=True):
-        image = axes.imshow(shares[language], aspect="auto", cmap="Blues", vmin=0, vmax=most or 1)
+        axes.set_facecolor("0.88")  # seen where a layer has no such structure
+        rows = [[float("nan") if share is None else share for share in row] for row in shares[language]]
+        image = axes.imshow(rows, aspect="auto", cmap="Blues", vmin=0, vmax=most or 1)
         axes.set_yticks(range(len(counts.structures)), counts.structures)
         axes.set_title(language, fontsize="medium", loc="left")
     panels[-1].set_xlabel("layer")
@@ -112,7 +114,8 @@ def plot_layers(counts: SetCounts, stages: Stages) -> "Figure":
     figure = new_figure(9.0, 3.2)
     for axes, (component, name) in zip(figure.subplots(1, len(COMPONENTS)), COMPONENTS.items(), strict=True):
         for language in counts.languages:
-            axes.plot(counts.by_component(language, component), marker=".", label=language)
+            layers, numbers = counts.layers_with(component), counts.by_component(language, component)
+            axes.plot(layers, [numbers[layer] for layer in layers], marker=".", label=language)
         draw_stages(axes, stages)
         axes.set_title(name, fontsize="medium")
         axes.set_xlabel("layer")

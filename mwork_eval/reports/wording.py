@@ -158,6 +158,7 @@ def summary(results: Results) -> str:
         f"Model {manifest.model}, {stages.layers} layers: {stages.understanding} understanding, "
         f"{stages.generation} generation{left_out}. Language-specific neurons: {sets}; gate, up and down count once."
         + _shared_hits(manifest.presets)
+        + "".join(f" {line[0].upper()}{line[1:]}." for line in manifest.lacking)
         + _asked(manifest)
     )
 

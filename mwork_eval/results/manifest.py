@@ -196,6 +196,7 @@ class Manifest(FileValue):
         prompting: How the model was asked; None if as task files say.
         model_args: Further arguments that the model was loaded with.
         limits: By benchmark, the documents per task where they are not ``limit``.
+        lacking: Which layers of the model lack structures, a line for each kind of them.
     """
 
     model: str
@@ -223,6 +224,7 @@ class Manifest(FileValue):
     prompting: PromptingRecord | None = None
     model_args: dict[str, Any] = Field(default_factory=dict)
     limits: dict[str, int] = Field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Self:

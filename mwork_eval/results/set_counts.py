@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from mwork_eval.neurons.comparison import overlaps
+from mwork_eval.neurons.missing_structures import lacking_of
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import find_recorded_set
 from mwork_eval.neurons.structures import STRUCTURES, component_of
@@ -25,6 +26,7 @@ class SetCounts:
         sizes: Neurons of the model per layer and structure: `sizes[layer][structure]`.
         counts: Neurons of a set: `counts[language][layer][structure]`.
         overlap: Jaccard index of two sets, shared neurons by all neurons of the two, `overlap[first][second]`.
+        lacking: Which layers lack structures, a line for each kind of them.
     """
 
     languages: tuple[str, ...]
@@ -33,6 +35,11 @@ class SetCounts:
     sizes: Sequence[Mapping[str, int]]
     counts: Mapping[str, Sequence[Mapping[str, int]]]
     overlap: Mapping[str, Mapping[str, float]]
+    lacking: tuple[str, ...] = ()
+
+    def layers_with(self, component: str) -> list[int]:
+        """Return the layers that have neurons in `attn` or `ffn`."""
+        return [n for n, sizes in enumerate(self.sizes) if any(component_of(name) == component for name in sizes)]
 
     def by_component(self, language: str, component: str) -> list[int]:
         """Return the number of neurons of a set per layer in `attn` or `ffn`."""
@@ -41,11 +48,11 @@ class SetCounts:
             for layer in self.counts[language]
         ]
 
-    def shares(self, language: str) -> list[list[float]]:
-        """Return the share of neurons in a set, in percent, `[structure][layer]`."""
+    def shares(self, language: str) -> list[list[float | None]]:
+        """Return the share of neurons in a set, in percent, `[structure][layer]`; None where the layer has none."""
         return [
             [
-                100 * counted.get(structure, 0) / size if (size := sizes.get(structure, 0)) else 0.0
+                100 * counted.get(structure, 0) / size if (size := sizes.get(structure, 0)) else None
                 for counted, sizes in zip(self.counts[language], self.sizes, strict=True)
             ]
             for structure in self.structures
@@ -88,6 +95,7 @@ def count_sets(sets: Mapping[str, NeuronSet], missing: tuple[str, ...] = ()) -> 
         sizes=next(iter(sets.values())).shape.sizes if sets else (),
         counts=counts,
         overlap={a: {b: overlap[a][b].jaccard or 0.0 for b in sets} for a in sets},
+        lacking=lacking_of(sets.values()),
     )
 
 

@@ -13,8 +13,15 @@ from mwork_eval.terminal.set_tables import layer_label
 from mwork_eval.views.activity import title_of
 
 
-def print_activity(found: Sequence[Activity], stages: Stages, console: Console) -> None:
-    """Print, per component, the mean number of active neurons by layer, with the least and the most of any query."""
+def print_activity(found: Sequence[Activity], stages: Stages, console: Console, lacking: Sequence[str] = ()) -> None:
+    """Print, per component, the mean number of active neurons by layer, with the least and the most of any query.
+
+    Args:
+        found: The counts.
+        stages: The stages of the model.
+        console: Where to.
+        lacking: Which layers lack structures, a line for each kind of them.
+    """
     for component, name in COMPONENTS.items():
         table = TextTable("layer", title=f"{name}: active neurons of the set per query")
         for activity in found:
@@ -25,6 +32,8 @@ def print_activity(found: Sequence[Activity], stages: Stages, console: Console) 
         cells = (_range(activity.per_layer(component).sum(1)) for activity in found)
         table.add_row("all", *cells, style="bold")
         print_whole(table, console)
+    for line in lacking:
+        say(console, line)
     for activity in found:
         shares = 100 * activity.shares
         say(

@@ -2,6 +2,7 @@
 
 from rich.console import Console
 
+from mwork_eval.neurons.missing_structures import missing_in_words
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.neurons.structures import STRUCTURES
@@ -34,6 +35,8 @@ def print_neuron_set(name: str, neurons: NeuronSet, stages: Stages, console: Con
     if neurons.shared is not None:
         shared = len(NeuronSet(neurons.shape, neurons.shared))
         say(console, f"  taken away, because others have them too: {shared} neurons")
+    for line in missing_in_words(neurons.shape.sizes, neurons.about):
+        say(console, f"  {line}")
     positions = ", ".join(f"{position} {count}" for position, count in neurons.by_position(stages).items())
     say(console, f"  by position: {positions}")
     structures = [structure for structure in STRUCTURES if structure in neurons.by_structure()]

@@ -7,7 +7,7 @@ from rich.console import Console
 from mwork_eval.neurons.comparison import Overlap
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.results.set_counts import COMPONENTS, SetCounts
-from mwork_eval.terminal.console import TextTable, print_whole
+from mwork_eval.terminal.console import TextTable, print_whole, say
 from mwork_eval.views.set_tables import Matrix
 
 
@@ -20,6 +20,8 @@ def print_profile(counts: SetCounts, stages: Stages, console: Console) -> None:
             table.add_row(layer_label(stages, layer), *(str(column[layer]) for column in columns.values()))
         table.add_row("all", *(str(sum(column)) for column in columns.values()), style="bold")
         print_whole(table, console)
+    for line in counts.lacking:
+        say(console, line)
 
 
 def layer_label(stages: Stages, layer: int) -> str:

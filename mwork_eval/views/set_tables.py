@@ -28,6 +28,7 @@ def profile_as_json(counts: SetCounts, stages: Stages) -> str:
             }
             for language in counts.languages
         },
+        **({"lacking": list(counts.lacking)} if counts.lacking else {}),
     }
     return dump(content, indent=1) + "\n"
 

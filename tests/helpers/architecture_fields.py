@@ -94,6 +94,11 @@ _VISION = {
 _AUDIO = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2, "num_blocks": 1}
 _SHARED = {"layer_types": _BOTH, "num_hidden_layers": 4, "num_kv_shared_layers": 2}
 _GEMMA4 = {"global_head_dim": 16, "head_dim": 8}
+_TIED_BLOCKS = {
+    "layers_block_type": ["linear_attention", "hybrid"],
+    "num_hidden_layers": 4,
+    "tie_word_embeddings": True,  # the switch for all that is tied
+}
 _WINDOWED = {"num_attention_heads": 4, "num_key_value_heads": 4, "q_lora_rank": 12, "kv_lora_rank": 10, "head_dim": 12}
 
 OWN: dict[str, dict[str, Any]] = {
@@ -163,8 +168,8 @@ OWN: dict[str, dict[str, Any]] = {
     "recurrent_gemma": {"block_types": ["recurrent", "attention"], "attention_window_size": 6, "lru_width": 32},
     "smollm3": {"no_rope_layers": [1, 0]},
     "youtu": _LATENT,
-    "zamba": {"layers_block_type": ["linear_attention", "hybrid"], "num_hidden_layers": 4},
-    "zamba2": {"layers_block_type": ["linear_attention", "hybrid"], "num_hidden_layers": 4},
+    "zamba": _TIED_BLOCKS,
+    "zamba2": _TIED_BLOCKS,
     "zaya": {"num_experts_per_tok": 1, "router_hidden_size": 8},
 }
 """What differs from `FIELDS`, by model type."""

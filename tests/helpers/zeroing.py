@@ -48,9 +48,10 @@ class Zeroing:
         """Return ‖T without the neuron - T‖² for each neuron, float64.
 
         T are the attention weights for q and k, the output of the attention's projection for v and o, the output of
-        the feed-forward for the rest. Where later layers use the keys and values of this one, it sums over them.
+        the feed-forward for the rest. Where other layers use the keys and values of this one, or all of its weights,
+        it sums over them.
         """
-        users = self._users(layer) if part.structure in "kv" else []
+        users = self._twins(layer, part) + (self._users(layer) if part.structure in "kv" else [])
         before = [self._seen(layer, part)] + [self._seen(*user) for user in users]
         found = []
         for neuron in neurons:
@@ -80,6 +81,20 @@ class Zeroing:
             if "q" in own and "k" not in own:
                 found.append((number, own["q"]))
         return found
+
+    def _twins(self, layer: int, part: Part) -> list[tuple[int, Part]]:
+        """Return the parts of other layers that have the very same weights."""
+
+        def weight(number: int, one: Part) -> Tensor:
+            return self._layers[number][1].get_parameter(one.entries[0][0])
+
+        own = weight(layer, part)
+        return [
+            (number, other)
+            for number, parts in enumerate(self.parts)
+            for other in parts
+            if number != layer and other.structure == part.structure and weight(number, other) is own
+        ]
 
     def _seen(self, layer: int, part: Part) -> "_Seen":
         key = layer, f"{part.replay} {part.watch}"

@@ -15,17 +15,13 @@ from mwork_eval.lm.model import MworkHF
 _OTHER_STATE = "layers that keep another state than keys and values"
 _INDEXER = "attention that keeps an index of keys beside them"
 _SLOTS = "attention scaled by the slot in the cache"
+_WITH_STATE = """bailing_hybrid bamba deepseek_v4 falcon_h1 granitemoehybrid inkling2_text inkling_text jamba
+kimi_linear lfm2 lfm2_moe lfm3 minimax nemotron_h olmo_hybrid qwen3_5 qwen3_5_moe qwen3_5_moe_text qwen3_5_text
+qwen3_next recurrent_gemma zamba zamba2 zaya"""
+_WITH_INDEXER = "axk2 deepseek_v32 dots3_note dots3_note_text glm_moe_dsa hy_v4 qwen4_exp qwen4_exp_text"
 NOT_FAST = {
-    **dict.fromkeys(
-        """bailing_hybrid bamba deepseek_v4 falcon_h1 granitemoehybrid inkling2_text inkling_text jamba kimi_linear lfm2
-        lfm2_moe lfm3 minimax nemotron_h olmo_hybrid qwen3_5 qwen3_5_moe qwen3_5_moe_text qwen3_5_text qwen3_next
-        recurrent_gemma zamba zamba2 zaya""".split(),
-        _OTHER_STATE,
-    ),
-    **dict.fromkeys(
-        ("axk2", "deepseek_v32", "dots3_note", "dots3_note_text", "glm_moe_dsa", "hy_v4", "qwen4_exp", "qwen4_exp_text"),
-        _INDEXER,
-    ),
+    **dict.fromkeys(_WITH_STATE.split(), _OTHER_STATE),
+    **dict.fromkeys(_WITH_INDEXER.split(), _INDEXER),
     **dict.fromkeys(("llama4", "llama4_text"), _SLOTS),
     "modernbert-decoder": "a head of several layers",
     "openai-gpt": "no cache",

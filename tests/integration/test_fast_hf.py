@@ -99,11 +99,11 @@ def test_generation_settings_of_the_model_are_honoured(tokenizer, caplog):
     assert "the model's own generation settings repetition_penalty" in caplog.text
 
 
-def test_an_unknown_family_goes_the_way_of_hf_and_says_so_once(tokenizer, tasks, caplog):
+def test_layers_with_another_state_go_the_way_of_hf_and_it_is_said_once(tokenizer, tasks, caplog):
     torch.manual_seed(0)
-    config = transformers.StableLmConfig(
+    config = transformers.Lfm2Config(
         vocab_size=384, hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=4, max_position_embeddings=512,
+        num_key_value_heads=4, max_position_embeddings=512, layer_types=["conv", "full_attention"],
     )  # fmt: skip
     hf, ours = both(transformers.AutoModelForCausalLM.from_config(config).eval(), tokenizer)
     with caplog.at_level(logging.WARNING):
@@ -111,7 +111,7 @@ def test_an_unknown_family_goes_the_way_of_hf_and_says_so_once(tokenizer, tasks,
             requests = tasks[name].task.instances
             answers = [getattr(model, method)(requests, disable_tqdm=True) for model in (hf, ours)]
             assert answers[0] == answers[1]
-    assert caplog.text.count("because of the family stablelm") == 1
+    assert caplog.text.count("because of layers that do not go on from keys and values alone") == 1
 
 
 def test_a_head_that_is_not_understood_is_found(tokenizer, tasks, caplog):

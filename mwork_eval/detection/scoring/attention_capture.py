@@ -1,32 +1,30 @@
 """Attention during a captured forward pass: read what it is given, prove the formulas once, and show each document."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
 
 from mwork_eval.detection.scoring.angles import Angles
-from mwork_eval.detection.scoring.attention import Attention, Without
+from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.captured import CapturedAttention
 from mwork_eval.detection.scoring.core import Core
 from mwork_eval.detection.scoring.head_norm import HeadNorm
 from mwork_eval.detection.scoring.masks import Masks
 from mwork_eval.detection.scoring.outside import Watch
 from mwork_eval.detection.scoring.path import Paths, find_norm, find_paths
-from mwork_eval.detection.scoring.proof import (
-    heads_are_apart,
-    normed_values_without,
-    queries_and_keys_hold,
-    values_are_apart,
-    values_hold,
-)
+from mwork_eval.detection.scoring.proof import formula_of_values, heads_are_apart, queries_and_keys_hold
+from mwork_eval.detection.scoring.replay import of_document
 from mwork_eval.detection.scoring.rotation import Rotation
 from mwork_eval.detection.scoring.values import Output
+from mwork_eval.detection.scoring.without import inputs_without, states_without
 from mwork_eval.models.layout import Layout
 
 Tensor = torch.Tensor
 
+_MOST_BYTES = 2**30
+"""Attention weights of a whole document that take more are not made, not even once to compare."""
 _LEAST_TOKENS = 8
 """What is found of shorter documents is not kept for later ones: they do not tell enough."""
 
@@ -126,10 +124,11 @@ class AttentionCapture:
             return captured.heads(core)
         about = self._about(captured)
         if about.by_eager is None:
-            if not self._as_eager(captured, core, states, mask, options):
+            told = self._as_eager(captured, core, states, mask, options)
+            if told is False:
                 captured.by_eager = True
                 core = captured.attend(states, mask, options)
-            if self._lengths[self._longest] >= _LEAST_TOKENS:
+            if self._lengths[self._longest] >= _LEAST_TOKENS and told is not None:
                 about.by_eager = captured.by_eager
         return self._show(captured, core)
 
@@ -143,36 +142,50 @@ class AttentionCapture:
         states: tuple[Tensor, Tensor, Tensor],
         mask: Tensor | None,
         options: dict[str, Any],
-    ) -> bool:
-        """Say whether the arguments tell all that the model's own attention function does."""
-        eager = captured.eager_output(states, self.masks.whole(mask, core.window, states[0]), options)
+    ) -> bool | None:
+        """Say whether the arguments tell all that the model's own attention function does.
+
+        Returns:
+            None if the attention weights of the longest document, of which that function makes a few, are too large.
+        """
+        document, length = self._longest, self._lengths[self._longest]
+        batch, heads, tokens = states[0].shape[:3]
+        if 16 * heads * tokens**2 > _MOST_BYTES:
+            return None
+        whole = self.masks.whole(mask, core.window, states[0])
+        alone, options = (of_document(one, batch, heads, document, 1) for one in ((*states, whole), options))
+        eager = captured.eager_output(alone[:3], alone[3], options)
         if eager is None:
             return True
-        length = self._lengths[self._longest]
-        alone = [length if number == self._longest else 0 for number in range(len(self._lengths))]
-        ours = captured.heads(core, alone)[self._longest, :, :length].transpose(0, 1).float()
-        theirs = eager[self._longest, :length].reshape(ours.shape).float()
+        only = [length if number == document else 0 for number in range(len(self._lengths))]
+        ours = captured.heads(core, only)[document, :, :length].transpose(0, 1).float()
+        theirs = eager[0, :length].reshape(ours.shape).float()
         tolerance = 1e-3 if torch.finfo(eager.dtype).eps < 1e-4 else 5e-2
         return bool((ours - theirs).square().sum() <= tolerance**2 * theirs.square().sum())
 
     def _reached_output(self, captured: CapturedAttention, inputs: Tensor) -> None:
         if not captured.attention.interface:
             captured.scale = self._about(captured).scale
-            core = captured.see(self._longest)
+            seen = captured.see(self._longest)
             if self._lengths[self._longest] >= _LEAST_TOKENS:
                 self._about(captured).scale = captured.scale
-            self._show(captured, core)
+            self._show(captured, seen)
         inputs = inputs.reshape(len(self._lengths), -1, inputs.shape[-1])
         about, source = self._about(captured), self._source(captured)
         value_norm = self._value_norm(captured)
         output_norm = find_norm(captured.calls, result=inputs[:, None])
         values = about.values
         if values is None:
-            values = source.values if source else self._values(captured, inputs, value_norm, output_norm)
+            values = (
+                source.values
+                if source
+                else formula_of_values(
+                    captured, self._longest, self._lengths[self._longest], inputs, value_norm, output_norm
+                )
+            )
             if self._lengths[self._longest] >= _LEAST_TOKENS:
                 about.values = values
-        core, heads = captured.core, captured.attention.heads
-        assert core is not None
+        heads, core = captured.attention.heads, captured.reached()
         for document, length in enumerate(self._lengths):
             output = Output(
                 inputs[document, :length],
@@ -182,7 +195,7 @@ class AttentionCapture:
                 about.keys_of,
                 None if output_norm is None else replace(output_norm, raw=output_norm.raw[document, :, :length]),
                 values,
-                self._inputs_without(captured, document, length) if values.startswith("replayed") else None,
+                inputs_without(captured, document, length) if values.startswith("replayed") else None,
             )
             self._sink.attention_output(captured.number, document, output)
         if captured.number in self._shared and "k" in captured.blocks:
@@ -269,7 +282,7 @@ class AttentionCapture:
         }
         if paths is None or paths.key is None:
             rotation = Rotation.none(length, core.query.shape[-1], core.query.device)
-            without = self._without(captured, document, length)
+            without = states_without(captured, source.captured if source else captured, document, length)
             return Attention(**parts, rotation=rotation, query_norm=None, key_norm=None, without=without, **common)
         parts |= {name: paths.angles.unpermuted(parts[name]) for name in ("query", "key")}
         rotation, of_keys = paths.query.rotation_of(length), paths.key.rotation_of(length)
@@ -281,73 +294,3 @@ class AttentionCapture:
             key_rotation=None if paths.key.rotation is paths.query.rotation else of_keys,
             **common,
         )
-
-    def _values(
-        self, captured: CapturedAttention, inputs: Tensor, value_norm: HeadNorm | None, output_norm: HeadNorm | None
-    ) -> str:
-        """Say which formula tells what zeroing a value neuron does."""
-        core, document = captured.core, self._longest
-        assert core is not None
-        length = self._lengths[document]
-        own = inputs[document, :length].float()
-        per_group = captured.attention.heads.query // core.value.shape[1]
-        width = own.shape[-1] // captured.attention.heads.query
-        rotation = Rotation.none(length, 0, own.device)
-        parts = core.parts_of(document, length)
-        of_values = None if value_norm is None else replace(value_norm, raw=value_norm.raw[document, :, :length])
-        seen = Attention(**parts, rotation=rotation, query_norm=None, key_norm=None, value_norm=of_values)
-
-        def removed(states: Tensor, group: int, channel: int) -> Tensor:
-            changed = states.clone().unflatten(-1, (-1, per_group, width))
-            changed[..., group, :, channel] = 0
-            together: Tensor = changed.flatten(-3)
-            return together
-
-        def before_norm(group: int, channel: int) -> Tensor:
-            assert output_norm is not None
-            raw = removed(output_norm.raw[document, :, :length], group, channel)
-            found: Tensor = output_norm.module(raw)[0]
-            return found.float()
-
-        formulas: dict[str, Callable[[int, int], Tensor]] = {}
-        if output_norm is not None and not output_norm.centres:
-            formulas["before a norm"] = before_norm
-        if of_values is not None and not of_values.centres and not of_values.spans_heads:
-            formulas["normed"] = lambda group, channel: normed_values_without(seen, group, channel)
-        formulas["plain"] = lambda group, channel: removed(own, group, channel)
-        holding = (name for name, one in formulas.items() if values_hold(captured, document, seen, one))
-        if (found := next(holding, None)) is not None:
-            return found
-        return "replayed" if values_are_apart(captured, document, length) else "replayed one by one"
-
-    def _without(self, captured: CapturedAttention, document: int, length: int) -> Without:
-        """Return what gives queries and keys of a document without some neurons, by running the module again."""
-        source = self._source(captured)
-        of_keys = source.captured if source else captured
-
-        def without(channels: Tensor, head: int | None) -> tuple[Tensor, Tensor]:
-            sides = (("q", captured), ("k", of_keys))
-            zeroed = [{s: _in_heads(one, s, int(i), head) for s, one in sides} for i in channels]
-            query, key = captured.states(document, zeroed)
-            if of_keys is not captured:
-                key = of_keys.states(document, zeroed)[1]
-            return query[:, :, :length], key[:, :, :length]
-
-        return without
-
-    def _inputs_without(
-        self, captured: CapturedAttention, document: int, length: int
-    ) -> Callable[[Tensor, int | None], Tensor]:
-        def without(channels: Tensor, head: int | None) -> Tensor:
-            zeroed = [{"v": _in_heads(captured, "v", int(i), head)} for i in channels]
-            return captured.inputs(document, zeroed)[:, :length]
-
-        return without
-
-
-def _in_heads(captured: CapturedAttention, structure: str, channel: int, head: int | None) -> Tensor:
-    """Return the neurons of one channel in one head, or in every head; none if it has no neurons."""
-    count = captured.attention.heads.query if structure == "q" else captured.attention.heads.groups
-    width = captured.blocks[structure].size // count
-    heads = torch.arange(count) if head is None else torch.arange(head, min(head + 1, count))
-    return heads * width + channel if channel < width else heads[:0]

@@ -147,6 +147,16 @@ class CapturedAttention:
         groups = self.attention.heads.groups
         return Core.seen(work, groups, of_groups(states[2], groups), scale, self.masks)
 
+    def reached(self) -> Core:
+        """Return what attention was given in the module's call, which has reached its output projection.
+
+        Raises:
+            InputError: If it was not seen.
+        """
+        if self.core is None:
+            raise self.not_understood("it called no attention function")
+        return self.core
+
     def see(self, document: int) -> Core:
         """Read what a module did that calls no attention function; it has reached its output projection.
 

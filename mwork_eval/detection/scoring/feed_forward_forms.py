@@ -240,7 +240,8 @@ def routed_rows(module: Any, call: tuple[Tensor, ...], expert: int) -> Routed:
 def _up_product(module: Any, states: Tensor, expert: int) -> Tensor:
     name = "gate_up_proj" if getattr(module, "has_gate", True) else "up_proj"
     weight = getattr(module, name)[expert]
-    bias = getattr(module, f"{name}_bias")[expert] if getattr(module, "has_bias", False) else None
+    biases = getattr(module, f"{name}_bias", None)
+    bias = None if biases is None else biases[expert]
     return nn.functional.linear(states, weight.T if getattr(module, "is_transposed", False) else weight, bias)
 
 

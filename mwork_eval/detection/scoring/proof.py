@@ -13,7 +13,7 @@ from mwork_eval.detection.scoring.rotation import Rotation
 
 Tensor = torch.Tensor
 
-_NEURONS = 3
+_NEURONS = 2
 _TOLERANCE = 0.02
 """Largest relative error of a change that a formula predicts, in float32."""
 _MEMORY = 2**28
@@ -118,8 +118,7 @@ def heads_are_apart(captured: CapturedAttention, document: int, length: int) -> 
         InputError: If running the module again gives something else than it gave.
     """
     one = {structure: torch.tensor([0]) for structure in "qk" if structure in captured.blocks}
-    core = captured.core
-    assert core is not None
+    core = captured.reached()
     apart = True
     for states, first in zip(captured.states(document, [{}, one]), (core.query, core.key), strict=True):
         again, without_it = states[:, :, :length]
@@ -130,11 +129,7 @@ def heads_are_apart(captured: CapturedAttention, document: int, length: int) -> 
 
 
 def values_are_apart(captured: CapturedAttention, document: int, length: int) -> bool:
-    """Say whether zeroing a value neuron leaves what other value heads give as it is, where no formula tells.
-
-    Raises:
-        InputError: If running the module again gives something else than it gave.
-    """
+    """Say whether zeroing a value neuron leaves what other value heads give as it is, where no formula tells."""
     heads = captured.attention.heads
     again, without_it = captured.inputs(document, [{}, {"v": torch.tensor([0])}])[:, :length]
     own = again.shape[-1] // heads.groups
@@ -148,3 +143,53 @@ def normed_values_without(seen: Attention, group: int, channel: int) -> Tensor:
     value[group] *= seen.value_norm.growth()[group, :, channel, None]
     value[group, :, channel] = 0
     return replace(seen, value=value).heads(_MEMORY).transpose(0, 1).flatten(1)
+
+
+def formula_of_values(
+    captured: CapturedAttention,
+    document: int,
+    length: int,
+    inputs: Tensor,
+    value_norm: HeadNorm | None,
+    output_norm: HeadNorm | None,
+) -> str:
+    """Return which formula tells what zeroing a value neuron does, as in `Output.values`.
+
+    Args:
+        captured: The attention, which has reached its output projection.
+        document: A document of the batch.
+        length: Its number of tokens.
+        inputs: The input of the output projection `[B, l, channels]`.
+        value_norm: What norms the values, or None; its raw channels are those of the batch.
+        output_norm: What norms the input of the output projection, likewise.
+    """
+    core, own = captured.reached(), inputs[document, :length].float()
+    per_group = captured.attention.heads.query // core.value.shape[1]
+    width = own.shape[-1] // captured.attention.heads.query
+    rotation = Rotation.none(length, 0, own.device)
+    of_values = None if value_norm is None else replace(value_norm, raw=value_norm.raw[document, :, :length])
+    parts = core.parts_of(document, length)
+    seen = Attention(**parts, rotation=rotation, query_norm=None, key_norm=None, value_norm=of_values)
+
+    def removed(states: Tensor, group: int, channel: int) -> Tensor:
+        changed = states.clone().unflatten(-1, (-1, per_group, width))
+        changed[..., group, :, channel] = 0
+        together: Tensor = changed.flatten(-3)
+        return together
+
+    def before_norm(group: int, channel: int) -> Tensor:
+        assert output_norm is not None
+        raw = removed(output_norm.raw[document, :, :length], group, channel)
+        found: Tensor = output_norm.module(raw)[0]
+        return found.float()
+
+    formulas: dict[str, Callable[[int, int], Tensor]] = {}
+    if output_norm is not None and not output_norm.centres:
+        formulas["before a norm"] = before_norm
+    if of_values is not None and not of_values.centres and not of_values.spans_heads:
+        formulas["normed"] = lambda group, channel: normed_values_without(seen, group, channel)
+    formulas["plain"] = lambda group, channel: removed(own, group, channel)
+    for name, one in formulas.items():
+        if values_hold(captured, document, seen, one):
+            return name
+    return "replayed" if values_are_apart(captured, document, length) else "replayed one by one"

@@ -157,12 +157,13 @@ class Scorer:
                 else:
                     found[document] = closed_forms.feed_forward_scores(own, squares)
         else:
-            real = rows.documents >= 0
-            own = hidden[real].float()
+            own = hidden.float()
             if isinstance(rows.factors, Tensor):
-                own = own * rows.factors[real, None]
-            found.index_add_(0, rows.documents[real], own.abs() if structure == "up" else own.square())
-            found *= 1 if structure == "up" else squares
+                own = own * rows.factors[:, None]
+            # Padding goes to a row of its own, because choosing rows would wait for the device.
+            total = torch.zeros(len(found) + 1, found.shape[-1], device=hidden.device)
+            total.index_add_(0, rows.documents + 1, own.abs() if structure == "up" else own.square())
+            found = total[1:] if structure == "up" else total[1:] * squares
         if not isinstance(rows.factors, Tensor) and rows.factors != 1:
             found *= rows.factors**2
         self.changes(layer, part, rows.structures, rows.expert, found)

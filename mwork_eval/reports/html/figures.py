@@ -77,7 +77,7 @@ def heat_maps(counts: SetCounts) -> dict[str, Markup]:
 
 def heat_scale(counts: SetCounts) -> float:
     """Return the highest share, in percent, of any layer and structure in any set: the full colour."""
-    return max((share for of in counts.languages for row in counts.shares(of) for share in row), default=0.0)
+    return max((share or 0.0 for of in counts.languages for row in counts.shares(of) for share in row), default=0.0)
 
 
 def _heat_map(language: str, counts: SetCounts, most: float) -> Markup:
@@ -86,7 +86,9 @@ def _heat_map(language: str, counts: SetCounts, most: float) -> Markup:
         parts.append(words(0, row * _HEAT_CELL + 13, structure))
         for layer, of_layer in enumerate(counts.counts[language]):
             count, size = of_layer.get(structure, 0), counts.sizes[layer].get(structure, 0)
-            share = 100 * count / size if size else 0.0
+            if not size:
+                continue  # the layer has no such structure: another mixer, say
+            share = 100 * count / size
             parts.append(
                 element(
                     "rect",
@@ -132,7 +134,7 @@ def layer_lines(counts: SetCounts, component: str, name: str, stages: Stages) ->
     step = max(1, stages.layers // 8)
     parts += [words(x(layer), bottom + 15, str(layer), anchor="middle") for layer in range(0, stages.layers, step)]
     for number, (language, line) in enumerate(lines.items()):
-        points = " ".join(f"{x(layer):.1f},{y(count):.1f}" for layer, count in enumerate(line))
+        points = " ".join(f"{x(layer):.1f},{y(line[layer]):.1f}" for layer in counts.layers_with(component))
         parts.append(element("polyline", element("title", language), points=points, class_=f"line line{number % 10}"))
     return drawing(f"{name}: neurons per layer, a line per language", _WIDTH, _LINE_HEIGHT, parts)
 

@@ -129,6 +129,7 @@ def _sets(counts: SetCounts, stages: Stages) -> dict[str, Any]:
     return {
         "languages": counts.languages,
         "missing": counts.missing,
+        "lacking": counts.lacking,
         "heat": figures.heat_maps(counts),
         "most": figures.heat_scale(counts),
         "lines": {
