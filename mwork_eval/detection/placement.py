@@ -68,7 +68,7 @@ def misplaced(replay: Replay, layer: int, structure: str, moved: Callable[[Tenso
         if not elsewhere:
             return "zeroing its neurons does not change the attention weights"
         # A norm over all heads may change another head more than the neuron's own.
-        if 2 * sum(elsewhere) > len(elsewhere):
+        if 2 * sum(elsewhere) >= len(elsewhere):
             return "its neurons change the attention weights of other heads than those they are taken for"
     return ""
 
