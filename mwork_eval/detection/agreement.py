@@ -13,7 +13,7 @@ REPORT = "please report the model, its config.json and what `mwork inspect MODEL
 
 
 @dataclass(frozen=True)
-class Limits:
+class AgreementLimits:
     """How near is near enough.
 
     Attributes:
@@ -27,16 +27,16 @@ class Limits:
     largest: float
 
 
-_WEIGHTS = Limits(0.99, (0.05, 0.1), float("inf"))
+_WEIGHTS = AgreementLimits(0.99, (0.05, 0.1), float("inf"))
 """q and k: their scores are series to the second order, recomputed where the third matters; short texts altogether.
 
 In Gemma 3 270M the median error of 64 tokens is 0.015, that of a layer up to 0.03 and that of a neuron up to 0.2. What
 is read wrongly gives medians near 1.
 """
-_OUTPUTS = Limits(0.99, (1e-4, 1e-4), 1e-4)
+_OUTPUTS = AgreementLimits(0.99, (1e-4, 1e-4), 1e-4)
 """The other structures: their scores are closed forms, exact but for the rounding of float32."""
-_HALF_WEIGHTS = Limits(0.98, (0.1, 0.2), float("inf"))
-_HALF_OUTPUTS = Limits(0.98, (0.02, 0.04), float("inf"))
+_HALF_WEIGHTS = AgreementLimits(0.98, (0.1, 0.2), float("inf"))
+_HALF_OUTPUTS = AgreementLimits(0.98, (0.02, 0.04), float("inf"))
 """In bfloat16 and float16 what scores are made of is rounded to 8 or 11 bits, and blocks are run again in float32.
 
 Medians up to 0.01 were met in small models of 18 architectures, largest errors up to 0.05, and a router may send a
@@ -48,7 +48,7 @@ _MOST_BESIDE = 0.5
 
 
 @dataclass(frozen=True)
-class Comparison:
+class NeuronComparison:
     """Neurons of one structure of one layer that were zeroed one by one.
 
     Attributes:
@@ -112,7 +112,7 @@ class VerifiedStructure:
     spearman: float
     median: float
     largest: float
-    limits: Limits
+    limits: AgreementLimits
     agrees: bool
     other_switch: bool
 
@@ -127,7 +127,7 @@ class Verification:
         tokens: Number of tokens of the text.
     """
 
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[NeuronComparison, ...]
     dtype: str
     tokens: int
 
@@ -146,9 +146,9 @@ class Verification:
         ]
 
     @property
-    def mismatches(self) -> list[Comparison]:
+    def mismatches(self) -> list[NeuronComparison]:
         """What does not agree, the farthest off first."""
-        wrong: list[Comparison] = []
+        wrong: list[NeuronComparison] = []
         for structure in STRUCTURES:
             own = [one for one in self.comparisons if one.structure == structure]
             limits = limits_of(structure, self.dtype)
@@ -191,7 +191,7 @@ class Verification:
             hint=REPORT,
         )
 
-    def _row(self, structure: str, own: Sequence[Comparison]) -> VerifiedStructure:
+    def _row(self, structure: str, own: Sequence[NeuronComparison]) -> VerifiedStructure:
         seen = [one for one in own if not one.unseen]
         errors = np.concatenate([one.errors for one in seen]) if seen else np.array([np.nan])
         limits = limits_of(structure, self.dtype)
@@ -213,18 +213,18 @@ class Verification:
         return f"<Verification: {sum(len(one.neurons) for one in self.comparisons)} neurons, {said}>"
 
 
-def limits_of(structure: str, dtype: str) -> Limits:
+def limits_of(structure: str, dtype: str) -> AgreementLimits:
     """Return how near the scores of a structure must be, made in a dtype."""
     if dtype in ("float32", "float64"):
         return _WEIGHTS if structure in ("q", "k") else _OUTPUTS
     return _HALF_WEIGHTS if structure in ("q", "k") else _HALF_OUTPUTS
 
 
-def _is_near(one: Comparison, limits: Limits) -> bool:
+def _is_near(one: NeuronComparison, limits: AgreementLimits) -> bool:
     return _median_of([one]) <= limits.median[1] and bool(one.errors.max() <= limits.largest)
 
 
-def _median_of(comparisons: Sequence[Comparison]) -> float:
+def _median_of(comparisons: Sequence[NeuronComparison]) -> float:
     return float(np.median(np.concatenate([one.errors for one in comparisons])))
 
 
@@ -232,7 +232,7 @@ def _also(others: str) -> str:
     return f" (also {others})" if others else ""
 
 
-def _spearman_of(comparisons: Sequence[Comparison]) -> float:
+def _spearman_of(comparisons: Sequence[NeuronComparison]) -> float:
     """Return the rank correlation of scores and changes; 1 where all are the same."""
     scores = np.concatenate([np.array(one.scores) for one in comparisons] or [np.zeros(0)])
     changes = np.concatenate([np.array(one.changes) for one in comparisons] or [np.zeros(0)])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from mwork_eval.detection.replay import Replay
+from mwork_eval.detection.replay import LayerReplay
 from mwork_eval.models.blocks import Block
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
@@ -34,7 +34,7 @@ def zero(editor: SliceEditor, block: Block, index: int, moved: Callable[[Tensor]
             editor.write(moved(tensor), at, 0.0)
 
 
-def misplaced(replay: Replay, layer: int, structure: str, moved: Callable[[Tensor], Tensor]) -> str:
+def misplaced(replay: LayerReplay, layer: int, structure: str, moved: Callable[[Tensor], Tensor]) -> str:
     """Return what is wrong with where the neurons of q or k of a layer show; empty if nothing is.
 
     Args:

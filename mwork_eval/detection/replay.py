@@ -117,7 +117,7 @@ def eager_attention(model: Any) -> Iterator[None]:
             config._attn_implementation = implementation
 
 
-class Replay:
+class LayerReplay:
     """Layers of a model that can be run again, one at a time.
 
     Attributes:

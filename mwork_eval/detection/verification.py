@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from mwork_eval.detection.agreement import REPORT, Comparison, Verification
+from mwork_eval.detection.agreement import REPORT, NeuronComparison, Verification
 from mwork_eval.detection.placement import misplaced, zero
-from mwork_eval.detection.replay import Call, Replay, Seen, computing_in, eager_attention, merged, recorded
+from mwork_eval.detection.replay import Call, LayerReplay, Seen, computing_in, eager_attention, merged, recorded
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
@@ -74,7 +74,7 @@ def verify(
     with recorded(layout.layers) as scored:
         scores = _scores_of(layout, token_ids)
     calls = {number: merged(scored[number], call) for number, call in attended.items()}
-    replay = Replay(layout, calls, len(token_ids), torch.float32)
+    replay = LayerReplay(layout, calls, len(token_ids), torch.float32)
     for number in chosen:
         together = [layout.layers[one] for one in (number, *layers_without_keys(layout, number))]
         with _own_attention(layout), computing_in(together, torch.float32) as moved:
@@ -90,13 +90,15 @@ def _own_attention(layout: Layout) -> AbstractContextManager[None]:
     return eager_attention(layout.model) if interface else nullcontext()
 
 
-def _misplaced(layout: Layout, calls: Mapping[int, Call], tokens: int, layers: Sequence[int]) -> Iterator[Comparison]:
-    replay = Replay(layout, calls, tokens, torch.float32)
+def _misplaced(
+    layout: Layout, calls: Mapping[int, Call], tokens: int, layers: Sequence[int]
+) -> Iterator[NeuronComparison]:
+    replay = LayerReplay(layout, calls, tokens, torch.float32)
     for number in layers:
         with _own_attention(layout), computing_in([layout.layers[number]], torch.float32) as moved:
             for structure in ("q", "k"):
                 if why := misplaced(replay, number, structure, moved):
-                    yield Comparison(number, structure, (), (), (), 0.0, why)
+                    yield NeuronComparison(number, structure, (), (), (), 0.0, why)
 
 
 def _scores_of(layout: Layout, token_ids: Sequence[int]) -> dict[Place, Array]:
@@ -135,12 +137,12 @@ class _Part:
 class _Layer:
     """A layer whose neurons are zeroed one by one."""
 
-    def __init__(self, replay: Replay, number: int, moved: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, replay: LayerReplay, number: int, moved: Callable[[Tensor], Tensor]) -> None:
         self._replay, self._number, self._moved = replay, number, moved
         self._layout = replay.layout
         self._before: dict[tuple[int, int, bool], Seen] = {}
 
-    def compare(self, structure: str, scores: Mapping[Place, Array], neurons: int) -> Iterator[Comparison]:
+    def compare(self, structure: str, scores: Mapping[Place, Array], neurons: int) -> Iterator[NeuronComparison]:
         """Yield the comparison of a structure, if the layer has it and its weights are the neurons."""
         place = self._number, structure
         if place not in self._layout.blocks:
@@ -149,7 +151,7 @@ class _Layer:
         if not parts:
             return
         if place not in scores:
-            yield Comparison(*place, (), (), (), 0.0, "it has neurons and no scores")
+            yield NeuronComparison(*place, (), (), (), 0.0, "it has neurons and no scores")
             return
         parts = _strongest(parts, scores[place])
         indices: list[int] = []
@@ -165,7 +167,7 @@ class _Layer:
                 found, own = self._changes(structure, part, sample)
                 beside += self._changes_beside_down(structure, part, sample, found) if part.down is not None else []
             except LookupError as error:
-                yield Comparison(*place, (), (), (), 0.0, str(error))
+                yield NeuronComparison(*place, (), (), (), 0.0, str(error))
                 return
             indices += [start + index for index in sample]
             changes += found
@@ -173,7 +175,7 @@ class _Layer:
         own_scores = tuple(float(scores[place][index]) for index in indices)
         # Scores may be nothing, too, where they are made by looking at the same rows.
         unseen = "" if max(changes) > rounding else "zeroing its neurons changes nothing"
-        yield Comparison(*place, tuple(indices), own_scores, tuple(changes), rounding, unseen, tuple(beside))
+        yield NeuronComparison(*place, tuple(indices), own_scores, tuple(changes), rounding, unseen, tuple(beside))
 
     def _parts(self, structure: str) -> Iterator[_Part]:
         blocks = iter(self._layout.blocks[self._number, structure])

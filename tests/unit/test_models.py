@@ -11,6 +11,7 @@ import transformers
 from conftest import CONFIGS, make_model
 from rich.console import Console
 
+import mwork_eval as mw
 from mwork_eval.errors import InputError
 from mwork_eval.models import default_model
 from mwork_eval.models.fingerprint import fingerprint_of
@@ -66,7 +67,7 @@ def test_inspection_tells_what_a_model_is(tmp_path, family, capsys):
     fused = {"phi3": ["q+k+v", "gate+up"], "mixtral": ["gate+up"], "qwen3-moe": ["gate+up"]}
     fused |= {name: ["q+k+v"] for name in ("falcon", "gpt-neox", "bloom", "gpt2")}
     assert found.fused == fused.get(family, [])
-    print_inspection(found, Console(width=120))
+    print_inspection(mw.inspect(str(tmp_path)), Console(width=120))
     printed = capsys.readouterr().out
     assert f": {family}" in printed
     assert f"{found.layout.shape.switches:,} neurons" in printed

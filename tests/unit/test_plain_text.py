@@ -2,6 +2,7 @@
 
 import ast
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from helpers.neuron_sets import EDGES, STAGES, ZH
 from helpers.task_scores import accuracy
 
 import mwork_eval
+import mwork_eval as mw
 from mwork_eval.analysis.activity import Activity
 from mwork_eval.analysis.lens_file import LensReport
 from mwork_eval.analysis.shares import Curves
@@ -26,8 +28,6 @@ from mwork_eval.gate.limits import Limits
 from mwork_eval.gate.wording import plain
 from mwork_eval.matrix.estimate import MatrixCost, TaskSize
 from mwork_eval.matrix.tuning import judge_grid, plan_grid
-from mwork_eval.models.inspection import Inspection
-from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.comparison import Comparisons, Overlap, compare_sets
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.results.set_counts import SetCounts
@@ -136,9 +136,9 @@ def test_what_it_will_cost_and_what_a_model_is(name):
     assert drawn(print_cost, [cost], [name], 1e9, 1, 1).count(shown(name)) == 2
     matrix = MatrixCost(1, 0, {name: (1, TaskSize(1, 1, 1, 1, 1))}, 1.0)
     assert shown(name) in drawn(print_matrix_cost, matrix, 1e9, 1, 1)
-    model = Inspection(name, Layout.of(make_model("llama")), 1000, "float32", name)
+    model = replace(mw.inspect(make_model("llama")), name=name, quantised=name)
     text = drawn(print_inspection, model)
-    assert f"{shown(name)}: family llama" in text
+    assert f"{shown(name)}: llama" in text
     assert f"quantised ({shown(name)})" in text
 
 

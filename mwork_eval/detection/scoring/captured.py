@@ -13,7 +13,7 @@ from mwork_eval.detection.scoring.core import Core, of_groups
 from mwork_eval.detection.scoring.masks import Masks
 from mwork_eval.detection.scoring.outside import Watch, Work
 from mwork_eval.detection.scoring.path import Call
-from mwork_eval.detection.scoring.replay import Replay, Stop, Zeroed, of_document
+from mwork_eval.detection.scoring.replay import Replay, StopReplay, Zeroed, of_document
 from mwork_eval.errors import InputError
 from mwork_eval.models.blocks import Block
 from mwork_eval.models.mixers import SoftmaxAttention
@@ -110,7 +110,7 @@ class CapturedAttention:
         """Take a call of the attention function.
 
         Raises:
-            Stop: If a replay has shown what it should.
+            StopReplay: If a replay has shown what it should.
         """
         groups = self.attention.heads.groups
         if self.by_eager:
@@ -120,7 +120,7 @@ class CapturedAttention:
         if self._replay is not None:
             self._replay.core = core
             if self._replay.until == "core":
-                raise Stop
+                raise StopReplay
         else:
             self.core = core
         return core
@@ -195,7 +195,7 @@ class CapturedAttention:
         self._outputs, self.calls, self._replay, self.batch = {}, [], replay, len(replay.zeroed)
         try:
             self.attention.module(*args, **kwargs)
-        except Stop:
+        except StopReplay:
             pass
         finally:
             self.given, self._outputs, self.calls, self.batch = kept
@@ -266,4 +266,4 @@ class CapturedAttention:
             if work is not None and value is not None:
                 groups = self.attention.heads.groups
                 self._replay.core = Core.seen(work, groups, value, self.scale or 1.0, self.masks)
-        raise Stop
+        raise StopReplay

@@ -12,7 +12,7 @@ Zeroed = Mapping[str, Tensor]
 """Indices of neurons of q, k and v that are zeroed together."""
 
 
-class Stop(Exception):  # noqa: N818
+class StopReplay(Exception):  # noqa: N818
     """Ends a replay once it showed what was asked for."""
 
 
