@@ -42,6 +42,10 @@ def _query_key(method: Method, seen: Attention, memory: int) -> ExactQueryKey | 
     return ExactQueryKey(seen, memory)
 
 
+_LOOKED_AT = 32
+"""Tokens of a document that are looked at before the first batch is scored."""
+
+
 class Scorer:
     """Scores batches of documents with one model; keeps the squared norms of its weights between batches.
 
@@ -72,15 +76,23 @@ class Scorer:
         Returns:
             For each document and (layer, structure), float32 scores `[neurons]`; gate, up and down share one array.
         """
+        if self._forms is None:
+            self._look_at(max(documents, key=len)[:_LOOKED_AT])
+        self._run(documents)
+        return [_on_cpu(one) for one in self._found]
+
+    def _look_at(self, tokens: Sequence[int]) -> None:
+        """Find out which formulas hold: neurons are zeroed for that, and more tokens cost more and tell no more."""
+        self._forms = find_forms(self.layout, tokens)
+        self._refuse_unknown_experts()
+        self._run([tokens])
+
+    def _run(self, documents: Sequence[Sequence[int]]) -> None:
         self._lengths = [len(tokens) for tokens in documents]
         self._found = [{} for _ in documents]
         self._forwards = {}
-        if self._forms is None:
-            self._forms = find_forms(self.layout, documents[0])
-            self._refuse_unknown_experts()
         run_batch(self.layout, documents, self, self._known, self._forms)
         self._keep_feed_forwards()
-        return [_on_cpu(one) for one in self._found]
 
     def attention(self, layer: int, document: int, seen: Attention) -> Tensor:
         """Score q and k of a layer for a document and return its attention output."""
