@@ -49,7 +49,7 @@ class MaskCheck:
         Raises:
             InputError: If not.
         """
-        hint = "please report the model, its config.json and what `mwork inspect MODEL --verify` prints"
+        hint = "please report the model, its config.json and what `inspect` prints with `verify=True`"
         if not self.restored:
             raise InputError(f"{name}: weights do not come back as they were after a mask", hint=hint)
         if not self.agrees:

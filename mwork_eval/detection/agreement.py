@@ -9,7 +9,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
 from mwork_eval.neurons.structures import STRUCTURES
 
-REPORT = "please report the model, its config.json and what `mwork inspect MODEL --verify` prints"
+REPORT = "please report the model, its config.json and what `inspect` prints with `verify=True`"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ def _pairs_of(function: Callable[..., Any]) -> Pairs:
     names = [one.name for one in inspect.signature(function).parameters.values() if one.default is one.empty]
     for width in (_WIDTH, _WIDTH // 2):
         try:
-            shows = [_shown(function, names, channel, width) for channel in range(_WIDTH)]
+            with torch.device("cpu"):  # also where a model is made without weights
+                shows = [_shown(function, names, channel, width) for channel in range(_WIDTH)]
         except Exception:  # of code that is not ours, called with tensors of a shape it may not take
             continue
         partners = [channel for channel in range(1, _WIDTH) if shows[channel] & shows[0]]

@@ -1,7 +1,6 @@
 """Architectures in which a score or a mask is not what zeroing the neuron gives, with the reason."""
 
 NOT_REACHED: dict[str, str] = {
-    "dbrx": "the matrices of its experts hold the rows of all of them, one expert after the other",
     "deepseek_v4": "a row of its one projection is a key and a value, also of several tokens at once",
     "jetmoe": "the projections q and o are experts, which a router picks for each token",
     "zamba": "layers share one block of attention and feed-forward, and a neuron of one is a neuron of all",

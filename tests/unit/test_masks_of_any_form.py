@@ -104,7 +104,6 @@ def test_a_row_that_does_not_switch_its_neuron_off_is_left_to_one_that_does():
         ("gpt_oss", "up", "gate"),
         ("minimax_m3_vl_text", "up", "gate"),
         ("gemma3n_text", "gate", "up"),
-        ("zamba2", "up", "down"),
         ("bitnet", "gate", "gate"),
         ("bloom", "up", "up"),
         ("nemotron_h", "up", "up"),

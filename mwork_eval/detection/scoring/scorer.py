@@ -199,10 +199,10 @@ class Scorer:
             part = self.layout.feed_forwards[layer][number]
             if part.kind != "dense" and form.kind != "routed":
                 raise InputError(
-                    "the method `reference` does not score these experts",
+                    "the method reference does not score these experts",
                     found=f"{type(part.module).__name__} in layers.{layer}",
                     expected="experts that are called with states, their experts and weights",
-                    hint="use the method `exact`",
+                    hint="use `method=exact`",
                 )
 
     def _keep_feed_forwards(self) -> None:
