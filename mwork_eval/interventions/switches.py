@@ -9,6 +9,7 @@ a share in what other neurons do (Gemma 3n keeps the largest of gate). Small num
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ import torch
 from mwork_eval.models.blocks import Block, features_of, without_adapters
 from mwork_eval.models.feed_forwards import FeedForward
 from mwork_eval.models.layout import Layout
+from mwork_eval.models.placement import computing_device
 from mwork_eval.models.products import watch_projection
 from mwork_eval.neurons.neuron_set import Indices, Place
 
@@ -46,7 +48,7 @@ def _targets(layout: Layout, place: Place, members: Indices) -> list[tuple[Place
     if structure not in _ROWS:
         return [(place, members)]
     parts = [part for part in layout.feed_forwards[layer] if structure in part.blocks]
-    targets = [_target(part, structure) for part in parts]
+    targets = [_target(layout, part, structure) for part in parts]
     if all(target == structure for target in targets):
         return [(place, members)]
     found = []
@@ -64,18 +66,24 @@ def _block(layout: Layout, layer: int, part: FeedForward, structure: str) -> Blo
     return layout.blocks[layer, structure][number]
 
 
-_KNOWN: dict[Any, dict[str, str]] = {}
-"""By kind of block, what was found: blocks of one class with the same settings compute the same."""
+_KNOWN: "WeakKeyDictionary[torch.nn.Module, dict[Any, dict[str, str]]]" = WeakKeyDictionary()
+"""By model and kind of block, what was found: blocks of a model that say the same of themselves compute the same."""
 
 
-def _target(part: FeedForward, structure: str) -> str:
+def _target(layout: Layout, part: FeedForward, structure: str) -> str:
     plain = without_adapters(part.module)
-    settings = {n: v for n, v in vars(plain).items() if isinstance(v, int | float | str) and not n.startswith("_")}
-    settings.pop("layer_idx", None)
-    key = (type(plain), part.kind, tuple(sorted(settings.items(), key=lambda item: item[0])), tuple(part.blocks))
-    if key not in _KNOWN:
-        _KNOWN[key] = _of_experts(plain, part) if part.kind == "experts" else _of_block(part)
-    return _KNOWN[key].get(structure, structure)
+    # Activations are modules in some models, which the text of a block names, and functions in others.
+    settings = sorted(
+        (name, getattr(value, "__qualname__", value))
+        for name, value in vars(plain).items()
+        if (isinstance(value, int | float | str) or hasattr(value, "__qualname__")) and name[0] != "_"
+    )
+    of_block = [(name, value) for name, value in settings if name != "layer_idx"]
+    known = _KNOWN.setdefault(layout.model, {})
+    key = (type(plain), repr(plain), part.kind, tuple(of_block), tuple(part.blocks))
+    if key not in known:
+        known[key] = _of_experts(plain, part) if part.kind == "experts" else _of_block(layout, part)
+    return known[key].get(structure, structure)
 
 
 def _of_experts(module: Any, part: FeedForward) -> dict[str, str]:
@@ -94,16 +102,16 @@ def _of_experts(module: Any, part: FeedForward) -> dict[str, str]:
     return _choose(off, dict.fromkeys(_ROWS, False))
 
 
-def _of_block(part: FeedForward) -> dict[str, str]:
+def _of_block(layout: Layout, part: FeedForward) -> dict[str, str]:
     """Run a block on random numbers with a row of gate or up zero, and see what goes into the last product."""
-    before = _hidden(part, None, 0)
+    before = _hidden(layout, part, None, 0)
     if before is None:
         return dict.fromkeys(_ROWS, "down")
     neuron = int(before.abs().sum(0).argmax())
     off, mixed = {}, {}
     for structure in _ROWS:
         if structure in part.blocks:
-            after = _hidden(part, structure, neuron)
+            after = _hidden(layout, part, structure, neuron)
             assert after is not None
             nothing = 20 * torch.finfo(before.dtype).eps * before.abs().max()
             # Nearly: xIELU of zero is a millionth.
@@ -124,16 +132,16 @@ def _choose(off: Mapping[str, bool], mixed: Mapping[str, bool]) -> dict[str, str
     return found
 
 
-def _hidden(part: FeedForward, structure: str | None, neuron: int) -> Tensor | None:
+def _hidden(layout: Layout, part: FeedForward, structure: str | None, neuron: int) -> Tensor | None:
     """Return what goes into the last product `[4, d_inter]`, or None if the block cannot be called with states alone.
 
     BLOOM's is called with what is added to its output, too.
     """
-    down: Any = without_adapters(part.blocks["down"].module)
     up: Any = without_adapters(part.blocks["up"].module)
-    like = next(p for p in (*down.parameters(), *part.module.parameters()) if p.is_floating_point())
     generator = torch.Generator().manual_seed(0)
-    states = torch.randn(1, 4, features_of(up)[0], generator=generator).to(like.device, like.dtype)
+    # Packed and offloaded weights tell neither where nor in what type they compute.
+    dtype = layout.model.get_input_embeddings().weight.dtype  # type: ignore[operator,union-attr]
+    states = torch.randn(1, 4, features_of(up)[0], generator=generator).to(_device_of(up), dtype)
     seen: list[Tensor] = []
     with torch.no_grad(), ExitStack() as undo:
         if structure is not None:
@@ -148,6 +156,13 @@ def _hidden(part: FeedForward, structure: str | None, neuron: int) -> Tensor | N
                 continue
             return seen[-1].reshape(4, -1)
     return None
+
+
+def _device_of(projection: Any) -> torch.device:
+    if hasattr(projection, "_hf_hook"):
+        return computing_device(projection)
+    tensors = (*projection.parameters(), *projection.buffers())
+    return tensors[0].device if tensors else torch.device("cpu")
 
 
 class _Zero:

@@ -35,8 +35,6 @@ OWN_SWITCHES = {
     ("gemma3n_text", "gate"): "the activation compares each gate with the mean and the spread of all",
     ("gpt_oss", "up"): "the experts add one to what comes up",
     ("minimax_m3_vl_text", "up"): "one is added to what comes up",
-    ("zamba2", "gate"): "adapters add to what the shared matrix gives",
-    ("zamba2", "up"): "adapters add to what the shared matrix gives",
 }
 """Structures whose zeroed row is not the same as a zeroed column of down, which their one score is of."""
 

@@ -91,7 +91,7 @@ def test_a_quantised_projection_is_masked_by_activation():
 
     packed, plain = Layout.of(make_model("llama")), Layout.of(make_model("llama"))
     for layer, other in zip(packed.layers, plain.layers, strict=True):
-        for parent, name in ((layer.self_attn, "q_proj"), (layer.mlp, "up_proj"), (layer.mlp, "down_proj")):
+        for parent, name in ((layer.self_attn, "q_proj"), *((layer.mlp, f"{s}_proj") for s in ("gate", "up", "down"))):
             setattr(parent, name, Packed(getattr(parent, name)))
             twin = getattr(other.self_attn if name == "q_proj" else other.mlp, name)
             replaced = getattr(parent, name)
@@ -115,7 +115,7 @@ def test_offloaded_weights_are_masked_by_activation(family):
     assert not offloaded.in_memory
     assert fingerprint_of(offloaded.model) == fingerprint_of(plain.model)
     before = logits(offloaded)
-    with zero_neurons(plain, neurons), zero_neurons(offloaded, neurons):
+    with zero_neurons(offloaded, neurons), zero_neurons(plain, neurons):
         torch.testing.assert_close(logits(offloaded), logits(plain), rtol=1e-5, atol=1e-5)
     assert torch.equal(logits(offloaded), before)
 

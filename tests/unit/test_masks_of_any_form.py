@@ -5,6 +5,7 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 import torch
+import transformers
 from helpers.architectures import build, token_ids
 from helpers.feed_forward_modules import FORMS, Routed, Tensors, model_with
 
@@ -96,6 +97,19 @@ def test_a_row_that_does_not_switch_its_neuron_off_is_left_to_one_that_does():
     assert both[1, "gate"].tolist() == [3, 5, 20]
     plain = Layout.of(model_with(FORMS["dense"][0]))
     assert list(as_switches(plain, {(0, "up"): one})) == [(0, "up")]
+
+
+def test_models_of_one_form_with_other_activations_are_told_apart():
+    """The sigmoid of zero is one half, so that a zero row of gate leaves the neuron on; that of SiLU switches it off."""
+    written = []
+    for activation in ("silu", "sigmoid"):
+        config = transformers.LlamaConfig(
+            vocab_size=32, hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2,
+            hidden_act=activation,
+        )  # fmt: skip
+        layout = Layout.of(transformers.LlamaForCausalLM(config))
+        written += as_switches(layout, {(0, "gate"): np.array([3])})
+    assert written == [(0, "gate"), (0, "up")]
 
 
 @pytest.mark.parametrize(

@@ -71,9 +71,9 @@ class _Watch:
     def down(self, number: int, expert: int = 0) -> Tensor:
         """Return W of the last product of an expert `[d_inter, d_model]`."""
         block = self.container.parts[number].blocks["down"]
-        whole = block.neurons()
-        of_expert: Tensor = whole.unflatten(0, (max(block.experts, 1), -1))[expert]
-        return of_expert
+        if block.experts and block.weight is not None:
+            return block.weight[expert]  # not `neurons`, which copies those of all experts
+        return block.neurons()
 
     def by_document(self, found: Tensor, documents: Tensor) -> Tensor:
         """Sum rows `[n, d_inter]` over each document."""

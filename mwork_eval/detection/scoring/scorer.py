@@ -189,7 +189,6 @@ class Scorer:
             self._forwards[key] = torch.zeros(len(self._lengths), self._size(layer), device=found.device)
         kept = self._forwards[key]
         start = block.start + expert * (block.size // max(block.experts, 1))
-        # Added: a block that several layers share is scored by what it does in all of them.
         kept[:, start : start + found.shape[-1]] += found.to(kept.device)
 
     def _refuse_unknown_experts(self) -> None:
@@ -214,7 +213,8 @@ class Scorer:
             of_layer = {names: found for (number, names), found in self._forwards.items() if number == layer}
             for structure in FEED_FORWARD if parts else ():
                 own = [found for names, found in of_layer.items() if structure in names]
-                whole = own[0] if len(own) == 1 else sum(own, torch.zeros(len(self._lengths), self._size(layer)))
+                empty = torch.zeros(len(self._lengths), self._size(layer))
+                whole = own[0] if len(own) == 1 else sum((one.cpu() for one in own), empty)
                 if not all(structure in part.blocks for part in parts):
                     blocks = [
                         block
