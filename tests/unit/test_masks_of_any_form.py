@@ -100,7 +100,7 @@ def test_a_row_that_does_not_switch_its_neuron_off_is_left_to_one_that_does():
 
 
 def test_models_of_one_form_with_other_activations_are_told_apart():
-    """The sigmoid of zero is one half, so that a zero row of gate leaves the neuron on; that of SiLU switches it off."""
+    """The sigmoid of zero is one half, so that a zero row of gate leaves the neuron on; SiLU of zero is zero."""
     written = []
     for activation in ("silu", "sigmoid"):
         config = transformers.LlamaConfig(
