@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig
 
 from mwork_eval.detection.softmaxes import Softmaxes
 from mwork_eval.models.layout import Layout
@@ -95,26 +94,6 @@ def computing_in(layers: Sequence[nn.Module], dtype: torch.dtype) -> Iterator[Ca
     finally:
         for value, of_it in before:
             value.data = of_it
-
-
-@contextmanager
-def eager_attention(model: Any) -> Iterator[None]:
-    """Let a model attend in the way that its own code spells out during a block, where it can attend in several."""
-    found = {id(config): config for module in model.modules() if (config := _config_of(module)) is not None}
-    before = [(config, config._attn_implementation) for config in found.values()]
-    inner = [
-        (part, part._attn_implementation)
-        for config in found.values()
-        for name in config.sub_configs
-        if isinstance(part := getattr(config, name, None), PreTrainedConfig)
-    ]
-    try:
-        for config in found.values():
-            config._attn_implementation = "eager"
-        yield
-    finally:
-        for config, implementation in [*before, *inner]:
-            config._attn_implementation = implementation
 
 
 class LayerReplay:
@@ -243,11 +222,6 @@ def _given(value: Any, shared: Mapping[str, Any]) -> Any:
 
 def _alike(one: Tensor, two: Tensor) -> bool:
     return one.shape == two.shape and bool((one - two).norm() <= 0.05 * two.norm())
-
-
-def _config_of(module: nn.Module) -> PreTrainedConfig | None:
-    config = getattr(module, "config", None)
-    return config if isinstance(config, PreTrainedConfig) else None
 
 
 @contextmanager

@@ -14,10 +14,11 @@ from torch import nn
 
 from mwork_eval.detection.agreement import REPORT, NeuronComparison, Verification
 from mwork_eval.detection.placement import misplaced, zero
-from mwork_eval.detection.replay import Call, LayerReplay, Seen, computing_in, eager_attention, merged, recorded
+from mwork_eval.detection.replay import Call, LayerReplay, Seen, computing_in, merged, recorded
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
+from mwork_eval.models.attention_choice import attending_by
 from mwork_eval.models.blocks import Block
 from mwork_eval.models.feed_forwards import FeedForward
 from mwork_eval.models.forms import layers_of_each_form, layers_without_keys
@@ -87,7 +88,7 @@ def verify(
 def _own_attention(layout: Layout) -> AbstractContextManager[None]:
     """Let the model attend by its own code, where it otherwise calls what transformers has for all."""
     interface = any(one.interface for of_layer in layout.attentions for one in of_layer)
-    return eager_attention(layout.model) if interface else nullcontext()
+    return attending_by(layout.model, "eager") if interface else nullcontext()
 
 
 def _misplaced(
