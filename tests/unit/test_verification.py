@@ -9,18 +9,20 @@ from helpers.commands import mwork
 
 import mwork_eval
 from mwork_eval.application import inspect as verb
-from mwork_eval.application import self_check
+from mwork_eval.application import mask_check, self_check
 from mwork_eval.application.mask_check import check_masks
 from mwork_eval.application.sample_text import tokens_to_try
 from mwork_eval.application.self_check import check_layout
 from mwork_eval.detection import verification
 from mwork_eval.detection.verification import layers_to_verify, verify
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.weights import zero_weights
 from mwork_eval.models import architectures
 from mwork_eval.models.architectures import is_covered, known_architectures
 from mwork_eval.models.layout import Layout
 
 TOKENS = torch.randint(4, 384, (24,), generator=torch.Generator().manual_seed(1)).tolist()
+NAMES_OF_PHI3 = ["self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.down_proj"]
 FORMS = ["bloom", "falcon-7b", "falcon-rw", "gemma2", "gpt2", "llama", "olmo2", "phi3", "qwen3-moe"]
 
 
@@ -190,6 +192,34 @@ def test_masks_that_switch_other_neurons_off_are_not_the_same():
     assert not found.agrees
     with pytest.raises(InputError, match="masks by weights and by activations give other logits"):
         found.check("odd")
+
+
+@pytest.mark.parametrize("family", ["phi3", "qwen3-moe"])
+def test_one_bit_of_a_layer_that_does_not_come_back_is_noticed(family, monkeypatch):
+    layout = Layout.of(make_model(family).to(torch.bfloat16))
+    weight = layout.blocks[3, "up"][0].weight
+    bits = (weight if weight._base is None else weight._base).detach().view(torch.int16).view(-1)
+
+    def leaving_a_bit(*given):
+        zero_weights(*given)
+        bits[1] ^= 1
+
+    monkeypatch.setattr(mask_check, "zero_weights", leaving_a_bit)
+    monkeypatch.setattr(mask_check, "_logits", lambda *_: torch.zeros(1))  # they would tell, too
+    assert check_masks(layout, TOKENS, [0]).restored
+    found = check_masks(layout, TOKENS, [0, 3])
+    assert not found.restored
+    with pytest.raises(InputError, match="odd: weights do not come back as they were after a mask; please report"):
+        found.check("odd")
+
+
+def test_fused_parameters_are_looked_at_once(monkeypatch):
+    layout = Layout.of(make_model("phi3"))
+    looked = []
+    monkeypatch.setattr(mask_check, "_digest", lambda parameter: looked.append(parameter) or b"")
+    check_masks(layout, TOKENS, [0])
+    names = [name for one in looked[: len(looked) // 2] for name, own in layout.model.named_parameters() if own is one]
+    assert names == [f"model.layers.0.{name}.weight" for name in NAMES_OF_PHI3]
 
 
 def test_the_text_is_the_models_or_random():
