@@ -25,7 +25,7 @@ from mwork_eval.models.forms import layers_of_each_form, layers_without_keys
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.neuron_set import Place
-from mwork_eval.neurons.structures import STRUCTURES
+from mwork_eval.neurons.structures import ATTENTION, FEED_FORWARD
 
 Tensor = torch.Tensor
 
@@ -77,10 +77,13 @@ def verify(
     calls = {number: merged(scored[number], call) for number, call in attended.items()}
     replay = LayerReplay(layout, calls, len(token_ids), torch.float32)
     for number in chosen:
-        together = [layout.layers[one] for one in (number, *layers_without_keys(layout, number))]
-        with _own_attention(layout), computing_in(together, torch.float32) as moved:
+        users = layers_without_keys(layout, number)
+        with _own_attention(layout), _attending_in_float32(layout, number, *users) as moved:
             layer = _Layer(replay, number, moved)
-            found += (one for structure in STRUCTURES for one in layer.compare(structure, scores, neurons))
+            found += (one for structure in ATTENTION for one in layer.compare(structure, scores, neurons))
+        with _own_attention(layout), computing_in([layout.layers[number]], torch.float32) as moved:
+            layer = _Layer(replay, number, moved)
+            found += (one for structure in FEED_FORWARD for one in layer.compare(structure, scores, neurons))
         advance(f"layer {number}", 1)
     return Verification(tuple(found), layout.dtype, len(token_ids))
 
@@ -91,12 +94,19 @@ def _own_attention(layout: Layout) -> AbstractContextManager[None]:
     return attending_by(layout.model, "eager") if interface else nullcontext()
 
 
+def _attending_in_float32(layout: Layout, *numbers: int) -> AbstractContextManager[Callable[[Tensor], Tensor]]:
+    """Let layers run in float32 up to what attention gives: the experts that come after it may be gigabytes."""
+    parts = [part for number in numbers for part in layout.feed_forwards[number]]
+    experts = {id(block.module): block.module for part in parts for block in part.blocks.values()}
+    return computing_in([layout.layers[number] for number in numbers], torch.float32, list(experts.values()))
+
+
 def _misplaced(
     layout: Layout, calls: Mapping[int, Call], tokens: int, layers: Sequence[int]
 ) -> Iterator[NeuronComparison]:
     replay = LayerReplay(layout, calls, tokens, torch.float32)
     for number in layers:
-        with _own_attention(layout), computing_in([layout.layers[number]], torch.float32) as moved:
+        with _own_attention(layout), _attending_in_float32(layout, number) as moved:
             for structure in ("q", "k"):
                 if why := misplaced(replay, number, structure, moved):
                     yield NeuronComparison(number, structure, (), (), (), 0.0, why)

@@ -14,6 +14,7 @@ from mwork_eval.application.mask_check import check_masks
 from mwork_eval.application.sample_text import tokens_to_try
 from mwork_eval.application.self_check import check_layout
 from mwork_eval.detection import verification
+from mwork_eval.detection.replay import computing_in
 from mwork_eval.detection.verification import layers_to_verify, verify
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.weights import zero_weights
@@ -64,6 +65,34 @@ def test_half_precision_agrees_and_a_wrong_layout_in_it_does_not(family, dtype):
     assert not verify(misread(layout, 0, "o", heads_swapped), TOKENS).agrees
     assert same(layout.model, before)
     assert {parameter.dtype for parameter in layout.model.parameters()} == {dtype}
+
+
+def test_experts_are_in_float32_only_while_their_neurons_are_zeroed(monkeypatch):
+    layout = Layout.of(make_model("qwen3-moe").to(torch.bfloat16))
+    layer, seen = 0, set()
+    experts, norm = layout.blocks[layer, "up"][0].module, layout.layers[layer].input_layernorm
+    compare = verification._Layer.compare
+
+    def looking(self, structure, *given):
+        yield from compare(self, structure, *given)
+        seen.add((structure in "qkvo", next(experts.parameters()).dtype, norm.weight.dtype))
+
+    monkeypatch.setattr(verification._Layer, "compare", looking)
+    assert verify(layout, TOKENS, layers=[layer]).agrees
+    assert seen == {(True, torch.bfloat16, torch.float32), (False, torch.float32, torch.float32)}
+
+
+def test_modules_that_wait_are_converted_when_they_are_called():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)).to(torch.bfloat16)
+    before, states = [one.data_ptr() for one in model.parameters()], torch.ones(1, 2)
+    with computing_in([model], torch.float32, [model[1]]):
+        assert (model[0].weight.dtype, model[1].weight.dtype) == (torch.float32, torch.bfloat16)
+        with torch.inference_mode():
+            assert model(states).dtype == torch.float32
+        assert {one.dtype for one in model.parameters()} == {torch.float32}
+    assert {one.dtype for one in model.parameters()} == {torch.bfloat16}
+    assert [one.data_ptr() for one in model.parameters()] == before
+    assert not model[1]._forward_pre_hooks
 
 
 def heads_swapped(channels, width):
