@@ -125,7 +125,8 @@ def load_model(
         needs_tokenizer: Whether it is of no use without its tokenizer.
 
     Raises:
-        InputError: If the model cannot be found or read, has no tokenizer and needs one, or brings code of its own that is not to be run.
+        InputError: If the model cannot be found or read, has no tokenizer and needs one, or brings code of its own
+            that is not to be run.
     """
     target = find_device(device)
     chosen = default_dtype(target) if check_dtype(dtype) is None else dtype
