@@ -138,6 +138,7 @@ def inspect(
             dtype=dtype_name(dtype),
             revision=revision,
             trust_remote_code=trusted,
+            needs_tokenizer=False,
         )
         return _verified(inspect_loaded(name, loaded.model), tokenizer or loaded.tokenizer, say)
     check_is_model(model)

@@ -1,5 +1,6 @@
 """Check on a model that masks by weights and by activations are the same, and that the weights come back."""
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from mwork_eval.detection.agreement import REPORT
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.activations import zero_activations
 from mwork_eval.interventions.weights import zero_weights
@@ -20,6 +22,9 @@ _NEURONS = 4
 _LIMITS = {"float32": 1e-3, "float64": 1e-3}
 _HALF_LIMIT = 0.1
 """Share of a mask's effect on the logits; in bfloat16 and float16 other kernels round otherwise by some percent."""
+
+_AT_ONCE = 2**24
+"""Entries of a parameter that are digested in one step."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +54,14 @@ class MaskCheck:
         Raises:
             InputError: If not.
         """
-        hint = "please report the model, its config.json and what `inspect` prints with `verify=True`"
         if not self.restored:
-            raise InputError(f"{name}: weights do not come back as they were after a mask", hint=hint)
+            raise InputError(f"{name}: weights do not come back as they were after a mask", hint=REPORT)
         if not self.agrees:
             raise InputError(
                 f"{name}: masks by weights and by activations give other logits",
                 found=f"{self.distance:.2g} of the mask's effect",
                 expected=f"at most {self.limit:g}",
-                hint=hint,
+                hint=REPORT,
             )
 
 
@@ -72,16 +76,13 @@ def check_masks(layout: Layout, token_ids: Sequence[int], layers: Sequence[int])
     places = [place for place, blocks in layout.blocks.items() if place[0] in layers]
     places = [place for place in places if all(block.writable for block in layout.blocks[place])]
     indices: dict[Place, Indices] = {place: _spread(layout, place) for place in places}
-    before = {place: [_bits(weight) for weight in _tensors(layout, place)] for place in places}
+    parameters = _parameters(layout, places)
+    before = [_digest(parameter) for parameter in parameters]
     untouched = _logits(layout, token_ids)
     with SliceEditor() as undo:
         zero_weights(layout, indices, undo)
         by_weights = _logits(layout, token_ids)
-    restored = all(
-        torch.equal(old, _bits(new))
-        for place in places
-        for old, new in zip(before[place], _tensors(layout, place), strict=True)
-    )
+    restored = before == [_digest(parameter) for parameter in parameters]
     with ExitStack() as hooks:
         zero_activations(layout, indices, hooks)
         by_activations = _logits(layout, token_ids)
@@ -97,12 +98,25 @@ def _spread(layout: Layout, place: Place) -> Indices:
     return np.unique(np.linspace(0, size - 1, _NEURONS).astype(np.int32))
 
 
-def _tensors(layout: Layout, place: Place) -> list[Tensor]:
-    return [tensor for block in layout.blocks[place] for tensor in (block.weight, block.bias) if tensor is not None]
+def _parameters(layout: Layout, places: Sequence[Place]) -> list[Tensor]:
+    """Return the parameters in which the neurons of some places lie, those of several places once."""
+    views = [
+        tensor
+        for place in places
+        for block in layout.blocks[place]
+        for tensor in (block.weight, block.bias)
+        if tensor is not None
+    ]
+    bases = [view if view._base is None else view._base for view in views]
+    return list({id(base): base for base in bases}.values())
 
 
-def _bits(tensor: Tensor) -> Tensor:
-    return tensor.detach().clone().contiguous().view(torch.uint8)
+def _digest(parameter: Tensor) -> bytes:
+    """Return a digest of a parameter's bits; it is read in pieces, for the experts of a layer may be gigabytes."""
+    digest = hashlib.sha256()
+    for piece in parameter.detach().reshape(-1).split(_AT_ONCE):
+        digest.update(piece.view(torch.uint8).cpu().numpy())
+    return digest.digest()
 
 
 def _logits(layout: Layout, token_ids: Sequence[int]) -> Tensor:

@@ -34,15 +34,16 @@ def run_to_end(command: Callable[[], Any]) -> int:
         return leave_output()
 
 
-def ending_of(error: BaseException, *, debug: bool) -> int:
+def ending_of(error: BaseException, *, debug: bool, keeps: bool = True) -> int:
     """Say what an exception that ended a command means, and return the exit code.
 
     Args:
         error: Any but click's own.
         debug: Whether to print the traceback, too.
+        keeps: Whether the command writes what it finishes.
     """
     if isinstance(error, KeyboardInterrupt):
-        return tell_interrupted()
+        return tell_interrupted(keeps=keeps)
     if isinstance(error, ReaderGoneError):
         return leave_output()
     if debug:
@@ -53,16 +54,18 @@ def ending_of(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
         what = shortened(f"{error.strerror or error}{where}", 1000)
-        tell(f"Error: {what}; what is finished is kept, the same command goes on from there")
+        tell(f"Error: {what}" + ("; what is finished is kept, the same command goes on from there" if keeps else ""))
         return InputError.exit_code
-    tell(f"Error: {_unforeseen(error)}" + ("" if debug else "; `mwork --debug ...` shows the traceback"))
+    kept = "; what is finished is kept" if keeps else ""
+    tell(f"Error: {_unforeseen(error)}{kept}" + ("" if debug else "; `mwork --debug ...` shows the traceback"))
     return UNFORESEEN
 
 
-def tell_interrupted() -> int:
-    """Say how to go on after Ctrl-C, and return the exit code."""
+def tell_interrupted(*, keeps: bool = True) -> int:
+    """Say how to go on after Ctrl-C, where the command has kept anything, and return the exit code."""
+    kept = " What is finished is kept; the same command goes on from there (detect: with --resume)."
     tell("")
-    tell("Interrupted. What is finished is kept; the same command goes on from there (detect: with --resume).")
+    tell(f"Interrupted.{kept if keeps else ''}")
     return INTERRUPTED
 
 
@@ -88,7 +91,7 @@ def _unforeseen(error: BaseException) -> str:
     name, said, place = type(error).__name__, shortened(error, 500), places[-1] if places else "another package"
     return (
         f"unforeseen {f'{name}: {said}' if said else name} (in {place}); "
-        "this is a defect of mwork-eval: please report this line and the command; what is finished is kept"
+        "this is a defect of mwork-eval: please report this line and the command"
     )
 
 

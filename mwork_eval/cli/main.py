@@ -61,7 +61,8 @@ class _Command(click.Group):
             told = InputError(in_options(str(error), self, invoked or self))
             ctx.exit(ending_of(told.with_traceback(error.__traceback__), debug=ctx.params["debug"]))
         except (Exception, KeyboardInterrupt) as error:
-            ctx.exit(ending_of(error, debug=ctx.params["debug"]))
+            keeps = ctx.invoked_subcommand not in _KEEP_NOTHING
+            ctx.exit(ending_of(error, debug=ctx.params["debug"], keeps=keeps))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by what they are for."""
@@ -85,6 +86,8 @@ _PURPOSES: dict[str, tuple[click.Command, ...]] = {
     "Models": (inspect, lens, tune_layers, enhance),
     "Checkpoints and leaderboards": (check, leaderboard),
 }
+_KEEP_NOTHING = frozenset(str(one.name) for one in (inspect, tasks, scores, overlap, profile))
+"""Commands that have nothing to go on from: they print, and write at their end if at all."""
 _COMPLETION = """\b
 Completion of commands and options, in bash (zsh: zsh_source):
   eval "$(_MWORK_COMPLETE=bash_source mwork)"

@@ -36,11 +36,12 @@ is read wrongly gives medians near 1.
 _OUTPUTS = AgreementLimits(0.99, (1e-4, 1e-4), 1e-4)
 """The other structures: their scores are closed forms, exact but for the rounding of float32."""
 _HALF_WEIGHTS = AgreementLimits(0.98, (0.1, 0.2), float("inf"))
-_HALF_OUTPUTS = AgreementLimits(0.98, (0.02, 0.04), float("inf"))
+_HALF_OUTPUTS = AgreementLimits(0.98, (0.05, 0.1), float("inf"))
 """In bfloat16 and float16 what scores are made of is rounded to 8 or 11 bits, and blocks are run again in float32.
 
-Medians up to 0.01 were met in small models of 18 architectures, largest errors up to 0.05, and a router may send a
-token elsewhere: so a single neuron tells nothing.
+In small random models of 18 architectures, of 24 tokens, the median error of a structure was up to 0.014 (q and k) and
+0.021 (the others; the largest with experts), that of a single neuron up to 0.13 and 0.11; and a router may send a token
+elsewhere: so a single neuron tells nothing. What is read wrongly gives medians near 1.
 """
 
 _MOST_BESIDE = 0.5

@@ -4,7 +4,7 @@ Nothing here knows how scores are made: attention weights are seen where the mod
 torch take it), and outputs where its modules give them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig
 
 from mwork_eval.detection.softmaxes import Softmaxes
 from mwork_eval.models.layout import Layout
@@ -67,19 +66,29 @@ def recorded(layers: Sequence[nn.Module]) -> Iterator[dict[int, Call]]:
 
 
 @contextmanager
-def computing_in(layers: Sequence[nn.Module], dtype: torch.dtype) -> Iterator[Callable[[Tensor], Tensor]]:
+def computing_in(
+    layers: Sequence[nn.Module], dtype: torch.dtype, when_called: Sequence[nn.Module] = ()
+) -> Iterator[Callable[[Tensor], Tensor]]:
     """Let layers compute in another dtype during a block; then they have the very tensors back that they had.
 
     Args:
         layers: The layers.
         dtype: The dtype.
+        when_called: Modules within them that take memory for it only if they are called; nobody writes to them.
 
     Yields:
         What takes a view of a parameter, made before, to the same view of what is computed with meanwhile.
     """
-    own = {id(value): value for layer in layers for value in (*layer.parameters(), *layer.buffers())}
-    before = [(value, value.data) for value in own.values() if value.is_floating_point() and value.dtype != dtype]
-    offsets = {id(value): of_it.storage_offset() for value, of_it in before}
+    before: list[tuple[Tensor, Tensor]] = []
+    offsets: dict[int, int] = {}
+
+    def convert(values: Iterable[Tensor]) -> None:
+        with torch.inference_mode(False):
+            for value in values:
+                if value.is_floating_point() and value.dtype != dtype:
+                    offsets[id(value)] = int(value.storage_offset())
+                    before.append((value, value.data))
+                    value.data = value.data.to(dtype)
 
     def moved(view: Tensor) -> Tensor:
         base = view if view._base is None else view._base
@@ -88,33 +97,22 @@ def computing_in(layers: Sequence[nn.Module], dtype: torch.dtype) -> Iterator[Ca
         start = base.storage_offset() + view.storage_offset() - offsets[id(base)]
         return base.detach().as_strided(view.size(), view.stride(), start)
 
-    try:
-        for value, of_it in before:
-            value.data = of_it.to(dtype)
-        yield moved
-    finally:
-        for value, of_it in before:
-            value.data = of_it
+    with ExitStack() as hooks:
+        for module in when_called:
+            hooks.callback(module.register_forward_pre_hook(lambda one, _: convert(_tensors_of([one]))).remove)
+        waiting = {id(value) for value in _tensors_of(when_called)}
+        try:
+            convert(value for value in _tensors_of(layers) if id(value) not in waiting)
+            yield moved
+        finally:
+            for value, own in before:
+                value.data = own
 
 
-@contextmanager
-def eager_attention(model: Any) -> Iterator[None]:
-    """Let a model attend in the way that its own code spells out during a block, where it can attend in several."""
-    found = {id(config): config for module in model.modules() if (config := _config_of(module)) is not None}
-    before = [(config, config._attn_implementation) for config in found.values()]
-    inner = [
-        (part, part._attn_implementation)
-        for config in found.values()
-        for name in config.sub_configs
-        if isinstance(part := getattr(config, name, None), PreTrainedConfig)
-    ]
-    try:
-        for config in found.values():
-            config._attn_implementation = "eager"
-        yield
-    finally:
-        for config, implementation in [*before, *inner]:
-            config._attn_implementation = implementation
+def _tensors_of(modules: Sequence[nn.Module]) -> Iterator[Tensor]:
+    for module in modules:
+        yield from module.parameters()
+        yield from module.buffers()
 
 
 class LayerReplay:
@@ -243,11 +241,6 @@ def _given(value: Any, shared: Mapping[str, Any]) -> Any:
 
 def _alike(one: Tensor, two: Tensor) -> bool:
     return one.shape == two.shape and bool((one - two).norm() <= 0.05 * two.norm())
-
-
-def _config_of(module: nn.Module) -> PreTrainedConfig | None:
-    config = getattr(module, "config", None)
-    return config if isinstance(config, PreTrainedConfig) else None
 
 
 @contextmanager

@@ -14,17 +14,18 @@ from torch import nn
 
 from mwork_eval.detection.agreement import REPORT, NeuronComparison, Verification
 from mwork_eval.detection.placement import misplaced, zero
-from mwork_eval.detection.replay import Call, LayerReplay, Seen, computing_in, eager_attention, merged, recorded
+from mwork_eval.detection.replay import Call, LayerReplay, Seen, computing_in, merged, recorded
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array
+from mwork_eval.models.attention_choice import attending_by
 from mwork_eval.models.blocks import Block
 from mwork_eval.models.feed_forwards import FeedForward
 from mwork_eval.models.forms import layers_of_each_form, layers_without_keys
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.neuron_set import Place
-from mwork_eval.neurons.structures import STRUCTURES
+from mwork_eval.neurons.structures import ATTENTION, FEED_FORWARD
 
 Tensor = torch.Tensor
 
@@ -76,10 +77,13 @@ def verify(
     calls = {number: merged(scored[number], call) for number, call in attended.items()}
     replay = LayerReplay(layout, calls, len(token_ids), torch.float32)
     for number in chosen:
-        together = [layout.layers[one] for one in (number, *layers_without_keys(layout, number))]
-        with _own_attention(layout), computing_in(together, torch.float32) as moved:
+        users = layers_without_keys(layout, number)
+        with _own_attention(layout), _attending_in_float32(layout, number, *users) as moved:
             layer = _Layer(replay, number, moved)
-            found += (one for structure in STRUCTURES for one in layer.compare(structure, scores, neurons))
+            found += (one for structure in ATTENTION for one in layer.compare(structure, scores, neurons))
+        with _own_attention(layout), computing_in([layout.layers[number]], torch.float32) as moved:
+            layer = _Layer(replay, number, moved)
+            found += (one for structure in FEED_FORWARD for one in layer.compare(structure, scores, neurons))
         advance(f"layer {number}", 1)
     return Verification(tuple(found), layout.dtype, len(token_ids))
 
@@ -87,7 +91,14 @@ def verify(
 def _own_attention(layout: Layout) -> AbstractContextManager[None]:
     """Let the model attend by its own code, where it otherwise calls what transformers has for all."""
     interface = any(one.interface for of_layer in layout.attentions for one in of_layer)
-    return eager_attention(layout.model) if interface else nullcontext()
+    return attending_by(layout.model, "eager") if interface else nullcontext()
+
+
+def _attending_in_float32(layout: Layout, *numbers: int) -> AbstractContextManager[Callable[[Tensor], Tensor]]:
+    """Let layers run in float32 up to what attention gives: the experts that come after it may be gigabytes."""
+    parts = [part for number in numbers for part in layout.feed_forwards[number]]
+    experts = {id(block.module): block.module for part in parts for block in part.blocks.values()}
+    return computing_in([layout.layers[number] for number in numbers], torch.float32, list(experts.values()))
 
 
 def _misplaced(
@@ -95,7 +106,7 @@ def _misplaced(
 ) -> Iterator[NeuronComparison]:
     replay = LayerReplay(layout, calls, tokens, torch.float32)
     for number in layers:
-        with _own_attention(layout), computing_in([layout.layers[number]], torch.float32) as moved:
+        with _own_attention(layout), _attending_in_float32(layout, number) as moved:
             for structure in ("q", "k"):
                 if why := misplaced(replay, number, structure, moved):
                     yield NeuronComparison(number, structure, (), (), (), 0.0, why)

@@ -1,18 +1,22 @@
 """Load a model and its tokenizer by name: the default model, a local folder, or a hub id."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from mwork_eval.errors import InputError, NotReachedError
 from mwork_eval.models import default_model
 from mwork_eval.models.layout import base_of
 
 log = logging.getLogger(__name__)
+
+_NO_TOKENIZER = "instantiate the backend tokenizer"
+"""What transformers says of a folder in which none of a tokenizer's files is."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class LoadedModel:
     Attributes:
         name: The name the user gave; goes into files.
         model: The model, in evaluation mode.
-        tokenizer: Its tokenizer.
+        tokenizer: Its tokenizer, or None if it has none and none was needed.
     """
 
     name: str
@@ -107,6 +111,7 @@ def load_model(
     device_map: str | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
+    needs_tokenizer: bool = True,
 ) -> LoadedModel:
     """Load a causal language model for detection.
 
@@ -117,22 +122,32 @@ def load_model(
         device_map: As in transformers, for a model spread over devices; replaces ``device``.
         revision: Branch, tag or commit on the hub.
         trust_remote_code: Run the code that the model brings, if it brings some.
+        needs_tokenizer: Whether it is of no use without its tokenizer.
 
     Raises:
-        InputError: If the model cannot be found or read, or brings code of its own that is not to be run.
+        InputError: If the model cannot be found or read, has no tokenizer and needs one, or brings code of its own
+            that is not to be run.
     """
     target = find_device(device)
     chosen = default_dtype(target) if check_dtype(dtype) is None else dtype
     path = resolve_name(name)
     # Said either way: transformers asks on the terminal where it is not.
     extra: dict[str, Any] = {"trust_remote_code": trust_remote_code} | ({"revision": revision} if revision else {})
-    tokenizer = load_tokenizer(name, revision, trust_remote_code=trust_remote_code)
+    tokenizer: Any = None
     try:
+        if needs_tokenizer:
+            # A folder that holds no model lacks more than a tokenizer.
+            AutoConfig.from_pretrained(path, **extra)
+            tokenizer = load_tokenizer(name, revision, trust_remote_code=trust_remote_code)
         model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=chosen, device_map=device_map, **extra)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
+        # Packages that a quantisation needs may not be there.
         raise model_not_loadable(name, error) from error
     if device_map is None:
         model.to(target)
+    if not needs_tokenizer:
+        with suppress(InputError):
+            tokenizer = load_tokenizer(name, revision, trust_remote_code=trust_remote_code)
     return LoadedModel(name, model.eval(), tokenizer)
 
 
@@ -161,8 +176,11 @@ def model_not_loadable(name: str, error: Exception) -> InputError:
             f"model {name} brings code of its own, which is not run unless you say so",
             hint="read that code; if you trust it, give `trust_remote_code=True`",
         )
-    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    reason = " ".join(lines) if lines[0].endswith(":") else lines[0]
     if Path(name).exists():
+        if _NO_TOKENIZER in reason:
+            return InputError(f"no tokenizer in {name}", expected="tokenizer.json, as `save_pretrained` writes it")
         return InputError(f"model {name} cannot be loaded", found=reason, expected="a folder that transformers reads")
     return NotReachedError(
         f"model {name} cannot be loaded",

@@ -15,6 +15,7 @@ from torch import nn
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
+from mwork_eval.models.attention_choice import attending_by
 from mwork_eval.models.blocks import features_of
 from mwork_eval.models.fused_rows import Heads
 from mwork_eval.models.placement import computing_device
@@ -127,18 +128,16 @@ def _run(base: Any, decoder: Any, rows: int) -> None:
 
 @contextmanager
 def _traced(base: Any, module: nn.Module) -> Iterator[_Seen]:
-    """Let the model's attention show what it is given; its implementation is put back afterwards."""
+    """Let the model's attention show what it is given; the model attends as before afterwards."""
     AttentionInterface.register(_NAME, _attend)
     AttentionMaskInterface.register(_NAME, lambda *_, **__: None)
     seen, training = _Seen(module), [part for part in base.modules() if part.training]
-    before = base.config._attn_implementation
     _SEEN.append(seen)
     try:
         base.eval()
-        base.set_attn_implementation(_NAME)
-        yield seen
+        with attending_by(base, _NAME):
+            yield seen
     finally:
-        base.set_attn_implementation(before)
         for part in training:
             part.training = True
         _SEEN.remove(seen)

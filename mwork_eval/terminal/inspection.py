@@ -22,7 +22,7 @@ def print_inspection(model: ModelInspection, console: Console) -> None:
 
     line(styled(model.name, "bold"), f": {model.family}", end="")
     line(f", {shape.layers} layers")
-    line(f"  {model.parameters / 1e6:,.0f} M parameters: {_gib(model.weight_bytes('float32'))} in float32", end="")
+    line(f"  {_count(model.parameters)} parameters: {_gib(model.weight_bytes('float32'))} in float32", end="")
     says = "in memory" if model.loaded else "the configuration says"
     line(f", {_gib(model.weight_bytes('bfloat16'))} in bfloat16; {says} {model.dtype}")
     for part in model.parts:
@@ -98,8 +98,14 @@ def _masking(model: ModelInspection) -> str:
     return "yes, by activations" if model.quantised else "yes, by weights; by activations if they are offloaded"
 
 
+def _count(count: int) -> str:
+    millions = f"{count / 1e6:,.0f} M"
+    return f"{count / 1e3:,.0f} K" if millions == "0 M" else millions
+
+
 def _gib(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB"
+    gib = f"{count / 2**30:.1f} GiB"
+    return f"{count / 2**20:.1f} MiB" if gib == "0.0 GiB" else gib
 
 
 def _words_of(layers: Sequence[int]) -> str:

@@ -67,6 +67,19 @@ def test_ctrl_c_and_the_end_of_a_library_keep_their_codes():
     assert end_with(SystemExit(15)).exit_code == 15
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(5, "no"), KeyError("x")])
+def test_a_command_that_writes_nothing_keeps_nothing(error, monkeypatch):
+    def fail(*_: object, **__: object):
+        raise error
+
+    monkeypatch.setattr("mwork_eval.application.inspect.inspect", fail)
+    found = CliRunner().invoke(main, ["inspect", "x", "--verify"])
+    assert found.exit_code in (130, 2, 3)
+    assert "kept" not in found.stderr
+    assert found.stderr.strip().startswith("Interrupted." if isinstance(error, KeyboardInterrupt) else "Error: ")
+    assert "kept" in end_with(error).stderr
+
+
 def test_wrong_options_end_with_2_and_one_line():
     for wrong in (
         ["check", "--bogus\n::x"],

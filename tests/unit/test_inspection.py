@@ -86,6 +86,18 @@ def test_layers_are_as_many_as_the_model_has(tmp_path):
     found.check()
 
 
+def test_small_models_have_more_than_nothing(tmp_path):
+    CONFIGS["llama"]().save_pretrained(tmp_path)
+    count = mwork_eval.inspect(tmp_path).parameters
+    assert 1000 < count < 500_000
+    small = f"{count / 1e3:,.0f} K parameters: {count * 4 / 2**20:.1f} MiB in float32, {count / 2**19:.1f} MiB in"
+    assert small in mwork("inspect", tmp_path)
+    config = CONFIGS["llama"]()
+    config.vocab_size = 5_000_000
+    config.save_pretrained(tmp_path)
+    assert "240 M parameters: 0.9 GiB in float32, 0.4 GiB in bfloat16" in mwork("inspect", tmp_path)
+
+
 def test_what_the_tests_do_not_cover_is_said(tmp_path):
     CONFIGS["llama"]().save_pretrained(tmp_path)
     assert "detection: yes, methods exact, paper and reference\n" in mwork("inspect", tmp_path)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from helpers.architectures import build, members, token_ids
+from helpers.not_reached import NOT_REACHED
 
 from mwork_eval.analysis.layer_states import find_head, read_layers
 from mwork_eval.errors import InputError
@@ -24,6 +25,8 @@ def test_the_last_layer_gives_the_logits_of_the_model(member):
     try:
         layout = Layout.of(build(member))
     except InputError as error:
+        if member not in NOT_REACHED:
+            raise
         pytest.skip(str(error))
     ids = token_ids(0, 12)
     with torch.no_grad():

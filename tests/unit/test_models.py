@@ -18,7 +18,7 @@ from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.fit import check_fit
 from mwork_eval.models.inspection import inspect_model
 from mwork_eval.models.layout import Layout
-from mwork_eval.models.loading import find_device, load_model, resolve_name
+from mwork_eval.models.loading import find_device, load_model, model_not_loadable, resolve_name
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.terminal.inspection import print_inspection
@@ -160,6 +160,44 @@ def test_models_that_cannot_be_loaded(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match="cannot be loaded"):
         load_model(str(tmp_path), device="cpu")
+
+
+@pytest.fixture
+def without_tokenizer(tmp_path) -> Path:
+    make_model("llama").save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_folder_without_a_tokenizer(without_tokenizer):
+    with pytest.raises(InputError, match=rf"^no tokenizer in {without_tokenizer}; expected tokenizer.json"):
+        load_model(str(without_tokenizer), device="cpu")
+    assert load_model(str(without_tokenizer), device="cpu", needs_tokenizer=False).tokenizer is None
+    found = mw.inspect(without_tokenizer, verify=True, device="cpu", progress=False)
+    assert found.agrees
+
+
+@pytest.mark.parametrize(
+    ("break_it", "found"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), "no file named model.safetensors"),
+        (lambda folder: quantise(folder / "config.json"), "quantized model requires"),
+    ],
+)
+def test_what_is_wrong_with_weights_is_said_before_a_tokenizer_is_missed(without_tokenizer, break_it, found):
+    break_it(without_tokenizer)
+    with pytest.raises(InputError, match=rf"model {without_tokenizer} cannot be loaded; found .*{found}"):
+        mw.inspect(without_tokenizer, verify=True, device="cpu", progress=False)
+
+
+def quantise(config: Path) -> None:
+    values = json.loads(config.read_text()) | {"quantization_config": {"quant_method": "gptq", "bits": 4}}
+    config.write_text(json.dumps(values))
+
+
+def test_a_reason_in_several_lines_is_not_cut_at_a_colon():
+    told = str(model_not_loadable("nobody/x", ValueError("one of:\n (1) a\n\n (2) b")))
+    assert "found one of: (1) a (2) b; " in told
+    assert "found first; " in str(model_not_loadable("nobody/x", ValueError("first\nsecond:")))
 
 
 @pytest.fixture

@@ -9,18 +9,21 @@ from helpers.commands import mwork
 
 import mwork_eval
 from mwork_eval.application import inspect as verb
-from mwork_eval.application import self_check
+from mwork_eval.application import mask_check, self_check
 from mwork_eval.application.mask_check import check_masks
 from mwork_eval.application.sample_text import tokens_to_try
 from mwork_eval.application.self_check import check_layout
 from mwork_eval.detection import verification
+from mwork_eval.detection.replay import computing_in
 from mwork_eval.detection.verification import layers_to_verify, verify
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.weights import zero_weights
 from mwork_eval.models import architectures
 from mwork_eval.models.architectures import is_covered, known_architectures
 from mwork_eval.models.layout import Layout
 
 TOKENS = torch.randint(4, 384, (24,), generator=torch.Generator().manual_seed(1)).tolist()
+NAMES_OF_PHI3 = ["self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.down_proj"]
 FORMS = ["bloom", "falcon-7b", "falcon-rw", "gemma2", "gpt2", "llama", "olmo2", "phi3", "qwen3-moe"]
 
 
@@ -62,6 +65,34 @@ def test_half_precision_agrees_and_a_wrong_layout_in_it_does_not(family, dtype):
     assert not verify(misread(layout, 0, "o", heads_swapped), TOKENS).agrees
     assert same(layout.model, before)
     assert {parameter.dtype for parameter in layout.model.parameters()} == {dtype}
+
+
+def test_experts_are_in_float32_only_while_their_neurons_are_zeroed(monkeypatch):
+    layout = Layout.of(make_model("qwen3-moe").to(torch.bfloat16))
+    layer, seen = 0, set()
+    experts, norm = layout.blocks[layer, "up"][0].module, layout.layers[layer].input_layernorm
+    compare = verification._Layer.compare
+
+    def looking(self, structure, *given):
+        yield from compare(self, structure, *given)
+        seen.add((structure in "qkvo", next(experts.parameters()).dtype, norm.weight.dtype))
+
+    monkeypatch.setattr(verification._Layer, "compare", looking)
+    assert verify(layout, TOKENS, layers=[layer]).agrees
+    assert seen == {(True, torch.bfloat16, torch.float32), (False, torch.float32, torch.float32)}
+
+
+def test_modules_that_wait_are_converted_when_they_are_called():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)).to(torch.bfloat16)
+    before, states = [one.data_ptr() for one in model.parameters()], torch.ones(1, 2)
+    with computing_in([model], torch.float32, [model[1]]):
+        assert (model[0].weight.dtype, model[1].weight.dtype) == (torch.float32, torch.bfloat16)
+        with torch.inference_mode():
+            assert model(states).dtype == torch.float32
+        assert {one.dtype for one in model.parameters()} == {torch.float32}
+    assert {one.dtype for one in model.parameters()} == {torch.bfloat16}
+    assert [one.data_ptr() for one in model.parameters()] == before
+    assert not model[1]._forward_pre_hooks
 
 
 def heads_swapped(channels, width):
@@ -190,6 +221,34 @@ def test_masks_that_switch_other_neurons_off_are_not_the_same():
     assert not found.agrees
     with pytest.raises(InputError, match="masks by weights and by activations give other logits"):
         found.check("odd")
+
+
+@pytest.mark.parametrize("family", ["phi3", "qwen3-moe"])
+def test_one_bit_of_a_layer_that_does_not_come_back_is_noticed(family, monkeypatch):
+    layout = Layout.of(make_model(family).to(torch.bfloat16))
+    weight = layout.blocks[3, "up"][0].weight
+    bits = (weight if weight._base is None else weight._base).detach().view(torch.int16).view(-1)
+
+    def leaving_a_bit(*given):
+        zero_weights(*given)
+        bits[weight.shape[-1] + 1] ^= 1  # of a neuron that is not masked
+
+    monkeypatch.setattr(mask_check, "zero_weights", leaving_a_bit)
+    monkeypatch.setattr(mask_check, "_logits", lambda *_: torch.zeros(1))  # they would tell, too
+    assert check_masks(layout, TOKENS, [0]).restored
+    found = check_masks(layout, TOKENS, [0, 3])
+    assert not found.restored
+    with pytest.raises(InputError, match="odd: weights do not come back as they were after a mask; please report"):
+        found.check("odd")
+
+
+def test_fused_parameters_are_looked_at_once(monkeypatch):
+    layout = Layout.of(make_model("phi3"))
+    looked = []
+    monkeypatch.setattr(mask_check, "_digest", lambda parameter: looked.append(parameter) or b"")
+    check_masks(layout, TOKENS, [0])
+    names = [name for one in looked[: len(looked) // 2] for name, own in layout.model.named_parameters() if own is one]
+    assert names == [f"model.layers.0.{name}.weight" for name in NAMES_OF_PHI3]
 
 
 def test_the_text_is_the_models_or_random():

@@ -13,12 +13,13 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
-from transformers import AttentionInterface, PreTrainedConfig
+from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
 from mwork_eval.detection.scoring.attention_capture import AttentionCapture, AttentionSink, Known
 from mwork_eval.detection.scoring.feed_forward import FeedForwardSink, watch_feed_forward
 from mwork_eval.detection.scoring.feed_forward_forms import Form, find_forms
+from mwork_eval.models.attention_choice import attending_by
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.linear import faster_linears, replaceable_linears
 
@@ -90,8 +91,6 @@ def run_batch(
 def _instrumented(capture: _Capture) -> Iterator[None]:
     AttentionInterface.register(str(_NAME), _attend)
     AttentionMaskInterface.register(str(_NAME), _mask)
-    model: Any = capture.layout.model
-    before = _implementations(model)
     undo: ExitStack[bool | None] = ExitStack()
     token = _CAPTURE.set(capture)
     try:
@@ -102,30 +101,11 @@ def _instrumented(capture: _Capture) -> Iterator[None]:
         if capture.attention.outside:
             undo.enter_context(capture.attention.watch)
         else:
-            for config, _ in before:
-                config._attn_implementation = _NAME
+            undo.enter_context(attending_by(capture.layout.model, _NAME))
         yield
     finally:
-        for config, implementation in before:
-            config._attn_implementation = implementation
         _CAPTURE.reset(token)
         undo.close()
-
-
-def _implementations(model: nn.Module) -> list[tuple[Any, Any]]:
-    """Return every configuration within a model and its attention, outer ones first: setting one sets those inside.
-
-    A model of several parts, such as text and vision, may have another attention in each.
-    """
-    found: dict[int, tuple[Any, Any]] = {}
-    parts: list[Any] = list(model.modules())
-    left = [part.config for part in parts if isinstance(getattr(part, "config", None), PreTrainedConfig)]
-    while left:
-        config = left.pop(0)
-        if id(config) not in found:
-            found[id(config)] = (config, config._attn_implementation)
-            left += [inner for name in config.sub_configs if (inner := getattr(config, name, None)) is not None]
-    return list(found.values())
 
 
 def _mask(*args: Any, **about: Any) -> Tensor | None:
