@@ -19,6 +19,8 @@ _OUTSIDE = (
     Tensor.device.__get__,  # type: ignore[attr-defined]
     Tensor.size,
     Tensor.dim,
+    Tensor.is_complex,
+    Tensor.is_floating_point,
     Tensor.__len__,
 )
 """What may be asked of a mask without a look at its numbers."""
