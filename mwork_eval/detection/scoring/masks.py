@@ -85,16 +85,24 @@ class Masks:
 
     def of_keys(self, mask: Tensor) -> Tensor | None:
         """Return what a causal mask `[B, H, l, l]` adds to each key `[B, H, l]`, if that is the same in all rows."""
-        last = mask[:, :, -1:]
-        hidden = _hidden(mask.shape[-1], None, mask.device)
-        apart = (mask - last).masked_fill(hidden, 0).abs().max()
-        near = apart <= 1e-4 * last.abs().max().clamp_min(1e-3)
-        return last[:, :, 0] if near and bool((mask[:, :, hidden] < _HIDDEN).all()) else None
+        last, keys = mask[:, :, -1:], mask.shape[-1]
+        for start in range(0, keys, _ROWS):
+            some = mask[:, :, start : start + _ROWS]
+            hidden = hidden_by(None, torch.arange(start, start + some.shape[2], device=mask.device), keys)
+            apart = (some - last).masked_fill_(hidden, 0).abs().max()
+            if not bool(apart <= near(last)) or not bool(hidden_in(some).eq(hidden).all()):
+                return None
+        return last[:, :, 0]
 
 
 def hidden_in(mask: Tensor) -> Tensor:
     """Return where a mask that is added to scores hides a key."""
     return mask < _HIDDEN
+
+
+def near(bias: Tensor) -> Tensor:
+    """Return how far apart biases may be and still be the same, from one of them."""
+    return 1e-4 * bias.abs().max().clamp_min(1e-3)
 
 
 def window_of(mask: Tensor) -> tuple[bool, int | None]:
