@@ -61,10 +61,9 @@ class Work:
         self._bias(scale, self.query[:, :, rows].flatten(0, 1), key, logits, out=bias)
         seen = int((~hidden_in(bias[0, -1])).sum())
         window = None if seen == tokens else seen
-        hidden, last = hidden_by(window, rows, tokens), bias[:, -1:]
-        if not bool(hidden_in(bias).eq(hidden).all()) or (
-            window is not None and bool(last.masked_fill(hidden[-1], 0).any())
-        ):
+        hidden = hidden_by(window, rows, tokens)
+        last = bias[:, -1:].masked_fill(hidden[-1], 0)
+        if not bool(hidden_in(bias).eq(hidden).all()) or (window is not None and bool(last.any())):
             return None
         apart = (bias - last).masked_fill_(hidden, 0).abs().max()
         return (window, last.unflatten(0, self.query.shape[:2])[:, :, 0]) if apart <= near(last) else None
@@ -156,6 +155,7 @@ class Watch(TorchFunctionMode):
         if self._softmax is None:
             return None
         logits, left, right = self._softmax
+        self._softmax = self._product = None
         tokens = logits.shape[-2]
         logits = logits.reshape(batch, -1, tokens, logits.shape[-1])
         query = left.reshape(batch, -1, *left.shape[-2:])
