@@ -7,11 +7,19 @@ import torch
 from helpers.architectures import build, token_ids
 from helpers.zeroing import Zeroing
 from scipy.stats import spearmanr
+from transformers.masking_utils import (
+    causal_mask_function,
+    chunked_causal_mask_function,
+    eager_mask,
+    or_masks,
+    sliding_window_causal_mask_function,
+)
 
 from mwork_eval.detection.scoring import attention_capture, path
 from mwork_eval.detection.scoring.attention_capture import AttentionCapture
 from mwork_eval.detection.scoring.core import Core
 from mwork_eval.detection.scoring.masks import Masks
+from mwork_eval.detection.scoring.outside import Work
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.errors import InputError
 from mwork_eval.models.layout import Layout
@@ -145,6 +153,68 @@ def test_masks_are_what_the_model_makes_them():
     torch.testing.assert_close(masks.of_keys(mask)[0, 0], 0.5 * torch.arange(6))
     slopes[0, 1, 4, 2] += 1  # for one row alone
     assert masks.of_keys(slopes.clamp_min(least)) is None
+
+
+CHUNKS = chunked_causal_mask_function(4, torch.zeros(2, dtype=torch.int))
+
+
+@pytest.mark.parametrize(
+    ("function", "size", "tokens", "window"),
+    [
+        (causal_mask_function, None, 6, None),
+        (sliding_window_causal_mask_function(3), 3, 6, 3),
+        (sliding_window_causal_mask_function(6), 6, 6, None),
+        (CHUNKS, 4, 4, None),
+    ],
+)
+def test_masks_that_are_windows_are_not_made_until_a_model_looks_inside(function, size, tokens, window):
+    about = {"q_length": tokens, "kv_length": tokens, "mask_function": function, "local_size": size}
+    about |= {"dtype": torch.float32, "device": torch.device("cpu")}
+    masks, query = Masks(), torch.zeros(2, 2, tokens, 4)
+    mask = masks.make(batch_size=2, **about)
+    assert masks.read(mask, query, 1) == (window, None)
+    assert mask.shape == (2, 1, tokens, tokens)
+    assert not masks._made
+    expected = eager_mask(batch_size=2, **about)
+    assert torch.equal(mask[:, :, 1:], expected[:, :, 1:])
+    assert torch.equal(torch.cat([mask, mask]), torch.cat([expected, expected]))
+    assert masks.read(mask.to("cpu"), query, 1) == (window, None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"mask_function": CHUNKS, "local_size": 4},
+        {"mask_function": sliding_window_causal_mask_function(2), "local_size": 3},
+        {"attention_mask": torch.tensor([[False, True, True, True, True, True]])},
+        {"mask_function": or_masks(causal_mask_function, lambda b, h, q, k: k == 3)},
+    ],
+)
+def test_masks_whose_arguments_do_not_tell_a_window_are_made(other):
+    about = {"q_length": 6, "kv_length": 6, "mask_function": causal_mask_function, "dtype": torch.float32}
+    about |= {"device": torch.device("cpu"), **other}
+    mask = Masks().make(batch_size=1, **about)
+    assert type(mask) is torch.Tensor
+    assert torch.equal(mask, eager_mask(batch_size=1, **about))
+
+
+def test_a_few_rows_tell_a_bias_of_keys_and_windows_but_not_one_of_rows():
+    generator = torch.Generator().manual_seed(0)
+    query, key = (torch.randn(2, heads, 40, 4, generator=generator) for heads in (4, 2))
+    later = torch.ones(40, 40, dtype=torch.bool).triu(1)
+    slopes = torch.tensor([0.1, 0.2, 0.3, 0.4])[None, :, None, None] * torch.arange(40)
+    scores = 0.5 * Work(query, key).products()
+    window, bias = Work(query, key, (scores + slopes).masked_fill(later, -1e30)).bias_of_keys(0.5)
+    assert window is None
+    torch.testing.assert_close(bias, slopes[:, :, 0].expand(2, -1, -1), rtol=1e-4, atol=1e-4)
+    behind = later | torch.ones(40, 40, dtype=torch.bool).tril(-7)
+    window, bias = Work(query, key, scores.masked_fill(behind, -1e30)).bias_of_keys(0.5)
+    assert window == 7
+    assert not bias.masked_fill(behind[-1], 0).any()
+    rows = (scores + slopes * torch.arange(40)[:, None]).masked_fill(later, -1e30)
+    assert Work(query, key, rows).bias_of_keys(0.5) is None
+    chunks = scores.masked_fill(later | (torch.arange(40)[:, None] // 8 != torch.arange(40) // 8), -1e30)
+    assert Work(query, key, chunks).bias_of_keys(0.5) is None
 
 
 def test_a_sink_takes_its_share_of_every_row():

@@ -51,6 +51,7 @@ class Known:
         by_eager: Whether its attention function is read by what it does; None if that is not known yet.
         keys_of: The layer whose keys and values it uses; None for its own, or if that is not known yet.
         scale: Factor of the scores, where it was seen at work; None if that is not known yet.
+        few_rows: Likewise, whether what is added to the scores of all rows is told by a few.
     """
 
     angles: Angles | None = None
@@ -60,6 +61,7 @@ class Known:
     by_eager: bool | None = None
     keys_of: int | None = None
     scale: float | None = None
+    few_rows: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -165,10 +167,11 @@ class AttentionCapture:
 
     def _reached_output(self, captured: CapturedAttention, inputs: Tensor) -> None:
         if not captured.attention.interface:
-            captured.scale = self._about(captured).scale
+            about = self._about(captured)
+            captured.scale, captured.few_rows = about.scale, about.few_rows
             seen = captured.see(self._longest)
             if self._lengths[self._longest] >= _LEAST_TOKENS:
-                self._about(captured).scale = captured.scale
+                about.scale, about.few_rows = captured.scale, captured.few_rows
             self._show(captured, seen)
         inputs = inputs.reshape(len(self._lengths), -1, inputs.shape[-1])
         about, source = self._about(captured), self._source(captured)

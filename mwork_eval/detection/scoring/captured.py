@@ -41,6 +41,7 @@ class CapturedAttention:
         calls: The calls of modules inside it, apart from projections.
         by_eager: Whether its attention function is read by what it does, because its arguments do not tell.
         scale: Factor of the scores, where a module calls no attention function and it is known.
+        few_rows: Whether a few rows tell what is added to the scores of all, likewise.
     """
 
     number: int
@@ -57,6 +58,7 @@ class CapturedAttention:
     _replay: Replay | None = None
     by_eager: bool = False
     scale: float | None = None
+    few_rows: bool | None = None
 
     @property
     def replaying(self) -> Replay | None:
@@ -175,7 +177,10 @@ class CapturedAttention:
             self.scale = None if alone is None or doubled is None else alone.scale_by(doubled)
             if self.scale is None:
                 raise self.not_understood("what the softmax is taken of is no multiple of the products, plus a bias")
-        self.core = Core.seen(work, self.attention.heads.groups, value, self.scale or 1.0, self.masks)
+        groups, few = self.attention.heads.groups, bool(self.few_rows)
+        self.core = Core.seen(work, groups, value, self.scale or 1.0, self.masks, few)
+        if self.few_rows is None:
+            self.few_rows = self.core.mask is None
         return self.core
 
     def _work_times(self, document: int, factor: float) -> Work | None:
@@ -265,5 +270,6 @@ class CapturedAttention:
             value = self.raw("v")
             if work is not None and value is not None:
                 groups = self.attention.heads.groups
-                self._replay.core = Core.seen(work, groups, value, self.scale or 1.0, self.masks)
+                # Only queries and keys are asked of it.
+                self._replay.core = Core(work.query, of_groups(work.key, groups), value, self.scale or 1.0)
         raise StopReplay

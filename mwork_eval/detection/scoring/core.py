@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from mwork_eval.detection.scoring.attention import Attention
-from mwork_eval.detection.scoring.masks import Masks
+from mwork_eval.detection.scoring.masks import Masks, window_of
 from mwork_eval.detection.scoring.outside import Work
 from mwork_eval.detection.scoring.rotation import Rotation
 
@@ -83,7 +83,7 @@ class Core:
         )
 
     @classmethod
-    def seen(cls, work: Work, groups: int, value: Tensor, scale: float, masks: Masks) -> "Core":
+    def seen(cls, work: Work, groups: int, value: Tensor, scale: float, masks: Masks, few: bool = False) -> "Core":
         """Read what an attention module was seen to do.
 
         Args:
@@ -92,17 +92,24 @@ class Core:
             value: `[B, G, l, d_v]`.
             scale: Factor of the scores, where the softmax was seen.
             masks: Those that were made for this forward pass.
+            few: Whether a few rows of scores may tell what is added to all.
         """
         key = of_groups(work.key, groups)
         if work.logits is None:
             window, mask = masks.read(work.mask, work.query, None)
             return cls(work.query, key, value, work.scale or work.query.shape[-1] ** -0.5, window=window, mask=mask)
+        told = work.bias_of_keys(scale) if few else None
+        if told is not None:
+            window, of_keys = told
+            key_bias = of_keys if window is None and bool(of_keys.any()) else None
+            return cls(work.query, key, value, scale, window=window, key_bias=key_bias, sink=work.sink)
         bias = work.bias(scale)
-        window, mask = masks.read(bias, work.query, None)
-        key_bias = None
-        if mask is not None and (of_keys := masks.of_keys(mask)) is not None:
-            key_bias, mask = of_keys, None
-        return cls(work.query, key, value, scale, window=window, mask=mask, key_bias=key_bias, sink=work.sink)
+        plain, window = window_of(bias)
+        if plain:
+            return cls(work.query, key, value, scale, window=window, sink=work.sink)
+        key_bias = masks.of_keys(bias)
+        mask = bias if key_bias is None else None
+        return cls(work.query, key, value, scale, mask=mask, key_bias=key_bias, sink=work.sink)
 
     def parts_of(self, document: int, length: int) -> dict[str, Any]:
         """Return the arguments of `Attention` for a document without its padding."""

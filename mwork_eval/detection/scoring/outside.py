@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from mwork_eval.detection.scoring.masks import hidden_in
+from mwork_eval.detection.scoring.masks import hidden_by, hidden_in, near
 
 Tensor = torch.Tensor
 
 _PRODUCTS = {"matmul": 0, "__matmul__": 0, "bmm": 0, "baddbmm": 1}
 """Functions that multiply queries and keys, and the place of the queries among their arguments."""
+_ROWS = 16
+"""Rows that are looked at where it is known that a few tell what is added to all."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,38 @@ class Work:
     def bias(self, scale: float) -> Tensor:
         """Return what was added to the scores `[B, H, l, l]`; exactly nothing where it is as small as rounding."""
         assert self.logits is not None
-        scores = scale * self.products()
-        logits = self.logits.float()
+        bias = torch.empty(self.logits.shape, device=self.logits.device)
+        for number, logits in enumerate(self.logits):
+            self._bias(scale, self.query[number], self.key[number], logits, out=bias[number])
+        return bias
+
+    def bias_of_keys(self, scale: float) -> tuple[int | None, Tensor] | None:
+        """Return the window, and what was added to the scores of each key `[B, H, l]`; None if some rows differ."""
+        assert self.logits is not None
+        tokens = self.logits.shape[-1]
+        rows = torch.linspace(0, tokens - 1, min(_ROWS, tokens), device=self.query.device).long()
+        logits = self.logits[:, :, rows].flatten(0, 1)
+        key = self.key.repeat_interleave(self.query.shape[1] // self.key.shape[1], 1).flatten(0, 1)
+        bias = torch.empty(logits.shape, device=logits.device)
+        self._bias(scale, self.query[:, :, rows].flatten(0, 1), key, logits, out=bias)
+        seen = int((~hidden_in(bias[0, -1])).sum())
+        window = None if seen == tokens else seen
+        hidden = hidden_by(window, rows, tokens)
+        last = bias[:, -1:].masked_fill(hidden[-1], 0)
+        if not bool(hidden_in(bias).eq(hidden).all()) or (window is not None and bool(last.any())):
+            return None
+        apart = (bias - last).masked_fill_(hidden, 0).abs().max()
+        return (window, last.unflatten(0, self.query.shape[:2])[:, :, 0]) if apart <= near(last) else None
+
+    def _bias(self, scale: float, query: Tensor, key: Tensor, logits: Tensor, out: Tensor) -> None:
+        """Write what was added to the scores of some rows `[H, r, l]`."""
+        key = key.repeat_interleave(len(query) // len(key), 0)
+        torch.bmm(query.float(), key.float().mT, out=out).mul_(scale)
         hidden = hidden_in(logits)
-        bias = (logits - scores).masked_fill_(hidden, torch.finfo(torch.float32).min)
-        least = 1e-5 * scores.masked_fill(hidden, 0).abs().max()
-        if torch.finfo(self.logits.dtype).eps > 1e-4:
-            least = 1e-2 * scores.masked_fill(hidden, 0).abs().max()
-        return bias.masked_fill_(~hidden & (bias.abs() <= least), 0)
+        largest = out.masked_fill(hidden, 0).abs_().max()
+        least = (1e-2 if torch.finfo(logits.dtype).eps > 1e-4 else 1e-5) * largest
+        torch.sub(logits.float(), out, out=out)
+        out.masked_fill_(out.abs() <= least, 0).masked_fill_(hidden, torch.finfo(torch.float32).min)
 
     def scale_by(self, doubled: "Work") -> float | None:
         """Return the factor of the scores, from the same work with doubled queries; None if there is no one factor."""
@@ -129,6 +155,7 @@ class Watch(TorchFunctionMode):
         if self._softmax is None:
             return None
         logits, left, right = self._softmax
+        self._softmax = self._product = None
         tokens = logits.shape[-2]
         logits = logits.reshape(batch, -1, tokens, logits.shape[-1])
         query = left.reshape(batch, -1, *left.shape[-2:])

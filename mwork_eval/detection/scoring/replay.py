@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from mwork_eval.detection.scoring.windows import WindowMask
+
 Tensor = torch.Tensor
 Zeroed = Mapping[str, Tensor]
 """Indices of neurons of q, k and v that are zeroed together."""
@@ -60,6 +62,8 @@ def of_document(value: Any, batch: int, heads: int, document: int, copies: int) 
         document: Which one.
         copies: How often it is repeated.
     """
+    if isinstance(value, WindowMask):
+        return value.for_documents(copies)
     if isinstance(value, Tensor) and value.ndim > 1:
         if len(value) == batch:
             alone = value[document : document + 1].expand(copies, *value.shape[1:])
