@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from mwork_eval.detection.replay import LayerReplay
+from mwork_eval.detection.layer_replay import LayerReplay
 from mwork_eval.models.blocks import Block
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from mwork_eval.detection.agreement import REPORT, NeuronComparison, Verification
+from mwork_eval.detection.layer_replay import Call, LayerReplay, Seen, computing_in, merged, recorded
 from mwork_eval.detection.placement import misplaced, zero
-from mwork_eval.detection.replay import Call, LayerReplay, Seen, computing_in, merged, recorded
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array

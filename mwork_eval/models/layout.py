@@ -12,9 +12,9 @@ from mwork_eval.errors import InputError
 from mwork_eval.models.blocks import Block, projection_block
 from mwork_eval.models.config_values import largest
 from mwork_eval.models.feed_forwards import FeedForward, find_feed_forwards, starting_at
+from mwork_eval.models.find_projections import trace_attention
 from mwork_eval.models.mixers import SoftmaxAttention, find_attentions, find_other_mixers, not_understood
 from mwork_eval.models.placement import computing_device
-from mwork_eval.models.tracing import trace_attention
 from mwork_eval.neurons.neuron_set import Place
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.structures import ATTENTION, FEED_FORWARD

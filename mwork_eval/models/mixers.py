@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from mwork_eval.errors import InputError
 from mwork_eval.models import vocabulary
 from mwork_eval.models.blocks import features_of, without_adapters
+from mwork_eval.models.find_projections import TracedAttention
 from mwork_eval.models.fused_rows import Heads, first_of_each_head
-from mwork_eval.models.tracing import TracedAttention
 
 _SOFTMAX = frozenset(
     {"ALL_ATTENTION_FUNCTIONS", "eager_attention_forward", "softmax", "Softmax", "scaled_dot_product_attention"}

@@ -8,8 +8,8 @@ from transformers.models.gemma3 import Gemma3Config
 
 from mwork_eval.detection.verification import verify
 from mwork_eval.models.attention_choice import attending_by
+from mwork_eval.models.find_projections import trace_attention
 from mwork_eval.models.layout import Layout
-from mwork_eval.models.tracing import trace_attention
 
 
 @pytest.fixture

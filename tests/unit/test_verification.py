@@ -14,7 +14,7 @@ from mwork_eval.application.mask_check import check_masks
 from mwork_eval.application.sample_text import tokens_to_try
 from mwork_eval.application.self_check import check_layout
 from mwork_eval.detection import verification
-from mwork_eval.detection.replay import computing_in
+from mwork_eval.detection.layer_replay import computing_in
 from mwork_eval.detection.verification import layers_to_verify, verify
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.weights import zero_weights

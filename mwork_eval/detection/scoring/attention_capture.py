@@ -8,6 +8,7 @@ import torch
 
 from mwork_eval.detection.scoring.angles import Angles
 from mwork_eval.detection.scoring.attention import Attention
+from mwork_eval.detection.scoring.attention_replay import of_document
 from mwork_eval.detection.scoring.captured import CapturedAttention
 from mwork_eval.detection.scoring.core import Core
 from mwork_eval.detection.scoring.head_norm import HeadNorm
@@ -15,7 +16,6 @@ from mwork_eval.detection.scoring.masks import Masks
 from mwork_eval.detection.scoring.outside import Watch
 from mwork_eval.detection.scoring.path import Paths, find_norm, find_paths
 from mwork_eval.detection.scoring.proof import formula_of_values, heads_are_apart, queries_and_keys_hold
-from mwork_eval.detection.scoring.replay import of_document
 from mwork_eval.detection.scoring.rotation import Rotation
 from mwork_eval.detection.scoring.values import Output
 from mwork_eval.detection.scoring.without import inputs_without, states_without

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from mwork_eval.detection.scoring.attention_replay import Replay, StopReplay, Zeroed, of_document
 from mwork_eval.detection.scoring.core import Core, of_groups
 from mwork_eval.detection.scoring.masks import Masks
 from mwork_eval.detection.scoring.outside import Watch, Work
 from mwork_eval.detection.scoring.path import Call
-from mwork_eval.detection.scoring.replay import Replay, StopReplay, Zeroed, of_document
 from mwork_eval.errors import InputError
 from mwork_eval.models.blocks import Block
 from mwork_eval.models.mixers import SoftmaxAttention

@@ -17,7 +17,7 @@ from mwork_eval.detection.scoring.feed_forward_forms import (
     routed_rows,
 )
 from mwork_eval.detection.scoring.norms import changes_after, changes_before
-from mwork_eval.detection.scoring.tracing import Traced, first_tensor, trace, watch_part
+from mwork_eval.detection.scoring.row_factors import Traced, first_tensor, trace, watch_part
 from mwork_eval.models.feed_forwards import FeedForward
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.products import watch_projection, wrap_forward

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mwork_eval.detection.scoring.norms import RootMeanSquare
-from mwork_eval.detection.scoring.tracing import Traced, first_tensor, tolerance_of, trace, watch_part
+from mwork_eval.detection.scoring.row_factors import Traced, first_tensor, tolerance_of, trace, watch_part
 from mwork_eval.models.feed_forwards import FeedForward
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.products import wrap_forward
