@@ -180,7 +180,7 @@ def model_not_loadable(name: str, error: Exception) -> InputError:
     reason = " ".join(lines) if lines[0].endswith(":") else lines[0]
     if Path(name).exists():
         if _NO_TOKENIZER in reason:
-            return InputError(f"no tokenizer in {name}", expected="tokenizer.json, as `save_pretrained` writes it")
+            return InputError(f"no tokenizer in {name}", expected="tokenizer.json, as save_pretrained writes it")
         return InputError(f"model {name} cannot be loaded", found=reason, expected="a folder that transformers reads")
     return NotReachedError(
         f"model {name} cannot be loaded",
