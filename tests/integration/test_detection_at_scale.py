@@ -166,7 +166,7 @@ def test_stability_is_printed_and_stored(tiny_llama, tmp_path):
 def test_inspect_reads_the_configuration_only(tmp_path, tiny_llama):
     (tmp_path / "config.json").write_bytes((tiny_llama / "config.json").read_bytes())
     output = mwork("inspect", tmp_path)
-    assert "family llama" in output
+    assert ": llama, 4 layers" in output
     assert "masking: yes, by weights" in output
     assert "cannot be loaded" in mwork("inspect", tmp_path / "nothing", code=2)
 
