@@ -1,4 +1,7 @@
-"""Attention weights, seen where a model's own code takes the softmax, or has torch take it."""
+"""Attention weights, seen where a model's own code takes the softmax, or has torch take it.
+
+`scoring.outside` looks at softmaxes, too; what proves the scores shares no code with what makes them.
+"""
 
 from typing import Any
 

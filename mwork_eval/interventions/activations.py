@@ -32,7 +32,7 @@ def zero_activations(layout: Layout, indices: Mapping[Place, Indices], undo: Exi
     experts: dict[nn.Module, tuple[int, list[torch.Tensor]]] = {}
     for place, members in as_switches(layout, indices).items():
         structure = place[1]
-        for block, chosen, _ in layout.located(place, torch.from_numpy(members.astype("int64"))):
+        for block, chosen in layout.located(place, torch.from_numpy(members.astype("int64"))):
             if block.channels is None:
                 experts.setdefault(block.module, (block.size // block.experts, []))[1].append(chosen)
             else:

@@ -27,7 +27,7 @@ def zero_weights(layout: Layout, indices: Mapping[Place, Indices], undo: SliceEd
         InputError: If weights are packed, offloaded or beneath an adapter.
     """
     for place, members in as_switches(layout, indices).items():
-        for block, own, _ in layout.located(place, torch.from_numpy(members.astype("int64"))):
+        for block, own in layout.located(place, torch.from_numpy(members.astype("int64"))):
             if block.weight is None or not block.writable:
                 raise InputError(
                     f"the weights of layers.{place[0]}.{place[1]} cannot be written",

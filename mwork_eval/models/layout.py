@@ -101,20 +101,17 @@ class Layout:
         of_it = [block.neurons() for block in self.blocks[layer, structure]]
         return of_it[0] if len(of_it) == 1 else torch.cat(of_it)
 
-    def located(self, place: Place, indices: torch.Tensor) -> Iterator[tuple[Block, torch.Tensor, torch.Tensor]]:
-        """Yield the blocks that hold some neurons of a structure.
+    def located(self, place: Place, indices: torch.Tensor) -> Iterator[tuple[Block, torch.Tensor]]:
+        """Yield the blocks that hold some neurons of a structure, each with the indices inside it `[m]`.
 
         Args:
             place: Layer and structure.
             indices: Indices of neurons `[n]`.
-
-        Yields:
-            The block, the indices inside it `[m]`, and which of the n these are `[m]`.
         """
         for block in self.blocks[place]:
-            inside = ((indices >= block.start) & (indices < block.start + block.size)).nonzero().flatten()
+            inside = indices[(indices >= block.start) & (indices < block.start + block.size)]
             if len(inside):
-                yield block, indices[inside] - block.start, inside
+                yield block, inside - block.start
 
     @property
     def model_type(self) -> str:
@@ -149,8 +146,13 @@ class Layout:
 
     @property
     def dtype(self) -> str:
-        """Type of the weights, as torch writes it."""
-        weight = next(block.neurons() for block in self.all_blocks if block.experts == 0)
+        """Type of the weights, as torch writes it.
+
+        Raises:
+            InputError: If they are packed or offloaded.
+        """
+        first = self.all_blocks[0]
+        weight = first.weight if first.weight is not None and first.in_memory else first.neurons()
         return str(weight.dtype).removeprefix("torch.")
 
 

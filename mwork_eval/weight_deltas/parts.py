@@ -103,7 +103,7 @@ def parts_at(layout: Layout, place: Place, neurons: Tensor) -> Iterator[Part]:
     Raises:
         InputError: If weights are packed or offloaded, or beneath an adapter.
     """
-    for block, inside, _ in layout.located(place, neurons):
+    for block, inside in layout.located(place, neurons):
         if block.weight is None or not block.writable:
             raise InputError(
                 f"the weights of layers.{place[0]}.{place[1]} cannot be trained",

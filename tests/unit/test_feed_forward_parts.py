@@ -20,7 +20,7 @@ def change_without(model, layout, layer, structure, neuron, states):
     try:
         with torch.no_grad():
             before = block(states.double())
-            ((own, chosen, _),) = Layout.of(model).located((layer, structure), torch.tensor([neuron]))
+            ((own, chosen),) = Layout.of(model).located((layer, structure), torch.tensor([neuron]))
             at = own.positions(chosen)
             kept = own.weight[at].clone(), None if own.bias is None else own.bias[at].clone()
             own.weight[at] = 0

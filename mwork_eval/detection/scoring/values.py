@@ -68,15 +68,13 @@ class NormedValues:
             output: Weight of the output projection `[H·d_v, d_model]`.
         """
         assert seen.value_norm is not None
-        groups, tokens, width = seen.value.shape
+        groups, _, width = seen.value.shape
         self._value = seen.value.float()
         self._growth = seen.value_norm.growth()
         self._pairs = list(combinations_with_replacement(range(seen.per_group), 2))
         weights = output.float().to(self._value.device).reshape(groups, seen.per_group, width, -1)
         self._products = {(a, b): weights[:, a] @ weights[:, b].mT for a, b in self._pairs}  # [G, d_v, d_v]
         self._found = torch.zeros(groups, width, device=self._value.device)
-        self._cross = torch.zeros(groups, tokens, width, device=self._value.device)
-        self._squares: dict[tuple[int, int], Tensor] = {}
 
     def add(self, rows: RowBlock) -> None:
         """Add a block of rows."""
