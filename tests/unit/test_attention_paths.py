@@ -70,6 +70,15 @@ def test_what_stands_behind_values_is_found_by_trying(member, values):
     assert {about.values for about in known.values()} == {values}
 
 
+@pytest.mark.parametrize(("member", "slow"), [("llama", False), ("doge", True)])
+def test_what_is_run_again_for_each_neuron_is_told_once(member, slow, caplog):
+    scorer = Scorer(Layout.of(build(member)))
+    for _ in range(2):
+        scorer.score([IDS])
+    told = [record.message for record in caplog.records if "fits no formula" in record.message]
+    assert told == ["the attention of 2 layers fits no formula, and is run again for its neurons, which is slow"] * slow
+
+
 def truth_of(member, layer, structure, most=12):
     """Return the neurons and the true scores of a structure in a layer."""
     truth = Zeroing(build(member), IDS)

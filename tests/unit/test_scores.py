@@ -12,6 +12,7 @@ from mwork_eval.detection.scoring.capture import run_batch
 from mwork_eval.detection.scoring.exact import ExactQueryKey
 from mwork_eval.detection.scoring.rotation import Rotation
 from mwork_eval.detection.scoring.scorer import Scorer
+from mwork_eval.errors import InputError
 from mwork_eval.models.layout import Layout
 
 IDS = torch.randint(2, 384, (14,), generator=torch.Generator().manual_seed(3)).tolist()
@@ -280,3 +281,8 @@ def test_a_rotation_can_be_undone(kind, rotated):
     torch.testing.assert_close(turned[:, 2], rotation.cos[:, 2])
     if rotated:
         torch.testing.assert_close(turned[:, int(rotation.partner[2])], rotation.sign[2] * rotation.sin[:, 2])
+
+
+def test_a_token_without_an_embedding_is_one_error():
+    with pytest.raises(InputError, match=r"no embedding for; found token 384; expected tokens below 384"):
+        Scorer(Layout.of(make_model("llama"))).score([[3, 384]])

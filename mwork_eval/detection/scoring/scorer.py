@@ -1,7 +1,8 @@
 """Score every neuron of a model on documents (PLND): the scores applied to the captured activations."""
 
+import logging
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -22,6 +23,7 @@ from mwork_eval.neurons.neuron_set import Place
 from mwork_eval.neurons.structures import FEED_FORWARD
 
 Tensor = torch.Tensor
+log = logging.getLogger(__name__)
 
 Method = Literal["exact", "paper", "reference"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -75,7 +77,11 @@ class Scorer:
 
         Returns:
             For each document and (layer, structure), float32 scores `[neurons]`; gate, up and down share one array.
+
+        Raises:
+            InputError: If a token has no embedding, or a part of the model is not understood.
         """
+        self._check_tokens(documents)
         if self._forms is None:
             self._look_at(max(documents, key=len)[:_LOOKED_AT])
         self._run(documents)
@@ -86,6 +92,30 @@ class Scorer:
         self._forms = find_forms(self.layout, tokens)
         self._refuse_unknown_experts()
         self._run([tokens])
+        self._tell_of_slow_layers()
+
+    def _tell_of_slow_layers(self) -> None:
+        attention = {place for place, one in self._known.items() if one.formulas is False}
+        attention |= {place for place, one in self._known.items() if (one.values or "").startswith("replayed")}
+        forwards = {place for place, form in (self._forms or {}).items() if form.kind == "recomputed"}
+        for name, places in (("attention", attention), ("feed-forward", forwards)):
+            if layers := {layer for layer, _ in places}:
+                log.warning(
+                    "the %s of %d layers fits no formula, and is run again for its neurons, which is slow",
+                    name,
+                    len(layers),
+                )
+
+    def _check_tokens(self, documents: Sequence[Sequence[int]]) -> None:
+        embeddings: Any = self.layout.model.get_input_embeddings()  # type: ignore[operator]
+        count, highest = getattr(embeddings, "num_embeddings", None), max(map(max, documents))
+        if count is not None and highest >= count:
+            raise InputError(
+                "the tokenizer gives tokens that the model has no embedding for",
+                found=f"token {highest}",
+                expected=f"tokens below {count}",
+                hint="use the tokenizer that belongs to the model",
+            )
 
     def _run(self, documents: Sequence[Sequence[int]]) -> None:
         self._lengths = [len(tokens) for tokens in documents]
