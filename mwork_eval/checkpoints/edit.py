@@ -1,0 +1,56 @@
+"""An edit: lines of one tensor of a checkpoint that get other values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Lines of a tensor that get other values: rows or columns of a matrix, entries of a bias.
+
+    Attributes:
+        along: Axis of the tensor along which the lines run: 1 for rows of a matrix, 0 for columns, 2 or 1 in a stack of
+            matrices; None where each line is one number.
+        at: Per other axis, in their order, the indices of the lines `[lines]`.
+        values: What the lines become `[lines, length]` (`[lines]` for single numbers); None for zeros.
+    """
+
+    along: int | None
+    at: tuple[Tensor, ...]
+    values: Tensor | None = None
+
+    def write(self, tensor: Tensor) -> None:
+        """Write to a tensor of the checkpoint's shape, in place; values are brought to its type and device."""
+        lines = tensor if self.along is None else tensor.movedim(self.along, -1)
+        at = tuple(axis.to(tensor.device) for axis in self.at)
+        with torch.no_grad():
+            lines[at] = 0 if self.values is None else self.values.to(tensor)
+
+
+Edits = Mapping[str, tuple[Edit, ...]]
+"""By name of the checkpoint's tensor, what is done to it, one after the other."""
+
+
+def plain(edits: Edits) -> dict[str, list[dict[str, Any]]]:
+    """Return edits as lists and numbers (values stay tensors), for processes that are sent no classes of ours."""
+    return {
+        name: [
+            {"along": one.along, "at": [axis.tolist() for axis in one.at]}
+            | ({} if one.values is None else {"values": one.values})
+            for one in of_it
+        ]
+        for name, of_it in edits.items()
+    }
+
+
+def from_plain(edits: Mapping[str, list[dict[str, Any]]]) -> Edits:
+    """Return edits from what `plain` made of them."""
+    return {
+        name: tuple(Edit(one["along"], tuple(map(torch.tensor, one["at"])), one.get("values")) for one in of_it)
+        for name, of_it in edits.items()
+    }
