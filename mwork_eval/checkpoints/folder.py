@@ -14,8 +14,8 @@ from mwork_eval.models.loading import model_not_loadable, resolve_name
 
 _BESIDE = ("*.json", "*.jinja", "*.txt", "*.model", "*.py", "*.tiktoken", "LICENSE*", "NOTICE*", "USE_POLICY*")
 """What belongs to a model beside its weights: configuration, tokenizer, templates, code and terms."""
-_OF_OTHER_WEIGHTS = ("*.index.json", "params.json", "consolidated*")
-"""What goes with weights in another form, such as the layout of Mistral's own tools."""
+_NOT_BESIDE = ("*.index.json", "params.json", "consolidated*", "mwork*")
+"""What goes with weights in another form, such as the layout of Mistral's own tools; and what we say of a folder."""
 
 
 def find_folder(name: str, revision: str | None = None) -> Path:
@@ -90,7 +90,7 @@ def files_beside(folder: Path) -> list[Path]:
         for one in folder.iterdir()
         if one.is_file()
         and any(one.match(pattern) for pattern in _BESIDE)
-        and (one.name == SAFE_WEIGHTS_INDEX_NAME or not any(one.match(pattern) for pattern in _OF_OTHER_WEIGHTS))
+        and (one.name == SAFE_WEIGHTS_INDEX_NAME or not any(one.match(pattern) for pattern in _NOT_BESIDE))
     )
 
 

@@ -53,10 +53,14 @@ class Intervention:
             return self.neurons.digest_unordered
         return digest_of({"neurons": self.neurons.digest_unordered, "kind": self.kind, "value": self.value})
 
-    def describe(self, layout: Layout) -> dict[str, Any]:
-        """Return what goes into results: how and by which neurons a model is changed; JSON values."""
+    def describe(self, layout: Layout | None = None) -> dict[str, Any]:
+        """Return what goes into results: how and by which neurons a model is changed; JSON values.
+
+        Args:
+            layout: The model; None where its files are changed, which hold nothing but weights.
+        """
         return {
-            "by": find_kind(self.kind).ways(layout),
+            "by": "weights" if layout is None else find_kind(self.kind).ways(layout),
             **({} if self.kind == ZERO else {"kind": self.kind, "value": self.value}),
             "digest": self.digest,
             "total": len(self.neurons),
