@@ -155,7 +155,7 @@ def _otherwise_asked(old: Mapping[str, str], new: Mapping[str, str]) -> str:
 
 
 def _other_engine(old: str, new: str) -> str:
-    hint = "score both with one engine, or compare them all the same with `any_engine=True`"
+    hint = "score both with one engine, or allow others: any_engine=True, --any-engine"
     return str(InputError("another engine", found=new, expected=old, hint=hint))
 
 
