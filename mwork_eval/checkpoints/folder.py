@@ -53,12 +53,12 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
             f"no weights in {folder} in the format of safetensors",
             found=" ".join(others[:3]) or "no weights",
             expected=f"{SAFE_WEIGHTS_NAME} or {SAFE_WEIGHTS_INDEX_NAME}",
-            hint="load the model with transformers and write it with `save_pretrained`" if others else None,
+            hint="load the model with transformers and save it anew" if others else None,
         )
     try:
         names = sorted(set(_mapping(json.loads(index.read_text("utf-8"))["weight_map"]).values()))
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{index} is damaged", found=error, expected="a `weight_map` of tensors to files") from error
+        raise InputError(f"{index} is damaged", found=error, expected="a map of tensors to files") from error
     files = tuple(folder / str(name) for name in names)
     for file in files:
         if file.parent != folder or not file.is_file():

@@ -10,15 +10,15 @@ from mwork_eval.cli.options import DEFAULT_MODEL, trust_option
 
 @click.command()
 @click.option("--model", default=DEFAULT_MODEL, help="Default model, local folder, or hub id.")
-@click.option("--neurons", help="Set to switch off: a file, a folder's set such as gemma3-270m/zh, or an expression.")
+@click.option("--neurons", help="Set to switch off, such as gemma3-270m/zh or zh.safetensors.  [default: none]")
 @click.option("--out", required=True, help="Folder to write; new or empty.")
 @click.option("--positions", default="all", help="Where to switch off, as in mwork-hf.")
 @click.option("--count", type=Count(), help="Only this many, the highest scores.  [default: all of the set]")
-@click.option("--random-control", type=Seed(0), help="Seed; as many random neurons instead.")
+@click.option("--random-control", type=Seed(0), help="Seed; as many random neurons instead.  [default: the set itself]")
 @click.option("--controls", type=click.Choice(["any", "foreign"]), default="any", help="What these are drawn from.")
 @click.option("--understanding-layers", type=int, help="First layers that understand.  [default: the set's own]")
 @click.option("--generation-layers", type=int, help="Last layers that generate.  [default: the set's own]")
-@click.option("--delta", help="File of `mwork enhance` with trained values to put in first.")
+@click.option("--delta", help="File of `mwork enhance` with trained values to put in first.  [default: none]")
 @click.option("--force", is_flag=True, help="Accept a set or delta of other weights of the same sizes.")
 @click.option("--revision", help="Branch, tag or commit of a hub model.  [default: its main branch]")
 @trust_option
