@@ -55,8 +55,16 @@ class Intervention:
 
     def describe(self, layout: Layout) -> dict[str, Any]:
         """Return what goes into results: how and by which neurons a model is changed; JSON values."""
+        return self.described(find_kind(self.kind).ways(layout))
+
+    def described(self, by: str) -> dict[str, Any]:
+        """Return what goes into results of a model that somebody else changes.
+
+        Args:
+            by: What is changed in it, such as `weights`.
+        """
         return {
-            "by": find_kind(self.kind).ways(layout),
+            "by": by,
             **({} if self.kind == ZERO else {"kind": self.kind, "value": self.value}),
             "digest": self.digest,
             "total": len(self.neurons),
