@@ -8,6 +8,8 @@ a share in what other neurons do (Gemma 3n keeps the largest of gate). Small num
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -104,6 +106,8 @@ def _of_experts(module: Any, part: FeedForward) -> dict[str, str]:
 
 def _of_block(layout: Layout, part: FeedForward) -> dict[str, str]:
     """Run a block on random numbers with a row of gate or up zero, and see what goes into the last product."""
+    if any(parameter.is_meta for parameter in part.module.parameters()):
+        part = _with_random_weights(part)
     before = _hidden(layout, part, None, 0)
     if before is None:
         return dict.fromkeys(_ROWS, "down")
@@ -120,6 +124,20 @@ def _of_block(layout: Layout, part: FeedForward) -> dict[str, str]:
             apart = (after - before)[:, others.to(after.device)].abs().max()
             mixed[structure] = bool(apart > nothing)
     return _choose(off, mixed)
+
+
+def _with_random_weights(part: FeedForward) -> FeedForward:
+    """Return a copy of a block with random weights, as that of a model known by its checkpoint has none."""
+    copies: dict[int, Any] = {}
+    module = deepcopy(part.module, copies)
+    generator = torch.Generator().manual_seed(0)
+    for one in module.modules():
+        for name, parameter in one.named_parameters(recurse=False):
+            if parameter.is_meta:
+                values = torch.randn(parameter.shape, generator=generator, dtype=torch.float32) / 8
+                setattr(one, name, torch.nn.Parameter(values.to(parameter.dtype), requires_grad=False))
+    blocks = {name: replace(block, module=copies[id(block.module)]) for name, block in part.blocks.items()}
+    return replace(part, module=module, blocks=blocks)
 
 
 def _choose(off: Mapping[str, bool], mixed: Mapping[str, bool]) -> dict[str, str]:

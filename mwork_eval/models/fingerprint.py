@@ -1,6 +1,8 @@
 """A fingerprint of a model's weights, the same on every device."""
 
 import hashlib
+import math
+from collections.abc import Iterable, Iterator
 
 import torch
 from accelerate.utils import align_module_device
@@ -29,7 +31,29 @@ def fingerprint_of(model: nn.Module) -> str:
     Raises:
         InputError: If weights are on the meta device and nothing can bring them in.
     """
+    return digest_of_values(_read(model))
+
+
+def sampled_positions(shape: tuple[int, ...]) -> torch.Tensor:
+    """Return which entries of a parameter, flattened, are read for the fingerprint `[n]`."""
+    size = math.prod(shape)
+    return torch.linspace(0, size - 1, min(_SAMPLES, size), dtype=torch.float64).round().long()
+
+
+def digest_of_values(parameters: Iterable[tuple[str, tuple[int, ...], torch.Tensor]]) -> str:
+    """Return the fingerprint of parameters, in the order of the model's modules.
+
+    Args:
+        parameters: Per parameter its name, its shape, and in bfloat16 the values at `sampled_positions` `[n]`.
+    """
     digest = hashlib.sha256()
+    for name, shape, values in parameters:
+        digest.update(f"{name.replace(_COMPILED, '')}{shape}".encode())
+        digest.update(values.view(torch.int16).cpu().numpy().tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _read(model: nn.Module) -> Iterator[tuple[str, tuple[int, ...], torch.Tensor]]:
     names = {name for name, _ in model.named_parameters()}  # tied weights once
     for path, module in model.named_modules():
         with align_module_device(module):
@@ -43,9 +67,5 @@ def fingerprint_of(model: nn.Module) -> str:
                         found="no weights in memory",
                         expected="a model loaded with its weights",
                     )
-                flat = parameter.detach().reshape(-1)
-                positions = torch.linspace(0, flat.numel() - 1, min(_SAMPLES, flat.numel()), dtype=torch.float64)
-                values = flat[positions.round().long().to(flat.device)].to(torch.bfloat16)
-                digest.update(f"{name.replace(_COMPILED, '')}{tuple(parameter.shape)}".encode())
-                digest.update(values.view(torch.int16).cpu().numpy().tobytes())
-    return digest.hexdigest()[:32]
+                shape, flat = tuple(parameter.shape), parameter.detach().reshape(-1)
+                yield name, shape, flat[sampled_positions(shape).to(flat.device)].to(torch.bfloat16)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+from accelerate import init_empty_weights
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from mwork_eval.errors import InputError
@@ -103,8 +103,11 @@ def inspect_loaded(name: str, model: Any) -> Inspection:
 
 def _on_meta(name: str, config: Any, *, trust_remote_code: bool) -> Any:
     try:
-        with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+        # Buffers are real: small blocks of the model are run to see what their zeros do.
+        with init_empty_weights(include_buffers=False):
+            model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+        model.tie_weights()  # each of a tied pair became a parameter of its own
+        return model
     except ValueError as error:
         if "trust_remote_code" in str(error):
             raise model_not_loadable(name, error) from error

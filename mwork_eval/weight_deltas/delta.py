@@ -108,8 +108,12 @@ class WeightDelta:
                 return f"{name} with values that are no numbers"
         return None
 
-    def parts(self, layout: Layout) -> list[tuple[Part, dict[str, Tensor]]]:
+    def parts(self, layout: Layout, *, in_memory: bool = True) -> list[tuple[Part, dict[str, Tensor]]]:
         """Return the parts of a model with the values they get.
+
+        Args:
+            layout: The model.
+            in_memory: Whether its weights must be there to be written.
 
         Raises:
             InputError: If the delta is of a model of other sizes, or weights are packed or offloaded.
@@ -123,7 +127,7 @@ class WeightDelta:
                 continue
             stem = name.removesuffix(".neurons")
             neurons = indices.long()
-            for part in parts_at(layout, (layer, structure), neurons):
+            for part in parts_at(layout, (layer, structure), neurons, in_memory=in_memory):
                 inside = torch.isin(neurons, part.neurons.cpu())
                 held = {key: own for key, own in part.parameters.items() if f"{stem}.{key}" in self.tensors}
                 found.append((part, {key: self._of_part(stem, key, inside, own) for key, own in held.items()}))

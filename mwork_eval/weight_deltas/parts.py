@@ -92,19 +92,20 @@ def parts_of(layout: Layout, neurons: NeuronSet) -> list[Part]:
     return [part for place, members in sorted(found.items()) for part in parts_at(layout, place, torch.tensor(members))]
 
 
-def parts_at(layout: Layout, place: Place, neurons: Tensor) -> Iterator[Part]:
+def parts_at(layout: Layout, place: Place, neurons: Tensor, *, in_memory: bool = True) -> Iterator[Part]:
     """Yield the parts that some neurons of a structure are in: one, or several where it has several blocks.
 
     Args:
         layout: The model.
         place: Layer and structure.
         neurons: Their indices `[n]`, ascending.
+        in_memory: Whether the weights must be there to be written; not where only their places are asked for.
 
     Raises:
         InputError: If weights are packed or offloaded, or beneath an adapter.
     """
     for block, inside in layout.located(place, neurons):
-        if block.weight is None or not block.writable:
+        if block.weight is None or not (block.writable or (block.weight.is_meta and not in_memory)):
             raise InputError(
                 f"the weights of layers.{place[0]}.{place[1]} cannot be trained",
                 found=block.obstacle,
@@ -113,7 +114,7 @@ def parts_at(layout: Layout, place: Place, neurons: Tensor) -> Iterator[Part]:
                 if block.adapted
                 else "load the model without quantisation and offloading",
             )
-        yield Part(place, block, inside.to(block.weight.device))
+        yield Part(place, block, inside.to(block.weight.device) if in_memory else inside)
 
 
 class TrainedParts(nn.Module):

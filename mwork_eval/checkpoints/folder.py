@@ -1,0 +1,100 @@
+"""The files of a checkpoint: its weights, and what else belongs to the model."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+
+from mwork_eval.checkpoints.stored_tensor import StoredTensor, stored_tensors
+from mwork_eval.errors import InputError
+from mwork_eval.models.loading import model_not_loadable, resolve_name
+
+_BESIDE = ("*.json", "*.jinja", "*.txt", "*.model", "*.py", "*.tiktoken", "LICENSE*", "NOTICE*", "USE_POLICY*")
+"""What belongs to a model beside its weights: configuration, tokenizer, templates, code and terms."""
+_OF_OTHER_WEIGHTS = ("*.index.json", "params.json", "consolidated*")
+"""What goes with weights in another form, such as the layout of Mistral's own tools."""
+
+
+def find_folder(name: str, revision: str | None = None) -> Path:
+    """Return the folder with a model's checkpoint; of a hub id what is missing of it is fetched.
+
+    Args:
+        name: `gemma3-270m`, a local folder, or a hub id.
+        revision: Branch, tag or commit on the hub.
+
+    Raises:
+        InputError: If there is none.
+    """
+    path = Path(resolve_name(name))
+    if path.is_dir():
+        return path
+    try:
+        wanted = [*_BESIDE, "*.safetensors"]
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, ignore_patterns=["*/*"]))
+    except (OSError, ValueError) as error:
+        raise model_not_loadable(name, error) from error
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """Return the files that transformers loads the weights from.
+
+    Raises:
+        InputError: If there are none in the format of safetensors, or one is missing.
+    """
+    if (single := folder / SAFE_WEIGHTS_NAME).is_file():
+        return (single,)
+    index = folder / SAFE_WEIGHTS_INDEX_NAME
+    if not index.is_file():
+        others = sorted(one.name for one in folder.iterdir() if one.suffix in (".bin", ".pt", ".pth", ".gguf"))
+        raise InputError(
+            f"no weights in {folder} in the format of safetensors",
+            found=" ".join(others[:3]) or "no weights",
+            expected=f"{SAFE_WEIGHTS_NAME} or {SAFE_WEIGHTS_INDEX_NAME}",
+            hint="load the model with transformers and write it with `save_pretrained`" if others else None,
+        )
+    try:
+        names = sorted(set(_mapping(json.loads(index.read_text("utf-8"))["weight_map"]).values()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{index} is damaged", found=error, expected="a `weight_map` of tensors to files") from error
+    files = tuple(folder / str(name) for name in names)
+    for file in files:
+        if file.parent != folder or not file.is_file():
+            raise InputError(f"a file of the weights is missing in {folder}", found=file.name)
+    return files
+
+
+def read_tensors(files: tuple[Path, ...]) -> dict[str, StoredTensor]:
+    """Return the tensors of a checkpoint by name; no weights are read.
+
+    Raises:
+        InputError: If a file is damaged, or two have a tensor of one name.
+    """
+    found: dict[str, StoredTensor] = {}
+    for file in files:
+        for one in stored_tensors(file):
+            if one.name in found:
+                raise InputError(
+                    f"two files have the tensor {one.name}", found=f"{found[one.name].file.name}, {file.name}"
+                )
+            found[one.name] = one
+    return found
+
+
+def files_beside(folder: Path) -> list[Path]:
+    """Return what else belongs to the model: configuration, tokenizer, templates, code and terms; no model card."""
+    return sorted(
+        one
+        for one in folder.iterdir()
+        if one.is_file()
+        and any(one.match(pattern) for pattern in _BESIDE)
+        and (one.name == SAFE_WEIGHTS_INDEX_NAME or not any(one.match(pattern) for pattern in _OF_OTHER_WEIGHTS))
+    )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"a {type(value).__name__}")
+    return value
