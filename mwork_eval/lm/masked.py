@@ -1,14 +1,14 @@
 """What `mwork-hf` and `mwork-vllm` have in common: a mask, and what they tell of it."""
 
 import logging
+from abc import abstractmethod
 from typing import Any
-
-from lm_eval.api.model import LM
 
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.interventions.kinds import ZERO
+from mwork_eval.lm.text_rules import TextRules
 from mwork_eval.weight_deltas.delta import WeightDelta
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ _ANSWERS = "texts begin once, options have tokens"
 """What is new in answers since caches without this word; see docs/decisions/0007-one-beginning.md."""
 
 
-class Masked(LM):  # type: ignore[misc]
+class Masked(TextRules):
     """A model of lm-eval with a mask, told in the log and in the results, and a cache that knows it.
 
     Mixed into a model of lm-eval, before its class.
@@ -27,16 +27,21 @@ class Masked(LM):  # type: ignore[misc]
         model_name: The name it was asked for by.
         masked: What is masked now, as it goes into the results; None if nothing is.
         delta: The delta in the weights, or None.
-        double_bos: Whether whole texts are scored as lm-eval's own class does.
     """
 
     model_name: str
     masked: dict[str, Any] | None = None
     delta: WeightDelta | None = None
-    double_bos: bool
-    truncated: dict[str, set[int]]
-    fingerprint: str
-    identity: str
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Fingerprint of the weights without a mask."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Digest of what determines an answer besides the mask and the request."""
 
     def tell_of_mask(self, intervention: Intervention) -> None:
         """Say in the log what has been done to the model."""

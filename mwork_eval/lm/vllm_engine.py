@@ -15,7 +15,7 @@ from mwork_eval.vllm_plugin.wire import to_wire
 
 log = logging.getLogger(__name__)
 
-_SHORT, _LONG = 100, 800
+_SHORT, _LONG = 40, 600
 """Characters of a text in a probe."""
 
 Probe = tuple[tuple[float, ...], ...]

@@ -80,6 +80,7 @@ class MworkVLLM(Masked, TextsVLLM):
         check_dtype(dtype)
         if delta is not None and ours is None:
             raise InputError("not a delta", found=delta, expected="a .safetensors file of `mwork enhance`")
+        self.model: Any
         self.model_name, self.double_bos = pretrained, double_bos
         self._weights = EditableWeights(pretrained, revision, trust_remote_code)
         self._adapter = kwargs.get("lora_local_path")

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from lm_eval.models.utils import maybe_truncate, postprocess_generated_text
+from lm_eval.models.utils import postprocess_generated_text, truncate_tokens
 from lm_eval.models.vllm_causallms import VLLM
 from vllm import SamplingParams, TokensPrompt
 
@@ -15,6 +16,16 @@ log = logging.getLogger(__name__)
 
 _ROOM_LEFT = 2
 """vLLM is asked for a token after each text it scores, and takes no text that fills its context."""
+
+
+@dataclass(frozen=True)
+class _Generation:
+    """What vLLM is asked to generate, where answers end, and whether the prompt was cut."""
+
+    prompt: list[int]
+    parameters: SamplingParams
+    until: list[str]
+    is_cut: bool
 
 
 class TextsVLLM(TextRules, VLLM):  # type: ignore[misc]
@@ -76,46 +87,37 @@ class TextsVLLM(TextRules, VLLM):  # type: ignore[misc]
 
     def generate_until(self, requests: Any, disable_tqdm: bool = False) -> list[str]:
         """Return generated texts, cut at their stop sequences."""
-        eos = self.tokenizer.decode(self.eot_token_id) if self.eot_token_id is not None else None
-        prompts: list[list[int]] = []
-        wanted: list[SamplingParams] = []
-        ends: list[list[str]] = []
-        for request in requests:
-            options, until, longest = self.modify_gen_kwargs(
-                request.args[1], eos=eos or self.tokenizer.eos_token, default_max_gen_toks=self.max_gen_toks
-            )
-            self._check_room(str(request.task_name), longest)
-            whole = list(self._encode_prompt(request.args[0]))
-            room = self.max_length - longest
-            self._note_truncated([request], [len(whole)], room)
-            prompt, _ = maybe_truncate(whole, longest, self.max_length, side=self.truncation_side, verbose=False)
-            # What ends an answer may stand in the thoughts before it.
-            stop = [text for text in until if text == eos] if self.think_end_token else until
-            prompts.append(prompt)
-            wanted.append(SamplingParams(max_tokens=longest, stop=stop, **options))
-            ends.append(until)
-        self._tell_of_cut_prompts(requests, prompts)
+        asked = [self._generation(request) for request in requests]
+        cut = sum(one.is_cut for one in asked)
+        if cut:
+            side = {"left": "beginning", "right": "end"}.get(self.truncation_side, self.truncation_side)
+            log.warning("%d of %d prompts lose their %s for want of room", cut, len(asked), side)
         answers: list[str] = []
-        size = len(prompts) if self.batch_size == "auto" else int(self.batch_size)
-        for begin in range(0, len(prompts), max(1, size)):
-            some = slice(begin, begin + size)
-            found = self._model_generate(prompts[some], generate=True, sampling_params=wanted[some])
-            answers += [one.outputs[0].text for one in found]
-        answers = [
-            postprocess_generated_text(answer, until, self.think_end_token)
-            for answer, until in zip(answers, ends, strict=True)
-        ]
+        size = len(asked) if self.batch_size == "auto" else int(self.batch_size)
+        for begin in range(0, len(asked), max(1, size)):
+            some = asked[begin : begin + size]
+            found = self._model_generate([one.prompt for one in some], True, [one.parameters for one in some])
+            answers += [
+                postprocess_generated_text(output.outputs[0].text, one.until, self.think_end_token)
+                for one, output in zip(some, found, strict=True)
+            ]
         for request, answer in zip(requests, answers, strict=True):
             self.cache_hook.add_partial("generate_until", request.args, answer)
         return answers
 
-    def _tell_of_cut_prompts(self, requests: Sequence[Any], prompts: Sequence[Sequence[int]]) -> None:
-        whole = [len(self._encode_prompt(request.args[0])) for request in requests]
-        if cut := sum(length > len(prompt) for length, prompt in zip(whole, prompts, strict=True)):
-            side = {"left": "beginning", "right": "end"}.get(self.truncation_side, "middle")
-            log.warning(
-                "%d of %d prompts lose their %s: too long for %d tokens", cut, len(whole), side, self.max_length
-            )
+    def _generation(self, request: Any) -> "_Generation":
+        end = self.tokenizer.decode(self.eot_token_id) if self.eot_token_id is not None else ""
+        end = end or self.tokenizer.eos_token
+        options, until, longest = self.modify_gen_kwargs(
+            request.args[1], eos=end, default_max_gen_toks=self.max_gen_toks
+        )
+        self._check_room(str(request.task_name), longest)
+        whole, room = list(self._encode_prompt(request.args[0])), self.max_length - longest
+        is_cut = self._note_truncated([request], [len(whole)], room) > 0
+        prompt = truncate_tokens(whole, room, side=self.truncation_side) if is_cut else whole
+        # What ends an answer may stand in the thoughts before it.
+        stop = [text for text in until if text == end] if self.think_end_token else until
+        return _Generation(prompt, SamplingParams(max_tokens=longest, stop=stop, **options), until, is_cut)
 
     def _model_generate(self, requests: Any, generate: bool = False, sampling_params: Any = None) -> Any:
         if self.data_parallel_size > 1 or self.show_progress:
