@@ -2,40 +2,28 @@
 
 import logging
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from mwork_eval.digests import digest_of
-from mwork_eval.errors import InputError
 from mwork_eval.interventions.intervention import Intervention
-from mwork_eval.interventions.kinds import ZERO
 from mwork_eval.interventions.running import fingerprint_without
 from mwork_eval.lm.fast import FastHF
+from mwork_eval.lm.mask_arguments import MaskArguments, own_delta
+from mwork_eval.lm.masked import Masked
 from mwork_eval.lm.model_identity import digest_of_answers, identity_with_delta, told_of_loading
 from mwork_eval.models import default_model
-from mwork_eval.models.fit import check_fit
 from mwork_eval.models.layout import Layout, base_of
 from mwork_eval.models.loading import check_dtype, default_dtype, find_device, model_not_loadable, resolve_name
 from mwork_eval.models.slice_editor import SliceEditor
-from mwork_eval.neurons.choice import choose_neurons
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.random_control import check_controls
-from mwork_eval.neurons.references import SUFFIX, find_neurons
 from mwork_eval.neurons.shape import ModelShape
-from mwork_eval.neurons.stages import parse_positions
-from mwork_eval.neurons.tuned_stages import stages_for
 from mwork_eval.processes import join_processes
 from mwork_eval.sizes import parse_size
-from mwork_eval.weight_deltas.delta import WeightDelta, apply_delta, check_base, load_delta
+from mwork_eval.weight_deltas.delta import WeightDelta, apply_delta, check_base
 
 log = logging.getLogger(__name__)
 
-_CACHE_KEY = "mwork-eval identity"
-_ANSWERS = "texts begin once, options have tokens"
-"""What is new in answers since caches without this word; see docs/decisions/0007-one-beginning.md."""
 
-
-class MworkHF(FastHF):
+class MworkHF(Masked, FastHF):
     """lm-eval's `hf` with every argument it has, and a mask.
 
     The weights (and biases) of the masked neurons are set to zero when the model is loaded and stay zero for
@@ -44,8 +32,6 @@ class MworkHF(FastHF):
     begins a text twice or cannot go on (docs/decisions/0007-one-beginning.md).
 
     Attributes:
-        masked: What is masked now, as it goes into the results; None if nothing is.
-        delta: The delta in the weights, or None.
         in_memory: Whether the model was given as an object, which keeps its adapters.
         loaded_with: What it was loaded with that may change answers and cannot be seen on it.
     """
@@ -97,19 +83,15 @@ class MworkHF(FastHF):
         Raises:
             InputError: If the model or the set cannot be loaded or do not fit each other.
         """
-        if neurons is None and (positions != "all" or random_control is not None or count is not None):
-            raise InputError("positions, count and random_control choose from a set", found="no neurons= argument")
+        arguments = MaskArguments(
+            neurons, positions, understanding_layers, generation_layers, random_control, controls, count
+        )
+        wanted = arguments.found()
         check_dtype(dtype if isinstance(dtype, str) else None)
         self.model_name = pretrained if isinstance(pretrained, str) else getattr(pretrained, "name_or_path", "model")
-        check_controls(controls)
-        if controls != "any" and random_control is None:
-            raise InputError("controls is about random neurons", found=f"controls={controls}, no random_control= seed")
         in_memory = not isinstance(pretrained, str)
-        mask_options: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
-        wanted = find_neurons(neurons) if neurons is not None else None
-        parse_positions(positions)
-        own_delta = load_delta(Path(delta)) if delta is not None and delta.endswith(SUFFIX) else None
-        if delta is not None and own_delta is None:
+        ours = own_delta(delta)
+        if delta is not None and ours is None:
             kwargs["delta"] = delta
         loaded_with = {} if in_memory else told_of_loading(kwargs)
         if isinstance(pretrained, str):
@@ -134,18 +116,14 @@ class MworkHF(FastHF):
         self.fast, self.memory = fast, parse_size(str(memory), "memory") if memory is not None else None
         self._model: Any
         self._undo_mask = SliceEditor()
-        self.masked: dict[str, Any] | None = None
         self._layout: Layout | None = None
         self._fingerprint: str | None = None
-        self.delta: WeightDelta | None = None
         self._before_delta = SliceEditor()
-        if own_delta is not None:
-            self.put_delta(own_delta, force=force)
+        if ours is not None:
+            self.put_delta(ours, force=force)
         if wanted is not None:
-            stages = stages_for([wanted], self.layout.shape.layers, understanding_layers, generation_layers)
-            check_fit(wanted, self.layout.shape, self.fingerprint, self.model_name, force=force)
-            chosen = choose_neurons(wanted, stages, **mask_options, controls=controls)
-            self.mask(chosen, {"neurons": neurons, **mask_options, "stages": vars(stages)})
+            named = self.model_name
+            self.mask(*arguments.chosen(wanted, self.layout.shape, self.fingerprint, named, force=force))
 
     @property
     def layout(self) -> Layout:
@@ -235,66 +213,13 @@ class MworkHF(FastHF):
             description: How the neurons were chosen; goes into the results.
         """
         intervention = what if isinstance(what, Intervention) else Intervention(what)
-        neurons = intervention.neurons
         self.unmask()
         _ = self.fingerprint  # must be taken before the weights change
         self._undo_mask = intervention.apply(self.layout)
         self.masked = {**(description or {}), **intervention.describe(self.layout)}
-        log.warning(
-            "%s %d of %d neurons of %s (%s), set %s",
-            "deactivated" if intervention.kind == ZERO else f"{intervention.kind}:",
-            len(neurons),
-            neurons.shape.switches,
-            self.model_name,
-            ", ".join(f"{structure} {n}" for structure, n in neurons.by_structure().items()) or "none",
-            intervention.digest[:12],
-        )
+        self.tell_of_mask(intervention)
 
     def unmask(self) -> None:
         """Bring the weights back, bit-identical."""
         self._undo_mask.close()
         self.masked = None
-
-    def get_model_info(self) -> dict[str, Any]:
-        """Return `hf`'s information with what was masked; lm-eval puts it into the results' config."""
-        info: dict[str, Any] = super().get_model_info()
-        info["mwork"] = {
-            "model": self.model_name,
-            "fingerprint": self._fingerprint_or_none(),
-            "masked": self.masked,
-            "truncated": {task: len(documents) for task, documents in sorted(self.truncated.items())},
-            "double_bos": self.double_bos,
-        }
-        if self.delta is not None:
-            info["mwork"]["delta"] = {"digest": self.delta.digest, **self.delta.about}
-        return info
-
-    def _fingerprint_or_none(self) -> str | None:
-        try:
-            return self.fingerprint
-        except Exception as error:  # whatever offloaded, packed or sharded weights may raise; scores need none
-            log.warning("the results carry no fingerprint of the weights: %s", error)
-            return None
-
-    def set_cache_hook(self, cache_hook: Any) -> None:
-        """Accept lm-eval's `--use_cache` only if it was made by this model under this mask.
-
-        lm-eval keys the cache by request alone, so a masked run would read the baseline's answers.
-
-        Raises:
-            InputError: If the cache holds answers of another model or mask.
-        """
-        identity = digest_of([self.identity, self.masked and self.masked["digest"], _ANSWERS])
-        store = cache_hook.dbdict
-        if store is not None:
-            if len(store) == 0:
-                store[_CACHE_KEY] = identity
-                store.commit()
-            elif store.get(_CACHE_KEY) != identity:
-                raise InputError(
-                    f"the cache {store.filename} holds answers of another model or mask",
-                    found=str(store.get(_CACHE_KEY, "no identity"))[:12],
-                    expected=identity[:12],
-                    hint="give another use_cache path",
-                )
-        super().set_cache_hook(cache_hook)

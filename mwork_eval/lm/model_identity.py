@@ -36,20 +36,15 @@ def digest_of_answers(lm: Any, fingerprint: str, rotary: Rotary) -> str:
         fingerprint: Fingerprint of its weights.
         rotary: Its rotary embeddings.
     """
-    tokenizer = getattr(lm.tokenizer, "backend_tokenizer", None)
-    vocabulary = lm.tokenizer.get_vocab() if tokenizer is None else json.loads(tokenizer.to_str())
-    if tokenizer is not None:
-        # What the last call asked for, not what the tokenizer is.
-        vocabulary["truncation"] = vocabulary["padding"] = None
     return digest_of(
         [
             fingerprint,
             str(getattr(lm.model, "dtype", "")),
-            digest_of(vocabulary),
-            {name: getattr(lm, name, None) for name in _OPTIONS},
+            digest_of_vocabulary(lm.tokenizer),
+            options_of(lm),
             {name: str(getattr(lm, name, None)) for name in _TYPES},
-            _settings(lm.model.config),
-            _settings(lm.model.generation_config),
+            settings_of(lm.model.config),
+            settings_of(lm.model.generation_config),
             # Absent where they change nothing, so that results made before they existed stay known.
             *(["two beginnings"] if lm.double_bos else []),
             *(["long rows alone"] if rotary.reach is not None else []),
@@ -104,7 +99,22 @@ def _adapters(model: Any) -> list[Any]:
     ]
 
 
-def _settings(config: Any) -> dict[str, Any]:
+def digest_of_vocabulary(tokenizer: Any) -> str:
+    """Return a digest of how a tokenizer cuts texts."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    vocabulary = tokenizer.get_vocab() if backend is None else json.loads(backend.to_str())
+    if backend is not None:
+        # What the last call asked for, not what the tokenizer is.
+        vocabulary["truncation"] = vocabulary["padding"] = None
+    return digest_of(vocabulary)
+
+
+def options_of(lm: Any) -> dict[str, Any]:
+    """Return how a model of lm-eval is asked, besides requests."""
+    return {name: getattr(lm, name, None) for name in _OPTIONS}
+
+
+def settings_of(config: Any) -> dict[str, Any]:
     """Return what a configuration says of the computation: not where it came from, nor by which version."""
     if config is None:
         return {}

@@ -1,4 +1,4 @@
-"""What an import of lm-eval is extended by: model, metrics, tasks, one-line errors, folder names.
+"""What an import of lm-eval is extended by: models, metrics, tasks, one-line errors, folder names.
 
 Called by `mwork_eval.plugin.autoload` after the module concerned has been imported. Everything here works on the
 released lm-eval 0.4.13, and steps back where a later release does the same itself.
@@ -19,7 +19,8 @@ from mwork_eval.models.default_model import NAME as DEFAULT_MODEL
 from mwork_eval.resources import tasks_folder
 from mwork_eval.versions import software_versions
 
-MODEL_NAME = "mwork-hf"
+MODELS = {"mwork-hf": "mwork_eval.lm.model:MworkHF", "mwork-vllm": "mwork_eval.lm.vllm:MworkVLLM"}
+"""The models by name, and where their classes are; none is imported before it is asked for."""
 _MASK_ARGUMENTS = (
     "neurons",
     "positions",
@@ -29,7 +30,6 @@ _MASK_ARGUMENTS = (
     "understanding_layers",
     "generation_layers",
 )
-_MODEL_CLASS = "mwork_eval.lm.model:MworkHF"
 
 
 def extend(module: ModuleType) -> None:
@@ -38,12 +38,13 @@ def extend(module: ModuleType) -> None:
 
 
 def _register_model(_: ModuleType) -> None:
-    """Register the model by name, after the built-in ones: lm-eval loads those only into an empty registry."""
+    """Register the models by name, after the built-in ones: lm-eval loads those only into an empty registry."""
     from lm_eval.api import registry
 
     # Releases with `load_plugins` find the entry point of group `lm_eval.models` themselves.
     if not hasattr(registry, "load_plugins"):
-        registry.model_registry.register(MODEL_NAME, target=_MODEL_CLASS)
+        for name, target in MODELS.items():
+            registry.model_registry.register(name, target=target)
 
 
 def _register_metrics(_: ModuleType) -> None:
@@ -151,7 +152,7 @@ def _name_masked_results(module: ModuleType) -> None:
     name_of: Callable[[Any], str | None] = tracker._get_model_name
 
     def log_with_mask(self: Any, model_source: str, model_args: Any, *args: Any, **options: Any) -> None:
-        if model_source == MODEL_NAME:
+        if model_source in MODELS:
             if isinstance(model_args, str):  # empty arguments arrive as "", whatever they were
                 model_args = simple_parse_args_string(model_args)
             mask = {key: model_args[key] for key in _MASK_ARGUMENTS if key in model_args}
@@ -161,7 +162,7 @@ def _name_masked_results(module: ModuleType) -> None:
                 name += f"__masked-{Path(str(mask.get('neurons'))).stem}-{digest_of(mask)[:8]}"
             model_args = {"pretrained": name}
         log(self, model_source, model_args, *args, **options)
-        if model_source == MODEL_NAME:
+        if model_source in MODELS:
             # lm-eval catches the error of a name too long for a folder, says so in a log, and exits with 0.
             self.model_name_sanitized = file_name(self.model_name_sanitized)
 

@@ -1,0 +1,92 @@
+"""The arguments of `mwork-hf` and `mwork-vllm` that say what is deactivated, checked before anything is loaded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mwork_eval.errors import InputError
+from mwork_eval.models.fit import check_fit
+from mwork_eval.neurons.choice import choose_neurons
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.random_control import check_controls
+from mwork_eval.neurons.references import SUFFIX, find_neurons
+from mwork_eval.neurons.shape import ModelShape
+from mwork_eval.neurons.stages import parse_positions
+from mwork_eval.neurons.tuned_stages import stages_for
+from mwork_eval.weight_deltas.delta import WeightDelta, load_delta
+
+
+@dataclass(frozen=True)
+class MaskArguments:
+    """A set and how neurons of it are chosen.
+
+    Attributes:
+        neurons: The set, as `find_neurons` reads it; nothing is deactivated without.
+        positions: Positions joined by `+` (`under+s-attn+s-ffn+gen`), or `all`.
+        understanding_layers: Number of first layers that understand; if not given, what the set stores, else a quarter
+            of all.
+        generation_layers: Number of last layers that generate; likewise, else an eighth of all.
+        random_control: A seed; deactivates as many random neurons of the same layers and structures instead.
+        controls: What these are drawn from: `any` neurons outside the set, or only those `foreign` to the language.
+        count: Deactivate only this many, those with the highest scores.
+    """
+
+    neurons: str | None = None
+    positions: str = "all"
+    understanding_layers: int | None = None
+    generation_layers: int | None = None
+    random_control: int | None = None
+    controls: str = "any"
+    count: int | None = None
+
+    def found(self) -> NeuronSet | None:
+        """Return the set, or None if nothing is to be deactivated.
+
+        Raises:
+            InputError: If the arguments say nothing together, or the set cannot be read.
+        """
+        if self.neurons is None and (
+            self.positions != "all" or self.random_control is not None or self.count is not None
+        ):
+            raise InputError("positions, count and random_control choose from a set", found="no neurons= argument")
+        check_controls(self.controls)
+        if self.controls != "any" and self.random_control is None:
+            raise InputError(
+                "controls is about random neurons", found=f"controls={self.controls}, no random_control= seed"
+            )
+        wanted = find_neurons(self.neurons) if self.neurons is not None else None
+        parse_positions(self.positions)
+        return wanted
+
+    def chosen(
+        self, wanted: NeuronSet, shape: ModelShape, fingerprint: str, model_name: str, *, force: bool
+    ) -> tuple[NeuronSet, dict[str, Any]]:
+        """Choose neurons of a set for a model.
+
+        Args:
+            wanted: The set.
+            shape: Neuron counts of the model.
+            fingerprint: Fingerprint of its weights.
+            model_name: Its name, for messages.
+            force: Accept a set whose fingerprint is of other weights of the same sizes.
+
+        Returns:
+            The neurons, and how they were chosen, as it goes into results.
+
+        Raises:
+            InputError: If the set is of another model, or has no neurons where they are asked for.
+        """
+        stages = stages_for([wanted], shape.layers, self.understanding_layers, self.generation_layers)
+        check_fit(wanted, shape, fingerprint, model_name, force=force)
+        options = {"positions": self.positions, "random_control": self.random_control, "count": self.count}
+        chosen = choose_neurons(wanted, stages, **options, controls=self.controls)  # type: ignore[arg-type]
+        return chosen, {"neurons": self.neurons, **options, "stages": vars(stages)}
+
+
+def own_delta(delta: str | None) -> WeightDelta | None:
+    """Return the delta of `mwork enhance` that an argument names; None if it names none of ours.
+
+    Raises:
+        InputError: If the file is missing or damaged.
+    """
+    return load_delta(Path(delta)) if delta is not None and delta.endswith(SUFFIX) else None

@@ -1,0 +1,141 @@
+"""An engine of vLLM whose weights are edited, and which proves each time that it has the weights it should have."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from vllm import SamplingParams, TokensPrompt
+
+from mwork_eval.lm.engine_fault import EngineFaultError
+from mwork_eval.lm.vllm_weights import BASE, WeightState
+from mwork_eval.resources import embedded_folder
+from mwork_eval.vllm_plugin.names import RELOAD, REPORT
+from mwork_eval.vllm_plugin.proof import check_reports
+from mwork_eval.vllm_plugin.wire import to_wire
+
+log = logging.getLogger(__name__)
+
+_SHORT, _LONG = 40, 600
+"""Characters of a text in a probe."""
+
+Probe = tuple[tuple[float, ...], ...]
+"""Log-probabilities of the tokens of some texts."""
+
+
+class ProvenEngine:
+    """Changes the weights of an engine in place, from a state that has been proven to one that will be.
+
+    Whenever a state is reached again, a probe must give the same numbers, bit by bit, as it did the first time. Edits
+    are only ever made to the checkpoint as it is, once that has been proven.
+
+    Attributes:
+        llm: The engine.
+    """
+
+    def __init__(
+        self, llm: Any, started: WeightState, rows: Sequence[Sequence[int]], more: Sequence[Sequence[int]]
+    ) -> None:
+        """Take an engine and prove what it was started with.
+
+        Args:
+            llm: The engine, with our loader and worker extension.
+            started: The weights its first load was told to make.
+            rows: Tokens of the texts of a probe.
+            more: Tokens of longer ones, for where the first cannot tell two states apart.
+
+        Raises:
+            InputError: If an edit was not made.
+        """
+        self.llm = llm
+        self._started, self._rows, self._more = started, rows, more
+        check_reports(started.edits, llm.collective_rpc(REPORT))
+        self._known: dict[str, Probe] = {started.name: self._probe(rows)}
+        self._now: str | None = started.name
+        self._fault: str | None = None
+
+    def load(self, state: WeightState, otherwise: WeightState = BASE) -> None:
+        """Bring the engine into a state.
+
+        Args:
+            state: The weights it should have.
+            otherwise: Those it gets if it cannot.
+
+        Raises:
+            InputError: If an edit cannot be made.
+            EngineFaultError: If it does not answer as it should.
+        """
+        if self._fault is not None:
+            raise EngineFaultError(self._fault, hint="start a new engine")
+        if state.name == self._now:
+            return
+        if BASE.name not in self._known:
+            # That what it was started with can be loaded again shows that loading again is right here.
+            self._switch(self._started)
+        try:
+            self._switch_by_way_of_base(state)
+        except EngineFaultError:
+            raise
+        except InputError:
+            self._now = None
+            self._switch_by_way_of_base(otherwise)
+            raise
+
+    def _switch_by_way_of_base(self, state: WeightState) -> None:
+        if self._now != BASE.name:
+            self._switch(BASE)
+        if state.name != BASE.name:
+            self._switch(state)
+            if self._known[state.name] == self._known[BASE.name]:
+                self._look_closer(state)
+
+    def _switch(self, state: WeightState) -> None:
+        self._now = None
+        check_reports(state.edits, self.llm.collective_rpc(RELOAD, args=(to_wire(state.edits, state.shapes),)))
+        if not self.llm.reset_prefix_cache():
+            raise self._faulty(
+                "vLLM keeps what it computed with other weights", "a prefix cache in use", "an empty one"
+            )
+        probe, same = self._probe(self._rows), "the same numbers as before, bit by bit"
+        if (known := self._known.setdefault(state.name, probe)) != probe:
+            found = f"{_differing(probe, known)} after loading {state.name[:24]}"
+            raise self._faulty("vLLM does not answer as it did with the same weights", found, same)
+        self._now = state.name
+
+    def _look_closer(self, state: WeightState) -> None:
+        """Say whether longer texts tell a state from the checkpoint as it is, where the probe does not."""
+        edited = self._probe(self._more)
+        self._switch(BASE)
+        longer = "nothing" if edited == self._probe(self._more) else "something"
+        self._switch(state)
+        log.warning(
+            "what was changed in %d tensors, all of which vLLM has read, changes nothing in %d short texts and %s in "
+            "longer ones",
+            len(state.edits),
+            len(self._rows),
+            longer,
+        )
+
+    def _probe(self, rows: Sequence[Sequence[int]]) -> Probe:
+        asked = SamplingParams(temperature=0, prompt_logprobs=0, max_tokens=1, detokenize=False)
+        answers = self.llm.generate([TokensPrompt(prompt_token_ids=list(row)) for row in rows], asked, use_tqdm=False)
+        return tuple(
+            tuple(of[token].logprob for token, of in zip(row[1:], answer.prompt_logprobs[1:], strict=True))
+            for row, answer in zip(rows, answers, strict=True)
+        )
+
+    def _faulty(self, what: str, found: str, expected: str) -> EngineFaultError:
+        self._fault = what
+        hint = "start a new engine, or write the masked checkpoint with `mwork export` and evaluate that"
+        return EngineFaultError(what, found=found, expected=expected, hint=hint)
+
+
+def probe_texts() -> tuple[list[str], list[str]]:
+    """Return short and longer texts of several languages."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted((embedded_folder() / "corpus").glob("*.txt"))]
+    return [text[:_SHORT] for text in texts], [text[:_LONG] for text in texts]
+
+
+def _differing(found: Probe, expected: Probe) -> str:
+    pairs = [pair for rows in zip(found, expected, strict=True) for pair in zip(*rows, strict=True)]
+    apart = [abs(new - old) for new, old in pairs if new != old]
+    return f"{len(apart)} of {len(pairs)} log-probabilities other, by up to {max(apart):.2g},"
