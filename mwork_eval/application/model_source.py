@@ -160,7 +160,7 @@ class ModelSource:
         Raises:
             InputError: If vLLM cannot load it, or is told what it decides itself.
         """
-        given = {name: value for name, value in self.loading.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in self.loading.items() if value is not None}
         if told := sorted(given.keys() & {"device", "device_map"}):
             raise InputError(
                 "vLLM places a model itself",

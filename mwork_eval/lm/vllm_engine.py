@@ -6,6 +6,7 @@ from typing import Any
 
 from vllm import SamplingParams, TokensPrompt
 
+from mwork_eval.errors import InputError
 from mwork_eval.lm.engine_fault import EngineFaultError
 from mwork_eval.lm.vllm_weights import BASE, WeightState
 from mwork_eval.resources import embedded_folder
