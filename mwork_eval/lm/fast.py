@@ -202,8 +202,9 @@ class FastHF(TextsHF):
             return answers
         stop = Stop(self._stop_tokens(until), tuple(until), longest)
         near = [prompts[number] for number in together]
+        budget = self._budget(generates=True)
         with rotary.fresh():
-            made = generate_greedily(forward, near, stop, self.tok_decode, self._budget(), advance, self._drafts)
+            made = generate_greedily(forward, near, stop, self.tok_decode, budget, advance, self._drafts)
             for place, tokens in made:
                 number = together[place]
                 # The first answer, which in a matrix is the baseline's, resembles those under most masks.
@@ -305,8 +306,9 @@ class FastHF(TextsHF):
     def _say(self, reason: str) -> None:
         self._say_once(f"computed as lm-eval's hf does, which is slower, because of {reason}")
 
-    def _budget(self) -> Budget:
-        return Budget.of(self.model, computing_device(self.model.get_input_embeddings()), self.memory)
+    def _budget(self, *, generates: bool = False) -> Budget:
+        device = computing_device(self.model.get_input_embeddings())
+        return Budget.of(self.model, device, self.memory, generates=generates)
 
     def _bar(self, what: str, total: int, hidden: bool) -> Any:
         return self.make_bar(total=total, desc=f"Running {what} requests", disable=hidden or self.rank != 0)

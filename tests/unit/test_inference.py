@@ -203,7 +203,7 @@ def test_the_head_gives_the_same_in_parts(member, positions, monkeypatch):
             torch.testing.assert_close(found.log_probability.double(), expected, rtol=0, atol=2e-5)
             assert torch.equal(found.is_best, logits.argmax(-1)[position] == token)
             assert torch.equal(head.best(states), logits.argmax(-1))
-            monkeypatch.setattr(head_module, "FEW", 0)
+            monkeypatch.setattr(head_module, "FEW", {torch.float32: 0})
     assert found.is_best.any()
     assert not found.is_best.all()
 
