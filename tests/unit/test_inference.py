@@ -175,7 +175,7 @@ def test_masks_by_weights_and_by_activations_reach_the_fast_path(member):
 def test_the_forward_pass_checks_itself_against_the_model(member, monkeypatch):
     model = make_model(member)
     assert forward_of(model).agrees(512)
-    monkeypatch.setattr(OutputHead, "_finished", lambda self, logits: 1.5 * logits)
+    monkeypatch.setattr(OutputHead, "finished", lambda self, logits: 1.5 * logits)
     assert not forward_of(model).agrees(512)
 
 
