@@ -1,6 +1,6 @@
 """Time, memory and scores of `mwork-hf` against lm-eval's own `hf`, alternating, on one model in one process.
 
-    python benchmarks/evaluation.py --data FOLDER [--model gemma3-270m] [--batch-size 8] [--rounds 3] [--cases bpb]
+    python benchmarks/evaluation.py --data FOLDER [--model gemma3-270m] [--dtype float32] [--rounds 3] [--cases bpb]
 
 FOLDER holds the benchmarks' published files, as for `MWORK_DATA`; `embedded` takes the small texts of the package.
 """
@@ -78,13 +78,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True)
     parser.add_argument("--model", default="gemma3-270m")
+    parser.add_argument("--dtype", default="float32")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--peak", choices=["hf", "mwork-hf"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(2)
-    loaded = load_model(options.model, device="cpu", dtype="float32")
+    loaded = load_model(options.model, device="cpu", dtype=options.dtype)
     arguments: dict[str, Any] = {"tokenizer": loaded.tokenizer, "batch_size": options.batch_size}
     models = {"hf": HFLM(loaded.model, **arguments), "mwork-hf": MworkHF(loaded.model, **arguments)}
     models["mwork-hf"].show_progress = False
@@ -101,7 +102,7 @@ def main() -> None:
         print(json.dumps({"peak": peak_memory(), "loaded": before}))
         return
 
-    print(f"{options.model}, float32, batch size {options.batch_size}, {options.rounds} rounds")
+    print(f"{options.model}, {options.dtype}, batch size {options.batch_size}, {options.rounds} rounds")
     figures = {}
     for name in options.cases.split(","):
         requests = CASES[name].requests(options.data)
@@ -112,7 +113,8 @@ def main() -> None:
 
         seconds = alternate({which: lambda which=which: run(which) for which in models}, options.rounds)
         same = compare(name, kept["hf"], kept["mwork-hf"])
-        command = ("--data", options.data, "--model", options.model, "--batch-size", str(options.batch_size))
+        command = ("--data", options.data, "--model", options.model, "--dtype", options.dtype)
+        command += ("--batch-size", str(options.batch_size))
         peaks = {which: peak_of(__file__, *command, "--cases", name, "--peak", which) for which in models}
         above = {which: peak["peak"] - peak["loaded"] for which, peak in peaks.items()}
         figures[name] = {
@@ -123,7 +125,9 @@ def main() -> None:
             **{key: value for key, value in same.items() if key != "others"},
         }
         print(f"{name}: {figures[name]['hf_over_mwork']:.2f} x faster than hf; {json.dumps(figures[name])}")
-    print_figures(benchmark="evaluation", model=options.model, batch_size=options.batch_size, figures=figures)
+    print_figures(
+        benchmark="evaluation", model=options.model, dtype=options.dtype, batch_size=options.batch_size, figures=figures
+    )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """Greedy generation: shared beginnings once, and every row leaves the batch as soon as it is done."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from mwork_eval.inference.budget import Budget, Job, batches
 from mwork_eval.inference.forward import Forward, PaddedRows
 from mwork_eval.inference.prefixes import LEAST_PREFIX, Group, common_beginning, group_by_prefix
+from mwork_eval.models.screen import BestTokens
 
 Tokens = tuple[int, ...]
 
@@ -51,6 +52,8 @@ def generate_greedily(
     Yields:
         Index of a prompt and the tokens generated for it, without the id that ended it.
     """
+    best = BestTokens(forward.head, budget.size // 2)
+    budget = replace(budget, size=budget.size - best.size)
     askers: dict[Tokens, list[int]] = {}
     for number, prompt in enumerate(prompts):
         askers.setdefault(prompt, []).append(number)
@@ -66,7 +69,7 @@ def generate_greedily(
         else:
             long[prompt] = ()
     for some, pad_left in ((short, False), (long, True)):
-        for prompt, tokens in _generate(forward, some, stop, decode, budget, pad_left=pad_left):
+        for prompt, tokens in _generate(forward, best, some, stop, decode, budget, pad_left=pad_left):
             for number in askers[prompt]:
                 yield number, tokens
                 advance(1)
@@ -74,6 +77,7 @@ def generate_greedily(
 
 def _generate(
     forward: Forward,
+    best: BestTokens,
     drafted: Mapping[Tokens, Tokens],
     stop: Stop,
     decode: Callable[[list[int]], str],
@@ -107,8 +111,8 @@ def _generate(
         ends = (starts + torch.tensor([len(tokens) for tokens in own], device=starts.device)).tolist()
         asked = [end - 1 - n for row, end in zip(rows, ends, strict=True) for n in range(len(row.draft), -1, -1)]
         with torch.no_grad():
-            chosen = forward.head.best(states[torch.tensor(asked, device=states.device)])
-        yield from _continue(forward, state, rows, chosen.tolist(), stop, decode)
+            chosen = best(states[torch.tensor(asked, device=states.device)])
+        yield from _continue(forward, best, state, rows, chosen.tolist(), stop, decode)
 
 
 @dataclass
@@ -135,6 +139,7 @@ class _Row:
 
 def _continue(
     forward: Forward,
+    best: BestTokens,
     state: PaddedRows,
     rows: Sequence[_Row],
     chosen: list[int],
@@ -165,7 +170,7 @@ def _continue(
         tokens = torch.tensor([row.answer[-1] for row in active], device=forward.device)
         states = forward.step(state, tokens)
         with torch.no_grad():
-            chosen = forward.head.best(states).tolist()
+            chosen = best(states).tolist()
         going = []
         for index, (row, token) in enumerate(zip(active, chosen, strict=True)):
             if row.add(token, stop, decode):

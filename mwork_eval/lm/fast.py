@@ -19,11 +19,10 @@ from mwork_eval.inference.budget import Budget
 from mwork_eval.inference.forward import Forward
 from mwork_eval.inference.generation import Stop, generate_greedily
 from mwork_eval.inference.loglikelihood import Continuation, score_continuations
+from mwork_eval.inference.proof import proven_forward
 from mwork_eval.inference.rotary import Rotary
 from mwork_eval.lm.greedy import what_is_not_greedy
 from mwork_eval.lm.texts import TextsHF
-from mwork_eval.models.find_head import find_head
-from mwork_eval.models.head import OutputHead
 from mwork_eval.models.placement import computing_device
 
 log = logging.getLogger(__name__)
@@ -202,8 +201,9 @@ class FastHF(TextsHF):
             return answers
         stop = Stop(self._stop_tokens(until), tuple(until), longest)
         near = [prompts[number] for number in together]
+        budget = self._budget(generates=True)
         with rotary.fresh():
-            made = generate_greedily(forward, near, stop, self.tok_decode, self._budget(), advance, self._drafts)
+            made = generate_greedily(forward, near, stop, self.tok_decode, budget, advance, self._drafts)
             for place, tokens in made:
                 number = together[place]
                 # The first answer, which in a matrix is the baseline's, resembles those under most masks.
@@ -263,7 +263,13 @@ class FastHF(TextsHF):
         if self._fast_forward is None or self._fast_forward.model is not model:
             if self._refused is model:
                 return None
-            found = self._obstacle() or self._proven_forward()
+            found = self._obstacle() or proven_forward(
+                model,
+                tokens=self._budget().tokens,
+                longest=self.max_length,
+                dtype=self.softmax_dtype or torch.float32,
+                autocast=self.mixed_precision_dtype,
+            )
             if isinstance(found, Forward):
                 self._fast_forward = found
                 return found
@@ -272,20 +278,6 @@ class FastHF(TextsHF):
                 self._say(found)
             return None
         return self._fast_forward
-
-    def _proven_forward(self) -> Forward | str:
-        """Return the fast forward pass if it is right for this model, else why not."""
-        model = self.model
-        if model.get_output_embeddings() is None:
-            return "the lack of output embeddings"
-        heads = list(OutputHead.candidates(model, self.softmax_dtype or torch.float32))
-        # The forward pass proves one head along with the rest.
-        head = heads[0] if len(heads) == 1 else find_head(model, self.softmax_dtype or torch.float32)
-        if head is None:
-            return "logits that are made otherwise than by output embeddings"
-        device = computing_device(model.get_input_embeddings())
-        found = Forward(model, head, device, self._budget().tokens, self.mixed_precision_dtype)
-        return found if found.agrees(self.max_length) else found.obstacle
 
     def _obstacle(self) -> str | None:
         config: Any = self.model.config
@@ -305,8 +297,9 @@ class FastHF(TextsHF):
     def _say(self, reason: str) -> None:
         self._say_once(f"computed as lm-eval's hf does, which is slower, because of {reason}")
 
-    def _budget(self) -> Budget:
-        return Budget.of(self.model, computing_device(self.model.get_input_embeddings()), self.memory)
+    def _budget(self, *, generates: bool = False) -> Budget:
+        device = computing_device(self.model.get_input_embeddings())
+        return Budget.of(self.model, device, self.memory, generates=generates)
 
     def _bar(self, what: str, total: int, hidden: bool) -> Any:
         return self.make_bar(total=total, desc=f"Running {what} requests", disable=hidden or self.rank != 0)

@@ -175,7 +175,7 @@ def test_masks_by_weights_and_by_activations_reach_the_fast_path(member):
 def test_the_forward_pass_checks_itself_against_the_model(member, monkeypatch):
     model = make_model(member)
     assert forward_of(model).agrees(512)
-    monkeypatch.setattr(OutputHead, "_finished", lambda self, logits: 1.5 * logits)
+    monkeypatch.setattr(OutputHead, "finished", lambda self, logits: 1.5 * logits)
     assert not forward_of(model).agrees(512)
 
 
@@ -203,7 +203,7 @@ def test_the_head_gives_the_same_in_parts(member, positions, monkeypatch):
             torch.testing.assert_close(found.log_probability.double(), expected, rtol=0, atol=2e-5)
             assert torch.equal(found.is_best, logits.argmax(-1)[position] == token)
             assert torch.equal(head.best(states), logits.argmax(-1))
-            monkeypatch.setattr(head_module, "FEW", 0)
+            monkeypatch.setattr(head_module, "FEW", {torch.float32: 0})
     assert found.is_best.any()
     assert not found.is_best.all()
 
