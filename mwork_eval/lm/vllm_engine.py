@@ -97,8 +97,14 @@ class ProvenEngine:
 
     def _switch(self, state: WeightState) -> None:
         self._now = None
-        check_reports(state.edits, self.llm.collective_rpc(RELOAD, args=(to_wire(state.edits, state.shapes),)))
-        if not self.llm.reset_prefix_cache():
+        try:
+            reports = self.llm.collective_rpc(RELOAD, args=(to_wire(state.edits, state.shapes),))
+            emptied = self.llm.reset_prefix_cache()
+        except Exception as error:  # whatever vLLM, its workers and what they import raise
+            reason = f"{type(error).__name__}: {error}"
+            raise self._faulty("vLLM cannot load its weights again", reason, "weights loaded in place") from error
+        check_reports(state.edits, reports)
+        if not emptied:
             raise self._faulty(
                 "vLLM keeps what it computed with other weights", "a prefix cache in use", "an empty one"
             )

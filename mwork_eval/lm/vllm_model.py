@@ -99,9 +99,11 @@ class MworkVLLM(Masked, TextsVLLM):
         loading: dict[str, Any] = {"dtype": dtype, "revision": revision, "trust_remote_code": trust_remote_code}
         try:
             super().__init__(resolved, **loading, **kwargs)
+            self._engine = None if self._alone else self._proven(self.model, state)
+        except InputError:
+            raise
         except Exception as error:  # whatever vLLM, its workers and what they import raise
             raise not_started(pretrained, error) from error
-        self._engine = None if self._alone else self._proven(self.model, state)
         self.delta = ours
         if chosen is not None:
             self._masked_now(chosen, description)
@@ -211,9 +213,11 @@ class MworkVLLM(Masked, TextsVLLM):
         self.model_args |= engine_arguments(self._given, state, alone=False)
         try:
             self.model = LLM(**self.model_args)
+            self._engine = self._proven(self.model, state)
+        except InputError:
+            raise
         except Exception as error:  # whatever vLLM, its workers and what they import raise
             raise not_started(self.model_name, error) from error
-        self._engine = self._proven(self.model, state)
 
     def _proven(self, llm: Any, state: WeightState) -> ProvenEngine:
         rows, more = ([self.tok_encode(text)[: self.reads] for text in texts] for texts in probe_texts())
