@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mwork_eval.application.enhance import enhance
     from mwork_eval.application.enhancement_results import EnhancementResults
     from mwork_eval.application.evaluate import evaluate
+    from mwork_eval.application.export import ExportedCheckpoint, export
     from mwork_eval.application.inspect import ModelInspection, inspect
     from mwork_eval.application.lens import lens
     from mwork_eval.application.lens_results import LensResults
@@ -42,6 +43,7 @@ __all__ = [
     "CheckResults",
     "Detection",
     "EnhancementResults",
+    "ExportedCheckpoint",
     "FamilyRow",
     "InputError",
     "LensResults",
@@ -64,6 +66,7 @@ __all__ = [
     "detect",
     "enhance",
     "evaluate",
+    "export",
     "inspect",
     "lens",
     "load_model",
@@ -77,6 +80,7 @@ _MODULES = {
     "CheckResults": "application.check",
     "Detection": "application.detection",
     "EnhancementResults": "application.enhancement_results",
+    "ExportedCheckpoint": "application.export",
     "FamilyRow": "evaluation.families.catalogue",
     "InputError": "errors",
     "LensResults": "application.lens_results",
@@ -98,6 +102,7 @@ _MODULES = {
     "detect": "application.detect",
     "enhance": "application.enhance",
     "evaluate": "application.evaluate",
+    "export": "application.export",
     "inspect": "application.inspect",
     "lens": "application.lens",
     "load_model": "application.load_model",

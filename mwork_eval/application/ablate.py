@@ -105,7 +105,8 @@ def ablate(
         device_map: How it is spread over devices.
         revision: Branch, tag or commit of a hub model.
         batch_size: Requests at a time where lm-eval's own way is taken.
-        engine: What computes: `serial`, this process, or `ray`, the workers of a cluster.
+        engine: What computes: `serial`, this process; `ray`, the workers of a cluster; or `vllm`, one engine of vLLM,
+            which loads the weights again for each mask.
         workers: Number of workers of an engine that has some.
         shard: Which share of the cells to compute, from 0, and of how many.
         apply_chat_template: Render prompts by the tokenizer's chat template; or the name of one of its several.
@@ -113,7 +114,8 @@ def ablate(
         num_fewshot: Examples before each question; the task's own number if not given.
         fewshot_as_multiturn: Whether examples are turns of their own; so with a chat template if not given.
         gen_kwargs: Arguments of generation, as a mapping or as `top_k=5,...`; each wins over the task's own.
-        model_args: Further arguments of `mwork-hf` and lm-eval's `hf`, such as ``max_length`` or ``peft``.
+        model_args: Further arguments of `mwork-hf` and lm-eval's `hf`, such as ``max_length`` or ``peft``; with
+            ``engine="vllm"`` of lm-eval's `vllm` and vLLM, such as ``tensor_parallel_size``.
         progress: Where progress goes: bars if not given, nothing with False, or a `Progress`.
         pivot: The language that the others are compared with: each of their masks is tried on it, too.
 

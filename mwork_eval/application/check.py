@@ -79,6 +79,7 @@ def check(
     limits: Limits | str | Path | None = None,
     strict: bool = False,
     per_task: bool = False,
+    any_engine: bool = False,
 ) -> CheckResults:
     """Compare the results in ``new`` with those in ``old``, document by document, and judge every drop.
 
@@ -91,14 +92,14 @@ def check(
         limits: What is allowed and required, or a YAML file of it.
         strict: Whether every drop over its limit is a regression, and a task that only ``new`` has a problem.
         per_task: Whether 5 % false alarms are allowed in each comparison, rather than in the whole run.
+        any_engine: Whether answers of different engines (transformers, vLLM) may be compared.
 
     Raises:
         InputError: If the limits cannot be read, or name what neither folder has. What cannot be compared is in
             `problems`.
     """
-    found = check_folders(
-        folder_to_read("old", old), folder_to_read("new", new), _limits(limits), strict, _control(per_task)
-    )
+    folders = folder_to_read("old", old), folder_to_read("new", new)
+    found = check_folders(*folders, _limits(limits), strict, _control(per_task), any_engine=any_engine)
     return CheckResults(**vars(found))
 
 

@@ -51,9 +51,18 @@ def _on_ray(model: "ModelSource", workers: int | None, tell: Tell) -> "Iterator[
         yield RayEngine(model.load_lm, model.name, workers, tell)
 
 
+@contextmanager
+def _on_vllm(model: "ModelSource", workers: int | None, tell: Tell) -> "Iterator[Engine]":
+    from mwork_eval.matrix.vllm_engine import VllmEngine
+
+    with model.opened_by_vllm() as lm:
+        yield VllmEngine(lm, model.name)
+
+
 ENGINES = {
     "serial": EngineRow(_in_this_process, takes_memory=True),
     "ray": EngineRow(_on_ray, extra="ray", has_workers=True),
+    "vllm": EngineRow(_on_vllm, extra="vllm"),
 }
 
 

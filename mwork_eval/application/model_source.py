@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -23,6 +23,9 @@ from mwork_eval.models.layout import uncompiled
 from mwork_eval.models.loading import LoadedModel, load_model, load_tokenizer, name_of
 from mwork_eval.models.random_states import kept_random_states
 from mwork_eval.models.tokens import kept_tokenizer
+
+if TYPE_CHECKING:
+    from mwork_eval.lm.vllm import MworkVLLM
 
 _OF_TOKENIZERS = {
     "trust_remote_code": "trust_remote_code",
@@ -149,6 +152,35 @@ class ModelSource:
             else:
                 with kept_random_states(), kept_tokenizer(self.own_tokenizer):
                     yield self.load_lm()
+
+    @contextmanager
+    def opened_by_vllm(self) -> Iterator["MworkVLLM"]:
+        """Have an engine of vLLM with the model for a block, unmasked, quietly.
+
+        Raises:
+            InputError: If vLLM cannot load it, or is told what it decides itself.
+        """
+        given: dict[str, Any] = {name: value for name, value in self.loading.items() if value is not None}
+        if told := sorted(given.keys() & {"device", "device_map"}):
+            raise InputError(
+                "vLLM places a model itself",
+                found=" ".join(f"`{name}`" for name in told),
+                expected="none; tensor_parallel_size=N among `model_args` spreads it over accelerators",
+            )
+        if self.model_args.get("data_parallel_size") not in (None, 1, "1"):
+            raise InputError(
+                "lm-eval's data parallel starts engines anew for every task",
+                found=f"data_parallel_size={self.model_args['data_parallel_size']}",
+                expected="tensor_parallel_size, or a process for each `shard`",
+            )
+        from mwork_eval.lm.vllm import MworkVLLM
+
+        with quiet_lm_eval(), kept_random_states():
+            lm = MworkVLLM(self.name, **given, **self.model_args)
+            try:
+                yield lm
+            finally:
+                lm.close()
 
     def alone(self) -> AbstractContextManager[None]:
         """Let no other thread work on a model in memory during a block; one that is loaded is nobody else's."""

@@ -14,8 +14,8 @@ from mwork_eval.models.loading import model_not_loadable, resolve_name
 
 _BESIDE = ("*.json", "*.jinja", "*.txt", "*.model", "*.py", "*.tiktoken", "LICENSE*", "NOTICE*", "USE_POLICY*")
 """What belongs to a model beside its weights: configuration, tokenizer, templates, code and terms."""
-_OF_OTHER_WEIGHTS = ("*.index.json", "params.json", "consolidated*")
-"""What goes with weights in another form, such as the layout of Mistral's own tools."""
+_NOT_BESIDE = ("*.index.json", "params.json", "consolidated*", "mwork*")
+"""What goes with weights in another form, such as the layout of Mistral's own tools; and what we say of a folder."""
 
 
 def find_folder(name: str, revision: str | None = None) -> Path:
@@ -53,12 +53,12 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
             f"no weights in {folder} in the format of safetensors",
             found=" ".join(others[:3]) or "no weights",
             expected=f"{SAFE_WEIGHTS_NAME} or {SAFE_WEIGHTS_INDEX_NAME}",
-            hint="load the model with transformers and write it with `save_pretrained`" if others else None,
+            hint="load the model with transformers and save it anew" if others else None,
         )
     try:
         names = sorted(set(_mapping(json.loads(index.read_text("utf-8"))["weight_map"]).values()))
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{index} is damaged", found=error, expected="a `weight_map` of tensors to files") from error
+        raise InputError(f"{index} is damaged", found=error, expected="a map of tensors to files") from error
     files = tuple(folder / str(name) for name in names)
     for file in files:
         if file.parent != folder or not file.is_file():
@@ -90,7 +90,7 @@ def files_beside(folder: Path) -> list[Path]:
         for one in folder.iterdir()
         if one.is_file()
         and any(one.match(pattern) for pattern in _BESIDE)
-        and (one.name == SAFE_WEIGHTS_INDEX_NAME or not any(one.match(pattern) for pattern in _OF_OTHER_WEIGHTS))
+        and (one.name == SAFE_WEIGHTS_INDEX_NAME or not any(one.match(pattern) for pattern in _NOT_BESIDE))
     )
 
 

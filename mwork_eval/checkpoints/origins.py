@@ -144,7 +144,7 @@ class Origins:
         raise InputError(
             f"the rows of {name} are in no tensor of the checkpoint as they are",
             found=" ".join(source for source, _ in group.sources[:2]),
-            hint="load the model with transformers and write it with `save_pretrained`, or mask it with mwork-hf",
+            hint="load the model with transformers and save it anew, or mask it with mwork-hf",
         )
 
     def _trace(self, group: _Group, axis: int | None) -> dict[str, Tensor]:

@@ -31,6 +31,7 @@ _RESULTS = click.Path(path_type=Path)
 )
 @click.option("--strict", is_flag=True, help="Fail on every drop over its limit, and on tasks that only NEW has.")
 @click.option("--per-task", is_flag=True, help="5 % false alarms in each comparison, rather than in the whole run.")
+@click.option("--any-engine", is_flag=True, help="Compare answers of different engines: transformers and vLLM.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="For the files; NEW/check if not given.")
 @click.option(
     "--write-baseline",
@@ -51,6 +52,7 @@ def check(
     limits_file: Path | None,
     strict: bool,
     per_task: bool,
+    any_engine: bool,
     out: Path | None,
     write_baseline: Path | None,
     calibrate: bool,
@@ -88,7 +90,7 @@ def check(
         raise InputError("one NEW is compared", found=" ".join(map(str, folders)), hint="several are for --calibrate")
     (new,) = folders
     if baseline is not None:
-        found = gate.check(new, baseline, limits=limits_file, strict=strict, per_task=per_task)
+        found = gate.check(new, baseline, limits=limits_file, strict=strict, per_task=per_task, any_engine=any_engine)
         _show(found, out or (new if new.is_dir() else new.parent) / "check")
         ctx.exit(found.exit_code)
     elif write_baseline is not None:

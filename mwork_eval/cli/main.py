@@ -15,6 +15,7 @@ from mwork_eval.cli.check import check
 from mwork_eval.cli.detect import detect
 from mwork_eval.cli.endings import ending_of, run_to_end
 from mwork_eval.cli.enhance import enhance
+from mwork_eval.cli.export import export
 from mwork_eval.cli.inspect import inspect
 from mwork_eval.cli.leaderboard import leaderboard
 from mwork_eval.cli.lens import lens
@@ -83,10 +84,10 @@ def _quiet_libraries() -> None:
 _PURPOSES: dict[str, tuple[click.Command, ...]] = {
     "The main job": (run, detect, ablate, report, tasks),
     "Neuron sets": (select, sets, scores, overlap, profile),
-    "Models": (inspect, lens, tune_layers, enhance),
+    "Models": (inspect, lens, tune_layers, enhance, export),
     "Checkpoints and leaderboards": (check, leaderboard),
 }
-_KEEP_NOTHING = frozenset(str(one.name) for one in (inspect, tasks, scores, overlap, profile))
+_KEEP_NOTHING = frozenset(str(one.name) for one in (inspect, tasks, scores, overlap, profile, export))
 """Commands that have nothing to go on from: they print, and write at their end if at all."""
 _COMPLETION = """\b
 Completion of commands and options, in bash (zsh: zsh_source):

@@ -86,7 +86,9 @@ machine_options = together(
         metavar="I/N",
         help="Compute the I-th of N parts, as in a job array.  [default: all]",
     ),
-    click.option("--engine", type=click.Choice(list(ENGINES)), default="serial", help="ray needs the extra ray."),
+    click.option(
+        "--engine", type=click.Choice(list(ENGINES)), default="serial", help="What computes; ray and vllm are extras."
+    ),
     click.option("--workers", type=Count(1), help="Of ray.  [default: one per GPU, or two without]"),
     click.option("--dry-run", is_flag=True, help="Print cells, requests, tokens, time and memory; load no weights."),
 )

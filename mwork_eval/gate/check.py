@@ -23,6 +23,7 @@ from mwork_eval.gate.verdict import (
 )
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.comparison import compare_neurons
+from mwork_eval.results.model_asking import ENGINE
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,15 @@ def overlap_name(language: str) -> str:
     return f"neuron sets of {language}"
 
 
-def check_folders(old: Path, new: Path, limits: Limits, strict: bool, control: Control = Control.FAMILY_WISE) -> Check:
+def check_folders(
+    old: Path,
+    new: Path,
+    limits: Limits,
+    strict: bool,
+    control: Control = Control.FAMILY_WISE,
+    *,
+    any_engine: bool = False,
+) -> Check:
     """Compare two results folders and judge.
 
     Args:
@@ -107,6 +116,7 @@ def check_folders(old: Path, new: Path, limits: Limits, strict: bool, control: C
         strict: Whether exceeding a limit is enough to fail, whatever the tests say; tasks that only NEW has are then a
             problem, too.
         control: What the level of the tests holds for: all comparisons of the run, or each by itself.
+        any_engine: Whether answers of different engines may be compared.
 
     Raises:
         InputError: If a limit is about a task or language that neither folder has.
@@ -118,9 +128,16 @@ def check_folders(old: Path, new: Path, limits: Limits, strict: bool, control: C
         check.problems.append(Problem("results", str(error)))
         return check
     check.models = (before.model, after.model)
-    if before.asking != after.asking:
-        check.problems.append(Problem("results", _otherwise_asked(before.asking, after.asking)))
+    asked = [dict(side.asking) for side in (before, after)]
+    engines = [side.pop(ENGINE, "transformers") for side in asked]
+    if asked[0] != asked[1]:
+        check.problems.append(Problem("results", _otherwise_asked(*asked)))
         return check
+    if engines[0] != engines[1]:
+        if not any_engine:
+            check.problems.append(Problem("results", _other_engine(*engines)))
+            return check
+        check.notes.append(f"OLD was computed by {engines[0]}, NEW by {engines[1]}.")
     limits.check_names([*before.tasks(), *after.tasks()])
     tasks = _compare_tasks(before, after, limits, check)
     rows = _compare_tables(before, after, limits, check)
@@ -135,6 +152,11 @@ def _otherwise_asked(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     changed = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
     found, expected = (", ".join(f"{n}={side[n]}" if n in side else f"no {n}" for n in changed) for side in (new, old))
     return str(InputError("other `model_args`", found=found, expected=expected, hint="score both in the same way"))
+
+
+def _other_engine(old: str, new: str) -> str:
+    hint = "score both with one engine, or allow others: any_engine=True, --any-engine"
+    return str(InputError("another engine", found=new, expected=old, hint=hint))
 
 
 def _compare_tasks(old: Snapshot, new: Snapshot, limits: Limits, check: Check) -> list[TaskComparison]:

@@ -20,7 +20,6 @@ from mwork_eval.gate.snapshot import (
 from mwork_eval.neurons.recorded_sets import find_recorded_set
 from mwork_eval.results.lm_eval_folder import LmEvalFile, name_of, results_files
 from mwork_eval.results.matrix_folder import MatrixFolder
-from mwork_eval.results.model_asking import asking_of
 from mwork_eval.results.store import MANIFEST
 from mwork_eval.results.task_score import TaskScore
 
@@ -95,7 +94,7 @@ def read_matrix_folder(folder: Path, cluster_field: ClusterField = not_told) -> 
         keys=keys,
         definitions=definitions,
         shots=shots,
-        asking=asking_of(manifest.model_args),
+        asking=manifest.asking,
         counts={preset.name: preset.counts for preset in manifest.presets},
         sets={
             language: neurons
@@ -137,7 +136,7 @@ def read_lm_eval_folder(folder: Path, cluster_field: ClusterField = not_told) ->
         keys={name: keys for name, (_, keys) in read.items()},
         definitions={name: results.definition(name) for name, results in newest.items()},
         shots={name: shots for name, results in newest.items() if (shots := results.shots(name)) is not None},
-        asking=asking_of(latest.model_args),
+        asking=latest.asking,
     )
 
 

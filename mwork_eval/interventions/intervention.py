@@ -53,18 +53,14 @@ class Intervention:
             return self.neurons.digest_unordered
         return digest_of({"neurons": self.neurons.digest_unordered, "kind": self.kind, "value": self.value})
 
-    def describe(self, layout: Layout) -> dict[str, Any]:
-        """Return what goes into results: how and by which neurons a model is changed; JSON values."""
-        return self.described(find_kind(self.kind).ways(layout))
-
-    def described(self, by: str) -> dict[str, Any]:
-        """Return what goes into results of a model that somebody else changes.
+    def describe(self, layout: Layout | None = None) -> dict[str, Any]:
+        """Return what goes into results: how and by which neurons a model is changed; JSON values.
 
         Args:
-            by: What is changed in it, such as `weights`.
+            layout: The model; None where its files are changed, which hold nothing but weights.
         """
         return {
-            "by": by,
+            "by": "weights" if layout is None else find_kind(self.kind).ways(layout),
             **({} if self.kind == ZERO else {"kind": self.kind, "value": self.value}),
             "digest": self.digest,
             "total": len(self.neurons),

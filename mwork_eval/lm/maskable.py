@@ -35,6 +35,13 @@ class MaskableLM(Protocol):
         """Type of the weights, as torch writes it: `torch.float32`."""
 
     @property
+    def engine(self) -> Mapping[str, Any]:
+        """What computes the answers: `name`, `version`, `dtype` and parallelism; empty for transformers.
+
+        Of one model, engines give answers that differ: they stand in no table together.
+        """
+
+    @property
     def shape(self) -> ModelShape:
         """Neuron counts."""
 

@@ -157,6 +157,11 @@ class MworkHF(Masked, FastHF):
         return str(self.model.dtype)
 
     @property
+    def engine(self) -> dict[str, Any]:
+        """What computes the answers: nothing but transformers, of which results say nothing."""
+        return {}
+
+    @property
     def fingerprint(self) -> str:
         """Fingerprint of the unmasked weights, without a delta, so that the base's neuron sets fit.
 

@@ -7,6 +7,7 @@ from typing import Any
 from vllm import SamplingParams, TokensPrompt
 
 from mwork_eval.errors import InputError
+from mwork_eval.lm.engine_fault import EngineFaultError
 from mwork_eval.lm.vllm_weights import BASE, WeightState
 from mwork_eval.resources import embedded_folder
 from mwork_eval.vllm_plugin.names import RELOAD, REPORT
@@ -20,13 +21,6 @@ _SHORT, _LONG = 40, 600
 
 Probe = tuple[tuple[float, ...], ...]
 """Log-probabilities of the tokens of some texts."""
-
-
-class EngineFaultError(InputError):
-    """An engine does not answer as it did with the same weights: none of its further answers counts.
-
-    `MworkVLLM.restart` starts another one.
-    """
 
 
 class ProvenEngine:

@@ -80,7 +80,7 @@ class MworkVLLM(Masked, TextsVLLM):
         check_dtype(dtype)
         if delta is not None and ours is None:
             raise InputError("not a delta", found=delta, expected="a .safetensors file of `mwork enhance`")
-        self.model: Any
+        self.model: Any = None
         self.model_name, self.double_bos = pretrained, double_bos
         self._weights = EditableWeights(pretrained, revision, trust_remote_code)
         self._adapter = kwargs.get("lora_local_path")
@@ -198,6 +198,14 @@ class MworkVLLM(Masked, TextsVLLM):
         self._switchable().load(state)
         self.delta = delta
 
+    def close(self) -> None:
+        """End the engine and its processes; nothing can be asked afterwards, unless another one is started."""
+        self._engine = self.masked = None
+        if self.model is not None:
+            self.model.llm_engine.engine_core.shutdown()
+        self.model = None
+        gc.collect()
+
     def restart(self) -> None:
         """Start another engine in place of this one, without a mask; the way out of an `EngineFaultError`.
 
@@ -205,11 +213,9 @@ class MworkVLLM(Masked, TextsVLLM):
             InputError: If vLLM cannot.
         """
         state = self._state(self.delta, None)
-        self._switchable()
-        self._engine = self.masked = None
-        self.model.llm_engine.engine_core.shutdown()
-        del self.model
-        gc.collect()
+        if self._alone:
+            self._switchable()  # which refuses it
+        self.close()
         self.model_args |= engine_arguments(self._given, state, alone=False)
         try:
             self.model = LLM(**self.model_args)
@@ -225,6 +231,8 @@ class MworkVLLM(Masked, TextsVLLM):
 
     def _switchable(self) -> ProvenEngine:
         if self._engine is None:
+            if not self._alone:
+                raise InputError("the engine is closed", hint="start another one with `restart`")
             raise InputError(
                 "lm-eval's data parallel starts engines anew for every call, which cannot change masks in between",
                 found=f"data_parallel_size={self.data_parallel_size}",
@@ -242,5 +250,5 @@ class MworkVLLM(Masked, TextsVLLM):
         return self._weights.state(delta, intervention)
 
     def _masked_now(self, intervention: Intervention, description: dict[str, Any] | None) -> None:
-        self.masked = {**(description or {}), **intervention.described("weights")}
+        self.masked = {**(description or {}), **intervention.describe()}
         self.tell_of_mask(intervention)

@@ -80,6 +80,8 @@ class CellPlan:
     def missing(self, store: CellStore, shard: tuple[int, int] = (0, 1)) -> list[tuple[str, Cell]]:
         """Return the identity and the cell of each score of a shard that is not stored yet.
 
+        Those under one mask come after each other, so that it is loaded once.
+
         Args:
             store: The stored cells.
             shard: Which share of the distinct cells, from 0, and of how many.
@@ -89,4 +91,9 @@ class CellPlan:
         """
         index, count = shard
         cells = list(self.distinct.items())[index::count]
-        return [(identity, cell) for identity, cell in cells if store.load(identity) is None]
+        missing = [(identity, cell) for identity, cell in cells if store.load(identity) is None]
+        by_mask: dict[str | None, list[tuple[str, Cell]]] = {}
+        for identity, cell in missing:
+            mask = None if cell.intervention is None else cell.intervention.digest
+            by_mask.setdefault(mask, []).append((identity, cell))
+        return [one for of_mask in by_mask.values() for one in of_mask]

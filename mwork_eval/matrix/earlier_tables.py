@@ -11,6 +11,7 @@ from mwork_eval.evaluation.prepared_task import PreparedTask
 from mwork_eval.evaluation.sampling import FILE
 from mwork_eval.lm.model_identity import answering
 from mwork_eval.matrix.planning import MatrixPlan
+from mwork_eval.results.engine import engine_in_words
 from mwork_eval.results.manifest import PARTS, Manifest
 from mwork_eval.results.prompting_record import PromptingRecord
 from mwork_eval.results.store import MANIFEST, load_manifest
@@ -98,6 +99,7 @@ def _tasks(manifest: Manifest, presets: set[str]) -> set[str]:
 
 def _common_facts(earlier: Manifest, manifest: Manifest, plan: MatrixPlan, kept: set[str]) -> Iterator[tuple[str, str]]:
     """Yield what the tables of a folder have in common, as it was and as it is."""
+    yield f"engine {engine_in_words(earlier.engine)}", f"engine {engine_in_words(manifest.engine)}"
     yield f"dtype {earlier.dtype}", f"dtype {manifest.dtype}"
     yield f"data {earlier.data}", f"data {manifest.data}"
     yield f"pivot {earlier.pivot}", f"pivot {manifest.pivot}"

@@ -1,6 +1,7 @@
 """What a cell is named after: all that determines its answer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from mwork_eval.digests import digest_of
@@ -22,6 +23,7 @@ class ModelFacts:
         fingerprint: Fingerprint of the unmasked weights.
         dtype: Their dtype.
         shape: Neuron counts.
+        engine: What computes its answers, as `MaskableLM.engine` tells it.
     """
 
     name: str
@@ -29,6 +31,7 @@ class ModelFacts:
     fingerprint: str
     dtype: str
     shape: ModelShape
+    engine: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: MaskableLM, name: str) -> "ModelFacts":
@@ -37,7 +40,7 @@ class ModelFacts:
         Raises:
             InputError: If weights are offloaded.
         """
-        return cls(name, model.identity, model.fingerprint, model.dtype, model.shape)
+        return cls(name, model.identity, model.fingerprint, model.dtype, model.shape, dict(model.engine))
 
 
 def identity_of(model_identity: str, intervention: Intervention | None, task: PreparedTask) -> str:

@@ -64,6 +64,8 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
     if options.pivot != ENGLISH:
         # Folders whose pivot is English do not say so, nor did those of earlier versions.
         listed["pivot"] = options.pivot
+    if facts.engine:
+        listed["engine"] = dict(facts.engine)
     if lacking := lacking_of(sets.values()):
         listed["lacking"] = lacking
     return Manifest(

@@ -7,6 +7,7 @@ from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.neurons.tuned_stages import tuning_documents
 from mwork_eval.reports.asking import asked_in_words
+from mwork_eval.results.engine import engine_in_words
 from mwork_eval.results.manifest import Manifest, PresetEntry
 from mwork_eval.results.tables import CellRow, DeltaTable, Results, SettingRow
 from mwork_eval.statistics.resampling import LEVEL, POWER, Estimate
@@ -165,7 +166,8 @@ def summary(results: Results) -> str:
 
 def _asked(manifest: Manifest) -> str:
     said = asked_in_words(manifest.prompting, manifest.model_args)
-    return f" {said}" if said else ""
+    engine = f" Engine: {engine_in_words(manifest.engine)}." if manifest.engine else ""
+    return engine + (f" {said}" if said else "")
 
 
 def _shared_hits(presets: Iterable[PresetEntry]) -> str:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import misfit, parse, read_bytes
 from mwork_eval.files.key_values import parse_key_values
+from mwork_eval.results.model_asking import asking_of
 from mwork_eval.results.prompting_record import PromptingRecord
 
 BYPASS = "bypass"
@@ -21,6 +22,8 @@ _LARGEST = 1e100
 """Values up to here can be scaled, squared and summed."""
 _Named = Annotated[list[str], Field(min_length=2, max_length=2)]
 _Value = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+_ENGINES = {"vllm": "vllm", "mwork-vllm": "vllm"}
+"""By lm-eval's name of a kind of model, its engine; others are transformers, or not told."""
 _CONFIG_TYPES = {"metric_list": list, "dataset_path": str, "output_type": str}
 
 
@@ -70,6 +73,7 @@ class MworkConfig(_Foreign):
         delta: What was added to the weights, if anything.
         double_bos: Whether a second BOS may be scored; who does not say begins texts as `hf` does.
         tasks: Benchmark and language of tasks whose names do not tell them.
+        engine: What computed the answers, if not transformers.
     """
 
     model: str | None = None
@@ -78,6 +82,7 @@ class MworkConfig(_Foreign):
     delta: TrainedWeights | None = None
     double_bos: bool | int | None = True
     tasks: dict[str, _Named] = Field(default_factory=dict)
+    engine: dict[str, str | int | bool | None] = Field(default_factory=dict)
 
     @field_validator("masked", mode="before")
     @classmethod
@@ -181,6 +186,13 @@ class LmEvalContent(_Foreign):
             except InputError:
                 return dict(part.split("=", 1) for part in given.split(",") if "=" in part)
         return dict(given) if isinstance(given, dict) else {}
+
+    @property
+    def asking(self) -> dict[str, str]:
+        """How the model was asked, and by which engine it answered, as `asking_of` tells it."""
+        told = self.config and self.config.mwork and self.config.mwork.engine
+        name = str(told.get("name")) if told else _ENGINES.get(self.model_source or "")
+        return asking_of(self.model_args, name)
 
     def has_answers_alone(self, task: str) -> bool:
         """Tell whether a task was answered and not scored, as with `--predict_only`."""

@@ -13,6 +13,7 @@ from mwork_eval.files.seal import read_sealed, write_sealed
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.stages import POSITIONS, Stages
 from mwork_eval.neurons.tuned_stages import tuning_documents
+from mwork_eval.results.model_asking import asking_of
 from mwork_eval.results.prompting_record import PromptingRecord
 
 FORMAT = "mwork-ablation"
@@ -197,6 +198,7 @@ class Manifest(FileValue):
         model_args: Further arguments that the model was loaded with.
         limits: By benchmark, the documents per task where they are not ``limit``.
         lacking: Which layers of the model lack structures, a line for each kind of them.
+        engine: What computed the answers: `name`, `version`, `dtype` and parallelism; empty for transformers.
     """
 
     model: str
@@ -225,6 +227,12 @@ class Manifest(FileValue):
     model_args: dict[str, Any] = Field(default_factory=dict)
     limits: dict[str, int] = Field(default_factory=dict)
     lacking: tuple[str, ...] = ()
+    engine: dict[str, str | int | bool | None] = Field(default_factory=dict)
+
+    @property
+    def asking(self) -> dict[str, str]:
+        """How the model was asked, and by which engine it answered, as `asking_of` tells it."""
+        return asking_of(self.model_args, str(self.engine.get("name")) if self.engine else None)
 
     @classmethod
     def read(cls, path: Path) -> Self:

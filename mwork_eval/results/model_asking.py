@@ -1,4 +1,4 @@
-"""What arguments of a model say of how it was asked, and the words that tell one way from another."""
+"""How a model was asked, and by which engine it answered, and the words that tell one way from another."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,18 @@ from typing import Any
 from mwork_eval.digests import canonical_json
 from mwork_eval.lm.asking import ASKING
 
+ENGINE = "engine"
 
-def asking_of(model_args: Mapping[str, Any]) -> dict[str, str]:
-    """Return, of the arguments of a model, those that say how it is asked; others make it another model."""
+
+def asking_of(model_args: Mapping[str, Any], engine: str | None = None) -> dict[str, str]:
+    """Return how a model is asked.
+
+    Args:
+        model_args: Its arguments; those that say nothing of it make it another model.
+        engine: Name of the engine that answers; None for transformers.
+    """
     given = {name: model_args[name] for name in ASKING if model_args.get(name) is not None}
+    given |= {} if engine is None else {ENGINE: engine}
     return {name: value if isinstance(value, str) else canonical_json(value) for name, value in given.items()}
 
 

@@ -45,9 +45,11 @@ def test_a_new_engine_is_a_row(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "workers", "message"),
     [
-        ("cluster", None, "unknown engine; found 'cluster'; expected one of serial ray"),
+        ("cluster", None, "unknown engine; found 'cluster'; expected one of serial ray vllm"),
         ("serial", 2, "`workers` is for `engine=ray`; found `engine=serial`"),
         ("ray", None, r"`engine=ray` needs the extra ray; pip install 'mwork-eval\[ray\]'"),
+        ("vllm", None, r"`engine=vllm` needs the extra vllm; pip install 'mwork-eval\[vllm\]'"),
+        ("vllm", 2, "`workers` is for `engine=ray`; found `engine=vllm`"),
     ],
 )
 def test_what_cannot_start_is_told_before_a_model_loads(monkeypatch, name, workers, message):

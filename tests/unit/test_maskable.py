@@ -2,7 +2,7 @@
 
 import pytest
 from helpers.neuron_sets import SHAPE, make
-from lm_eval.api.model import LM
+from helpers.other_engines import Elsewhere
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.evaluation.sampling import Sample
@@ -15,42 +15,6 @@ from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.results.store import CellStore
 
 
-class Elsewhere(LM):
-    """Answers as an engine would that has the weights elsewhere: worse for each neuron that is off."""
-
-    masked, show_progress, truncated = None, True, {}
-    identity, fingerprint, dtype, shape = "i", "f", "torch.float32", SHAPE
-
-    def __init__(self):
-        super().__init__()
-        self.off, self.done, self.checked = 0, [], []
-
-    def mask(self, what):
-        self.off, self.masked = len(what.neurons), {"by": "an engine", "digest": what.digest}
-        self.done.append(self.off)
-
-    def unmask(self):
-        self.off, self.masked = 0, None
-        self.done.append(0)
-
-    def check_tasks(self, tasks):
-        self.checked.append([task.config.task for task in tasks])
-
-    def forget_truncated(self):
-        pass
-
-    def note_truncated(self, request_type, requests):
-        pass
-
-    def loglikelihood_rolling(self, requests):
-        return [-float(len(request.args[0])) * (1 + self.off) for request in requests]
-
-    def loglikelihood(self, requests):
-        raise NotImplementedError
-
-    generate_until = loglikelihood
-
-
 def test_a_matrix_runs_on_a_model_that_is_no_mwork_hf(tmp_path):
     model: MaskableLM = Elsewhere()
     family = TaskFamily("bpb", ("zh", "en"))
@@ -58,7 +22,7 @@ def test_a_matrix_runs_on_a_model_that_is_no_mwork_hf(tmp_path):
     cells = [Cell(mask, family, language) for mask in masks for language in family.languages]
     source = TaskSource(("bpb_zh", "bpb_en"), "embedded", Sample(2))
     tasks, facts = source.prepare(), ModelFacts.of(model, "elsewhere")
-    assert facts == ModelFacts("elsewhere", "i", "f", "torch.float32", SHAPE)
+    assert facts == ModelFacts("elsewhere", "i", "f", "torch.float32", SHAPE, {"name": "an engine", "version": "1"})
     identities = [identity_of(facts.identity, cell.intervention, tasks[cell.task]) for cell in cells]
     plan = CellPlan(cells=cells, identities=identities, source=source, tasks=tasks)
     assert run_matrix(model, plan, tmp_path) == 4

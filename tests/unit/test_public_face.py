@@ -52,8 +52,9 @@ def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypa
 
 
 FIXED = {
-    "apply_chat_template", "batch_size", "check_language", "controls", "count", "counts", "cross", "data",
-    "device", "device_map", "document_seed", "document_seeds", "documents", "dtype", "engine", "family", "fast",
+    "any_engine", "apply_chat_template", "batch_size", "check_language", "controls", "count", "counts", "cross", "data",
+    "delta", "device", "device_map", "document_seed", "document_seeds", "documents", "dtype", "engine", "family",
+    "fast",
     "fewshot_as_multiturn", "folder", "force", "fraction", "gen_kwargs", "generation", "generation_layers", "k",
     "language", "languages", "limit", "limits", "log_samples", "max_docs", "max_memory", "max_tokens", "merge",
     "method", "metric", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot", "old", "options",

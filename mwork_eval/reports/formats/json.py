@@ -33,7 +33,7 @@ def _report(results: Results) -> dict[str, Any]:
         "version": 3,
         **{key: manifest[key] for key in ("model", "fingerprint", "stages", "sets", "languages", "limit", "seeds")},
         "pivot": results.manifest.pivot,
-        **{key: manifest[key] for key in ("prompting", "model_args") if key in manifest},
+        **{key: manifest[key] for key in ("prompting", "model_args", "engine") if key in manifest},
         **({"limits": manifest["limits"]} if "limits" in manifest else {}),
         "versions": manifest["versions"],
         "tables": [_table(table) for table in results.tables],

@@ -9,7 +9,7 @@ from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.results.lm_eval_content import MaskRecord
 from mwork_eval.results.lm_eval_folder import LmEvalFile, ReportedTask
-from mwork_eval.results.model_asking import asking_in_words, asking_of
+from mwork_eval.results.model_asking import asking_in_words
 from mwork_eval.results.summaries.entries import Contender, FolderResults, Score
 
 
@@ -23,7 +23,7 @@ def read_results_file(path: Path) -> FolderResults:
     time = results.content.date or path.stat().st_mtime
     contender = _contender(results)
     named = {task: TaskName(task, *told) for task, told in results.mwork.tasks.items()}
-    asking = asking_of(results.content.model_args)
+    asking = results.content.asking
     return FolderResults(
         [
             _score(results.task(name), named.get(name) or TaskName.of(name), contender, path.parent, time, asking)

@@ -8,7 +8,7 @@ from mwork_eval.benchmarks.task_family import benchmark_name
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.results.matrix_folder import MatrixFolder
-from mwork_eval.results.model_asking import asking_in_words, asking_of
+from mwork_eval.results.model_asking import asking_in_words
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.store import MANIFEST
 from mwork_eval.results.summaries.entries import Contender, FolderResults, RowEffect, Score
@@ -31,7 +31,7 @@ def read_matrix(folder: Path) -> FolderResults:
 
 def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator[Score]:
     manifest, asked = matrix.manifest, matrix.manifest.prompting
-    asking = asking_of(manifest.model_args)
+    asking = manifest.asking
     baselines = {manifest.task_name(c.task, c.language): c for c in manifest.cells if c.setting is None}
     for task, entry in baselines.items():
         if (cell := matrix.cell(entry.identity)) is None:
