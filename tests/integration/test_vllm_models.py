@@ -1,0 +1,206 @@
+"""`mwork-vllm` on tiny models: weights that vLLM fuses, biases, experts, deltas, ranks, faults, and the command."""
+
+import json
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from helpers.commands import lm_eval
+from helpers.vllm_models import NEEDS_VLLM, alone, save_tiny
+from lm_eval.api.instance import Instance
+
+from mwork_eval.errors import InputError
+from mwork_eval.lm.engine_fault import EngineFaultError
+from mwork_eval.lm.model import MworkHF
+from mwork_eval.neurons.files import save_neuron_set
+from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.weight_deltas.delta import WeightDelta
+
+pytestmark = NEEDS_VLLM
+
+ARGUMENTS = {"dtype": "float32", "enforce_eager": True, "max_model_len": 256}
+PAIRS = [("one two three", " four five six seven"), ("一二三", "四五六"), ("", "one two")]
+
+
+@contextmanager
+def started(folder, **more):
+    from mwork_eval.lm.vllm import MworkVLLM
+
+    with alone():
+        model = MworkVLLM(str(folder), **ARGUMENTS, **more)
+        model.show_progress = False
+        try:
+            yield model
+        finally:
+            model.close()
+
+
+def values(model) -> list[float]:
+    asked = [Instance("loglikelihood", {}, pair, 0) for pair in PAIRS]
+    return [value for value, _ in model.loglikelihood(asked, disable_tqdm=True)]
+
+
+def some_neurons(model, seed: int = 0) -> NeuronSet:
+    """A third of the neurons of each structure, of every layer but the first."""
+    draw = np.random.default_rng(seed)
+    places = {
+        (layer, structure): draw.permutation(size)[: size // 3]
+        for layer, sizes in enumerate(model.shape.sizes)
+        for structure, size in sizes.items()
+        if layer and structure in ("q", "k", "v", "up", "down")
+    }
+    return NeuronSet(model.shape, places, {"fingerprint": model.fingerprint, "language": "zh"})
+
+
+def near(expected):
+    return pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("family", ["phi3", "mixtral", "qwen2"])
+def test_masks_are_those_of_mwork_hf(family, tmp_path):
+    folder = save_tiny(family, tmp_path / family)
+    hf = MworkHF(str(folder), device="cpu", dtype="float32")
+    with started(folder) as model:
+        neurons, before = some_neurons(hf), values(model)
+        assert before == near(values(hf))
+        hf.mask(neurons)
+        model.mask(neurons)
+        assert values(model) == near(values(hf))
+        assert values(model) != near(before)
+        model.unmask()
+        assert values(model) == before
+
+
+def test_a_delta_and_a_mask_on_it(tmp_path):
+    folder = save_tiny("llama", tmp_path / "llama")
+    hf = MworkHF(str(folder), device="cpu", dtype="float32")
+    torch.manual_seed(0)
+    new = {"layers.1.up.neurons": torch.tensor([3, 5], dtype=torch.int32), "layers.1.up.weight": torch.randn(2, 128)}
+    delta = WeightDelta(hf.shape, new, {"fingerprint": hf.fingerprint})
+    with started(folder) as model:
+        base, base_identity = values(model), model.identity
+        found = []
+        for one in (hf, model):
+            one.put_delta(delta)
+            with_delta = values(one)
+            one.mask(some_neurons(hf))
+            masked = values(one)
+            one.unmask()
+            assert values(one) == with_delta
+            found.append([*with_delta, *masked])
+        assert found[1] == near(found[0])
+        assert model.identity != base_identity
+        model.put_delta(None)
+        assert values(model) == base
+        assert model.identity == base_identity
+
+
+def test_an_engine_that_answers_otherwise_is_replaced(tmp_path):
+    folder = save_tiny("llama", tmp_path / "llama")
+    with started(folder) as model:
+        before, neurons = values(model), some_neurons(model)
+        model.mask(neurons)
+        masked = values(model)
+        known = model._engine._known
+        (name,) = [name for name in known if name.startswith("the checkpoint")]
+        first = known[name][0]
+        known[name] = ((first[0] + 1e-6, *first[1:]), *known[name][1:])
+        with pytest.raises(EngineFaultError, match=r"does not answer as it did.*found 1 of \d+ log-probabilities"):
+            model.unmask()
+        with pytest.raises(EngineFaultError, match="start a new engine"):
+            model.mask(neurons)
+        assert model.masked is None
+        model.restart()
+        assert values(model) == before
+        model.mask(neurons)
+        assert values(model) == masked
+
+
+def test_an_engine_that_was_started_with_a_mask_can_lose_it(tmp_path):
+    folder = save_tiny("llama", tmp_path / "llama")
+    hf = MworkHF(str(folder), device="cpu", dtype="float32")
+    save_neuron_set(some_neurons(hf), tmp_path / "zh.safetensors")
+    plain = values(hf)
+    hf.mask(some_neurons(hf))
+    with started(folder, neurons=str(tmp_path / "zh.safetensors")) as model:
+        first = values(model)
+        assert first == near(values(hf))
+        model.unmask()
+        assert values(model) == near(plain)
+        model.mask(some_neurons(hf))
+        assert values(model) == first
+
+
+def test_ranks_share_the_weights_and_the_mask(tmp_path, monkeypatch):
+    from mwork_eval.lm.vllm import MworkVLLM
+
+    folder = save_tiny("phi3", tmp_path / "phi3")
+    hf = MworkHF(str(folder), device="cpu", dtype="float32")
+    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", "0|1")  # by itself it gives each rank a NUMA node
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    model = MworkVLLM(str(folder), **ARGUMENTS, tensor_parallel_size=2)
+    try:
+        assert values(model) == near(values(hf))
+        hf.mask(some_neurons(hf))
+        model.mask(some_neurons(hf))
+        assert values(model) == near(values(hf))
+        assert model.engine["tensor_parallel_size"] == 2
+    finally:
+        model.close()
+
+
+def run(*arguments: str):
+    model_args = ",".join([*(f"{key}={value}" for key, value in ARGUMENTS.items()), *arguments])
+    command = ["--model", "mwork-vllm", "--model_args", model_args, "--tasks", "bpb_zh", "--limit", "2"]
+    return command
+
+
+def test_the_command_says_what_is_masked(tmp_path, monkeypatch):
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    folder = save_tiny("llama", tmp_path / "llama")
+    hf = MworkHF(str(folder), device="cpu", dtype="float32")
+    save_neuron_set(some_neurons(hf), tmp_path / "zh.safetensors")
+    command = run(f"pretrained={folder},neurons={tmp_path}/zh.safetensors,positions=gen")
+    done = lm_eval(*command, "--output_path", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "deactivated" in done.stderr
+    (results,) = (tmp_path / "out").rglob("results_*.json")
+    told = json.loads(results.read_text())["config"]["mwork"]
+    assert told["masked"]["positions"] == "gen"
+    assert told["fingerprint"] == hf.fingerprint
+    assert told["engine"]["name"] == "vllm"
+    assert "__masked-zh-" in str(results)
+
+
+def test_what_cannot_be_done_is_one_line(tmp_path):
+    folder = save_tiny("llama", tmp_path / "llama")
+    hf = MworkHF(str(folder), device="cpu", dtype="float32")
+    only_last = NeuronSet(hf.shape, {(3, "up"): np.array([1])}, {"fingerprint": hf.fingerprint})
+    save_neuron_set(only_last, tmp_path / "zh.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    quantised = save_tiny("llama", tmp_path / "quantised")
+    (quantised / "config.json").write_text(
+        json.dumps(config | {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128}})
+    )
+    cases = {
+        f"pretrained={folder},neurons=gemma3-270m/zh": "does not fit",
+        f"pretrained={folder},neurons={tmp_path}/zh.safetensors,positions=under": "nothing to deactivate at under",
+        f"pretrained={quantised},neurons={tmp_path}/zh.safetensors": "quantised already",
+        f"pretrained={folder},load_format=dummy": "cannot load weights in this format",
+        f"pretrained={folder},no_such_argument=1": "vLLM cannot load",
+    }
+    for arguments, told in cases.items():
+        done = lm_eval(*run(arguments))
+        assert done.returncode == 2, done.stderr
+        assert told in done.stderr.strip().splitlines()[-1]
+        assert "Traceback" not in done.stderr
+
+
+def test_lora_adapters_and_masks_exclude_each_other(tmp_path):
+    from mwork_eval.lm.vllm import MworkVLLM
+
+    folder = save_tiny("llama", tmp_path / "llama")
+    save_neuron_set(some_neurons(MworkHF(str(folder), device="cpu")), tmp_path / "zh.safetensors")
+    with pytest.raises(InputError, match="a LoRA adapter would add to neurons"):
+        MworkVLLM(str(folder), neurons=str(tmp_path / "zh.safetensors"), lora_local_path="adapter")
