@@ -81,6 +81,7 @@ class MworkVLLM(Masked, TextsVLLM):
         if delta is not None and ours is None:
             raise InputError("not a delta", found=delta, expected="a .safetensors file of `mwork enhance`")
         self.model: Any = None
+        self._engine: ProvenEngine | None = None
         self.model_name, self.double_bos = pretrained, double_bos
         self._weights = EditableWeights(pretrained, revision, trust_remote_code)
         self._adapter = kwargs.get("lora_local_path")
@@ -199,12 +200,9 @@ class MworkVLLM(Masked, TextsVLLM):
         self.delta = delta
 
     def close(self) -> None:
-        """End the engine and its processes; nothing can be asked afterwards, unless another one is started."""
+        """End the engine and its processes; nothing can be asked afterwards."""
+        self._end()
         self._engine = self.masked = None
-        if self.model is not None:
-            self.model.llm_engine.engine_core.shutdown()
-        self.model = None
-        gc.collect()
 
     def restart(self) -> None:
         """Start another engine in place of this one, without a mask; the way out of an `EngineFaultError`.
@@ -212,27 +210,35 @@ class MworkVLLM(Masked, TextsVLLM):
         Raises:
             InputError: If vLLM cannot.
         """
-        state = self._state(self.delta, None)
-        if self._alone:
-            self._switchable()  # which refuses it
-        self.close()
+        self.masked = None
+        self._switchable().restart(self._state(self.delta, None))
+
+    def _started(self, state: WeightState) -> Any:
+        """End the engine, if there is one, and start another one."""
+        self._end()
         self.model_args |= engine_arguments(self._given, state, alone=False)
         try:
             self.model = LLM(**self.model_args)
-            self._engine = self._proven(self.model, state)
-        except InputError:
-            raise
         except Exception as error:  # whatever vLLM, its workers and what they import raise
             raise not_started(self.model_name, error) from error
+        return self.model
+
+    def _end(self) -> None:
+        if self.model is not None:
+            self.model.llm_engine.engine_core.shutdown()
+        self.model = None
+        if self._engine is not None:
+            self._engine.llm = None
+        gc.collect()
 
     def _proven(self, llm: Any, state: WeightState) -> ProvenEngine:
-        rows, more = ([self.tok_encode(text)[: self.reads] for text in texts] for texts in probe_texts())
-        return ProvenEngine(llm, state, rows, more)
+        short, longer = ([self.tok_encode(text)[: self.reads] for text in texts] for texts in probe_texts())
+        return ProvenEngine(llm, state, self._started, (short, longer))
 
     def _switchable(self) -> ProvenEngine:
         if self._engine is None:
             if not self._alone:
-                raise InputError("the engine is closed", hint="start another one with `restart`")
+                raise InputError("the engine is closed", hint="make another `MworkVLLM`")
             raise InputError(
                 "lm-eval's data parallel starts engines anew for every call, which cannot change masks in between",
                 found=f"data_parallel_size={self.data_parallel_size}",

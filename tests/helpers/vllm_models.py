@@ -44,7 +44,9 @@ CONFIGS = {
     "llama": lambda: transformers.LlamaConfig(**_COMMON),
     "phi3": lambda: transformers.Phi3Config(**_COMMON),  # q, k, v in one matrix, gate and up in another
     "qwen2": lambda: transformers.Qwen2Config(**_COMMON),  # biases
-    "mixtral": lambda: transformers.MixtralConfig(**_COMMON, num_local_experts=4, num_experts_per_tok=2),
+    "mixtral": lambda: transformers.MixtralConfig(
+        **{**_COMMON, "intermediate_size": 128}, num_local_experts=4, num_experts_per_tok=2
+    ),
 }
 
 
