@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.neuron_sets import ZH
-from helpers.vllm_models import NEEDS_VLLM, alone
+from helpers.vllm_models import NEEDS_VLLM, alone, ranks
 
 from mwork_eval.checkpoints.edit import Edit
 from mwork_eval.errors import InputError
@@ -76,14 +76,15 @@ def expected(requests):
     return {name: under(model, name, requests) for name in MASKS}
 
 
-@pytest.fixture(scope="module")
-def engine():
+@pytest.fixture(scope="module", params=[1, 2], ids=["one rank", "two ranks"])
+def engine(request):
     from mwork_eval.lm.vllm import MworkVLLM
 
-    with alone():
-        model = MworkVLLM(dtype="float32", enforce_eager=True, max_model_len=2048)
+    with alone() if request.param == 1 else ranks():
+        model = MworkVLLM(dtype="float32", enforce_eager=True, max_model_len=2048, tensor_parallel_size=request.param)
         model.show_progress = False
         yield model
+        model.close()
 
 
 @pytest.fixture(scope="module")

@@ -131,24 +131,6 @@ def test_an_engine_that_was_started_with_a_mask_can_lose_it(tmp_path):
         assert values(model) == first
 
 
-def test_ranks_share_the_weights_and_the_mask(tmp_path, monkeypatch):
-    from mwork_eval.lm.vllm import MworkVLLM
-
-    folder = save_tiny("phi3", tmp_path / "phi3")
-    hf = MworkHF(str(folder), device="cpu", dtype="float32")
-    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", "0|1")  # by itself it gives each rank a NUMA node
-    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
-    model = MworkVLLM(str(folder), **ARGUMENTS, tensor_parallel_size=2)
-    try:
-        assert values(model) == near(values(hf))
-        hf.mask(some_neurons(hf))
-        model.mask(some_neurons(hf))
-        assert values(model) == near(values(hf))
-        assert model.engine["tensor_parallel_size"] == 2
-    finally:
-        model.close()
-
-
 def asked(*arguments: str) -> list[str]:
     model_args = ",".join([*(f"{key}={value}" for key, value in ARGUMENTS.items()), *arguments])
     task = ["--tasks", "bpb_zh", "--limit", "2", "--metadata", "data=embedded"]
@@ -174,9 +156,7 @@ def test_the_command_says_what_is_masked(tmp_path, monkeypatch):
 
 def test_what_cannot_be_done_is_one_line(tmp_path):
     folder = save_tiny("llama", tmp_path / "llama")
-    hf = MworkHF(str(folder), device="cpu", dtype="float32")
-    only_last = NeuronSet(hf.shape, {(3, "up"): np.array([1])}, {"fingerprint": hf.fingerprint})
-    save_neuron_set(only_last, tmp_path / "zh.safetensors")
+    save_neuron_set(some_neurons(MworkHF(str(folder), device="cpu")), tmp_path / "zh.safetensors")
     config = json.loads((folder / "config.json").read_text())
     quantised = save_tiny("llama", tmp_path / "quantised")
     (quantised / "config.json").write_text(
@@ -184,9 +164,7 @@ def test_what_cannot_be_done_is_one_line(tmp_path):
     )
     cases = {
         f"pretrained={folder},neurons=gemma3-270m/zh": "does not fit",
-        f"pretrained={folder},neurons={tmp_path}/zh.safetensors,positions=under": "nothing to deactivate at under",
         f"pretrained={quantised},neurons={tmp_path}/zh.safetensors": "quantised already",
-        f"pretrained={folder},load_format=dummy": "cannot load weights in this format",
         f"pretrained={folder},no_such_argument=1": "vLLM cannot load",
     }
     for arguments, told in cases.items():
@@ -198,10 +176,21 @@ def test_what_cannot_be_done_is_one_line(tmp_path):
         assert "Traceback" not in done.stderr
 
 
-def test_lora_adapters_and_masks_exclude_each_other(tmp_path):
+def test_arguments_that_exclude_each_other_are_refused_before_anything_starts(tmp_path):
     from mwork_eval.lm.vllm import MworkVLLM
 
     folder = save_tiny("llama", tmp_path / "llama")
-    save_neuron_set(some_neurons(MworkHF(str(folder), device="cpu")), tmp_path / "zh.safetensors")
-    with pytest.raises(InputError, match="a LoRA adapter would add to neurons"):
-        MworkVLLM(str(folder), neurons=str(tmp_path / "zh.safetensors"), lora_local_path="adapter")
+    hf = MworkHF(str(folder), device="cpu", dtype="float32")
+    only_last = NeuronSet(hf.shape, {(3, "up"): np.array([1])}, {"fingerprint": hf.fingerprint})
+    save_neuron_set(only_last, tmp_path / "zh.safetensors")
+    neurons = {"neurons": str(tmp_path / "zh.safetensors")}
+    for arguments, told in (
+        ({"positions": "under", **neurons}, "nothing to deactivate at under"),
+        ({"positions": "under"}, "positions, count and random_control choose from a set"),
+        ({"lora_local_path": "adapter", **neurons}, "a LoRA adapter would add to neurons"),
+        ({"load_format": "dummy"}, "cannot load weights in this format"),
+        ({"worker_extension_cls": "mine.Worker"}, "vLLM takes one worker extension"),
+        ({"delta": "x"}, "not a delta"),
+    ):
+        with pytest.raises(InputError, match=told):
+            MworkVLLM(str(folder), **arguments)
