@@ -77,6 +77,7 @@ def _quiet_libraries() -> None:
     """Leave the terminal to our own progress: must run before transformers or lm-eval is imported."""
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     logging.basicConfig(level=logging.WARNING, handlers=[log_handler()])
     hush_loggers()
 

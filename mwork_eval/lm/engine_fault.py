@@ -4,4 +4,7 @@ from mwork_eval.errors import InputError
 
 
 class EngineFaultError(InputError):
-    """An engine does not answer as it did with the same weights: none of its further answers counts."""
+    """An engine does not answer as it did with the same weights: none of its further answers counts.
+
+    `MworkVLLM.restart` starts another one.
+    """

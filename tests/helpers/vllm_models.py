@@ -28,7 +28,7 @@ def alone(gibibytes: int = 1) -> Iterator[None]:
 
 @contextmanager
 def ranks(gibibytes: int = 1) -> Iterator[None]:
-    """Let two ranks have a core each; by itself vLLM gives each a NUMA node of its own, and fails where there is one."""
+    """Let two ranks have a core each; by itself vLLM gives each a NUMA node of its own, where there are two."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VLLM_CPU_OMP_THREADS_BIND", "0|1")
         patch.setenv("VLLM_CPU_KVCACHE_SPACE", str(gibibytes))
