@@ -168,7 +168,7 @@ class ProvenEngine:
 
     def _faulty(self, what: str, found: str, expected: str) -> EngineFaultError:
         self._fault = what
-        hint = "start a new engine, or write the masked checkpoint with `mwork export` and evaluate that"
+        hint = "start a new engine, or write the masked checkpoint with `export(out=FOLDER)` and load that"
         return EngineFaultError(what, found=found, expected=expected, hint=hint)
 
 

@@ -79,7 +79,7 @@ class MworkVLLM(Masked, TextsVLLM):
         wanted, ours = arguments.found(), own_delta(delta)
         check_dtype(dtype)
         if delta is not None and ours is None:
-            raise InputError("not a delta", found=delta, expected="a .safetensors file of `mwork enhance`")
+            raise InputError("not a delta", found=delta, expected="a .safetensors file of trained values")
         self.model: Any = None
         self._engine: ProvenEngine | None = None
         self.model_name, self.double_bos = pretrained, double_bos
@@ -238,7 +238,7 @@ class MworkVLLM(Masked, TextsVLLM):
     def _switchable(self) -> ProvenEngine:
         if self._engine is None:
             if not self._alone:
-                raise InputError("the engine is closed", hint="make another `MworkVLLM`")
+                raise InputError("the engine is closed", hint="make the model anew")
             raise InputError(
                 "lm-eval's data parallel starts engines anew for every call, which cannot change masks in between",
                 found=f"data_parallel_size={self.data_parallel_size}",

@@ -34,7 +34,7 @@ def check_reports(names: Collection[str], reports: Sequence[Report | None]) -> N
             raise InputError(
                 "vLLM loads tensors more than once, so that it is unknown which of them count",
                 found=_listed(twice),
-                hint="write the masked checkpoint with `mwork export`, and load that",
+                hint="write the masked checkpoint with `export(out=FOLDER)`, and load that",
             )
     met: set[str] = set().union(*(report["met"] for report in told))
     if missing := sorted(set(names) - met):
@@ -42,7 +42,7 @@ def check_reports(names: Collection[str], reports: Sequence[Report | None]) -> N
             "vLLM did not read tensors that hold neurons of the mask",
             found=f"no {_listed(missing)}",
             expected=f"all {len(set(names))}",
-            hint="write the masked checkpoint with `mwork export`, and load that",
+            hint="write the masked checkpoint with `export(out=FOLDER)`, and load that",
         )
 
 

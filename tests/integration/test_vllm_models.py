@@ -6,9 +6,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
+import transformers
+from conftest import make_tokenizer
+from helpers.chat_models import PLAIN
 from helpers.commands import lm_eval
 from helpers.vllm_models import NEEDS_VLLM, alone, save_tiny
 from lm_eval.api.instance import Instance
+from tokenizers.processors import TemplateProcessing
 
 from mwork_eval.errors import InputError
 from mwork_eval.lm.engine_fault import EngineFaultError
@@ -72,6 +76,46 @@ def test_masks_are_those_of_mwork_hf(family, tmp_path):
         assert values(model) == before
 
 
+def test_texts_are_given_as_mwork_hf_gives_them(tmp_path):
+    folder = save_tiny("llama", tmp_path / "llama")
+    backend = make_tokenizer().backend_tokenizer
+    backend.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    roles = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"}
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=backend, **roles)
+    tokenizer.chat_template = PLAIN
+    tokenizer.save_pretrained(folder)
+    hf = MworkHF(str(folder), device="cpu", dtype="float32", max_length=256)
+    chat = [{"role": "system", "content": "one"}, {"role": "user", "content": "two"}]
+    arguments = {"until": ["@@"], "max_gen_toks": 8}
+    prompts = ["one two", "", "<s>one", "four five six seven eight nine ten " * 30]
+    with started(folder) as model:
+        found = []
+        for one in (hf, model):
+            asked = [
+                Instance("generate_until", {}, (prompt, arguments), 0, metadata=("texts", n, 1))
+                for n, prompt in enumerate(prompts)
+            ]
+            # vLLM leaves out the first bytes of a character whose others are not there.
+            answers = [answer.rstrip("\ufffd") for answer in one.generate_until(asked, disable_tqdm=True)]
+            found.append((answers, one.apply_chat_template(chat), one.truncated))
+            one.forget_truncated()
+            one.note_truncated("generate_until", asked)
+            assert one.truncated == {"texts": {3}}
+            with pytest.raises(InputError, match="no room for the answers"):
+                one.generate_until([Instance("generate_until", {}, ("one", {"max_gen_toks": 256}), 0)], True)
+            with pytest.raises(InputError, match="an answer to choose from has no token"):
+                one.loglikelihood([Instance("loglikelihood", {}, ("one", ""), 0)], True)
+        assert found[0] == found[1]
+        with pytest.raises(InputError, match=r"vLLM cannot generate as it is asked to.*num_beams"):
+            model.generate_until([Instance("generate_until", {}, ("one", {"num_beams": 2, "max_gen_toks": 4}), 0)], True)
+        # vLLM takes two tokens less of a text that it scores.
+        shorter = MworkHF(str(folder), device="cpu", dtype="float32", max_length=254)
+        whole = ["one two three", "<s>nine", "猫" * 90]
+        texts = [Instance("loglikelihood_rolling", {}, (text,), 0) for text in whole]
+        assert len(hf.tok_encode(whole[2])) > 256
+        assert model.loglikelihood_rolling(texts, True) == near(shorter.loglikelihood_rolling(texts, True))
+
+
 def test_a_delta_and_a_mask_on_it(tmp_path):
     folder = save_tiny("llama", tmp_path / "llama")
     hf = MworkHF(str(folder), device="cpu", dtype="float32")
@@ -103,7 +147,9 @@ def test_an_engine_that_answers_otherwise_is_replaced(tmp_path, monkeypatch):
         model.mask(neurons)
         masked = values(model)
         probe = model._engine._probe
-        monkeypatch.setattr(model._engine, "_probe", lambda rows: probe(rows)[1:] + probe(rows)[:1])
+        monkeypatch.setattr(
+            model._engine, "_probe", lambda rows: tuple(tuple(v - 1e-6 for v in row) for row in probe(rows))
+        )
         with pytest.raises(EngineFaultError, match=r"does not answer as it did.*found \d+ of \d+ log-probabilities"):
             model.unmask()
         monkeypatch.undo()
