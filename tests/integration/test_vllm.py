@@ -46,7 +46,7 @@ def requests():
     data = str(UPSTREAM) if UPSTREAM.is_dir() else "embedded"
     tasks = {
         **prepare_tasks(["xquad_zh"], data=data, sample=Sample(limit=QUESTIONS)),
-        **prepare_tasks(["xcsqa_zh"], data="embedded", sample=Sample(limit=5)),
+        **prepare_tasks(["xcsqa_zh"], data="embedded", sample=Sample(limit=4)),
         **prepare_tasks(["bpb_zh"], data="embedded", sample=Sample(limit=2)),
     }
     return {name: prepared.task.instances for name, prepared in tasks.items()}

@@ -107,7 +107,9 @@ def test_texts_are_given_as_mwork_hf_gives_them(tmp_path):
                 one.loglikelihood([Instance("loglikelihood", {}, ("one", ""), 0)], True)
         assert found[0] == found[1]
         with pytest.raises(InputError, match=r"vLLM cannot generate as it is asked to.*num_beams"):
-            model.generate_until([Instance("generate_until", {}, ("one", {"num_beams": 2, "max_gen_toks": 4}), 0)], True)
+            model.generate_until(
+                [Instance("generate_until", {}, ("one", {"num_beams": 2, "max_gen_toks": 4}), 0)], True
+            )
         # vLLM takes two tokens less of a text that it scores.
         shorter = MworkHF(str(folder), device="cpu", dtype="float32", max_length=254)
         whole = ["one two three", "<s>nine", "猫" * 90]
