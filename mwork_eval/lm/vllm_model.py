@@ -89,10 +89,10 @@ class MworkVLLM(Masked, TextsVLLM):
             check_base(ours, self.fingerprint, pretrained, force=force)
         chosen = description = None
         if wanted is not None:
-            neurons_, description = arguments.chosen(wanted, self.shape, self.fingerprint, pretrained, force=force)
-            chosen = Intervention(neurons_)
+            some, description = arguments.chosen(wanted, self.shape, self.fingerprint, pretrained, force=force)
+            chosen = Intervention(some)
         state = self._state(ours, chosen)
-        self._alone = int(kwargs.get("data_parallel_size", 1)) > 1
+        self._alone = int(kwargs.get("data_parallel_size") or 1) > 1
         self._given = {key: kwargs.get(key) for key in ("load_format", "model_loader_extra_config")}
         for more in (arguments_for_machine(kwargs), engine_arguments(kwargs, state, alone=self._alone)):
             kwargs |= more
@@ -102,6 +102,7 @@ class MworkVLLM(Masked, TextsVLLM):
             super().__init__(resolved, **loading, **kwargs)
             self._engine = None if self._alone else self._proven(self.model, state)
         except InputError:
+            self._end()
             raise
         except Exception as error:  # whatever vLLM, its workers and what they import raise
             raise not_started(pretrained, error) from error
