@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -41,12 +42,28 @@ def lm_eval_from_scratch(*arguments: str, **environment: str) -> subprocess.Comp
 
 def lm_eval(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `lm_eval` in a process forked from one that has lm-eval imported and its tasks indexed."""
-    server = _server()
+    return _forked("lm_eval_server.py", Path.cwd(), arguments, environment)
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a copy of the repository, with its package, forked from a process that has the libraries imported.
+
+    Args:
+        folder: The copy, where it runs.
+        *arguments: `-m` and a module, `-c` and code, or a script; then those of the program.
+    """
+    return _forked("python_server.py", folder, arguments, {"PYTHONPATH": str(folder)})
+
+
+def _forked(
+    script: str, folder: Path, arguments: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    server = _server(script)
     with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
         asked = {
             "arguments": arguments,
             "environment": {**os.environ, **OFFLINE, **environment},
-            "folder": str(Path.cwd()),
+            "folder": str(folder),
             "out": out.name,
             "err": err.name,
         }
@@ -54,13 +71,13 @@ def lm_eval(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         server.stdin.flush()
         code = int(server.stdout.readline())
         said = [Path(file.name).read_text(encoding="utf-8") for file in (out, err)]
-    return subprocess.CompletedProcess(["lm_eval", *arguments], code, *said)
+    return subprocess.CompletedProcess([script, *arguments], code, *said)
 
 
 @cache
-def _server() -> subprocess.Popen[str]:
+def _server(script: str) -> subprocess.Popen[str]:
     server = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("lm_eval_server.py")],
+        [sys.executable, Path(__file__).with_name(script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

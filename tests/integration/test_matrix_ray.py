@@ -27,7 +27,7 @@ def test_the_command_finds_on_ray_what_one_process_finds(tiny_llama, neurons, wh
     said = ablate(tiny_llama, neurons, tmp_path, "--engine", "ray", "--workers", "2")
     assert f"{CELLS} cells, {CELLS} to compute" in said
     assert_close(tmp_path, whole)
-    assert "0 to compute" in ablate(tiny_llama, neurons, tmp_path, "--engine", "ray")
+    assert "0 to compute" in ablate(tiny_llama, neurons, tmp_path)
 
 
 def worker_that_notes_itself(model, notes):
@@ -63,23 +63,27 @@ def test_a_worker_that_dies_costs_its_cell_only(tiny_llama, plan, whole, cluster
     assert message.startswith("a worker died while computing ")
     assert len(begun) == CELLS + 1
     assert_close(folder, whole)
+    assert engine.run(plan, folder) == 0
 
 
 def test_a_worker_killed_for_its_memory_is_replaced(tiny_llama, plan, whole, cluster, tmp_path, monkeypatch):
-    (tmp_path / "workers").mkdir()
-    engine = RayEngine(worker_that_notes_itself(tiny_llama, tmp_path / "workers"), "tiny", 1)
+    notes = tmp_path / "workers"
+    notes.mkdir()
+    engine = RayEngine(worker_that_notes_itself(tiny_llama, notes), "tiny", 1)
     get, calls, said = ray_engine._result, [], []
 
     def killed_once(reference):
         calls.append(reference)
-        if len(calls) == 4:  # Ray's memory monitor raises this, which is no RayActorError
+        if len(calls) == 4:  # Ray's memory monitor kills the worker and raises this, which is no RayActorError
+            (worker,) = notes.iterdir()
+            os.kill(int(worker.name), signal.SIGKILL)  # alive, it would keep the room that another one waits for
             raise ray.exceptions.OutOfMemoryError("Task was killed due to the node running low on memory.")
         return get(reference)
 
     monkeypatch.setattr(ray_engine, "_result", killed_once)
     assert engine.run(plan, tmp_path / "o", tell=said.append) == CELLS
     assert [message.partition(" while")[0] for message in said] == ["a worker died"]
-    assert len(list((tmp_path / "workers").iterdir())) == 2
+    assert len(list(notes.iterdir())) == 2
     assert_close(tmp_path / "o", whole)
 
 

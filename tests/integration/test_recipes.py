@@ -1,15 +1,12 @@
 """CONTRIBUTING's recipes, followed in a copy of the repository: what their blocks say is all that it takes."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from helpers.commands import mwork
+from helpers.commands import mwork, python
 from helpers.report_folders import make_folder
 
 import mwork_eval
@@ -61,9 +58,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def in_copy(copy: Path, *arguments: object) -> str:
     """Run Python in a copy, with its package, and return what it prints."""
-    environment = os.environ | {"PYTHONPATH": str(copy), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    done = python(copy, *map(str, arguments))
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
 
