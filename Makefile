@@ -16,7 +16,7 @@ test: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not vllm" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-vllm: $(VLLM_VENV)/.installed
-	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/integration/test_vllm*.py
+	OMP_NUM_THREADS=$$(nproc) $(VLLM_VENV)/bin/python -m pytest -m vllm tests/integration/test_vllm*.py
 
 check: lint test docs
 
