@@ -106,8 +106,9 @@ def export(
         raise InputError("a checkpoint is exported from its files", found=shown_value(model), expected="its name")
     if neurons is None and delta is None:
         raise InputError("nothing to change", expected="`neurons` to switch off, or a `delta`")
-    if neurons is None and (positions != "all" or random_control is not None or count is not None):
-        raise InputError("positions, count and random_control choose from a set", found="no `neurons`")
+    choosing = (understanding_layers, generation_layers, count, random_control)
+    if neurons is None and (positions != "all" or any(one is not None for one in choosing)):
+        raise InputError("positions, layers, count and random_control choose from a set", found="no `neurons`")
     if controls != "any" and random_control is None:
         raise InputError("controls is about random neurons", found=f"controls={controls}, no random_control= seed")
     folder = folder_to_write(out)

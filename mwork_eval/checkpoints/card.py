@@ -49,7 +49,9 @@ def card_text(about: Mapping[str, Any], differences: Sequence[Difference]) -> st
         rows["digest of the neurons"] = f"`{masked['digest']}`"
         for name in ("neurons", "positions", "count", "random_control"):
             if masked.get(name) not in (None, "all"):
-                rows[name.replace("_", " ")] = f"`{masked[name]}`"
+                # Who reads the card has not the writer's folders.
+                value = Path(masked[name]).name if name == "neurons" and Path(masked[name]).is_file() else masked[name]
+                rows[name.replace("_", " ")] = f"`{value}`"
         rows |= {name: str(masked["about"][name]) for name in ("language", "method") if name in masked["about"]}
     if delta is not None:
         rows["digest of the delta"] = f"`{delta['digest']}`"

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mwork_eval.checkpoints.fingerprint import fingerprint_of_stored
-from mwork_eval.checkpoints.folder import find_folder, read_tensors, weight_files
+from mwork_eval.checkpoints.folder import FileState, find_folder, read_tensors, states_of, weight_files
 from mwork_eval.checkpoints.origins import Origins
 from mwork_eval.checkpoints.stored_tensor import StoredTensor
 from mwork_eval.errors import InputError
@@ -22,6 +22,7 @@ class Checkpoint:
         name: The name the user gave.
         folder: Where the files are.
         files: Those of the weights.
+        states: What these were like when they were read.
         stored: The tensors in them by name.
         layout: The model on the meta device.
     """
@@ -29,6 +30,7 @@ class Checkpoint:
     name: str
     folder: Path
     files: tuple[Path, ...]
+    states: tuple[FileState, ...]
     stored: dict[str, StoredTensor]
     layout: Layout
 
@@ -45,7 +47,7 @@ class Checkpoint:
             InputError: If there is none, it is quantised already, is not in the format of safetensors, or its
                 architecture is not understood.
         """
-        found = inspect_model(name, revision, trust_remote_code=trust_remote_code)
+        found = inspect_model(name, revision, trust_remote_code=trust_remote_code, real_buffers=True)
         if found.quantised is not None:
             raise InputError(
                 f"the checkpoint of {name} is quantised already",
@@ -54,8 +56,15 @@ class Checkpoint:
                 hint="take the checkpoint it was made from and quantise afterwards, or mask activations with mwork-hf",
             )
         folder = find_folder(name, revision)
+        if (named := getattr(found.layout.model.config, "transformers_weights", None)) is not None:
+            raise InputError(
+                f"the configuration of {name} names other files of weights",
+                found=f"transformers_weights {named}",
+                expected="the usual ones, which every engine loads",
+                hint="load the model with transformers and save it anew",
+            )
         files = weight_files(folder)
-        return cls(name, folder, files, read_tensors(files), found.layout)
+        return cls(name, folder, files, states_of(files), read_tensors(files), found.layout)
 
     @property
     def shape(self) -> ModelShape:

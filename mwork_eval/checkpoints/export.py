@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from mwork_eval.checkpoints.card import CARD, RECORD, card_text, record_text
 from mwork_eval.checkpoints.checkpoint import Checkpoint
 from mwork_eval.checkpoints.copying import Advance, copy_with_edits
 from mwork_eval.checkpoints.edit import Edits
-from mwork_eval.checkpoints.folder import files_beside
+from mwork_eval.checkpoints.folder import files_beside, states_of
 from mwork_eval.checkpoints.proof import Difference, prove
 from mwork_eval.errors import InputError
 
@@ -56,9 +56,11 @@ def write_checkpoint(
         advance: Called with the bytes done.
 
     Raises:
-        InputError: If the folder cannot be had, the disk is too small, or the copy is not what it should be.
+        InputError: If the folder cannot be had, the disk is too small, the source changes, or the copy is not
+            what it should be.
     """
     check_target(checkpoint, folder)
+    name, folder = folder, folder.resolve()  # a link may stand for it
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.parent / f".{folder.name}.unfinished"
     lock = FileLock(f"{partial}.lock", timeout=0)
@@ -68,7 +70,8 @@ def write_checkpoint(
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
             try:
-                return _write(checkpoint, edits, about, folder, partial, advance)
+                written = _write(checkpoint, edits, about, folder, partial, advance)
+                return replace(written, folder=name)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
                 Path(lock.lock_file).unlink(missing_ok=True)
@@ -82,11 +85,18 @@ def check_target(checkpoint: Checkpoint, folder: Path) -> None:
     """Raise unless a folder can become a copy of a checkpoint.
 
     Raises:
-        InputError: If it is there and not empty, is within the source, or the disk is too small.
+        InputError: If it is there and not empty, cannot be replaced, is within the source, or the disk is too small.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is there already", expected="a folder that is new or empty")
-    if folder.resolve().is_relative_to(checkpoint.folder.resolve()):
+    place = folder.resolve()
+    if (is_mount := place.is_mount()) or place == Path.cwd():
+        raise InputError(
+            f"{folder} cannot be replaced by a folder that is whole at once",
+            found="a mount point" if is_mount else "the folder you are in",
+            expected="a folder in it",
+        )
+    if place.is_relative_to(checkpoint.folder.resolve()):
         raise InputError("a checkpoint cannot be written into itself", found=folder, expected="a folder elsewhere")
     existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     needed = sum(file.stat().st_size for file in checkpoint.files) + _SPARE
@@ -101,24 +111,29 @@ def _write(
 ) -> WrittenCheckpoint:
     beside = [file for file in files_beside(checkpoint.folder) if file.name not in (CARD, RECORD)]
     for file in beside:
-        shutil.copyfile(file, partial / file.name)
+        target = partial / file.relative_to(checkpoint.folder)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, target)
     differences = []
     for file in checkpoint.files:
         copy_with_edits(file, partial / file.name, edits, advance)
         differences += prove(file, partial / file.name, edits, advance)
     (partial / RECORD).write_text(record_text(about, differences), encoding="utf-8")
     (partial / CARD).write_text(card_text(about, differences), encoding="utf-8")
+    if states_of(checkpoint.files) != checkpoint.states:
+        raise InputError(f"{checkpoint.folder} changed while it was copied", hint="run it again")
+    taken = (file.relative_to(checkpoint.folder).parts[0] for file in (*beside, *checkpoint.files))
+    kept = {*taken, CARD, RECORD, ".gitattributes"}
+    left = sorted(one.name for one in checkpoint.folder.iterdir() if one.name not in kept and one.name[:5] != "mwork")
     _sync(partial)
     if folder.exists():
         folder.rmdir()
     partial.rename(folder)
-    kept = {*(file.name for file in (*beside, *checkpoint.files)), CARD, RECORD, ".gitattributes"}
-    left = sorted(one.name for one in checkpoint.folder.iterdir() if one.name not in kept and one.name[:5] != "mwork")
     return WrittenCheckpoint(folder, tuple(differences), tuple(left))
 
 
 def _sync(folder: Path) -> None:
-    for file in folder.iterdir():
+    for file in folder.rglob("*"):
         descriptor = os.open(file, os.O_RDONLY)
         try:
             os.fsync(descriptor)

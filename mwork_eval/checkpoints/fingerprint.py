@@ -35,7 +35,8 @@ def fingerprint_of_stored(model: nn.Module, origins: Origins, stored: Mapping[st
 
 def _values(origins: Origins, stored: Mapping[str, StoredTensor], name: str, shape: tuple[int, ...]) -> Tensor:
     """Return the sampled values of a parameter `[n]`."""
-    at = torch.unravel_index(sampled_positions(shape), shape)
+    sampled = sampled_positions(shape)
+    at = torch.unravel_index(sampled, shape)
     # Rows first: a line that transformers leaves as it is may run along another axis.
     error = None
     for along in [None] if len(shape) < 2 else reversed(range(len(shape))):
@@ -47,7 +48,7 @@ def _values(origins: Origins, stored: Mapping[str, StoredTensor], name: str, sha
                 if axis is not None and along is not None:
                     place.insert(axis, at[along][which])
                 read = stored[source].values(tuple(place)).to(torch.bfloat16)
-                found = torch.zeros(len(at[0]), dtype=torch.bfloat16) if found is None else found
+                found = torch.zeros(len(sampled), dtype=torch.bfloat16) if found is None else found
                 found[which] = read
         except InputError as caught:
             error = error or caught

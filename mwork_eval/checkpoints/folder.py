@@ -18,6 +18,13 @@ _NOT_BESIDE = ("*.index.json", "params.json", "consolidated*", "mwork*")
 """What goes with weights in another form, such as the layout of Mistral's own tools; and what we say of a folder."""
 
 
+_ADAPTER = "adapter_config.json"
+_TEMPLATES = "additional_chat_templates"
+"""Where tokenizers keep templates beside the one that is taken unless another is named."""
+FileState = tuple[int, int, int]
+"""By which a file is known to be as it was: its inode, its size in bytes, and when it was written in nanoseconds."""
+
+
 def find_folder(name: str, revision: str | None = None) -> Path:
     """Return the folder with a model's checkpoint; of a hub id what is missing of it is fetched.
 
@@ -33,7 +40,9 @@ def find_folder(name: str, revision: str | None = None) -> Path:
         return path
     try:
         wanted = [*_BESIDE, "*.safetensors"]
-        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, ignore_patterns=["*/*"]))
+        snapshot_download(name, revision=revision, allow_patterns=f"{_TEMPLATES}/*.jinja")
+        ignored = ["*/*", "consolidated*"]
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, ignore_patterns=ignored))
     except (OSError, ValueError) as error:
         raise model_not_loadable(name, error) from error
 
@@ -42,8 +51,15 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     """Return the files that transformers loads the weights from.
 
     Raises:
-        InputError: If there are none in the format of safetensors, or one is missing.
+        InputError: If there are none in the format of safetensors, one is missing, or an adapter comes on top of them.
     """
+    if (folder / _ADAPTER).exists():
+        raise InputError(
+            f"transformers loads an adapter on top of the weights in {folder}",
+            found=_ADAPTER,
+            expected="a checkpoint that is the whole model",
+            hint="merge the adapter with peft and save the model, or mask it with mwork-hf",
+        )
     if (single := folder / SAFE_WEIGHTS_NAME).is_file():
         return (single,)
     index = folder / SAFE_WEIGHTS_INDEX_NAME
@@ -83,15 +99,28 @@ def read_tensors(files: tuple[Path, ...]) -> dict[str, StoredTensor]:
     return found
 
 
+def states_of(files: tuple[Path, ...]) -> tuple[FileState, ...]:
+    """Return what files are like now."""
+    found = (file.stat() for file in files)
+    return tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in found)
+
+
 def files_beside(folder: Path) -> list[Path]:
-    """Return what else belongs to the model: configuration, tokenizer, templates, code and terms; no model card."""
-    return sorted(
-        one
-        for one in folder.iterdir()
-        if one.is_file()
-        and any(one.match(pattern) for pattern in _BESIDE)
-        and (one.name == SAFE_WEIGHTS_INDEX_NAME or not any(one.match(pattern) for pattern in _NOT_BESIDE))
-    )
+    """Return what else belongs to the model: configuration, tokenizer, templates, code and terms; no model card.
+
+    The index of several files of weights is among them; one beside a single file is of other weights.
+    """
+    index = None if (folder / SAFE_WEIGHTS_NAME).is_file() else SAFE_WEIGHTS_INDEX_NAME
+    return [
+        *sorted(
+            one
+            for one in folder.iterdir()
+            if one.is_file()
+            and any(one.match(pattern) for pattern in _BESIDE)
+            and (one.name == index or not any(one.match(pattern) for pattern in _NOT_BESIDE))
+        ),
+        *sorted((folder / _TEMPLATES).glob("*.jinja")),
+    ]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -117,7 +117,7 @@ class Origins:
         Args:
             name: Name of the parameter.
             along: Axis of the parameter along which the lines run; None for single numbers.
-            at: Per other axis, the indices of the lines `[n]`.
+            at: Per other axis, the indices of the lines `[n]`; nothing for that of a parameter without axes.
 
         Raises:
             InputError: If the checkpoint lacks it, or what transformers makes of it leaves no line as it is.
@@ -132,7 +132,7 @@ class Origins:
             source = group.sources[-1][0]
             if (stored := self._stored[source].shape) != shape:
                 raise InputError(f"{source} has another shape than its model", found=list(stored), expected=list(shape))
-            yield Lines(source, along, at, torch.arange(len(at[0])))
+            yield Lines(source, along, at, torch.arange(len(at[0]) if at else 1))
             return
         expected = tuple(1 if number == along else size for number, size in enumerate(shape))
         axes = min(len(self._stored[source].shape) for source, _ in group.sources)

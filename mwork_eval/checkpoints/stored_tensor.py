@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 
@@ -73,21 +74,21 @@ class StoredTensor:
         """Read single values.
 
         Args:
-            at: Per axis, their indices `[n]`.
+            at: Per axis, their indices `[n]`; nothing for that of a tensor without axes.
 
         Returns:
             The values `[n]`.
         """
         width = self.dtype.itemsize
-        flat = torch.zeros_like(at[0])
+        flat = torch.zeros_like(at[0]) if at else torch.zeros(1, dtype=torch.int64)
         for axis, size in zip(at, self.shape, strict=True):
             flat = flat * size + axis
+        found = bytearray()
         with self.file.open("rb") as file:
-            found = bytearray()
             for number in flat.tolist():
                 file.seek(self.start + number * width)
                 found += file.read(width)
-        return torch.frombuffer(found, dtype=self.dtype)
+        return torch.frombuffer(found, dtype=self.dtype) if found else torch.empty(0, dtype=self.dtype)
 
 
 def stored_tensors(file: Path) -> list[StoredTensor]:
@@ -111,9 +112,13 @@ def stored_tensors(file: Path) -> list[StoredTensor]:
             shape = tuple(int(axis) for axis in entry["shape"])
             found.append(StoredTensor(file, name, str(entry["dtype"]), shape, 8 + size + first, 8 + size + last))
             _check(found[-1], whole)
+        found.sort(key=lambda one: (one.start, one.stop))
+        for before, one in pairwise(found):
+            if one.start < before.stop:
+                raise ValueError(f"{before.name} and {one.name} have bytes in common")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file} is damaged", found=error, expected="a safetensors file") from error
-    return sorted(found, key=lambda one: one.start)
+    return found
 
 
 def _check(one: StoredTensor, whole: int) -> None:

@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from accelerate import init_empty_weights
+from torch.overrides import TorchFunctionMode
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from mwork_eval.errors import InputError
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import model_not_loadable, resolve_name
 
+_LARGE = 2**16
+"""Most values of a buffer that a block needs to run, such as the corrections of its experts' scores."""
+_MAKERS = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn})
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
@@ -50,13 +55,16 @@ def bytes_of(parameters: int, dtype: str) -> int:
     return parameters * _BYTES.get(dtype, 4)
 
 
-def inspect_model(name: str, revision: str | None = None, *, trust_remote_code: bool = False) -> Inspection:
+def inspect_model(
+    name: str, revision: str | None = None, *, trust_remote_code: bool = False, real_buffers: bool = False
+) -> Inspection:
     """Read a model's configuration and build it without weights.
 
     Args:
         name: `gemma3-270m`, a local folder, or a hub id.
         revision: Branch, tag or commit on the hub.
         trust_remote_code: Run the code that the model brings, if it brings some.
+        real_buffers: Whether buffers are in memory, save large ones: for blocks that are to run. It takes longer.
 
     Raises:
         InputError: If there is no such model, its architecture is not understood, or it brings code of its own that is
@@ -68,7 +76,7 @@ def inspect_model(name: str, revision: str | None = None, *, trust_remote_code: 
     except (OSError, ValueError) as error:
         raise model_not_loadable(name, error) from error
     quantisation = getattr(config, "quantization_config", None)
-    model = _on_meta(name, config, trust_remote_code=trust_remote_code)
+    model = _on_meta(name, config, trust_remote_code=trust_remote_code, real_buffers=real_buffers)
     layout = Layout.of(model)
     dtype = str(getattr(config, "dtype", None) or getattr(layout.decoder.config, "dtype", None) or "float32")
     return Inspection(
@@ -101,10 +109,28 @@ def inspect_loaded(name: str, model: Any) -> Inspection:
     )
 
 
-def _on_meta(name: str, config: Any, *, trust_remote_code: bool) -> Any:
+class _LargeOnMeta(TorchFunctionMode):
+    """Makes large tensors on the meta device.
+
+    `init_empty_weights` makes every parameter in memory before it leaves it empty, and the experts of a layer can be
+    one parameter that no memory holds.
+    """
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if function in _MAKERS and "device" not in given and "out" not in given:
+            tried = function(*args, **given, device="meta")
+            if tried.numel() > _LARGE:
+                return tried
+        return function(*args, **given)
+
+
+def _on_meta(name: str, config: Any, *, trust_remote_code: bool, real_buffers: bool) -> Any:
     try:
-        # Buffers are real: small blocks of the model are run to see what their zeros do.
-        with init_empty_weights(include_buffers=False):
+        if not real_buffers:
+            with torch.device("meta"):
+                return AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+        with init_empty_weights(include_buffers=False), _LargeOnMeta():
             model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
         model.tie_weights()  # each of a tied pair became a parameter of its own
         return model

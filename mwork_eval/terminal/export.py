@@ -1,5 +1,7 @@
 """An exported checkpoint."""
 
+from shlex import quote
+
 from rich.console import Console
 
 from mwork_eval.application.export import ExportedCheckpoint
@@ -14,4 +16,5 @@ def print_export(found: ExportedCheckpoint, console: Console) -> None:
     say(console, f"  proven: {len(changed)} tensors differ, {lines:,} lines with {values:,} values; all else is equal")
     if found.left_out:
         say(console, f"  left out: {' '.join(found.left_out)}")
-    say(console, f"  lm_eval --model hf --model_args pretrained={found.folder} --tasks ...", wrap=False)
+    arguments = quote(f"pretrained={found.folder}")
+    say(console, f"  lm_eval --model hf --model_args {arguments} --tasks ...", wrap=False)

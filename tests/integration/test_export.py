@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -112,6 +113,15 @@ def test_rows_of_the_set_are_zero_and_no_other_byte_differs(tiny: Path, tmp_path
     assert set(record["tensors"]) == set(expected_rows(neurons, biases=True))
 
 
+def test_what_to_do_next_and_the_card_hold_elsewhere(tiny: Path, tmp_path: Path) -> None:
+    printed = mwork("export", "--model", "model", "--neurons", tiny / "zh.safetensors", "--out", tmp_path / "a b")
+    (command,) = [line for line in printed.splitlines() if "lm_eval" in line]
+    assert f"pretrained={tmp_path / 'a b'}" in shlex.split(command)
+    card = (tmp_path / "a b" / "README.md").read_text()
+    assert "| neurons | `zh.safetensors` |" in card
+    assert str(tmp_path.parent) not in card
+
+
 def test_hf_answers_on_it_as_mwork_hf_does_with_the_mask(tmp_path: Path) -> None:
     own = ("--model", "model", "--neurons", "zh.safetensors")
     mwork("export", *own, "--positions", "under", "--out", tmp_path / "out")
@@ -204,6 +214,7 @@ def test_wrong_input_is_one_line(tiny: Path, tmp_path: Path, monkeypatch) -> Non
     assert "other weights" in error("--model", tmp_path / "sibling", "--neurons", "zh.safetensors")
     assert "nothing to change" in error("--model", "model")
     assert "choose from a set" in error("--model", "model", "--delta", "d.safetensors", "--count", 3)
+    assert "choose from a set" in error("--model", "model", "--delta", "d.safetensors", "--generation-layers", 1)
     assert "cannot be loaded" in error("--model", tmp_path / "nowhere", "--neurons", "zh.safetensors")
     assert "nothing to deactivate" in error(*own, "--positions", "under", "--understanding-layers", 0)
     assert "is there already" in mwork("export", *own, "--out", tiny, code=2)
