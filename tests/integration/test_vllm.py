@@ -111,6 +111,8 @@ def test_masks_change_answers(found):
 
 
 def test_five_switches_end_with_the_answers_of_the_beginning(engine, requests, found):
+    if engine.tensor_parallel_size == 1:
+        pytest.skip("two ranks show more")
     some = {name: asked[:4] for name, asked in requests.items()}
     engine.unmask()
     before = answers(engine, some)
