@@ -2,16 +2,21 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# vLLM wants other versions of half of it, so its tests have an environment of their own.
+VLLM_VENV ?= .venv-vllm
 # Test processes: one for each core, but no more than memory is usually there for.
 WORKERS ?= logical --maxprocesses 4
 
-.PHONY: run test check lint docs architectures tutorials clean
+.PHONY: run test test-vllm check lint docs architectures tutorials clean
 
 run: $(VENV)/.installed
 	$(BIN)/mwork run
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not vllm" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test-vllm: $(VLLM_VENV)/.installed
+	OMP_NUM_THREADS=$$(nproc) $(VLLM_VENV)/bin/python -m pytest -m vllm tests/integration/test_vllm*.py
 
 check: lint test docs
 
@@ -36,5 +41,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt mwork_eval_autoload.pth
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[demo,thai,segment,langid,plot,ray,docs,dev]"
 	touch $@
 
+$(VLLM_VENV)/.installed: pyproject.toml constraints.txt tests/vllm_environment.py
+	$(PYTHON) tests/vllm_environment.py $(VLLM_VENV)
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist site mwork-run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) build dist site mwork-run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

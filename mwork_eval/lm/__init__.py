@@ -1,1 +1,1 @@
-"""The lm-eval model mwork-hf, and how it computes fast."""
+"""The lm-eval models mwork-hf and mwork-vllm, what they have in common, and how the first computes fast."""

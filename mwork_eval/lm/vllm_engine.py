@@ -1,7 +1,7 @@
 """An engine of vLLM whose weights are edited, and which proves each time that it has the weights it should have."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from vllm import SamplingParams, TokensPrompt
@@ -27,32 +27,38 @@ class ProvenEngine:
     """Changes the weights of an engine in place, from a state that has been proven to one that will be.
 
     Whenever a state is reached again, a probe must give the same numbers, bit by bit, as it did the first time. Edits
-    are only ever made to the checkpoint as it is, once that has been proven.
+    are only ever made to the checkpoint as it is, once that has been proven. Before the first change the engine shows
+    that it can load weights again at all: of some models it cannot, and then every state gets an engine of its own.
 
     Attributes:
         llm: The engine.
     """
 
     def __init__(
-        self, llm: Any, started: WeightState, rows: Sequence[Sequence[int]], more: Sequence[Sequence[int]]
+        self,
+        llm: Any,
+        started: WeightState,
+        start: Callable[[WeightState], Any],
+        probes: tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]],
     ) -> None:
         """Take an engine and prove what it was started with.
 
         Args:
             llm: The engine, with our loader and worker extension.
             started: The weights its first load was told to make.
-            rows: Tokens of the texts of a probe.
-            more: Tokens of longer ones, for where the first cannot tell two states apart.
+            start: Ends the engine and starts another one with the weights it is given.
+            probes: Tokens of the texts of a probe, and of longer ones for where the first tells two states not apart.
 
         Raises:
             InputError: If an edit was not made.
         """
         self.llm = llm
-        self._started, self._rows, self._more = started, rows, more
-        check_reports(started.edits, llm.collective_rpc(REPORT))
-        self._known: dict[str, Probe] = {started.name: self._probe(rows)}
-        self._now: str | None = started.name
+        self._start, (self._rows, self._more) = start, probes
+        self._one_each = False
         self._fault: str | None = None
+        self._now: str | None = None
+        self._known: dict[str, Probe] = {}
+        self._take(started)
 
     def load(self, state: WeightState, otherwise: WeightState = BASE) -> None:
         """Bring the engine into a state.
@@ -69,19 +75,49 @@ class ProvenEngine:
             raise EngineFaultError(self._fault, hint="start a new engine")
         if state.name == self._now:
             return
-        if BASE.name not in self._known:
-            # That what it was started with can be loaded again shows that loading again is right here.
-            self._switch(self._started)
+        if not (self._loads_again or self._one_each):
+            self._show_that_it_loads_again()
         try:
-            self._switch_by_way_of_base(state)
+            self._change(state)
         except EngineFaultError:
             raise
         except InputError:
             self._now = None
-            self._switch_by_way_of_base(otherwise)
+            self._change(otherwise)
             raise
 
-    def _switch_by_way_of_base(self, state: WeightState) -> None:
+    def restart(self, state: WeightState) -> None:
+        """Start another engine in place of this one.
+
+        Args:
+            state: The weights it should have.
+
+        Raises:
+            InputError: If an edit was not made.
+        """
+        self.llm = self._start(state)
+        self._take(state)
+
+    def _take(self, state: WeightState) -> None:
+        """Prove what an engine was started with, and know nothing of another one before it."""
+        self._fault = self._now = None
+        self._loads_again, self._started = False, state
+        check_reports(state.edits, self.llm.collective_rpc(REPORT))
+        self._known = {state.name: self._probe(self._rows)}
+        self._now = state.name
+
+    def _show_that_it_loads_again(self) -> None:
+        try:
+            self._switch(self._started)
+            self._loads_again = True
+        except EngineFaultError:
+            log.warning("%s; every mask gets an engine of its own instead, which takes longer", self._fault)
+            self._one_each = True
+
+    def _change(self, state: WeightState) -> None:
+        if self._one_each:
+            self.restart(state)
+            return
         if self._now != BASE.name:
             self._switch(BASE)
         if state.name != BASE.name:
@@ -91,14 +127,20 @@ class ProvenEngine:
 
     def _switch(self, state: WeightState) -> None:
         self._now = None
-        check_reports(state.edits, self.llm.collective_rpc(RELOAD, args=(to_wire(state.edits, state.shapes),)))
-        if not self.llm.reset_prefix_cache():
+        try:
+            reports = self.llm.collective_rpc(RELOAD, args=(to_wire(state.edits, state.shapes),))
+            emptied = self.llm.reset_prefix_cache()
+        except Exception as error:  # whatever vLLM, its workers and what they import raise
+            reason = f"{type(error).__name__}: {error}"
+            raise self._faulty("vLLM cannot load its weights again", reason, "weights loaded in place") from error
+        check_reports(state.edits, reports)
+        if not emptied:
             raise self._faulty(
                 "vLLM keeps what it computed with other weights", "a prefix cache in use", "an empty one"
             )
         probe, same = self._probe(self._rows), "the same numbers as before, bit by bit"
         if (known := self._known.setdefault(state.name, probe)) != probe:
-            found = f"{_differing(probe, known)} after loading {state.name[:24]}"
+            found = f"{_differing(probe, known)} with {state.name[:24]}"
             raise self._faulty("vLLM does not answer as it did with the same weights", found, same)
         self._now = state.name
 
@@ -126,7 +168,7 @@ class ProvenEngine:
 
     def _faulty(self, what: str, found: str, expected: str) -> EngineFaultError:
         self._fault = what
-        hint = "start a new engine, or write the masked checkpoint with `mwork export` and evaluate that"
+        hint = "start a new engine, or write the masked checkpoint with `export(out=FOLDER)` and load that"
         return EngineFaultError(what, found=found, expected=expected, hint=hint)
 
 

@@ -79,8 +79,9 @@ class MworkVLLM(Masked, TextsVLLM):
         wanted, ours = arguments.found(), own_delta(delta)
         check_dtype(dtype)
         if delta is not None and ours is None:
-            raise InputError("not a delta", found=delta, expected="a .safetensors file of `mwork enhance`")
-        self.model: Any
+            raise InputError("not a delta", found=delta, expected="a .safetensors file of trained values")
+        self.model: Any = None
+        self._engine: ProvenEngine | None = None
         self.model_name, self.double_bos = pretrained, double_bos
         self._weights = EditableWeights(pretrained, revision, trust_remote_code)
         self._adapter = kwargs.get("lora_local_path")
@@ -88,10 +89,10 @@ class MworkVLLM(Masked, TextsVLLM):
             check_base(ours, self.fingerprint, pretrained, force=force)
         chosen = description = None
         if wanted is not None:
-            neurons_, description = arguments.chosen(wanted, self.shape, self.fingerprint, pretrained, force=force)
-            chosen = Intervention(neurons_)
+            some, description = arguments.chosen(wanted, self.shape, self.fingerprint, pretrained, force=force)
+            chosen = Intervention(some)
         state = self._state(ours, chosen)
-        self._alone = int(kwargs.get("data_parallel_size", 1)) > 1
+        self._alone = int(kwargs.get("data_parallel_size") or 1) > 1
         self._given = {key: kwargs.get(key) for key in ("load_format", "model_loader_extra_config")}
         for more in (arguments_for_machine(kwargs), engine_arguments(kwargs, state, alone=self._alone)):
             kwargs |= more
@@ -99,9 +100,12 @@ class MworkVLLM(Masked, TextsVLLM):
         loading: dict[str, Any] = {"dtype": dtype, "revision": revision, "trust_remote_code": trust_remote_code}
         try:
             super().__init__(resolved, **loading, **kwargs)
+            self._engine = None if self._alone else self._proven(self.model, state)
+        except InputError:
+            self._end()
+            raise
         except Exception as error:  # whatever vLLM, its workers and what they import raise
             raise not_started(pretrained, error) from error
-        self._engine = None if self._alone else self._proven(self.model, state)
         self.delta = ours
         if chosen is not None:
             self._masked_now(chosen, description)
@@ -196,36 +200,46 @@ class MworkVLLM(Masked, TextsVLLM):
         self._switchable().load(state)
         self.delta = delta
 
+    def close(self) -> None:
+        """End the engine and its processes; nothing can be asked afterwards."""
+        self._end()
+        self._engine = self.masked = None
+
     def restart(self) -> None:
         """Start another engine in place of this one, without a mask; the way out of an `EngineFaultError`.
 
         Raises:
             InputError: If vLLM cannot.
         """
-        state = self._state(self.delta, None)
-        self._switchable()
-        self.close()
+        self.masked = None
+        self._switchable().restart(self._state(self.delta, None))
+
+    def _started(self, state: WeightState) -> Any:
+        """End the engine, if there is one, and start another one."""
+        self._end()
         self.model_args |= engine_arguments(self._given, state, alone=False)
         try:
             self.model = LLM(**self.model_args)
         except Exception as error:  # whatever vLLM, its workers and what they import raise
             raise not_started(self.model_name, error) from error
-        self._engine = self._proven(self.model, state)
+        return self.model
 
-    def close(self) -> None:
-        """Stop the engine and its workers; only `restart` makes the model answer again."""
-        self._engine = self.masked = None
-        if (llm := self.__dict__.pop("model", None)) is not None:
-            llm.llm_engine.engine_core.shutdown()
-            del llm
-            gc.collect()
+    def _end(self) -> None:
+        if self.model is not None:
+            self.model.llm_engine.engine_core.shutdown()
+        self.model = None
+        if self._engine is not None:
+            self._engine.llm = None
+        gc.collect()
 
     def _proven(self, llm: Any, state: WeightState) -> ProvenEngine:
-        rows, more = ([self.tok_encode(text)[: self.reads] for text in texts] for texts in probe_texts())
-        return ProvenEngine(llm, state, rows, more)
+        short, longer = ([self.tok_encode(text)[: self.reads] for text in texts] for texts in probe_texts())
+        return ProvenEngine(llm, state, self._started, (short, longer))
 
     def _switchable(self) -> ProvenEngine:
         if self._engine is None:
+            if not self._alone:
+                raise InputError("the engine is closed", hint="make the model anew")
             raise InputError(
                 "lm-eval's data parallel starts engines anew for every call, which cannot change masks in between",
                 found=f"data_parallel_size={self.data_parallel_size}",

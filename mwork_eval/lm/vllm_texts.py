@@ -111,13 +111,22 @@ class TextsVLLM(TextRules, VLLM):  # type: ignore[misc]
         options, until, longest = self.modify_gen_kwargs(
             request.args[1], eos=end, default_max_gen_toks=self.max_gen_toks
         )
+        if not request.args[1].get("do_sample"):
+            # Where a task says nothing, `hf` takes the most probable token, and vLLM would draw one.
+            options.setdefault("temperature", 0.0)
         self._check_room(str(request.task_name), longest)
         whole, room = list(self._encode_prompt(request.args[0])), self.max_length - longest
         is_cut = self._note_truncated([request], [len(whole)], room) > 0
         prompt = truncate_tokens(whole, room, side=self.truncation_side) if is_cut else whole
         # What ends an answer may stand in the thoughts before it.
         stop = [text for text in until if text == end] if self.think_end_token else until
-        return _Generation(prompt, SamplingParams(max_tokens=longest, stop=stop, **options), until, is_cut)
+        try:
+            parameters = SamplingParams(max_tokens=longest, stop=stop, **options)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                "vLLM cannot generate as it is asked to", found=str(error), hint=f"asked with {sorted(options)}"
+            ) from error
+        return _Generation(prompt, parameters, until, is_cut)
 
     def _model_generate(self, requests: Any, generate: bool = False, sampling_params: Any = None) -> Any:
         if self.data_parallel_size > 1 or self.show_progress:

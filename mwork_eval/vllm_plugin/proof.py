@@ -1,6 +1,6 @@
 """What the ranks of an engine say of a load, held against the edits: every one once, and nothing else goes on."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from mwork_eval.errors import InputError
 from mwork_eval.vllm_plugin.stream import Report
@@ -34,7 +34,7 @@ def check_reports(names: Collection[str], reports: Sequence[Report | None]) -> N
             raise InputError(
                 "vLLM loads tensors more than once, so that it is unknown which of them count",
                 found=_listed(twice),
-                hint="write the masked checkpoint with `mwork export`, and load that",
+                hint="write the masked checkpoint with `export(out=FOLDER)`, and load that",
             )
     met: set[str] = set().union(*(report["met"] for report in told))
     if missing := sorted(set(names) - met):
@@ -42,16 +42,8 @@ def check_reports(names: Collection[str], reports: Sequence[Report | None]) -> N
             "vLLM did not read tensors that hold neurons of the mask",
             found=f"no {_listed(missing)}",
             expected=f"all {len(set(names))}",
-            hint="write the masked checkpoint with `mwork export`, and load that",
+            hint="write the masked checkpoint with `export(out=FOLDER)`, and load that",
         )
-
-
-def counted(reports: Sequence[Report | None]) -> Mapping[str, int]:
-    """Return by name on how many ranks a tensor was met."""
-    return {
-        name: sum(name in report["met"] for report in reports if report)
-        for name in sorted(set().union(*(report["met"] for report in reports if report)))
-    }
 
 
 def _listed(names: Sequence[str]) -> str:

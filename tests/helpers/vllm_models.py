@@ -26,6 +26,15 @@ def alone(gibibytes: int = 1) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def ranks(gibibytes: int = 1) -> Iterator[None]:
+    """Let two ranks have a core each; by itself vLLM gives each a NUMA node of its own, where there are two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLLM_CPU_OMP_THREADS_BIND", "0|1")
+        patch.setenv("VLLM_CPU_KVCACHE_SPACE", str(gibibytes))
+        yield
+
+
 _COMMON = {
     "vocab_size": 384,
     "hidden_size": 128,
@@ -44,7 +53,9 @@ CONFIGS = {
     "llama": lambda: transformers.LlamaConfig(**_COMMON),
     "phi3": lambda: transformers.Phi3Config(**_COMMON),  # q, k, v in one matrix, gate and up in another
     "qwen2": lambda: transformers.Qwen2Config(**_COMMON),  # biases
-    "mixtral": lambda: transformers.MixtralConfig(**_COMMON, num_local_experts=4, num_experts_per_tok=2),
+    "mixtral": lambda: transformers.MixtralConfig(
+        **{**_COMMON, "intermediate_size": 128}, num_local_experts=4, num_experts_per_tok=2
+    ),
 }
 
 

@@ -61,14 +61,14 @@ def test_naming_our_folder_changes_nothing(small_tree):
     assert set(index.build([own, tasks_folder()])) == set(index.build([own]))
 
 
-def test_a_release_with_discovery_registers_the_model_itself(monkeypatch):
+def test_a_release_with_discovery_registers_the_models_itself(monkeypatch):
     registered = []
     monkeypatch.setattr(registry.model_registry, "register", lambda *a, **k: registered.append(a))
     plugin._register_model(types.SimpleNamespace())
-    assert registered == [("mwork-hf",)]
+    assert registered == [("mwork-hf",), ("mwork-vllm",)]
     monkeypatch.setattr(registry, "load_plugins", lambda *a: None, raising=False)
     plugin._register_model(types.SimpleNamespace())
-    assert len(registered) == 1
+    assert len(registered) == 2
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,7 @@ def test_a_release_with_discovery_registers_the_model_itself(monkeypatch):
     [
         ("mwork-hf", "", "gemma3-270m"),
         ("mwork-hf", {"pretrained": "a/b"}, "a/b"),
+        ("mwork-vllm", "", "gemma3-270m"),
         ("hf", {"pretrained": "a/b", "neurons": "x"}, "a/b"),
     ],
 )
@@ -92,6 +93,7 @@ def folder_name(source, arguments) -> str:
 def test_results_folders_tell_masks_apart():
     masks = ["neurons=x/zh", "neurons=y/zh", "neurons=x/zh,count=5", "neurons=x/zh,understanding_layers=3"]
     names = [folder_name("mwork-hf", f"pretrained=a/b,{mask}") for mask in masks]
+    assert names == [folder_name("mwork-vllm", f"pretrained=a/b,{mask}") for mask in masks]
     assert all(name.startswith("a/b__masked-zh-") for name in names)
     assert len(set(names)) == len(masks)
     long = folder_name("mwork-hf", {"pretrained": "m", "neurons": "/".join(["folder" * 10] * 9) + "/zh.safetensors"})
