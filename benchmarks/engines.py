@@ -16,7 +16,7 @@ from evaluation import CASES, METHODS, Case, compare
 
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.lm.model import MworkHF
-from mwork_eval.lm.vllm import MworkVLLM
+from mwork_eval.lm.vllm.entry import MworkVLLM
 from mwork_eval.neurons.references import find_neurons
 
 ALL = CASES | {"many": Case("xquad", ("en",), 24, paragraphs=True)}

@@ -25,7 +25,7 @@ from mwork_eval.models.random_states import kept_random_states
 from mwork_eval.models.tokens import kept_tokenizer
 
 if TYPE_CHECKING:
-    from mwork_eval.lm.vllm import MworkVLLM
+    from mwork_eval.lm.vllm.entry import MworkVLLM
 
 _OF_TOKENIZERS = {
     "trust_remote_code": "trust_remote_code",
@@ -173,7 +173,7 @@ class ModelSource:
                 found=f"data_parallel_size={self.model_args['data_parallel_size']}",
                 expected="tensor_parallel_size, or a process for each `shard`",
             )
-        from mwork_eval.lm.vllm import MworkVLLM
+        from mwork_eval.lm.vllm.entry import MworkVLLM
 
         with quiet_lm_eval(), kept_random_states():
             lm = MworkVLLM(self.name, **given, **self.model_args)

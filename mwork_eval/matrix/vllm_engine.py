@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mwork_eval.errors import InputError
-from mwork_eval.lm.engine_fault import EngineFaultError
 from mwork_eval.lm.maskable import MaskableLM
+from mwork_eval.lm.vllm.fault import EngineFaultError
 from mwork_eval.matrix.cell_plan import CellPlan
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.runner import run_matrix

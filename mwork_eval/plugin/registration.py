@@ -19,7 +19,7 @@ from mwork_eval.models.default_model import NAME as DEFAULT_MODEL
 from mwork_eval.resources import tasks_folder
 from mwork_eval.versions import software_versions
 
-MODELS = {"mwork-hf": "mwork_eval.lm.model:MworkHF", "mwork-vllm": "mwork_eval.lm.vllm:MworkVLLM"}
+MODELS = {"mwork-hf": "mwork_eval.lm.model:MworkHF", "mwork-vllm": "mwork_eval.lm.vllm.entry:MworkVLLM"}
 """The models by name, and where their classes are; none is imported before it is asked for."""
 _MASK_ARGUMENTS = (
     "neurons",

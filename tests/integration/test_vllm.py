@@ -78,7 +78,7 @@ def expected(requests):
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one rank", "two ranks"])
 def engine(request):
-    from mwork_eval.lm.vllm import MworkVLLM
+    from mwork_eval.lm.vllm.entry import MworkVLLM
 
     with alone() if request.param == 1 else ranks():
         model = MworkVLLM(dtype="float32", enforce_eager=True, max_model_len=2048, tensor_parallel_size=request.param)
@@ -124,7 +124,7 @@ def test_five_switches_end_with_the_answers_of_the_beginning(engine, requests, f
 
 
 def test_what_cannot_be_masked_leaves_the_engine_as_it_is(engine, requests, found):
-    from mwork_eval.lm.vllm_weights import WeightState
+    from mwork_eval.lm.vllm.weights import WeightState
 
     with pytest.raises(InputError, match="the neuron set is of another model"):
         engine.mask(ZH)

@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers.processors import TemplateProcessing
 
 from mwork_eval.errors import InputError
-from mwork_eval.lm.engine_fault import EngineFaultError
 from mwork_eval.lm.model import MworkHF
+from mwork_eval.lm.vllm.fault import EngineFaultError
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.weight_deltas.delta import WeightDelta
@@ -30,7 +30,7 @@ PAIRS = [("one two three", " four five six seven"), ("一二三", "四五六"), 
 
 @contextmanager
 def started(folder, **more):
-    from mwork_eval.lm.vllm import MworkVLLM
+    from mwork_eval.lm.vllm.entry import MworkVLLM
 
     with alone():
         model = MworkVLLM(str(folder), **ARGUMENTS, **more)
@@ -241,7 +241,7 @@ def test_what_cannot_be_done_is_one_line(tmp_path):
 
 
 def test_arguments_that_exclude_each_other_are_refused_before_anything_starts(tmp_path):
-    from mwork_eval.lm.vllm import MworkVLLM
+    from mwork_eval.lm.vllm.entry import MworkVLLM
 
     folder = save_tiny("llama", tmp_path / "llama")
     hf = MworkHF(str(folder), device="cpu", dtype="float32")

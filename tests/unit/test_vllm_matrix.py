@@ -8,7 +8,7 @@ from mwork_eval.application.model_source import find_model
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import Sample
-from mwork_eval.lm.engine_fault import EngineFaultError
+from mwork_eval.lm.vllm.fault import EngineFaultError
 from mwork_eval.matrix.cell_plan import CellPlan, TaskSource
 from mwork_eval.matrix.identity import identity_of
 from mwork_eval.matrix.plan import Cell, Mask

@@ -7,8 +7,8 @@ from typing import Any
 from vllm import SamplingParams, TokensPrompt
 
 from mwork_eval.errors import InputError
-from mwork_eval.lm.engine_fault import EngineFaultError
-from mwork_eval.lm.vllm_weights import BASE, WeightState
+from mwork_eval.lm.vllm.fault import EngineFaultError
+from mwork_eval.lm.vllm.weights import BASE, WeightState
 from mwork_eval.resources import embedded_folder
 from mwork_eval.vllm_plugin.names import RELOAD, REPORT
 from mwork_eval.vllm_plugin.proof import check_reports

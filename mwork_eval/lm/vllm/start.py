@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mwork_eval.errors import InputError
-from mwork_eval.lm.vllm_weights import WeightState
+from mwork_eval.lm.vllm.weights import WeightState
 from mwork_eval.vllm_plugin.names import EXTENSION, LOAD_FORMAT, SETTING
 from mwork_eval.vllm_plugin.wire import to_wire
 

@@ -11,11 +11,11 @@ from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.lm.mask_arguments import MaskArguments, own_delta
 from mwork_eval.lm.masked import Masked
 from mwork_eval.lm.model_identity import identity_with_delta
-from mwork_eval.lm.vllm_engine import ProvenEngine, probe_texts
-from mwork_eval.lm.vllm_identity import digest_of_engine, engine_of
-from mwork_eval.lm.vllm_start import arguments_for_machine, engine_arguments, not_started
-from mwork_eval.lm.vllm_texts import TextsVLLM
-from mwork_eval.lm.vllm_weights import EditableWeights, WeightState
+from mwork_eval.lm.vllm.engine import ProvenEngine, probe_texts
+from mwork_eval.lm.vllm.identity import digest_of_engine, engine_of
+from mwork_eval.lm.vllm.start import arguments_for_machine, engine_arguments, not_started
+from mwork_eval.lm.vllm.texts import TextsVLLM
+from mwork_eval.lm.vllm.weights import EditableWeights, WeightState
 from mwork_eval.models import default_model
 from mwork_eval.models.loading import check_dtype, resolve_name
 from mwork_eval.neurons.neuron_set import NeuronSet
