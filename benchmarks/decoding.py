@@ -3,7 +3,7 @@
     python benchmarks/decoding.py [--model gemma3-270m] [--dtype float32] [--rows 48] [--rounds 7]
 
 `head` reads all of the output embeddings, `screen` their copy in bfloat16 (the same array where there is none);
-`product` is one large matrix product, as other programs do. Set OMP_WAIT_POLICY=passive to see what it is worth.
+`product` is one large matrix product, as other programs do. OMP_WAIT_POLICY=passive lets threads sleep while they wait.
 """
 
 import argparse

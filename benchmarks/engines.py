@@ -28,12 +28,13 @@ def main() -> None:
     parser.add_argument("--model", default="gemma3-270m")
     parser.add_argument("--neurons", default="gemma3-270m/zh")
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--memory", help="Of mwork-hf.")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--cases", default=",".join(ALL))
     options = parser.parse_args()
     models: dict[str, Any] = {
         "mwork-vllm": MworkVLLM(options.model, dtype=options.dtype, enforce_eager=True, max_model_len=4096),
-        "mwork-hf": MworkHF(options.model, dtype=options.dtype, device="cpu", max_length=4096),
+        "mwork-hf": MworkHF(options.model, dtype=options.dtype, device="cpu", max_length=4096, memory=options.memory),
     }
     for model in models.values():
         model.show_progress = False

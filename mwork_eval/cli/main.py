@@ -73,16 +73,6 @@ class _Command(click.Group):
                 formatter.write_dl([(str(one.name), one.get_short_help_str(limit)) for one in commands])
 
 
-def _patient_threads() -> None:
-    """Let threads that wait for each other sleep, unless told otherwise: must run before torch is imported.
-
-    GNU OpenMP lets them spin. On a busy machine they use up the time that the thread they wait for would need: 36 small
-    products took 502 ms instead of 77.
-    """
-    if "GOMP_SPINCOUNT" not in os.environ:
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-
 def _quiet_libraries() -> None:
     """Leave the terminal to our own progress: must run before transformers or lm-eval is imported."""
     os.environ.setdefault("TQDM_DISABLE", "1")
@@ -121,7 +111,6 @@ Completion of commands and options, in bash (zsh: zsh_source):
 def main(debug: bool) -> None:
     """Find the neurons that carry a language in an LLM, deactivate them, and measure what breaks."""
     del debug  # read by the group where a command ends
-    _patient_threads()
     _quiet_libraries()
 
 

@@ -71,7 +71,7 @@ class MworkHF(Masked, FastHF):
             force: Accept a set whose fingerprint is of other weights of the same sizes.
             fast: Whether to compute faster than `hf` where the scores stay the same.
             memory: What a batch may then hold beside the weights, in bytes or as `512MiB`; by default 128 MiB on a
-                CPU, 640 MiB for generation, a quarter of the free memory of an accelerator.
+                CPU, 640 MiB for generation in float32, a quarter of the free memory of an accelerator.
             delta: A delta of `mwork enhance` (a `.safetensors` file), put into the weights before anything is
                 deactivated; anything else is `hf`'s argument of this name.
             double_bos: Score whole texts (bits per byte, perplexities) as `hf` does where the tokenizer begins texts
