@@ -13,13 +13,8 @@ from mwork_eval.checkpoints.export import byte_count, check_target, write_checkp
 from mwork_eval.checkpoints.proof import Difference
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.intervention import Intervention
-from mwork_eval.models.fit import check_fit
-from mwork_eval.neurons.choice import choose_neurons
+from mwork_eval.lm.mask_arguments import MaskArguments
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.random_control import check_controls
-from mwork_eval.neurons.references import find_neurons
-from mwork_eval.neurons.stages import parse_positions
-from mwork_eval.neurons.tuned_stages import stages_for
 from mwork_eval.weight_deltas.delta import WeightDelta, check_base, load_delta
 
 _MIB = 2**20
@@ -106,19 +101,16 @@ def export(
         raise InputError("a checkpoint is exported from its files", found=shown_value(model), expected="its name")
     if neurons is None and delta is None:
         raise InputError("nothing to change", expected="`neurons` to switch off, or a `delta`")
-    choosing = (understanding_layers, generation_layers, count, random_control)
-    if neurons is None and (positions != "all" or any(one is not None for one in choosing)):
-        raise InputError("positions, layers, count and random_control choose from a set", found="no `neurons`")
-    if controls != "any" and random_control is None:
-        raise InputError("controls is about random neurons", found=f"controls={controls}, no random_control= seed")
     folder = folder_to_write(out)
     assert folder is not None
-    check_controls(controls)
-    parse_positions(positions)
     force, trusted = flag_of("force", force), flag_of("trust_remote_code", trust_remote_code)
     count = whole_number("count", count, at_least=1, none_is="all of the set")
     random_control = whole_number("random_control", random_control, at_least=0, none_is="the set itself")
-    wanted = neurons if neurons is None or isinstance(neurons, NeuronSet) else find_neurons(str(neurons))
+    asked = str(neurons) if isinstance(neurons, Path) else neurons
+    arguments = MaskArguments(
+        asked, positions, understanding_layers, generation_layers, random_control, controls, count
+    )
+    wanted = arguments.found()
     put_in = delta if delta is None or isinstance(delta, WeightDelta) else load_delta(Path(delta))
     checkpoint = Checkpoint.of(str(model), revision, trust_remote_code=trusted)
     check_target(checkpoint, folder)
@@ -135,12 +127,9 @@ def export(
         edits = dict(edits_of_delta(checkpoint, put_in))
     chosen = None
     if wanted is not None:
-        stages = stages_for([wanted], checkpoint.shape.layers, understanding_layers, generation_layers)
-        check_fit(wanted, checkpoint.shape, checkpoint.fingerprint, checkpoint.name, force=force)
-        options: dict[str, Any] = {"positions": positions, "random_control": random_control, "count": count}
-        chosen = choose_neurons(wanted, stages, **options, controls=controls)
-        named = {} if isinstance(neurons, NeuronSet) else {"neurons": str(neurons)}
-        about["masked"] = {**named, **options, "stages": vars(stages), **Intervention(chosen).describe()}
+        of_model = checkpoint.shape, checkpoint.fingerprint, checkpoint.name
+        chosen, description = arguments.chosen(wanted, *of_model, force=force)
+        about["masked"] = {**description, **Intervention(chosen).describe()}
         edits = dict(joined(edits, edits_of_neurons(checkpoint, chosen)))
     with shown(progress).bar("export (MiB)", byte_count(checkpoint) // _MIB) as advance:
         written = write_checkpoint(checkpoint, edits, about, folder, _in_mib(advance))

@@ -1,4 +1,4 @@
-"""The arguments of `mwork-hf` and `mwork-vllm` that say what is deactivated, checked before anything is loaded."""
+"""The arguments of `mwork-hf`, `mwork-vllm` and `export` that say what is deactivated, checked before all else."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ class MaskArguments:
     """A set and how neurons of it are chosen.
 
     Attributes:
-        neurons: The set, as `find_neurons` reads it; nothing is deactivated without.
+        neurons: The set, or what `find_neurons` reads it by; nothing is deactivated without.
         positions: Positions joined by `+` (`under+s-attn+s-ffn+gen`), or `all`.
         understanding_layers: Number of first layers that understand; if not given, what the set stores, else a quarter
             of all.
@@ -31,7 +31,7 @@ class MaskArguments:
         count: Deactivate only this many, those with the highest scores.
     """
 
-    neurons: str | None = None
+    neurons: str | NeuronSet | None = None
     positions: str = "all"
     understanding_layers: int | None = None
     generation_layers: int | None = None
@@ -45,18 +45,17 @@ class MaskArguments:
         Raises:
             InputError: If the arguments say nothing together, or the set cannot be read.
         """
-        if self.neurons is None and (
-            self.positions != "all" or self.random_control is not None or self.count is not None
-        ):
-            raise InputError("positions, count and random_control choose from a set", found="no neurons= argument")
+        numbers = (self.understanding_layers, self.generation_layers, self.random_control, self.count)
+        if self.neurons is None and (self.positions != "all" or any(one is not None for one in numbers)):
+            what = "positions, layers, count and random_control choose from a set"
+            raise InputError(what, found="no neurons= argument")
         check_controls(self.controls)
         if self.controls != "any" and self.random_control is None:
             raise InputError(
                 "controls is about random neurons", found=f"controls={self.controls}, no random_control= seed"
             )
-        wanted = find_neurons(self.neurons) if self.neurons is not None else None
         parse_positions(self.positions)
-        return wanted
+        return find_neurons(self.neurons) if isinstance(self.neurons, str) else self.neurons
 
     def chosen(
         self, wanted: NeuronSet, shape: ModelShape, fingerprint: str, model_name: str, *, force: bool
@@ -80,7 +79,8 @@ class MaskArguments:
         check_fit(wanted, shape, fingerprint, model_name, force=force)
         options = {"positions": self.positions, "random_control": self.random_control, "count": self.count}
         chosen = choose_neurons(wanted, stages, **options, controls=self.controls)  # type: ignore[arg-type]
-        return chosen, {"neurons": self.neurons, **options, "stages": vars(stages)}
+        named = {"neurons": self.neurons} if isinstance(self.neurons, str) else {}
+        return chosen, {**named, **options, "stages": vars(stages)}
 
 
 def own_delta(delta: str | None) -> WeightDelta | None:

@@ -250,7 +250,7 @@ def test_arguments_that_exclude_each_other_are_refused_before_anything_starts(tm
     neurons = {"neurons": str(tmp_path / "zh.safetensors")}
     for arguments, told in (
         ({"positions": "under", **neurons}, "nothing to deactivate at under"),
-        ({"positions": "under"}, "positions, count and random_control choose from a set"),
+        ({"positions": "under"}, "positions, layers, count and random_control choose from a set"),
         ({"lora_local_path": "adapter", **neurons}, "a LoRA adapter would add to neurons"),
         ({"load_format": "dummy"}, "cannot load weights in this format"),
         ({"worker_extension_cls": "mine.Worker"}, "vLLM takes one worker extension"),

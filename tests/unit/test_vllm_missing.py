@@ -7,7 +7,7 @@ import pytest
 from helpers.commands import lm_eval
 
 from mwork_eval.errors import InputError
-from mwork_eval.lm import vllm_installed
+from mwork_eval.lm.vllm import installed
 
 EVERYTHING_ELSE = """
 import lm_eval.models, lm_eval.evaluator
@@ -44,15 +44,15 @@ def test_nothing_else_imports_it(another_vllm):
 def test_a_build_of_another_name_or_too_old_is_told(another_vllm, monkeypatch):
     monkeypatch.syspath_prepend(another_vllm)
     with pytest.raises(InputError, match="needs vLLM under its own name"):
-        vllm_installed.check_vllm()
+        installed.check_vllm()
     for found, told in (
         ("0.31.2", "vLLM is too old for mwork-vllm; found 0.31.2"),
         ("0.32.0+cpu", None),
         ("dev", None),
     ):
-        monkeypatch.setattr(vllm_installed, "version", lambda name, found=found: found)
+        monkeypatch.setattr(installed, "version", lambda name, found=found: found)
         if told is None:
-            vllm_installed.check_vllm()
+            installed.check_vllm()
         else:
             with pytest.raises(InputError, match=told):
-                vllm_installed.check_vllm()
+                installed.check_vllm()
