@@ -70,7 +70,7 @@ def test_the_table_is_that_of_the_default_engine(whole: Path) -> None:
     assert [table["task"] for table in found] == [table["task"] for table in expected] == ["xquad", "bpb"]
     for mine, other in zip(found, expected, strict=True):
         for row, its in zip(mine["rows"], other["rows"], strict=True):
-            assert row["setting"] == its["setting"]
+            assert row["name"] == its["name"]
             for score in ("eng", "non_eng"):
                 assert row["delta"][score] == pytest.approx(its["delta"][score], rel=1e-3)
     changes = [row["delta"]["delta_non_eng"]["value"] for row in found[1]["rows"]]
@@ -93,13 +93,13 @@ def test_a_killed_matrix_goes_on(whole: Path) -> None:
     )
     stored = Path("killed", "cells")
     deadline = time.monotonic() + 300
-    while not stored.is_dir() or len(list(stored.glob("*.json"))) < 3:
+    while not stored.is_dir() or len(list(stored.glob("*.jsonl"))) < 3:
         assert child.poll() is None, "it ended before it was killed"
         assert time.monotonic() < deadline
         time.sleep(0.02)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    finished = {file.name: file.read_bytes() for file in stored.glob("*.json")}
+    finished = {file.name: file.read_bytes() for file in stored.glob("*.jsonl")}
     with alone():
         mwork(*command("killed", *VLLM))
     assert all((stored / name).read_bytes() == content for name, content in finished.items())
