@@ -41,8 +41,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt mwork_eval_autoload.pth
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[demo,thai,segment,langid,plot,ray,docs,dev]"
 	touch $@
 
-$(VLLM_VENV)/.installed: pyproject.toml constraints.txt tests/vllm_environment.py
-	$(PYTHON) tests/vllm_environment.py $(VLLM_VENV)
+$(VLLM_VENV)/.installed: pyproject.toml constraints.txt .ci/vllm_environment.py
+	$(PYTHON) .ci/vllm_environment.py $(VLLM_VENV)
 	touch $@
 
 clean:

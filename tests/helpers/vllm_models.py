@@ -13,7 +13,7 @@ from conftest import make_tokenizer
 NEEDS_VLLM = [
     pytest.mark.vllm,
     pytest.mark.slow,
-    pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="needs vLLM: tests/vllm_environment.py"),
+    pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="needs vLLM: .ci/vllm_environment.py"),
 ]
 
 

