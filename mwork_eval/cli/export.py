@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from mwork_eval.cli.numbers import Count, Seed
-from mwork_eval.cli.options import DEFAULT_MODEL, trust_option
+from mwork_eval.cli.options import DEFAULT_MODEL, stage_options, trust_option
 
 
 @click.command()
@@ -16,8 +16,7 @@ from mwork_eval.cli.options import DEFAULT_MODEL, trust_option
 @click.option("--count", type=Count(), help="Only this many, the highest scores.  [default: all of the set]")
 @click.option("--random-control", type=Seed(0), help="Seed; as many random neurons instead.  [default: the set itself]")
 @click.option("--controls", type=click.Choice(["any", "foreign"]), default="any", help="What these are drawn from.")
-@click.option("--understanding-layers", type=int, help="First layers that understand.  [default: the set's own]")
-@click.option("--generation-layers", type=int, help="Last layers that generate.  [default: the set's own]")
+@stage_options
 @click.option("--delta", help="File of `mwork enhance` with trained values to put in first.  [default: none]")
 @click.option("--force", is_flag=True, help="Accept a set or delta of other weights of the same sizes.")
 @click.option("--revision", help="Branch, tag or commit of a hub model.  [default: its main branch]")

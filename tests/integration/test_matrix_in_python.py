@@ -273,7 +273,7 @@ def test_what_is_not_there_is_named(whole, tmp_path, monkeypatch):
         ({"controls": "some"}, "unknown controls"),
         ({"set_draws": 3}, "a number of set draws needs the folder they lie in"),
         ({"device": "cpu"}, "a model in memory stays as it is; found device"),
-        ({"engine": "vllm"}, "unknown engine; found 'vllm'; expected one of serial ray"),
+        ({"engine": "slurm"}, "unknown engine; found 'slurm'; expected one of serial ray vllm"),
         ({"engine": "ray"}, "the workers of ray load the model themselves; found a model in memory"),
         ({"workers": 2}, "`workers` is for `engine=ray`"),
         ({"batch_size": 0}, "unusable batch_size"),

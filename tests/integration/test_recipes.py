@@ -181,7 +181,7 @@ def test_an_engine(copy, tiny_llama, tmp_path):
     assert len(re.findall(r"^.+ took \d+\.\d s$", said, re.MULTILINE)) == 6
     assert "6 cells, 6 to compute" in said
     assert "6 cells, 0 to compute" in said
-    assert "[timed|serial|ray]" in in_copy(copy, "-m", "mwork_eval", "ablate", "--help")
+    assert "[timed|serial|ray|vllm]" in in_copy(copy, "-m", "mwork_eval", "ablate", "--help")
 
 
 def test_a_preset_of_ones_own_is_a_table(tiny_llama, tmp_path):
