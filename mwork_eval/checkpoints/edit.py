@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -34,23 +33,3 @@ class Edit:
 
 Edits = Mapping[str, tuple[Edit, ...]]
 """By name of the checkpoint's tensor, what is done to it, one after the other."""
-
-
-def plain(edits: Edits) -> dict[str, list[dict[str, Any]]]:
-    """Return edits as lists and numbers (values stay tensors), for processes that are sent no classes of ours."""
-    return {
-        name: [
-            {"along": one.along, "at": [axis.tolist() for axis in one.at]}
-            | ({} if one.values is None else {"values": one.values})
-            for one in of_it
-        ]
-        for name, of_it in edits.items()
-    }
-
-
-def from_plain(edits: Mapping[str, list[dict[str, Any]]]) -> Edits:
-    """Return edits from what `plain` made of them."""
-    return {
-        name: tuple(Edit(one["along"], tuple(map(torch.tensor, one["at"])), one.get("values")) for one in of_it)
-        for name, of_it in edits.items()
-    }

@@ -5,7 +5,9 @@ from typing import Any
 
 import torch
 
-from mwork_eval.checkpoints.edit import Edits, from_plain, plain
+from mwork_eval.checkpoints.edit import Edit, Edits
+
+Tensor = torch.Tensor
 
 Plain = dict[str, dict[str, Any]]
 """By name of a tensor, the `shape` the checkpoint has it in, and the `edits` of its lines."""
@@ -18,32 +20,32 @@ def to_wire(edits: Edits, shapes: Mapping[str, Sequence[int]]) -> Plain:
         edits: The edits.
         shapes: By name, the shapes of the tensors they are for.
     """
-    return {
-        name: {"shape": list(shapes[name]), "edits": [_packed(one) for one in of_it]}
-        for name, of_it in plain(edits).items()
-    }
+    return {name: {"shape": list(shapes[name]), "edits": list(map(_packed, of_it))} for name, of_it in edits.items()}
 
 
 def from_wire(sent: Plain) -> Edits:
     """Return edits from what `to_wire` made of them."""
-    return from_plain({name: [_unpacked(one) for one in entry["edits"]] for name, entry in sent.items()})
+    return {name: tuple(map(_unpacked, entry["edits"])) for name, entry in sent.items()}
 
 
-def _packed(edit: dict[str, Any]) -> dict[str, Any]:
-    if "values" not in edit:
-        return edit
-    values = edit["values"].detach().cpu().contiguous()
-    packed = {
-        "shape": list(values.shape),
-        "dtype": str(values.dtype).removeprefix("torch."),
-        "bytes": values.reshape(-1).view(torch.uint8).numpy().tobytes(),
-    }
-    return {**edit, "values": packed}
+def _packed(edit: Edit) -> dict[str, Any]:
+    packed: dict[str, Any] = {"along": edit.along, "at": [axis.tolist() for axis in edit.at]}
+    if edit.values is not None:
+        values = edit.values.detach().cpu().contiguous()
+        packed["values"] = {
+            "shape": list(values.shape),
+            "dtype": str(values.dtype).removeprefix("torch."),
+            "bytes": values.reshape(-1).view(torch.uint8).numpy().tobytes(),
+        }
+    return packed
 
 
-def _unpacked(edit: dict[str, Any]) -> dict[str, Any]:
-    if "values" not in edit:
-        return edit
-    packed = edit["values"]
+def _unpacked(edit: Mapping[str, Any]) -> Edit:
+    return Edit(edit["along"], tuple(map(torch.tensor, edit["at"])), _values(edit.get("values")))
+
+
+def _values(packed: Mapping[str, Any] | None) -> Tensor | None:
+    if packed is None:
+        return None
     values = torch.frombuffer(bytearray(packed["bytes"]), dtype=getattr(torch, packed["dtype"]))
-    return {**edit, "values": values.reshape(packed["shape"])}
+    return values.reshape(packed["shape"])

@@ -10,7 +10,6 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from mwork_eval.checkpoints.checkpoint import Checkpoint
-from mwork_eval.checkpoints.edit import from_plain, plain
 from mwork_eval.checkpoints.edits import edits_of_delta, edits_of_neurons, joined
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.zero import zero_neurons
@@ -68,7 +67,7 @@ def test_files_with_neurons_zeroed_load_as_the_masked_model(member: str, tmp_pat
     assert checkpoint.shape == layout.shape
     assert checkpoint.fingerprint == fingerprint_of(model)
     neurons = some_of_each(layout)
-    edits = from_plain(plain(edits_of_neurons(checkpoint, neurons)))
+    edits = edits_of_neurons(checkpoint, neurons)
     assert rewrite(checkpoint, edits) == set(edits)
     zero_neurons(layout, neurons)
     expected, found = model.state_dict(), load(tmp_path).state_dict()
