@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.application.arguments import flag_of, folder_to_write, shown_value, whole_number
-from mwork_eval.application.progress import ProgressChoice, shown
+from mwork_eval.application.progress import Advance, ProgressChoice, shown
 from mwork_eval.checkpoints.card import what_was_done
 from mwork_eval.checkpoints.checkpoint import Checkpoint
 from mwork_eval.checkpoints.edits import edits_of_delta, edits_of_neurons, joined
@@ -143,7 +143,8 @@ def export(
     )
 
 
-def _in_mib(advance: Any) -> Any:
+def _in_mib(advance: Advance) -> Advance:
+    """Return what takes bytes and passes on MiB, as bars count them."""
     done = 0
 
     def bytes_done(label: str, count: int) -> None:
