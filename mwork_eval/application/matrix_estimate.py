@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
+import torch
+
 from mwork_eval.application.engines import check_engine
 from mwork_eval.application.matrix_arguments import MatrixArguments, Neurons, asked_of, prepare_matrix
 from mwork_eval.application.model_source import find_model
@@ -34,6 +36,11 @@ class MatrixEstimate:
     def seconds(self) -> float:
         """How long it takes at most, at half of the speed."""
         return self.cost.operations / (self.speed / 2)
+
+
+def batch_size(cost: MatrixCost, device: torch.device, dtype: str) -> int:
+    """Return the bytes that a batch of a matrix may hold beside the weights."""
+    return default_size(device, generating=getattr(torch, dtype, None) if cost.generates else None)
 
 
 def estimate(
@@ -74,4 +81,6 @@ def estimate(
     name = inspection.dtype if dtype == "auto" else dtype
     plan, missing = plan_without_weights(inspection, sets, options, None if out is None else Path(out), name)
     cost = estimate_matrix(inspection, source.tokenizer, plan, missing)
-    return MatrixEstimate(cost, measure_speed(found, name), inspection.weight_bytes(name), default_size(found))
+    return MatrixEstimate(
+        cost, measure_speed(found, name), inspection.weight_bytes(name), batch_size(cost, found, name)
+    )

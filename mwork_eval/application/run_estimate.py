@@ -8,7 +8,7 @@ import numpy as np
 
 from mwork_eval.application.detection_estimate import DetectionEstimate, estimate_detection
 from mwork_eval.application.matrix_arguments import check_task_data
-from mwork_eval.application.matrix_estimate import MatrixEstimate
+from mwork_eval.application.matrix_estimate import MatrixEstimate, batch_size
 from mwork_eval.application.model_source import ModelSource
 from mwork_eval.detection.corpus.documents import DocumentRules
 from mwork_eval.detection.corpus.hub import PREFIX
@@ -16,7 +16,6 @@ from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import DetectOptions
 from mwork_eval.detection.estimate import measure_speed
 from mwork_eval.errors import NotReachedError
-from mwork_eval.inference.budget import default_size
 from mwork_eval.matrix.estimate import estimate_matrix
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
@@ -128,7 +127,7 @@ def estimate_run(
         name = inspection.dtype if dtype == "auto" else dtype
         counted = estimate_matrix(inspection, source.tokenizer, plan, list(plan.distinct.items()))
         speed, weights = measure_speed(found_device, name), inspection.weight_bytes(name)
-        cost = MatrixEstimate(counted, speed, weights, default_size(found_device))
+        cost = MatrixEstimate(counted, speed, weights, batch_size(counted, found_device, name))
     local = [corpus for corpus in corpora if not corpus.source.startswith(PREFIX)]
     scored = None
     if len(local) < len(corpora):

@@ -58,6 +58,11 @@ class MatrixCost:
     tasks: Mapping[str, tuple[int, TaskSize]]
     operations: float
 
+    @property
+    def generates(self) -> bool:
+        """Whether any task generates answers."""
+        return any(size.generated_tokens for _, size in self.tasks.values())
+
 
 def plan_without_weights(
     inspection: Inspection,
