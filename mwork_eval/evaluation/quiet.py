@@ -1,14 +1,16 @@
 """Let lm-eval work in silence: what it says and draws would drown the caller's own progress."""
 
 import logging
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
-_LOGGERS = ("lm_eval", "mwork_eval.lm.model")
-"""lm-eval's own, and that of the model, which tells of every mask."""
+_LOGGERS = ("lm_eval", "mwork_eval.lm.model", "mwork_eval.lm.masked")
+"""lm-eval's own, and those of our models that tell of loading and of every mask."""
 
 
 class _Silence:
@@ -72,4 +74,18 @@ def _hushed() -> ExitStack:
         datasets.disable_progress_bars()
     undo.callback(setattr, module, "tqdm", module.tqdm)
     module.tqdm = partial(module.tqdm, disable=True)
+    # What starts models alone needs no evaluator, which takes long to import.
+    if (evaluator := sys.modules.get("lm_eval.evaluator")) is not None:
+        ask = evaluator.get_git_commit_hash
+        undo.callback(setattr, evaluator, "get_git_commit_hash", ask)
+        vars(evaluator)["get_git_commit_hash"] = partial(_ask_git, ask)
     return undo
+
+
+def _ask_git(ask: Callable[[], str | None]) -> str | None:
+    """Return lm-eval's commit hash of the folder one is in; outside of a repository git would complain to the user."""
+    try:
+        inside = subprocess.run(["git", "rev-parse"], capture_output=True).returncode == 0
+    except FileNotFoundError:  # without git, lm-eval reads the files of a repository
+        inside = True
+    return ask() if inside else None

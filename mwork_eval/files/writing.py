@@ -1,18 +1,24 @@
 """Files that appear whole or not at all."""
 
+import glob
+import hashlib
 import os
+import platform
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
 
-    A crash, a full disk or Ctrl-C leaves the old file, or none; never half a file.
+    A crash, a full disk or Ctrl-C leaves the old file, or none; never half a file. What killed processes of this
+    machine left beside it is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    _discard_left_behind(path)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{_machine()}-{os.getpid()}-")
     os.close(descriptor)
     temporary = Path(name)
     try:
@@ -23,6 +29,32 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _discard_left_behind(path: Path) -> None:
+    """Remove temporary files of a path whose processes ran on this machine and are gone."""
+    start = f".{path.name}.{_machine()}-"
+    for left in path.parent.glob(f"{glob.escape(start)}*"):
+        writer = left.name.removeprefix(start).partition("-")[0]
+        if writer.isdecimal() and not _runs(int(writer)):
+            left.unlink(missing_ok=True)
+
+
+@cache
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _runs(process: int) -> bool:
+    if os.name != "posix":
+        return True  # elsewhere a signal 0 ends it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
 
 
 def write_bytes_atomically(path: Path, content: bytes) -> None:

@@ -37,9 +37,11 @@ VERBS = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_nothing_is_shown_if_none_is_asked_for(verb, capfd):
+def test_nothing_is_shown_if_none_is_asked_for(verb, capfd, caplog, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # no repository, as git says to whom it is asked by
     VERBS[verb](make_model("llama"), make_tokenizer(), progress=False)
     assert capfd.readouterr() == ("", "")
+    assert "deactivated" not in caplog.text
 
 
 @pytest.mark.parametrize("verb", ["detect", "lens"])
