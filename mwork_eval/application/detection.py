@@ -9,6 +9,7 @@ from typing import Any
 
 from mwork_eval.application.arguments import folder_to_read, names_of, one_of, pivot_of, shown_value, whole_number
 from mwork_eval.application.sets import share_of
+from mwork_eval.detection.detectors.detector import DETECTORS, PLND
 from mwork_eval.detection.partial import PartialScores
 from mwork_eval.detection.score_table import ScoreTable, load_score_tables
 from mwork_eval.detection.selection import SPECIFIC, Selection, select_specific
@@ -61,30 +62,39 @@ class Detection:
         top_k: int | None = None,
         threshold: Mapping[str, float] | None = None,
         specific: str = "pivot",
-        structures: str | Iterable[str] = "q,k,v,up",
+        structures: str | Iterable[str] | None = None,
         pivot: str = ENGLISH,
+        count: int | None = None,
+        detector: str = PLND,
+        arguments: Mapping[str, Any] | None = None,
     ) -> dict[str, NeuronSet]:
         """Select the neurons that carry each language; the model is not needed.
 
         Args:
-            fraction: Take the neurons in this top fraction of their layer and structure in every document; 0.01 if no
-                rule is given.
+            fraction: Take the neurons in this top fraction of their layer and structure in every document; of other
+                detectors than PLND, this fraction of all neurons of the structures; 0.01 if no rule is given.
             top_k: Take those among the top k of their layer and structure in every document.
             threshold: Per structure, the least score, a sum over tokens, in every document (Eq. 2,
                 arXiv:2402.18815).
             specific: What is taken away: the neurons of the `pivot` (`english` is one), those that all languages share
                 (`common`), or `none`.
-            structures: Structures to select from; `o` on request.
+            structures: Structures to select from, `o` on request; those that the detector is defined for if not given.
             pivot: The language that the others are compared with.
+            count: Take as many neurons of each language, those the detector puts first.
+            detector: What selects: `plnd`, `lape`, `lape-lambda`, `average-precision`, `activation-difference`,
+                `attribution` or `random`; most need records that `detect` keeps on request.
+            arguments: What the detector is told, by name.
 
         Returns:
-            The sets by language, the strongest neurons first; none for the pivot with ``specific="pivot"``.
+            The sets by language, the strongest neurons first; none for the pivot where its neurons are taken away.
 
         Raises:
-            InputError: If the rule is none, the pivot was not scored and its neurons are to be taken away, or a set is
-                empty.
+            InputError: If the rule is none, the pivot was not scored and its neurons are to be taken away, the scores
+                lack what the detector reads, or a set is empty or too small.
         """
-        return self.select_by(_rule_of(fraction, top_k, threshold, specific, structures, pivot))
+        return self.select_by(
+            _rule_of(fraction, top_k, threshold, specific, structures, pivot, count, detector, arguments)
+        )
 
     def select_by(self, selection: Selection) -> dict[str, NeuronSet]:
         """Select by a rule that is already one; otherwise as `select`."""
@@ -105,8 +115,11 @@ class Detection:
         top_k: int | None = None,
         threshold: Mapping[str, float] | None = None,
         specific: str = "pivot",
-        structures: str | Iterable[str] = "q,k,v,up",
+        structures: str | Iterable[str] | None = None,
         pivot: str = ENGLISH,
+        count: int | None = None,
+        detector: str = PLND,
+        arguments: Mapping[str, Any] | None = None,
     ) -> None:
         """Write what `mwork detect` writes: `FOLDER/scores/LANGUAGE.safetensors` and the sets of a rule beside them.
 
@@ -118,11 +131,14 @@ class Detection:
             specific: See there.
             structures: See there.
             pivot: See there.
+            count: See there.
+            detector: See there.
+            arguments: See there.
 
         Raises:
             InputError: As `select` does; the scores are written by then.
         """
-        rule = _rule_of(fraction, top_k, threshold, specific, structures, pivot)
+        rule = _rule_of(fraction, top_k, threshold, specific, structures, pivot, count, detector, arguments)
         place = folder_to_read("folder", folder)
         save_scores(self, place)
         save_sets(self, rule, place, lambda _: None)
@@ -144,7 +160,15 @@ class Detection:
 
 
 def _rule_of(
-    fraction: Any, top_k: Any, threshold: Any, specific: Any, structures: str | Iterable[str], pivot: Any
+    fraction: Any,
+    top_k: Any,
+    threshold: Any,
+    specific: Any,
+    structures: str | Iterable[str] | None,
+    pivot: Any,
+    count: Any,
+    detector: Any,
+    arguments: Any,
 ) -> Selection:
     """Return a rule from what a caller gave.
 
@@ -161,8 +185,14 @@ def _rule_of(
         expected = "the least score per structure, such as {'q': 0.1, 'k': 0.1, 'v': 2, 'up': 5}"
         raise InputError("unusable threshold", found=shown_value(threshold), expected=expected)
     one_of("specific", specific, SPECIFIC)
-    names = ",".join(names_of("structures", structures))
-    return Selection.of(fraction, top_k, threshold, specific, names, pivot_of(pivot))
+    names = None if structures is None else ",".join(names_of("structures", structures))
+    count = whole_number("count", count, at_least=1, none_is="another rule")
+    one_of("detector", detector, DETECTORS)
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise InputError("unusable arguments", found=shown_value(arguments), expected="a mapping, such as {'bar': 0.9}")
+    return Selection.of(
+        fraction, top_k, threshold, specific, names, pivot_of(pivot), count, detector, dict(arguments or {})
+    )
 
 
 def _left_out(table: ScoreTable) -> str:

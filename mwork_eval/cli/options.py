@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 import click
 
 from mwork_eval.cli.numbers import LARGEST_SEED, Count, Real, Seed, parse_real, parse_whole
-from mwork_eval.detection.detector import DETECTORS
+from mwork_eval.detection.detector import DETECTORS as METHODS
+from mwork_eval.detection.detectors.detector import DETECTORS, PLND
 from mwork_eval.errors import InputError
+from mwork_eval.files.key_values import parse_key_values
 from mwork_eval.languages.table import check_language, parse_languages
 from mwork_eval.sizes import parse_size
 
@@ -90,6 +92,10 @@ def _memory(_: click.Context, __: click.Parameter, value: str) -> int:
     return parse_size(value, "--max-memory")
 
 
+def _arguments(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, Any]:
+    return {} if value is None else parse_key_values("--detector-args", value)
+
+
 def parse_shard(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int]:
     """Read I/N, such as 2/8, as a number from 0 and their count.
 
@@ -153,11 +159,27 @@ rule_options = together(
         callback=_thresholds,
         help="Per structure the least score, as q=0.1,k=0.1,v=2,up=5.  [default: by --fraction]",
     ),
-    click.option("--structures", default="q,k,v,up", help="Structures to select from; o on request."),
+    click.option(
+        "--structures",
+        help="Structures to select from; o on request.  [default: those the detector is defined for, q,k,v,up of plnd]",
+    ),
 )
 
 selection_options = together(
     rule_options,
+    click.option(
+        "--count",
+        type=Count(1),
+        help="So many neurons of each language, the first ones.  [default: by --fraction]",
+    ),
+    click.option("--detector", type=click.Choice(list(DETECTORS)), default=PLND, help="What selects from the scores."),
+    click.option(
+        "--detector-args",
+        "arguments",
+        callback=_arguments,
+        metavar="NAME=VALUE,...",
+        help="What the detector is told, as bar=0.9,attention=true.  [default: its own defaults]",
+    ),
     click.option("--specific", default="pivot", help="Take away neurons of: pivot, english, common, or none."),
 )
 
@@ -179,7 +201,7 @@ corpus_options = together(
 )
 
 scoring_options = together(
-    click.option("--method", type=click.Choice(list(DETECTORS)), default="exact", help="Of scoring."),
+    click.option("--method", type=click.Choice(list(METHODS)), default="exact", help="Of scoring."),
     click.option("--max-memory", callback=_memory, default="1GiB", help="For scoring, beside the weights."),
 )
 

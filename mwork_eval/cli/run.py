@@ -137,7 +137,10 @@ def run(
     top_k: int | None,
     threshold: dict[str, float] | None,
     specific: str,
-    structures: str,
+    structures: str | None,
+    count: int | None,
+    detector: str,
+    arguments: dict[str, Any],
     pivot: str,
     batch_size: int,
     device: str | None,
@@ -158,7 +161,7 @@ def run(
     from mwork_eval.detection.corpus.sources import parse_corpora
     from mwork_eval.detection.selection import Selection
 
-    rule = Selection.of(fraction, top_k, threshold, specific, structures, pivot)
+    rule = Selection.of(fraction, top_k, threshold, specific, structures, pivot, count, detector, arguments)
     if not preset:
         # The quick look: what fits into four minutes on two cores.
         preset, tasks, limit, seeds = ("understanding",), tasks or ("bpb",), limit or 4, seeds or (1, 2, 3)

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from mwork_eval.errors import InputError
 
 if TYPE_CHECKING:
-    from mwork_eval.detection.score_table import ScoreTable
-    from mwork_eval.detection.selection import Selection
     from mwork_eval.files.tensor_file import Array
     from mwork_eval.models.layout import Layout
-    from mwork_eval.neurons.neuron_set import NeuronSet, Place
+    from mwork_eval.neurons.neuron_set import Place
 
     Observation = Mapping[str, Mapping[Place, Array]]
     """Of one document: per statistic and (layer, structure), an array `[neurons]`."""
@@ -74,13 +72,6 @@ class Detector(Protocol):
 
     def finish(self, totals: "Observation", documents: int) -> "Observation":
         """Return the columns of a table from the statistics over a number of documents, at least one."""
-
-    def select(self, tables: "Sequence[ScoreTable]", selection: "Selection") -> "dict[str, NeuronSet]":
-        """Return the set of each language from the tables of all; they fit together.
-
-        Raises:
-            InputError: If the rule does not fit the detector, a language is missing, or a set is empty.
-        """
 
 
 def find_detector(method: str) -> Detector:

@@ -7,12 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mwork_eval.detection.detector import Observer, Statistic
-from mwork_eval.detection.selection import Selection, specific_sets, top_count
-from mwork_eval.neurons.neuron_set import NeuronSet, Place
+from mwork_eval.neurons.neuron_set import Place
 
 if TYPE_CHECKING:
     from mwork_eval.detection.detector import Observation
-    from mwork_eval.detection.score_table import ScoreTable
     from mwork_eval.detection.scoring.scorer import Scorer
     from mwork_eval.files.tensor_file import Array
     from mwork_eval.models.layout import Layout
@@ -45,10 +43,6 @@ class Plnd:
         mean = {place: (total / documents).astype(np.float32) for place, total in totals["sum"].items()}
         return {"minimum": totals["minimum"], "mean": mean, "worst_rank": totals["worst_rank"]}
 
-    def select(self, tables: "Sequence[ScoreTable]", selection: Selection) -> dict[str, NeuronSet]:
-        """Select each language's neurons by the rule, and take away what the rule says."""
-        return specific_sets(tables, {table.about["language"]: select(table, selection) for table in tables}, selection)
-
 
 DETECTOR = Plnd()
 
@@ -75,23 +69,3 @@ def _ranks(scores: "Array") -> npt.NDArray[np.int32]:
     ranks = np.empty(len(scores), np.int32)
     ranks[np.argsort(-scores, kind="stable")] = np.arange(len(scores), dtype=np.int32)
     return ranks
-
-
-def select(table: "ScoreTable", selection: Selection) -> NeuronSet:
-    """Return all neurons of a language by the rule, the strongest first.
-
-    By threshold these have the highest minima over documents; by fraction or top k the best worst ranks, and where
-    those are equal the highest means.
-    """
-    indices: dict[Place, Array] = {}
-    for place, minimum in table.minimum.items():
-        if place[1] not in selection.structures:
-            continue
-        worst_rank, mean = table.worst_rank[place], table.mean[place]
-        if selection.threshold is not None:
-            chosen, order = minimum >= selection.threshold[place[1]], np.argsort(-minimum, kind="stable")
-        else:
-            top = selection.top_k or top_count(selection.fraction or 0.0, len(minimum))
-            chosen, order = worst_rank < top, np.lexsort((-mean, worst_rank))
-        indices[place] = order[chosen[order]]
-    return NeuronSet(table.shape, indices, {**table.about, "selection": selection.to_json()})

@@ -1,18 +1,17 @@
 """Selection: from saved scores to neuron sets, without the model."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import reduce
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mwork_eval.detection.detector import find_detector
+from mwork_eval.detection.detectors.detector import PLND, arguments_of, find_detector, lacking
 from mwork_eval.errors import InputError
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.structures import DEFAULT_STRUCTURES, parse_structures
+from mwork_eval.neurons.structures import DEFAULT_STRUCTURES, STRUCTURES, parse_structures
 
 if TYPE_CHECKING:
     from mwork_eval.detection.score_table import ScoreTable
@@ -31,15 +30,19 @@ DEFAULT_FRACTION = 0.01
 
 @dataclass(frozen=True)
 class Selection:
-    """A rule that says which neurons belong to a language. Exactly one of the first three is set.
+    """A rule that says which neurons belong to a language. Exactly one of the first three or `count` is set.
 
     Attributes:
-        fraction: The neurons that are in this top fraction of their layer and structure in every document.
+        fraction: The neurons that are in this top fraction of their layer and structure in every document; for other
+            detectors than PLND, this fraction of the neurons of the structures.
         top_k: The neurons that are among the top k of their layer and structure in every document.
         threshold: Per structure, the ε that the score, a sum over tokens, must reach in every document (Eq. 2).
         specific: What is taken away; one of `SPECIFIC`. A rule that takes away English's neurons says `english`.
         structures: The structures to select from.
-        pivot: Whose neurons `pivot` takes away; None where that is English or nobody's.
+        pivot: Whose neurons `pivot` takes away, or whom a detector compares with; None where that is English or nobody.
+        count: As many neurons of each language, those the detector puts first.
+        detector: One of `DETECTORS`.
+        arguments: What the detector is told, by name; its defaults where nothing is.
     """
 
     fraction: float | None = None
@@ -48,13 +51,19 @@ class Selection:
     specific: str = "pivot"
     structures: tuple[str, ...] = DEFAULT_STRUCTURES
     pivot: str | None = None
+    count: int | None = None
+    detector: str = PLND
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        rules = [rule for rule in (self.fraction, self.top_k, self.threshold) if rule is not None]
+        rules = [name for name in ("fraction", "top_k", "threshold", "count") if getattr(self, name) is not None]
         if len(rules) != 1:
             raise InputError(
-                "a selection needs one rule", found=len(rules), expected="a fraction, a top-k or thresholds"
+                "a selection needs one rule", found=len(rules), expected="a fraction, a top-k, thresholds or a count"
             )
+        self._check_detector(rules[0])
+        if self.count is not None and self.count < 1:
+            raise InputError("unusable count of neurons", found=self.count, expected="at least 1")
         if self.fraction is not None and not 0 < self.fraction <= 1:
             raise InputError("unusable fraction", found=self.fraction, expected="more than 0 and at most 1")
         if self.top_k is not None and self.top_k < 1:
@@ -66,6 +75,9 @@ class Selection:
             raise InputError("unknown specific", found=self.specific, expected=" or ".join(SPECIFIC))
         # One rule has one form, so that files of equal rules are equal, and those of earlier versions among them.
         pivot = ENGLISH if self.pivot is None else check_language(self.pivot)
+        if self.detector != PLND:
+            object.__setattr__(self, "pivot", None if pivot == ENGLISH else pivot)
+            return
         if self.specific == "english" and pivot != ENGLISH:
             raise InputError(
                 "`specific='english'` takes away the neurons of English, and another pivot is given",
@@ -76,9 +88,34 @@ class Selection:
             object.__setattr__(self, "specific", "english")
         object.__setattr__(self, "pivot", pivot if self.specific == "pivot" else None)
 
+    def _check_detector(self, rule: str) -> None:
+        detector, arguments = find_detector(self.detector), arguments_of(self.detector, self.arguments)
+        if rule not in detector.rules:
+            raise InputError(
+                f"the detector {self.detector} has no such rule", found=rule, expected=" or ".join(detector.rules)
+            )
+        if self.detector == PLND:
+            return
+        if self.specific != "pivot":
+            raise InputError(
+                f"the detector {self.detector} takes away no other language's neurons",
+                found=f"specific={self.specific}",
+            )
+        extended = detector.attention if getattr(arguments, "attention", False) else ()
+        if unknown := set(self.structures) - {*detector.structures, *extended}:
+            raise InputError(
+                f"the detector {self.detector} is not defined for {','.join(sorted(unknown))}",
+                expected=",".join((*detector.structures, *extended)),
+                hint=f"its argument `attention=true` extends it to {','.join(detector.attention)}"
+                if detector.attention and not extended
+                else None,
+            )
+
     @property
     def subtracted(self) -> str | None:
         """The language whose neurons are taken away; None if that is no single one's."""
+        if self.detector != PLND:
+            return None
         return ENGLISH if self.specific == "english" else self.pivot
 
     @classmethod
@@ -88,8 +125,11 @@ class Selection:
         top_k: int | None = None,
         threshold: Mapping[str, float] | None = None,
         specific: str = "pivot",
-        structures: str = "q,k,v,up",
+        structures: str | None = None,
         pivot: str = ENGLISH,
+        count: int | None = None,
+        detector: str = PLND,
+        arguments: Mapping[str, Any] | None = None,
     ) -> "Selection":
         """Make a rule from what a user gave: the default fraction if no rule is.
 
@@ -98,24 +138,44 @@ class Selection:
             top_k: At most one of these three.
             threshold: By structure.
             specific: What is taken away.
-            structures: Names joined by commas.
+            structures: Names joined by commas; those that the detector is defined for if not given.
             pivot: Whose neurons `pivot` takes away.
+            count: As the attribute; so are the next ones.
+            detector: See there.
+            arguments: See there.
 
         Raises:
             InputError: If they make no rule.
         """
-        if fraction is None and top_k is None and threshold is None:
+        if fraction is None and top_k is None and threshold is None and count is None:
             fraction = DEFAULT_FRACTION
-        return cls(fraction, top_k, threshold, specific, parse_structures(structures), pivot)
+        given = arguments or {}
+        names = structures_of(detector, given) if structures is None else parse_structures(structures)
+        return cls(fraction, top_k, threshold, specific, names, pivot, count, detector, given)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the rule as a JSON value, without what is not set; `by` says which statistic it looks at."""
+        """Return the rule as a JSON value, without what is not set; `by` says which statistic PLND looks at."""
         rule = {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
             if value is not None
         }
+        if self.detector != PLND:
+            del rule["specific"]
+            return {**rule, "arguments": arguments_of(self.detector, self.arguments).model_dump()}
+        del rule["detector"], rule["arguments"]
         return {**rule, "by": "minimum" if self.threshold is not None else "worst_rank"}
+
+
+def structures_of(detector: str, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the structures that a detector is defined for, told some arguments.
+
+    Raises:
+        InputError: If there is no such detector or argument.
+    """
+    found = find_detector(detector)
+    extended = found.attention if getattr(arguments_of(detector, arguments), "attention", False) else ()
+    return tuple(name for name in STRUCTURES if name in {*found.structures, *extended})
 
 
 def select_specific(tables: "Sequence[ScoreTable]", selection: Selection) -> dict[str, NeuronSet]:
@@ -130,48 +190,27 @@ def select_specific(tables: "Sequence[ScoreTable]", selection: Selection) -> dic
         neurons are taken away from the others has none and is left out.
 
     Raises:
-        InputError: If scores do not belong together, the pivot is missing, or nothing is left of a set.
+        InputError: If scores do not belong together or lack a record that the detector needs, the pivot is missing, or
+            nothing is left of a set.
     """
     check_compatible(tables)
-    return find_detector(tables[0].about["method"]).select(tables, selection)
+    check_recorded(tables, selection.detector)
+    return find_detector(selection.detector).select(tables, selection)
 
 
-def specific_sets(
-    tables: "Sequence[ScoreTable]", found: Mapping[str, NeuronSet], selection: Selection
-) -> dict[str, NeuronSet]:
-    """Take away from each language's neurons what a rule says, for detectors that look at one language at a time.
-
-    Args:
-        tables: Scores of each language.
-        found: All neurons of each language.
-        selection: The rule.
-
-    Returns:
-        As `select_specific`.
+def check_recorded(tables: "Sequence[ScoreTable]", detector: str) -> None:
+    """Check that scores have what a detector reads.
 
     Raises:
-        InputError: If the pivot is missing, or nothing is left of a set.
+        InputError: If a record is missing; names it.
     """
-    # Nothing is taken away yet; what the algebra below takes becomes shared.
-    detected = {language: replace(neurons, shared={}) for language, neurons in found.items()}
-    if selection.specific == "none":
-        if empty := [language for language, neurons in detected.items() if len(neurons) == 0]:
-            raise InputError("nothing selected", found=f"no neuron of {' '.join(empty)}", hint="relax the rule")
-        return detected
-    pivot = selection.subtracted
-    if pivot is None:
-        common = reduce(lambda left, right: left & right, detected.values())
-        sets = {language: neurons - common for language, neurons in detected.items()}
-    else:
-        check_scored(detected, selection)
-        sets = {code: neurons - detected[pivot] for code, neurons in detected.items() if code != pivot}
-    of_whom = sorted(detected) if pivot is None else [pivot]
-    corpora = {table.about["language"]: table.about.get("corpus") for table in tables}
-    for language, neurons in sets.items():
-        if len(neurons) == 0:
-            raise InputError(f"no neuron is specific to {language}", hint="select more, for example `fraction=0.02`")
-        sets[language] = neurons.described(subtracted={code: corpora[code] for code in of_whom if code != language})
-    return sets
+    if missing := lacking(detector, tables):
+        raise InputError(
+            f"the detector {detector} needs a record that the scores lack",
+            found=" ".join(tables[0].about.get("recorded", ())) or "PLND's scores alone",
+            expected=" ".join(missing),
+            hint=f"run `mwork detect --record {','.join(missing)}`",
+        )
 
 
 def check_scored(languages: Iterable[str], selection: Selection) -> None:

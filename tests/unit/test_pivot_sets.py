@@ -8,7 +8,7 @@ from helpers.detections import table
 from helpers.neuron_sets import beside
 
 from mwork_eval.application.detection import Detection
-from mwork_eval.detection.plnd import select
+from mwork_eval.detection.detectors.plnd import select
 from mwork_eval.detection.selection import Selection, check_scored, select_specific
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.files import load_neuron_set

@@ -5,7 +5,7 @@ import pytest
 from helpers.detections import ScoreAccumulator, table
 from helpers.neuron_sets import beside
 
-from mwork_eval.detection.plnd import select
+from mwork_eval.detection.detectors.plnd import select
 from mwork_eval.detection.score_table import ScoreTable
 from mwork_eval.detection.selection import Selection, select_specific
 from mwork_eval.errors import InputError

@@ -14,7 +14,7 @@ from helpers.report_folders import make_folder
 from mwork_eval.analysis.activity import count_active
 from mwork_eval.cli.main import main
 from mwork_eval.detection.corpus.sources import Corpus
-from mwork_eval.detection.plnd import select
+from mwork_eval.detection.detectors.plnd import select
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.detection.selection import Selection
 from mwork_eval.errors import InputError
