@@ -16,16 +16,13 @@ if TYPE_CHECKING:
 
 PLND = "plnd"
 DETECTORS = {
-    name: f"mwork_eval.detection.detectors.{name.replace('-', '_')}"
-    for name in (
-        PLND,
-        "lape",
-        "lape-lambda",
-        "average-precision",
-        "activation-difference",
-        "attribution",
-        "random",
-    )
+    PLND: "mwork_eval.detection.detectors.plnd",
+    "lape": "mwork_eval.detection.detectors.lape",
+    "lape-lambda": "mwork_eval.detection.detectors.lape_lambda",
+    "average-precision": "mwork_eval.detection.detectors.average_precision",
+    "activation-difference": "mwork_eval.detection.detectors.activation_difference",
+    "attribution": "mwork_eval.detection.detectors.attribution",
+    "random": "mwork_eval.detection.detectors.random",
 }
 """By name, the module whose `DETECTOR` it is."""
 
