@@ -136,7 +136,8 @@ def test_a_detector_selects_from_the_command_line(copy, tiny_llama, tmp_path):
     follow(copy, "How to add a detector")
     in_copy(
         copy, "-m", "mwork_eval", "detect", "--model", tiny_llama, "--languages", "en,zh,de", "--count", "7",
-        "--detector", "mean-score", "--max-docs", "4", "--max-tokens", "32", "--device", "cpu", "--out", tmp_path / "out",
+        "--detector", "mean-score", "--max-docs", "4", "--max-tokens", "32", "--device", "cpu",
+        "--out", tmp_path / "out",
     )  # fmt: skip
     found = mwork_eval.read_neurons(tmp_path / "out/zh")
     assert found.about["selection"]["detector"] == "mean-score"
