@@ -8,8 +8,9 @@ from mwork_eval.files.json_values import FileValue, parse_as, read_bytes
 from mwork_eval.files.seal import unsealed
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.results.manifest import Manifest, SetEntry
+from mwork_eval.results.manifest import Manifest
 from mwork_eval.results.matrix_folder import MatrixFolder
+from mwork_eval.results.set_entry import SetEntry
 from mwork_eval.results.tables import results_of
 
 REPORT = "report.json"
