@@ -265,6 +265,15 @@ class Manifest(FileValue):
                     yield f"{part}.{number}: {reason}"
 
 
+def preset_sets(manifest: Manifest) -> dict[str, dict[str, str]]:
+    """Return the digests of the neuron sets by preset and mask language, of presets that have their own."""
+    return {
+        preset.name: {language: entry.digest for language, entry in preset.sets.items()}
+        for preset in manifest.presets
+        if preset.sets
+    }
+
+
 def _undescribed(
     part: str, cell: CellEntry, preset: PresetEntry, unmasked: Container[tuple[str, str, str]]
 ) -> str | None:

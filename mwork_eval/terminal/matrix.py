@@ -7,7 +7,15 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from mwork_eval.languages.pivot import Pivot
-from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
+from mwork_eval.reports import (
+    detector_wording,
+    dose_wording,
+    language_wording,
+    set_draw_wording,
+    square_wording,
+    wording,
+)
+from mwork_eval.results.detector_tables import DetectorTable, read_detector_tables
 from mwork_eval.results.doses import read_doses
 from mwork_eval.results.set_draws import read_set_draws
 from mwork_eval.results.squares import Square, read_squares
@@ -43,6 +51,8 @@ def print_results(results: Results, console: Console) -> None:
         say(console)
         _print_table(set_draw_wording.title(draws), set_draw_wording.COLUMNS, set_draw_wording.rows(draws), console)
         say(console, set_draw_wording.notes(draws), style="dim")
+    for detectors in read_detector_tables(results):
+        _print_detectors(detectors, console)
     say(console)
     say(console, wording.legends([results]), style="dim")
     if results.unfinished:
@@ -58,6 +68,23 @@ def _print_language_scores(table: DeltaTable, console: Console) -> None:
         for row in language_wording.language_rows(table)
     )
     _print_table(language_wording.title(table), columns, rows, console)
+
+
+def _print_detectors(detectors: DetectorTable, console: Console) -> None:
+    """Print a comparison of detectors, and how many neurons they share on average over languages."""
+    say(console)
+    columns, rows = detector_wording.columns(detectors, brief=True), detector_wording.rows(detectors, brief=True)
+    _print_table(detector_wording.title(detectors), columns, rows, console)
+    say(console, detector_wording.notes(detectors), style="dim")
+    for overlap in detectors.overlaps[:1]:
+        say(console)
+        _print_table(
+            detector_wording.overlap_title(overlap, detectors),
+            detector_wording.overlap_columns(overlap),
+            detector_wording.overlap_rows(overlap),
+            console,
+        )
+    say(console, detector_wording.finding(detectors))
 
 
 def _print_square(square: Square, console: Console) -> None:
