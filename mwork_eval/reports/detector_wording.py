@@ -24,7 +24,7 @@ def columns(table: DetectorTable, *, brief: bool = False) -> tuple[str, ...]:
     """
     pivot = Pivot(table.pivot).name
     heads = ("detector", "mask", "neurons", "own", pivot, "∆", "∆, random", "p (Holm)", f"∆ - {table.first}'s")
-    return heads if brief else (*heads[:-2], "p", *heads[-2:], "cost")
+    return heads if brief else (*heads, "cost")
 
 
 def rows(table: DetectorTable, *, brief: bool = False) -> list[list[str]]:
@@ -45,7 +45,6 @@ def _row(row: DetectorRow, table: DetectorTable, brief: bool) -> list[str]:
     if row.control is not None:
         spread = row.control.delta
         control = f"{difference(spread.mean, table.unit)} ({spread_range(spread, table.unit)})"
-    tested = [p_value(row.p_holm)] if brief else [p_value(row.p), p_value(row.p_holm)]
     return [
         row.detector,
         row.language or _MEAN,
@@ -54,7 +53,7 @@ def _row(row: DetectorRow, table: DetectorTable, brief: bool) -> list[str]:
         text(row.english),
         estimate(row.delta, table.unit),
         control,
-        *tested,
+        p_value(row.p_holm),
         "–" if row.difference is None else estimate(row.difference, table.unit),
         *([] if brief else [table.detectors[row.detector]]),
     ]
@@ -66,16 +65,16 @@ def notes(table: DetectorTable) -> str:
     name = Pivot(table.pivot).name
     draws = sorted({row.control.draws for row in table.rows if row.control is not None})
     text = (
-        f"{table.metric}, change in {table.unit}, masked - unmasked, negative for damage, with as many neurons of every "
-        f"detector deactivated; own: the mask's language; {name}: under the same mask; ∆ = {name} - own. Intervals: "
-        f"{LEVEL:.0%} over documents."
+        f"{table.metric}, change in {table.unit}, masked - unmasked, negative for damage, with as many neurons of "
+        f"every detector deactivated; own: the mask's language; {name}: under the same mask; ∆ = {name} - own. "
+        f"Intervals: {LEVEL:.0%} over documents."
     )
     if draws:
         number = f"{draws[0]} draw{'s' if draws[0] > 1 else ''}"
         text += (
             f" ∆, random: {number} of {table.control}, as many neurons of the same layers and structures as the "
-            "detector's: mean (lowest..highest). p: of the mean ∆ against it, over documents and draws; Holm: corrected "
-            "for the detectors."
+            "detector's: mean (lowest..highest). p (Holm): of the mean ∆ against it, over documents and draws, "
+            "corrected for the detectors."
         )
     text += (
         f" ∆ - {table.first}'s: paired by document, so that what both do to a document cancels; an interval without 0 "

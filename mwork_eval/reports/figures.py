@@ -27,7 +27,8 @@ class FigureName:
     """What a figure shows.
 
     Attributes:
-        kind: `changes`, `cross` or `dose` of a table; `detectors` of several; `neurons`, `layers` or `overlap` of the sets.
+        kind: `changes`, `cross` or `dose` of a table; `detectors` compared; `neurons`, `layers` or `overlap` of the
+            sets.
         preset: The table's preset, or None.
         task: Its benchmark, or None.
         setting: Its row, where the figure is about one.

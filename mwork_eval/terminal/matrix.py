@@ -103,7 +103,7 @@ def _print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str
     padding = (0, 1, 0, 0) if needed <= console.width else (0, 0, 0, 0)
     drawn = TextTable(title=title, title_style="bold", box=SIMPLE_HEAD, padding=padding)
     for column in columns:
-        drawn.add_column(column, justify="left" if column == "setting" else "right", no_wrap=True)
+        drawn.add_column(column, justify="left" if column in ("setting", "detector") else "right", no_wrap=True)
     for row in lines[1:]:
         drawn.add_row(*row)
     print_whole(drawn, console)
