@@ -10,6 +10,7 @@ from helpers.commands import mwork, python
 from helpers.report_folders import make_folder
 
 import mwork_eval
+from mwork_eval.detection.score_table import ScoreTable
 
 pytestmark = pytest.mark.slow
 
@@ -131,19 +132,24 @@ def test_a_language_has_rules_and_data(copy):
     assert in_copy(copy, "-c", code) == "kat 3000 De kat zit op de mat.\n"
 
 
-def test_a_detector_detects_from_the_command_line(copy, tiny_llama, tmp_path):
+def test_a_detector_selects_from_the_command_line(copy, tiny_llama, tmp_path):
     follow(copy, "How to add a detector")
-    detector = copy / "mwork_eval/detection/detector.py"
-    (line,) = re.findall(r"^DETECTORS\b.*\n", detector.read_text("utf-8"), re.MULTILINE)
-    edit(detector, line, line + 'DETECTORS["mean"] = "mwork_eval.detection.mean_score"\n')
     in_copy(
-        copy, "-m", "mwork_eval", "detect", "--method", "mean", "--model", tiny_llama, "--languages", "en,zh",
-        "--fraction", "0.3", "--max-docs", "4", "--max-tokens", "32", "--device", "cpu", "--out", tmp_path / "out",
+        copy, "-m", "mwork_eval", "detect", "--model", tiny_llama, "--languages", "en,zh,de", "--count", "7",
+        "--detector", "mean-score", "--max-docs", "4", "--max-tokens", "32", "--device", "cpu",
+        "--out", tmp_path / "out",
     )  # fmt: skip
-    assert {path.name for path in (tmp_path / "out/scores").iterdir()} == {"en.safetensors", "zh.safetensors"}
-    neurons = mwork_eval.read_neurons(tmp_path / "out/zh")
-    assert neurons.about["method"] == "mean"
-    assert len(neurons) > 0
+    found = mwork_eval.read_neurons(tmp_path / "out/zh")
+    assert found.about["selection"]["detector"] == "mean-score"
+    tables = {code: ScoreTable.load(tmp_path / f"out/scores/{code}.safetensors") for code in ("en", "zh", "de")}
+    apart = {
+        (layer, "up", index): score
+        - (tables["en"].mean[layer, "up"][index] + tables["de"].mean[layer, "up"][index]) / 2
+        for (layer, name), scores in tables["zh"].mean.items()
+        for index, score in enumerate(scores.tolist())
+        if name == "up"
+    }
+    assert set(found) == set(sorted(apart, key=apart.__getitem__)[-7:])
 
 
 def test_a_kind_of_intervention(copy, tiny_llama):
