@@ -18,9 +18,7 @@ _PACKAGE = "mwork_eval.leaderboard"
 _MARK = ".mwork-leaderboard"
 _PAGE = "index.html"
 _FOLDERS = ("tasks", "models", "export")
-_TEXT_COLUMNS = frozenset(
-    {"benchmarks", "languages", "row", "table", "without", "metric", "unit", "weights", "shown", "cost"}
-)
+_TEXT_COLUMNS = frozenset({"benchmarks", "languages", "row", "table", "without", "metric", "unit", "weights", "shown"})
 """Columns that hold words; they are read from the left and may take several lines."""
 
 
@@ -234,7 +232,7 @@ def _table(label: str, columns: list[str], rows: list[dict[str, Any]], csv: str)
 
 def _detectors(one: ComparedDetectors, number: int) -> dict[str, Any]:
     """Return a comparison of detectors as the page shows it; its rows lead nowhere."""
-    rows = [_row(row, one.contender, "") for row in detector_wording.rows(one.table)]
+    rows = [_row(row, one.contender, "") for row in detector_wording.stacked_rows(one.table)]
     columns = list(detector_wording.columns(one.table))
     title = detector_wording.title(one.table)
     return {

@@ -37,6 +37,15 @@ def rows(table: DetectorTable, *, brief: bool = False) -> list[list[str]]:
     return [_row(row, table, brief) for row in table.rows]
 
 
+def stacked_rows(table: DetectorTable) -> list[list[str]]:
+    """Return the texts of `rows` with intervals, ranges and the parts of costs in lines of their own, for a page."""
+    breaks = ((" [", "\n["), (" (", "\n("), (", 1", ",\n1"))
+    stacked = rows(table)
+    for blank, line in breaks:
+        stacked = [[cell.replace(blank, line) for cell in row] for row in stacked]
+    return stacked
+
+
 def _row(row: DetectorRow, table: DetectorTable, brief: bool) -> list[str]:
     def text(value: Estimate) -> str:
         return difference(value.value, table.unit) if brief else estimate(value, table.unit)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.deltas import Masked, MaskEffect
@@ -13,6 +12,7 @@ from mwork_eval.results.preset_overlaps import SetOverlap, overlaps_of_presets
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.table_cells import TableCells, masked_scores, read_tables
 from mwork_eval.results.tables import Results
+from mwork_eval.results.task_score import TaskScore
 from mwork_eval.statistics.resampling import Estimate, holm
 
 
@@ -108,6 +108,7 @@ def read_detector_tables(results: Results) -> Iterator[DetectorTable]:
             first = next(iter(computed)).cells
             scale = Scale.of(first.baseline[first.pivot])
             doses = {one.name: curves.get((one.name, task, setting)) for one in computed}
+            languages = tuple(next(iter(computed.values())))
             yield DetectorTable(
                 task=task,
                 metric=first.baseline[first.pivot].metric,
@@ -115,10 +116,10 @@ def read_detector_tables(results: Results) -> Iterator[DetectorTable]:
                 setting=setting,
                 control=first.controls[setting],
                 detectors={one.name: one.cells.preset.cost for one in computed},
-                languages=tuple(next(iter(computed.values()))),
+                languages=languages,
                 documents={language: len(score.documents) for language, score in first.baseline.items()},
                 rows=tuple(_rows(computed, setting, results)),
-                overlaps=overlaps_of_presets(results.folder, [one.cells.preset for one in computed]),
+                overlaps=overlaps_of_presets(results.folder, [one.cells.preset for one in computed], languages),
                 curves={
                     name: tuple(next(iter(dose.curves.values()))) for name, dose in doses.items() if dose is not None
                 },
@@ -184,8 +185,9 @@ def _difference(
     pivot = one.cells.pivot
     if not of_first.keys() >= set(languages) or (len(languages) > 1 and of_first.keys() != masked.keys()):
         return None
-    for table, language in product((one, first), (pivot, *languages)):
-        if table.cells.baseline[language].documents_digest != first.cells.baseline[language].documents_digest:
+    for language in (pivot, *languages):
+        known = [(len(score.documents), score.documents_digest) for score in _baselines((one, first), language)]
+        if known[0] != known[1]:
             return None
     effects = []
     for table, scores in ((one, masked), (first, of_first)):
@@ -194,3 +196,7 @@ def _difference(
             MaskEffect(baseline, {code: scores[code] for code in languages}, Scale.of(baseline[pivot]), pivot)
         )
     return paired_difference(*effects)
+
+
+def _baselines(tables: Sequence[_Detector], language: str) -> list[TaskScore]:
+    return [table.cells.baseline[language] for table in tables]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from mwork_eval.neurons.comparison import overlaps
@@ -23,22 +24,25 @@ class SetOverlap:
     jaccard: Mapping[str, Mapping[str, float]]
 
 
-def overlaps_of_presets(folder: Path, presets: Sequence[PresetEntry]) -> tuple[SetOverlap, ...]:
+def overlaps_of_presets(
+    folder: Path, presets: Sequence[PresetEntry], languages: Sequence[str]
+) -> tuple[SetOverlap, ...]:
     """Return the overlaps on average, if there are several languages, then by language.
 
     Args:
         folder: The results folder, which keeps the sets; those that it lacks are left out.
         presets: The presets.
+        languages: The mask languages, in the order to tell them in.
 
     Raises:
         InputError: If a set's file is damaged.
     """
     by_language: dict[str, dict[str, NeuronSet]] = {}
-    for preset in presets:
-        for language, entry in preset.sets.items():
-            found = find_recorded_set(folder, language, entry.digest, preset.name)
-            if found is not None:
-                by_language.setdefault(language, {})[preset.name] = found
+    for language, preset in product(languages, presets):
+        if (entry := preset.sets.get(language)) is None:
+            continue
+        if (found := find_recorded_set(folder, language, entry.digest, preset.name)) is not None:
+            by_language.setdefault(language, {})[preset.name] = found
     of_languages = [SetOverlap(language, _jaccard(sets)) for language, sets in by_language.items()]
     return (_mean(of_languages), *of_languages) if len(of_languages) > 1 else tuple(of_languages)
 

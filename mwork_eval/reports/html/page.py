@@ -128,10 +128,7 @@ def _detectors(table: DetectorTable) -> dict[str, Any]:
     return {
         "title": detector_wording.title(table),
         "columns": detector_wording.columns(table),
-        "rows": [
-            [cell.replace(" [", "\n[").replace(" (", "\n(").replace(", 1 back", ",\n1 back") for cell in row]
-            for row in detector_wording.rows(table)
-        ],
+        "rows": detector_wording.stacked_rows(table),
         "notes": detector_wording.notes(table),
         "curves": detector_curves(table),
         "key": detector_key(table),
