@@ -164,6 +164,11 @@ def summary(results: Results) -> str:
     )
 
 
+def command(results: Results) -> str:
+    """Return the command that computes what is missing."""
+    return f"mwork {'compare-detectors' if any(one.sets for one in results.manifest.presets) else 'ablate'}"
+
+
 def _own_sets(presets: Iterable[PresetEntry]) -> str:
     """Say how many neurons each preset deactivates that has sets of its own."""
     by_number: dict[str, list[str]] = defaultdict(list)

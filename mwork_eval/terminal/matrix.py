@@ -56,7 +56,11 @@ def print_results(results: Results, console: Console) -> None:
     say(console)
     say(console, wording.legends([results]), style="dim")
     if results.unfinished:
-        say(console, f"{results.unfinished} cells are not computed yet; `mwork ablate` goes on.", style="yellow")
+        say(
+            console,
+            f"{results.unfinished} cells are not computed yet; `{wording.command(results)}` goes on.",
+            style="yellow",
+        )
 
 
 def _print_language_scores(table: DeltaTable, console: Console) -> None:

@@ -91,6 +91,11 @@ def test_every_format_has_the_table(write, results, table):
         assert interval.replace("[", "{[}").replace("]", "{]}") in text if write is as_latex else interval in text
 
 
+def test_what_is_missing_is_computed_by_the_same_command(tmp_path):
+    results = read_results(make_detector_folder(tmp_path, without="lape"))
+    assert "cells are not computed yet; <code>mwork compare-detectors</code> goes on." in as_html(results)
+
+
 def test_the_finding_says_which_detector_does_more(table):
     found = detector_wording.finding(table)
     assert found.startswith("Detectors on bpb, LS all: the highest ∆ is that of plnd, +")

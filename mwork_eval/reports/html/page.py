@@ -57,6 +57,7 @@ def _report(results: Results, most_rows: int) -> dict[str, Any]:
         "model": manifest.model,
         "summary": wording.summary(results),
         "unfinished": results.unfinished,
+        "command": wording.command(results),
         "findings": [
             *map(detector_wording.finding, detectors),
             *map(finding, results.tables),
