@@ -12,6 +12,7 @@ from mwork_eval.versions import __version__
 if TYPE_CHECKING:
     from mwork_eval.application.ablate import ablate
     from mwork_eval.application.check import CheckResults, check
+    from mwork_eval.application.compare_detectors import compare_detectors
     from mwork_eval.application.deactivated import deactivated
     from mwork_eval.application.detect import detect
     from mwork_eval.application.detection import Detection
@@ -62,6 +63,7 @@ __all__ = [
     "__version__",
     "ablate",
     "check",
+    "compare_detectors",
     "deactivated",
     "detect",
     "enhance",
@@ -98,6 +100,7 @@ _MODULES = {
     "WeightDelta": "weight_deltas.delta",
     "ablate": "application.ablate",
     "check": "application.check",
+    "compare_detectors": "application.compare_detectors",
     "deactivated": "application.deactivated",
     "detect": "application.detect",
     "enhance": "application.enhance",

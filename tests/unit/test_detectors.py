@@ -285,7 +285,7 @@ def test_what_is_no_rule_is_refused(rule, message):
 
 
 def test_too_few_and_too_little_are_told():
-    with pytest.raises(InputError, match=r"the detector lape finds too few neurons of en; found .*; expected 80"):
+    with pytest.raises(InputError, match=r"the detector lape finds too few neurons of zh; found .*; expected 80"):
         select_specific(TABLES, Selection.of(count=80, detector="lape"))
     with pytest.raises(InputError, match="too few neurons are specific to zh"):
         select_specific(TABLES, Selection.of(count=150))
