@@ -185,6 +185,11 @@ selection_options = together(
         metavar="NAME=VALUE,...",
         help="What the detector is told, as bar=0.9,attention=true.  [default: its own defaults]",
     ),
+    click.option(
+        "--activations",
+        is_flag=True,
+        help="Store in the sets each language's mean activations, to intervene with them.",
+    ),
     click.option("--specific", default="pivot", help="Take away neurons of: pivot, english, common, or none."),
 )
 
