@@ -1,12 +1,9 @@
 """Detectors against their definitions, written the slow way: neuron by neuron, ties included."""
 
-import copy
 import math
-import pickle
 
 import numpy as np
 import pytest
-from conftest import make_model, make_tokenizer
 from helpers.recorded_tables import LAYERS, SHAPE, SIZES, recorded
 from sklearn.metrics import average_precision_score
 
@@ -304,19 +301,6 @@ def test_too_few_and_too_little_are_told():
         select_specific(bare, Selection.of(0.1, detector="lape"))
 
 
-def test_a_table_has_its_columns_and_no_others():
-    table = TABLES[0]
-    for other in (copy.deepcopy(table), pickle.loads(pickle.dumps(table))):
-        np.testing.assert_array_equal(other.mean[0, "q"], table.mean[0, "q"])
-    with pytest.raises(AttributeError, match="no 'loudness'"):
-        _ = table.loudness
-
-
-def test_an_unknown_method_is_named():
-    with pytest.raises(InputError, match=r"unknown method of detection; found 'guess'; expected exact or paper or"):
-        mw.detect(make_model("llama"), make_tokenizer(), {"en": "embedded"}, method="guess", progress=False)
-
-
 def test_sets_know_activations_where_asked():
     found = mw.Detection({table.about["language"]: table for table in TABLES})
     assert found.select(count=4)["zh"].activations == {}
@@ -326,9 +310,7 @@ def test_sets_know_activations_where_asked():
     median = [sorted(TABLES[2].responses[1, "v"][:, n])[3] for n in range(SIZES["v"])]  # of seven documents
     assert own["median.de"][1, "v"].tolist() == median
     bare = mw.Detection({code: recorded(code, 1, recorded=[]) for code in LANGUAGES})
-    with pytest.raises(
-        InputError, match=r"only know of activations that were recorded; .*--record activations"
-    ):
+    with pytest.raises(InputError, match=r"only know of activations that were recorded; .*--record activations"):
         bare.select(count=4, activations=True)
 
 

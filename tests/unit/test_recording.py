@@ -1,4 +1,4 @@
-"""What one pass records, against a plain forward pass of each document with plain hooks, and autograd on whole tensors."""
+"""What one pass records, against a plain pass of each document with plain hooks, and autograd on whole tensors."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ from helpers.slow_activations import see
 from mwork_eval.detection.recording.accumulator import ScoreAccumulator
 from mwork_eval.detection.recording.pass_recorder import PassRecorder
 from mwork_eval.detection.recording.registry import RECORDS
-from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.models.layout import Layout
 
 ALL = tuple(RECORDS)
@@ -41,7 +40,9 @@ def test_records_are_those_of_plain_passes_document_by_document(member):
     assert table.about["activation_tokens"] == tokens
 
     def each(what, place):
-        return [getattr(one, what)(place, len(ids))[own] for one, ids, own in zip(seen, DOCUMENTS, counted, strict=True)]
+        return [
+            getattr(one, what)(place, len(ids))[own] for one, ids, own in zip(seen, DOCUMENTS, counted, strict=True)
+        ]
 
     places = set(seen[0].values) | {(layer, "up") for layer in seen[0].routed}
     assert places == set(table.over_zero) == set(table.responses) == set(table.attribution)
