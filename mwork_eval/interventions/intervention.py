@@ -9,7 +9,7 @@ from typing import Any, Self
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import digest_of_arrays
-from mwork_eval.interventions.kinds import ZERO, find_kind, parse_intervention
+from mwork_eval.interventions.kinds import ZERO, find_kind, parse_intervention, text_of
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.activation_values import Values
@@ -69,12 +69,29 @@ class Intervention:
     @property
     def text(self) -> str:
         """The text that `of` reads, without what is usual."""
-        return self.kind if self.value is None else f"{self.kind}:{find_kind(self.kind).write(self.value)}"
+        return text_of(self.kind, self.value)
 
     @property
     def is_nothing(self) -> bool:
         """Whether nothing is done to a model, as there are no neurons to change."""
         return not len(self.neurons) and find_kind(self.kind).changes_neurons
+
+    @property
+    def factor(self) -> float:
+        """What the neurons' weights are multiplied by, where that is all that is done.
+
+        Raises:
+            InputError: If something else is done, which weights cannot hold.
+        """
+        of_value = find_kind(self.kind).factor
+        if of_value is None:
+            raise InputError(
+                "the intervention cannot be written into weights",
+                found=self.text,
+                expected="zero or scale:FACTOR",
+                hint="vLLM and exported checkpoints have weights alone; take `mwork-hf`",
+            )
+        return of_value(self.value)
 
     @cached_property
     def _used(self) -> Mapping[str, Values]:
@@ -104,14 +121,18 @@ class Intervention:
         """
         changed = find_kind(self.kind).changes_neurons
         return {
-            "by": "weights" if layout is None else find_kind(self.kind).ways(layout),
-            **({} if self.kind == ZERO else {"kind": self.kind, "value": self.value}),
+            "by": "weights" if layout is None else self.ways(layout),
+            **({} if self.kind == ZERO else {"intervention": self.text, "kind": self.kind, "value": self.value}),
             "digest": self.digest,
             "total": len(self.neurons) if changed else 0,
             "of": self.neurons.shape.switches,
             "by_structure": self.neurons.by_structure() if changed else {},
             "about": dict(self.neurons.about),
         }
+
+    def ways(self, layout: Layout) -> str:
+        """Say in words what is changed in a model: its `weights`, its `activations`, or what else."""
+        return find_kind(self.kind).ways(layout)
 
     def apply(self, layout: Layout) -> SliceEditor:
         """Change a model in place: all of the neurons, or none where one cannot be.

@@ -114,6 +114,11 @@ def find_kind(name: str) -> Kind:
     return KINDS[name]
 
 
+def text_of(kind: str, value: Any) -> str:
+    """Return the text of a kind and a value that it was checked by, without what is usual."""
+    return kind if value is None else f"{kind}:{find_kind(kind).write(value)}"
+
+
 def parse_intervention(text: Any) -> tuple[str, Any]:
     """Return the kind and the value of a text: `KIND[:VALUE][:NAME=VALUE]...`.
 
@@ -126,4 +131,4 @@ def parse_intervention(text: Any) -> tuple[str, Any]:
     kind = find_kind(name)
     if kind.takes_value != bool(rest) or bool(sign) != bool(rest):
         raise InputError(f"unusable intervention {name}", found=text, expected=kind.form)
-    return name, kind.read(rest) if kind.takes_value else None
+    return name, kind.check(kind.read(rest)) if kind.takes_value else None
