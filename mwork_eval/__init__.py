@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mwork_eval.application.evaluate import evaluate
     from mwork_eval.application.export import ExportedCheckpoint, export
     from mwork_eval.application.inspect import ModelInspection, inspect
+    from mwork_eval.application.intervened import intervened
     from mwork_eval.application.lens import lens
     from mwork_eval.application.lens_results import LensResults
     from mwork_eval.application.load_model import load_model
@@ -70,6 +71,7 @@ __all__ = [
     "evaluate",
     "export",
     "inspect",
+    "intervened",
     "lens",
     "load_model",
     "read_neurons",
@@ -107,6 +109,7 @@ _MODULES = {
     "evaluate": "application.evaluate",
     "export": "application.export",
     "inspect": "application.inspect",
+    "intervened": "application.intervened",
     "lens": "application.lens",
     "load_model": "application.load_model",
     "read_neurons": "application.read_neurons",
