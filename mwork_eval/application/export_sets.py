@@ -11,7 +11,7 @@ from mwork_eval.application.foreign_target import foreign_target
 from mwork_eval.errors import InputError
 from mwork_eval.files.writing import write_bytes_atomically
 from mwork_eval.interchange.foreign_format import ForeignFormat
-from mwork_eval.interchange.registry import FORMATS
+from mwork_eval.interchange.registry import FORMATS, find_format
 from mwork_eval.interchange.target import Target
 from mwork_eval.languages.table import tag_of
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -48,9 +48,9 @@ def export_sets(
     Raises:
         InputError: If sets are not found, of several models, or have neurons that the format cannot hold.
     """
-    form, forced, path = FORMATS[one_of("format", format, FORMATS)], flag_of("force", force), Path(out)
+    form, forced, path = find_format(one_of("format", format, FORMATS)), flag_of("force", force), Path(out)
     if form.write is None:
-        writable = " ".join(name for name, one in FORMATS.items() if one.write is not None)
+        writable = " ".join(name for name in FORMATS if find_format(name).write is not None)
         raise InputError(
             f"sets cannot be written as {form.name}", found="a format that is only read", expected=writable
         )

@@ -10,7 +10,7 @@ from mwork_eval.application.foreign_target import foreign_target
 from mwork_eval.digests import digest_of_file
 from mwork_eval.errors import InputError
 from mwork_eval.interchange.foreign_format import Asked, ForeignFormat
-from mwork_eval.interchange.registry import FORMATS
+from mwork_eval.interchange.registry import FORMATS, find_format
 from mwork_eval.interchange.target import Target
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -58,7 +58,7 @@ def import_sets(
         >>> import mwork_eval as mw
         >>> mw.import_sets("X.neuron.pth", "lape", "en,zh,fr,es,vi,id", model="opt-6.7b")  # doctest: +SKIP
     """
-    form = FORMATS[one_of("format", format, FORMATS)]
+    form = find_format(one_of("format", format, FORMATS))
     files = _files(file)
     wanted = [] if languages is None else languages_of(languages)
     folder = folder_to_write(out)

@@ -9,16 +9,17 @@ from mwork_eval.cli.options import languages_option, out_option, trust_option
 from mwork_eval.interchange.registry import FORMATS
 from mwork_eval.terminal.lines import answer, tell
 
-_READ = click.Choice(list(FORMATS))
-_WRITTEN = click.Choice([name for name, one in FORMATS.items() if one.write is not None])
+_FORMAT = click.Choice(list(FORMATS))
 
 
 @click.command(name="import")
 @click.argument("file", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--format", type=_READ, required=True, help="Which tool's file it is.")
+@click.option("--format", type=_FORMAT, required=True, help="Which tool's file it is.")
 @languages_option(None, "Languages in the order of the file.  [default: those that the file names]")
-@click.option("--model", help="Default model, local folder, or hub id; only its configuration is read.")
-@click.option("--like", help="A neuron set of the model, in place of --model.")
+@click.option(
+    "--model", help="Default model, local folder, or hub id; its weights are not read.  [default: see --like]"
+)
+@click.option("--like", help="A neuron set of the model, in place of --model.  [default: see --model]")
 @click.option("--key", help="Of kinit: which of its results.  [default: all together]")
 @out_option(None)
 @click.option("--revision", help="Branch, tag or commit of a hub model.  [default: its main branch]")
@@ -42,7 +43,7 @@ def import_sets(file: tuple[Path, ...], out: Path, **options: Any) -> None:
 
 @click.command(name="export")
 @click.argument("references", nargs=-1, required=True, metavar="SETS...")
-@click.option("--format", type=_WRITTEN, required=True, help="Which tool's file to write.")
+@click.option("--format", type=_FORMAT, required=True, help="Which tool's file to write; kojima is only read.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
 @languages_option(None, "Which sets, in the order of the file.  [default: all, as given]")
 @click.option("--model", help="Name of the model, where how wide its heads are matters (damo).  [default: not known]")

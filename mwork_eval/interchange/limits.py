@@ -29,7 +29,7 @@ def read_text(path: Path, most: int = MOST_TEXT) -> str:
 
 def damaged(path: Path, found: object, expected: str) -> InputError:
     """Return the error for a file that is not what its format says."""
-    return InputError(f"{path} cannot be read", found=found, expected=expected, hint="look at `--format`")
+    return InputError(f"{path} cannot be read", found=found, expected=expected, hint="look at `format`")
 
 
 def checked_indices(path: Path, where: str, values: Any, size: int) -> list[int]:

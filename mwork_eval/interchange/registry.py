@@ -1,20 +1,26 @@
 """The foreign formats that are known: a row each."""
 
-from mwork_eval.interchange.damo import DAMO
-from mwork_eval.interchange.foreign_format import ForeignFormat
-from mwork_eval.interchange.kinit import KINIT
-from mwork_eval.interchange.kojima import KOJIMA
-from mwork_eval.interchange.lape import CLAS, LAPE, MANIPULATION
-from mwork_eval.interchange.tables import CSV, JSON
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-FORMATS: dict[str, ForeignFormat] = {
-    "lape": LAPE,
-    "clas-bench": CLAS,
-    "manipulation": MANIPULATION,
-    "kinit": KINIT,
-    "damo": DAMO,
-    "kojima": KOJIMA,
-    "csv": CSV,
-    "json": JSON,
+if TYPE_CHECKING:
+    from mwork_eval.interchange.foreign_format import ForeignFormat
+
+FORMATS = {
+    "lape": "lape.LAPE",
+    "clas-bench": "lape.CLAS",
+    "manipulation": "lape.MANIPULATION",
+    "kinit": "kinit.KINIT",
+    "damo": "damo.DAMO",
+    "kojima": "kojima.KOJIMA",
+    "csv": "tables.CSV",
+    "json": "tables.JSON",
 }
-"""By the name that commands call it."""
+"""By the name that commands call it, the module of this package and the name in it: the command line needs no more."""
+
+
+def find_format(name: str) -> "ForeignFormat":
+    """Return a format by its name, which is one of `FORMATS`."""
+    module, _, attribute = FORMATS[name].partition(".")
+    found: ForeignFormat = getattr(import_module(f"mwork_eval.interchange.{module}"), attribute)
+    return found
