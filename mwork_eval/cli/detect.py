@@ -39,6 +39,7 @@ def detect(
     document_seed: int | None,
     check_language: bool,
     method: str,
+    recorded: tuple[str, ...],
     max_memory: int,
     resume: bool,
     checkpoint_docs: int | None,
@@ -82,6 +83,7 @@ def detect(
 
     options = DetectOptions(
         method=method,
+        recorded=recorded,
         memory=max_memory,
         shard=shard,
         resume=resume,

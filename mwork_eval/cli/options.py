@@ -8,6 +8,7 @@ import click
 
 from mwork_eval.cli.numbers import LARGEST_SEED, Count, Real, Seed, parse_real, parse_whole
 from mwork_eval.detection.detector import DETECTORS
+from mwork_eval.detection.recording.registry import parse_records
 from mwork_eval.errors import InputError
 from mwork_eval.languages.table import check_language, parse_languages
 from mwork_eval.sizes import parse_size
@@ -84,6 +85,10 @@ def _thresholds(_: click.Context, __: click.Parameter, value: str | None) -> dic
             raise InputError("cannot read --threshold", found=value, expected="q=0.1,k=0.1,v=2,up=5")
         thresholds[name.strip()] = number
     return thresholds
+
+
+def _records(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    return parse_records(value)
 
 
 def _memory(_: click.Context, __: click.Parameter, value: str) -> int:
@@ -180,6 +185,13 @@ corpus_options = together(
 
 scoring_options = together(
     click.option("--method", type=click.Choice(list(DETECTORS)), default="exact", help="Of scoring."),
+    click.option(
+        "--record",
+        "recorded",
+        default="",
+        callback=_records,
+        help="Record beside scores: activations, responses, attributions, or all.  [default: scores alone]",
+    ),
     click.option("--max-memory", callback=_memory, default="1GiB", help="For scoring, beside the weights."),
 )
 

@@ -126,6 +126,7 @@ def run(
     document_seed: int | None,
     check_language: bool,
     method: str,
+    recorded: tuple[str, ...],
     max_memory: int,
     set_draws: int | None,
     preset: tuple[str, ...],
@@ -176,6 +177,7 @@ def run(
 
     detection = DetectOptions(
         method=method,
+        recorded=recorded,
         memory=max_memory,
         groups=groups_for(stability=False, set_draws=set_draws),
     )

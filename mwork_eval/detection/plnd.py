@@ -1,49 +1,20 @@
 """Parallel language-specific neuron detection (PLND, arXiv:2402.18815): how much does zeroing a neuron change?"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from mwork_eval.detection.detector import Observer, Statistic
 from mwork_eval.detection.selection import Selection, specific_sets, top_count
 from mwork_eval.neurons.neuron_set import NeuronSet, Place
 
 if TYPE_CHECKING:
-    from mwork_eval.detection.detector import Observation
     from mwork_eval.detection.score_table import ScoreTable
-    from mwork_eval.detection.scoring.scorer import Scorer
     from mwork_eval.files.tensor_file import Array
-    from mwork_eval.models.layout import Layout
 
 
 class Plnd:
-    """Scores every neuron in every document; a neuron must be strong in each of them.
-
-    A table's `minimum` is the smallest score over documents, float32: a neuron belongs to the language at threshold ε
-    if its minimum is at least ε (Eq. 2). `mean` is the mean score, float32. `worst_rank` is the worst rank within layer
-    and structure over documents, int32, 0 for the highest score: a neuron is among the top k of every document if it is
-    below k.
-    """
-
-    statistics = (
-        Statistic("minimum", "float32", np.inf, "min"),
-        Statistic("sum", "float64", 0, "sum"),
-        Statistic("worst_rank", "int32", 0, "max"),
-    )
-    columns = ("minimum", "mean", "worst_rank")
-
-    def observer(self, layout: "Layout", method: str, memory: int) -> Observer:
-        """Get ready to score with `exact`, `paper` or `reference`."""
-        from mwork_eval.detection.scoring.scorer import Scorer
-
-        return _Observer(Scorer(layout, method, memory))  # type: ignore[arg-type]
-
-    def finish(self, totals: "Observation", documents: int) -> "Observation":
-        """Return smallest and mean score, and worst rank."""
-        mean = {place: (total / documents).astype(np.float32) for place, total in totals["sum"].items()}
-        return {"minimum": totals["minimum"], "mean": mean, "worst_rank": totals["worst_rank"]}
+    """Takes neurons that are strong in every document."""
 
     def select(self, tables: "Sequence[ScoreTable]", selection: Selection) -> dict[str, NeuronSet]:
         """Select each language's neurons by the rule, and take away what the rule says."""
@@ -51,30 +22,6 @@ class Plnd:
 
 
 DETECTOR = Plnd()
-
-
-class _Observer:
-    def __init__(self, scorer: "Scorer") -> None:
-        self._scorer = scorer
-
-    def observe(self, documents: Sequence[Sequence[int]]) -> "Iterator[Observation]":
-        return map(statistics_of, self._scorer.score(documents))
-
-
-def statistics_of(scores: "Mapping[Place, Array]") -> "Observation":
-    """Return the statistics of one document from its scores, per (layer, structure) float32 `[neurons]`."""
-    ranks: dict[int, npt.NDArray[np.int32]] = {}  # gate, up and down share one array
-    for found in scores.values():
-        if id(found) not in ranks:
-            ranks[id(found)] = _ranks(found)
-    return {"minimum": scores, "sum": scores, "worst_rank": {place: ranks[id(one)] for place, one in scores.items()}}
-
-
-def _ranks(scores: "Array") -> npt.NDArray[np.int32]:
-    """Return the rank of every score, 0 for the highest; equal scores rank by index, the same on every machine."""
-    ranks = np.empty(len(scores), np.int32)
-    ranks[np.argsort(-scores, kind="stable")] = np.arange(len(scores), dtype=np.int32)
-    return ranks
 
 
 def select(table: "ScoreTable", selection: Selection) -> NeuronSet:

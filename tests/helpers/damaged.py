@@ -21,7 +21,7 @@ from mwork_eval.benchmarks.readers import read_jsonl, read_lines, read_squad
 from mwork_eval.cli.run import run
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.partial import PartialScores
-from mwork_eval.detection.plnd import statistics_of
+from mwork_eval.detection.recording.scores import statistics_of
 from mwork_eval.detection.score_table import ScoreTable, places_of
 from mwork_eval.detection.selection import Selection, select_specific
 from mwork_eval.enhancement.folder import ImprovementCell, ImprovementCells, read_enhancement

@@ -10,7 +10,7 @@ from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import DetectOptions, score_languages
 from mwork_eval.detection.partial import PartialScores, merge_shards
-from mwork_eval.detection.plnd import statistics_of
+from mwork_eval.detection.recording.scores import statistics_of
 from mwork_eval.detection.score_table import ScoreTable
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.errors import InputError

@@ -208,12 +208,14 @@ class Routed:
         hidden: What goes into its last product `[m, d_inter]`.
         states: Which of the states these are of `[m]`.
         weights: Their routing weights `[m]`.
+        passed: What the gate lets through, but for a positive factor; without a gate the hidden states `[m, d_inter]`.
     """
 
     up: Tensor
     hidden: Tensor
     states: Tensor
     weights: Tensor
+    passed: Tensor
 
 
 def routed_rows(module: Any, call: tuple[Tensor, ...], expert: int) -> Routed:
@@ -229,12 +231,15 @@ def routed_rows(module: Any, call: tuple[Tensor, ...], expert: int) -> Routed:
     first = _up_product(module, states[at], expert)
     up = first
     if not getattr(module, "has_gate", True):
-        hidden = module.act_fn(first)
+        hidden = passed = module.act_fn(first)
     else:
         gate, up = first.chunk(2, -1)
         up = up if getattr(module, "is_concatenated", True) else first[..., 1::2]
-        hidden = module._apply_gate(first) if hasattr(module, "_apply_gate") else module.act_fn(gate) * up
-    return Routed(up, hidden, at, weights[at, slot])
+        gate = gate if getattr(module, "is_concatenated", True) else first[..., ::2]
+        # Some have the activation in code of their own; each is one that keeps the gate's sign.
+        passed = module.act_fn(gate) if hasattr(module, "act_fn") else gate
+        hidden = module._apply_gate(first) if hasattr(module, "_apply_gate") else passed * up
+    return Routed(up, hidden, at, weights[at, slot], passed)
 
 
 def _up_product(module: Any, states: Tensor, expert: int) -> Tensor:

@@ -1,12 +1,13 @@
 """Score every neuron of a model on documents (PLND): the scores applied to the captured activations."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import torch
 
 from mwork_eval.detection.scoring import closed_forms, reference
+from mwork_eval.detection.scoring.activation_listener import ActivationListener
 from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.attention_capture import Known
 from mwork_eval.detection.scoring.capture import run_batch
@@ -69,11 +70,19 @@ class Scorer:
         self._found: list[dict[Place, Tensor]] = []
         self._forwards: dict[tuple[int, tuple[str, ...]], Tensor] = {}
 
-    def score(self, documents: Sequence[Sequence[int]]) -> list[dict[Place, Array]]:
+    @property
+    def forms(self) -> Mapping[tuple[int, int], Form]:
+        """The forms of the feed-forwards by layer and part, once a document was scored."""
+        return self._forms or {}
+
+    def score(
+        self, documents: Sequence[Sequence[int]], listener: ActivationListener | None = None
+    ) -> list[dict[Place, Array]]:
         """Score all neurons of all layers on each document, in one forward pass of the body.
 
         Args:
             documents: Token ids of each document.
+            listener: Receives the activations of the same pass.
 
         Returns:
             For each document and (layer, structure), float32 scores `[neurons]`; gate, up and down share one array.
@@ -84,7 +93,7 @@ class Scorer:
         self._check_tokens(documents)
         if self._forms is None:
             self._look_at(max(documents, key=len)[:_LOOKED_AT])
-        self._run(documents)
+        self._run(documents, listener)
         return [_on_cpu(one) for one in self._found]
 
     def _look_at(self, tokens: Sequence[int]) -> None:
@@ -117,11 +126,11 @@ class Scorer:
                 hint="use the tokenizer that belongs to the model",
             )
 
-    def _run(self, documents: Sequence[Sequence[int]]) -> None:
+    def _run(self, documents: Sequence[Sequence[int]], listener: ActivationListener | None = None) -> None:
         self._lengths = [len(tokens) for tokens in documents]
         self._found = [{} for _ in documents]
         self._forwards = {}
-        run_batch(self.layout, documents, self, self._known, self._forms)
+        run_batch(self.layout, documents, self, self._known, self._forms, listener)
         self._keep_feed_forwards()
 
     def attention(self, layer: int, document: int, seen: Attention) -> Tensor:
