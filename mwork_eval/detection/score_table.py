@@ -84,7 +84,20 @@ class ScoreTable:
             if (match := _NAME.fullmatch(name)) is not None:
                 place, column = (int(match["layer"]), match["structure"]), match["column"]
                 found.setdefault(column, {}).setdefault(place, usable(path, arrays, name, array.shape))
+        if head.about.method == IMPORTED:
+            found = {column: _Imported(places) for column, places in found.items()}
         return cls(shape, found, head.about.values)
+
+
+class _Imported(dict[Place, Array]):
+    """A column of another tool's statistics, which need not have all places of the model."""
+
+    def __missing__(self, place: Place) -> Array:
+        raise InputError(
+            "imported statistics do not have all structures",
+            found=f"none of layers.{place[0]}.{place[1]}",
+            expected=" ".join(dict.fromkeys(structure for _, structure in self)),
+        )
 
 
 _NAME = re.compile(r"layers\.(?P<layer>\d+)\.(?P<structure>\w+)\.(?P<column>\w+)")

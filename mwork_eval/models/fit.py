@@ -34,7 +34,7 @@ def check_fit(neurons: NeuronSet, shape: ModelShape, fingerprint: str, model_nam
             f"it is not known whether the neuron set ({origin}) was made for the weights of {model_name}",
             found=_without_fingerprint(neurons),
             expected=f"a set of these weights ({fingerprint[:12]})",
-            hint="if you know that it was, accept it with `force=True` (of mwork-hf: `neurons=...,force=True`)",
+            hint="if you know that it was, accept it with `force=True` (mwork-hf: neurons=...,force=True)",
         )
     if made_for != fingerprint and not force:
         raise InputError(

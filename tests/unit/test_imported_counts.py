@@ -50,6 +50,8 @@ def test_counts_become_the_column_of_the_feed_forward(tmp_path, model):
     assert pickle.loads(pickle.dumps(table)).about == about
     with pytest.raises(mw.InputError, match=r"imported statistics of zh have no minimum; found over_zero"):
         table.minimum  # noqa: B018
+    with pytest.raises(mw.InputError, match=r"do not have all structures; found none of layers\.1\.q; expected up"):
+        table.over_zero[1, "q"]
 
 
 def test_njunlp_names_the_tokens_otherwise(tmp_path, model):
