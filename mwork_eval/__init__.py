@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mwork_eval.application.enhancement_results import EnhancementResults
     from mwork_eval.application.evaluate import evaluate
     from mwork_eval.application.export import ExportedCheckpoint, export
+    from mwork_eval.application.export_sets import export_sets
+    from mwork_eval.application.import_sets import import_sets
     from mwork_eval.application.inspect import ModelInspection, inspect
     from mwork_eval.application.intervened import intervened
     from mwork_eval.application.lens import lens
@@ -70,6 +72,8 @@ __all__ = [
     "enhance",
     "evaluate",
     "export",
+    "export_sets",
+    "import_sets",
     "inspect",
     "intervened",
     "lens",
@@ -108,6 +112,8 @@ _MODULES = {
     "enhance": "application.enhance",
     "evaluate": "application.evaluate",
     "export": "application.export",
+    "export_sets": "application.export_sets",
+    "import_sets": "application.import_sets",
     "inspect": "application.inspect",
     "intervened": "application.intervened",
     "lens": "application.lens",

@@ -31,7 +31,12 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-def _languages(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
+def parse_tags(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
+    """Read languages such as en,zh; each once.
+
+    Raises:
+        InputError: If one is unknown.
+    """
     return None if value is None else parse_languages(value)
 
 
@@ -250,7 +255,7 @@ long_options = together(
 
 def languages_option(default: str | None, description: str) -> Callable[[F], F]:
     """Return the option `--languages`."""
-    return click.option("--languages", default=default, callback=_languages, help=description)
+    return click.option("--languages", default=default, callback=parse_tags, help=description)
 
 
 def out_option(default: str | None) -> Callable[[F], F]:

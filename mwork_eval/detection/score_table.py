@@ -21,6 +21,8 @@ from mwork_eval.neurons.structures import STRUCTURES
 FORMAT = "mwork-scores"
 VERSION = 2
 """That of files with records beside the scores; files without are of version 1."""
+IMPORTED = "imported"
+"""The method of a table of another tool's statistics: it has the columns that its file has, and no scores."""
 _HINT = "run `detect` again"
 
 
@@ -41,6 +43,13 @@ class ScoreTable:
 
     def __getattr__(self, name: str) -> Mapping[Place, Array]:
         values: Mapping[str, Mapping[Place, Array]] = self.__dict__.get("values", {})  # none while it is unpickled
+        about: Mapping[str, Any] = self.__dict__.get("about", {})
+        if name not in values and not name.startswith("_") and about.get("method") == IMPORTED:
+            raise InputError(
+                f"imported statistics of {about['language']} have no {name}",
+                found=" ".join(values),
+                expected="a detector that needs these alone, such as lape",
+            )
         if name not in values:
             raise AttributeError(f"a table of scores has no {name!r}")
         return values[name]
@@ -75,7 +84,20 @@ class ScoreTable:
             if (match := _NAME.fullmatch(name)) is not None:
                 place, column = (int(match["layer"]), match["structure"]), match["column"]
                 found.setdefault(column, {}).setdefault(place, usable(path, arrays, name, array.shape))
+        if head.about.method == IMPORTED:
+            found = {column: _Imported(places) for column, places in found.items()}
         return cls(shape, found, head.about.values)
+
+
+class _Imported(dict[Place, Array]):
+    """A column of another tool's statistics, which need not have all places of the model."""
+
+    def __missing__(self, place: Place) -> Array:
+        raise InputError(
+            "imported statistics do not have all structures",
+            found=f"none of layers.{place[0]}.{place[1]}",
+            expected=" ".join(dict.fromkeys(structure for _, structure in self)),
+        )
 
 
 _NAME = re.compile(r"layers\.(?P<layer>\d+)\.(?P<structure>\w+)\.(?P<column>\w+)")
@@ -87,6 +109,11 @@ def _name(place: Place, column: str) -> str:
 
 def _expected(shape: ModelShape, about: "_ScoredAbout") -> Iterator[tuple[str, Place, tuple[int, ...]]]:
     """Yield the columns that a file must hold, by place, and the shapes of their arrays."""
+    if about.method == IMPORTED:
+        for layer, sizes in enumerate(shape.sizes):
+            if "up" in sizes:
+                yield "over_zero", (layer, "up"), (sizes["up"],)
+        return
     scores, *others = find_records(about.recorded)
     for column in scores.columns:
         for layer, structure in places_of(shape):
@@ -101,7 +128,7 @@ def _expected(shape: ModelShape, about: "_ScoredAbout") -> Iterator[tuple[str, P
 class _ScoredAbout(About):
     """What scores say of themselves at least."""
 
-    fingerprint: str
+    fingerprint: str | None
     language: str
     method: str
     corpus: CorpusValue

@@ -245,3 +245,15 @@ def test_a_report_format_is_written(copy, tmp_path):
         f"mine on xquad, {setting}" for setting in ("R under", "LS under", "LS gen")
     ]
     assert re.fullmatch(r"mine on xquad, LS under: \+\d+\.\d{3} points", lines[1])
+
+
+def test_a_foreign_format_is_written_and_read(copy, tmp_path):
+    follow(copy, "How to add a foreign format")
+    run = ["-m", "mwork_eval", "sets"]
+    in_copy(copy, *run, "export", "gemma3-270m/zh", "--format", "dotted", "--out", tmp_path / "zh.txt")
+    words = (tmp_path / "zh.txt").read_text(encoding="utf-8").split()
+    zh = mwork_eval.read_neurons("gemma3-270m/zh")
+    assert words == [f"{layer}.{structure}.{index}" for layer, structure, index in zh]
+    given = ["--format", "dotted", "--languages", "zh", "--like", "gemma3-270m/zh", "--out", tmp_path]
+    in_copy(copy, *run, "import", tmp_path / "zh.txt", *given)
+    assert mwork_eval.read_neurons(tmp_path / "zh") == zh
