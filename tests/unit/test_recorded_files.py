@@ -8,6 +8,7 @@ from helpers.detections import stream_of
 import mwork_eval as mw
 from mwork_eval.application.progress import Silent
 from mwork_eval.detection.detect import DetectOptions, score_languages
+from mwork_eval.detection.estimate import estimate_cost
 from mwork_eval.detection.partial import PartialScores, merge_shards
 from mwork_eval.detection.recording.gradient_pass import GradientPass
 from mwork_eval.detection.recording.registry import RECORDS, parse_records
@@ -135,7 +136,7 @@ def test_a_file_with_less_is_scored_again_and_one_with_more_is_taken(tmp_path, l
 
 def test_rows_that_do_not_fit_are_refused_before_the_pass(layout, tokenizer, monkeypatch):
     monkeypatch.setattr(Scorer, "score", None)
-    row = 4 * sum(n for sizes in layout.shape.sizes for name, n in sizes.items() if name in "qkvo" or name == "up")
+    row = 4 * sum(n for sizes in layout.shape.sizes for name, n in sizes.items() if name in (*"qkvo", "up"))
     with pytest.raises(InputError, match=r"responses of en do not fit into memory.*found 7 documents of"):
         score(layout, tokenizer, None, recorded=("responses",), memory=7 * row - 1)
     with pytest.raises(TypeError):  # they fit, and the pass begins
@@ -144,6 +145,21 @@ def test_rows_that_do_not_fit_are_refused_before_the_pass(layout, tokenizer, mon
         score(layout, tokenizer, None, documents=10**6, recorded=("responses",), memory=100 * row)
     with pytest.raises(TypeError):
         score(layout, tokenizer, None, recorded=("activations",), memory=row)
+
+
+def test_what_records_cost_is_known_before(layout, tokenizer):
+    def cost(**options):
+        return estimate_cost(layout, stream_of(tokenizer, documents=4), DetectOptions(**options))
+
+    plain, row = (
+        cost(),
+        4 * sum(n for sizes in layout.shape.sizes for name, n in sizes.items() if name in (*"qkvo", "up")),
+    )
+    assert cost(recorded=("activations", "responses")) == plain
+    with pytest.raises(InputError, match="responses of en do not fit"):
+        cost(recorded=("responses",), memory=4 * row - 1)
+    weights = sum(block.weight.numel() for block in layout.all_blocks) + layout.model.lm_head.weight.numel()
+    assert cost(recorded=ALL).operations - plain.operations == 4 * weights * plain.tokens  # forwards and back
 
 
 def test_the_model_is_as_it_was_after_an_exception(layout):
