@@ -60,7 +60,7 @@ FIXED = {
     "method", "metric", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot", "old", "options",
     "out", "per_task", "pivot", "positions", "preset", "progress", "prompt", "random_control", "reference", "repair",
     "revision", "sample_seed", "seeds", "set_draws", "shard", "specific", "strict", "structures",
-    "system_instruction", "task", "tasks", "texts", "threshold", "together", "tokenizer", "top_k",
+    "intervention", "system_instruction", "task", "tasks", "texts", "threshold", "together", "tokenizer", "top_k",
     "trained_controls", "training", "trust_remote_code", "understanding", "understanding_layers", "verify", "weight",
     "workers",
 }  # fmt: skip
