@@ -176,14 +176,18 @@ def test_a_kind_of_intervention(copy, tiny_llama):
         "from mwork_eval.interventions.intervention import Intervention\n"
         "from mwork_eval.lm.model import MworkHF\n"
         f"lm = MworkHF({str(tiny_llama)!r}, device='cpu', dtype='float32')\n"
-        "weight = lm.model.model.layers[1].mlp.up_proj.weight\n"
-        "before, others = weight[3].clone(), weight[4].clone()\n"
-        "lm.mask(Intervention(mw.NeuronSet(lm.layout.shape, {(1, 'up'): np.array([3])}), 'scale', 0.5))\n"
-        "halved = (weight[3] == before / 2).all() and (weight[4] == others).all()\n"
-        "print(bool(halved), lm.masked['by'], lm.masked['kind'], lm.masked['value'])\n"
-        "lm.unmask(); print(bool((weight[3] == before).all()))"
+        "seen = []\n"
+        "down = lm.model.model.layers[1].mlp.down_proj\n"
+        "neurons = mw.NeuronSet(lm.layout.shape, {(1, 'up'): np.array([3])})\n"
+        "lm.mask(Intervention.of(neurons, 'clamp:0.001'))\n"
+        "down.register_forward_pre_hook(lambda module, args: seen.append(args[0].abs().amax((0, 1))))\n"
+        "lm.model(lm.tokenizer('a b c', return_tensors='pt')['input_ids'])\n"
+        "print(bool(seen[0][3] <= 0.001), bool(seen[0][4] > 0.001), lm.masked['by'], lm.masked['intervention'])\n"
+        "lm.unmask()\n"
+        "lm.model(lm.tokenizer('a b c', return_tensors='pt')['input_ids'])\n"
+        "print(bool(seen[1][3] > 0.001))"
     )
-    assert in_copy(copy, "-c", code) == "True scaled weights scale 0.5\nTrue\n"
+    assert in_copy(copy, "-c", code) == "True True activations clamp:0.001\nTrue\n"
 
 
 def test_an_engine(copy, tiny_llama, tmp_path):

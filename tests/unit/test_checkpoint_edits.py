@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 from mwork_eval.checkpoints.checkpoint import Checkpoint
 from mwork_eval.checkpoints.edits import edits_of_delta, edits_of_neurons, joined
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.scaled import scale_neurons
 from mwork_eval.interventions.zero import zero_neurons
 from mwork_eval.models.fingerprint import fingerprint_of
 from mwork_eval.models.layout import Layout
@@ -70,6 +71,18 @@ def test_files_with_neurons_zeroed_load_as_the_masked_model(member: str, tmp_pat
     edits = edits_of_neurons(checkpoint, neurons)
     assert rewrite(checkpoint, edits) == set(edits)
     zero_neurons(layout, neurons)
+    expected, found = model.state_dict(), load(tmp_path).state_dict()
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+@pytest.mark.parametrize("member", ["bloom", "gemma3_text", "gpt2", "gpt_oss", "mixtral", "phi3", "qwen2", "qwen2_moe"])
+@pytest.mark.parametrize("factor", [0.0, -0.3, 1.0])
+def test_files_with_neurons_scaled_load_as_the_model_with_them_scaled(member: str, factor: float, tmp_path: Path):
+    model = saved(member, tmp_path)
+    layout, checkpoint = Layout.of(model), Checkpoint.of(str(tmp_path))
+    neurons = some_of_each(layout)
+    rewrite(checkpoint, edits_of_neurons(checkpoint, neurons, factor))
+    scale_neurons(layout, neurons, factor)
     expected, found = model.state_dict(), load(tmp_path).state_dict()
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
 

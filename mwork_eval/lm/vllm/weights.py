@@ -64,7 +64,8 @@ class EditableWeights:
             return BASE
         parts = [] if delta is None else [edits_of_delta(self.checkpoint, delta)]
         if intervention is not None:
-            parts.append(edits_of_neurons(self.checkpoint, intervention.neurons, intervention.factor))
+            factor = intervention.factor  # raises before anything is read
+            parts.append(edits_of_neurons(self.checkpoint, intervention.neurons, factor))
         edits = joined(*parts)
         name = digest_of([delta and delta.digest, intervention and intervention.digest])
         return WeightState(name, edits, {name: list(self.checkpoint.stored[name].shape) for name in edits})
