@@ -139,6 +139,9 @@ def score_languages(
         part = workers.merge(part)
         scored.parts[language] = part
         scored.tables.append(part.table())
+        missing = scored.tables[-1].about.get("not_recorded")
+        if missing and workers.is_main and len(scored.parts) == 1:
+            log.warning("%s cannot be recorded, and is 0 in the records", ", ".join(missing))
         if path is None:
             continue
         if workers.is_main:

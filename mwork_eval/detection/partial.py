@@ -32,6 +32,7 @@ class _PartialAbout(About):
     language: str
     method: str
     corpus: CorpusValue
+    recorded: tuple[str, ...] = ()
 
 
 class _PartialRun(FileValue):

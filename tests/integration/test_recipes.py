@@ -131,19 +131,20 @@ def test_a_language_has_rules_and_data(copy):
     assert in_copy(copy, "-c", code) == "kat 3000 De kat zit op de mat.\n"
 
 
-def test_a_detector_detects_from_the_command_line(copy, tiny_llama, tmp_path):
-    follow(copy, "How to add a detector")
-    detector = copy / "mwork_eval/detection/detector.py"
-    (line,) = re.findall(r"^DETECTORS\b.*\n", detector.read_text("utf-8"), re.MULTILINE)
-    edit(detector, line, line + 'DETECTORS["mean"] = "mwork_eval.detection.mean_score"\n')
+def test_a_record_is_recorded_from_the_command_line(copy, tiny_llama, tmp_path):
+    follow(copy, "How to add a record")
     in_copy(
-        copy, "-m", "mwork_eval", "detect", "--method", "mean", "--model", tiny_llama, "--languages", "en,zh",
-        "--fraction", "0.3", "--max-docs", "4", "--max-tokens", "32", "--device", "cpu", "--out", tmp_path / "out",
+        copy, "-m", "mwork_eval", "detect", "--record", "peaks,responses", "--model", tiny_llama,
+        "--languages", "en,zh", "--fraction", "0.3", "--max-docs", "4", "--max-tokens", "32", "--device", "cpu",
+        "--out", tmp_path / "out",
     )  # fmt: skip
-    assert {path.name for path in (tmp_path / "out/scores").iterdir()} == {"en.safetensors", "zh.safetensors"}
-    neurons = mwork_eval.read_neurons(tmp_path / "out/zh")
-    assert neurons.about["method"] == "mean"
-    assert len(neurons) > 0
+    code = (
+        "from pathlib import Path\n"
+        "from mwork_eval.detection.score_table import ScoreTable\n"
+        f"table = ScoreTable.load(Path({str(tmp_path / 'out/scores/zh.safetensors')!r}))\n"
+        "print(all((rows.max(0) == table.peak[place]).all() for place, rows in table.responses.items()))"
+    )
+    assert in_copy(copy, "-c", code) == "True\n"
 
 
 def test_a_kind_of_intervention(copy, tiny_llama):

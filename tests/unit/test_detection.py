@@ -82,11 +82,11 @@ class StoppedError(Exception):
 def stop_after(monkeypatch, calls: int) -> None:
     score, left = Scorer.score, [calls]
 
-    def stopping(self, documents):
+    def stopping(self, documents, *rest):
         left[0] -= 1
         if left[0] < 0:
             raise StoppedError
-        return score(self, documents)
+        return score(self, documents, *rest)
 
     monkeypatch.setattr(Scorer, "score", stopping)
 

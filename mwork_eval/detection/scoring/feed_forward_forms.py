@@ -236,9 +236,11 @@ def routed_rows(module: Any, call: tuple[Tensor, ...], expert: int) -> Routed:
         gate, up = first.chunk(2, -1)
         up = up if getattr(module, "is_concatenated", True) else first[..., 1::2]
         gate = gate if getattr(module, "is_concatenated", True) else first[..., ::2]
-        # Some have the activation in code of their own; each is one that keeps the gate's sign.
-        passed = module.act_fn(gate) if hasattr(module, "act_fn") else gate
-        hidden = module._apply_gate(first) if hasattr(module, "_apply_gate") else passed * up
+        own = getattr(module, "_apply_gate", None)
+        # Code of a class's own bounds gate and up, which need not leave up's sign (gpt-oss), but leaves the gate's.
+        bounded = own is not None and own.__module__ == type(module).__module__
+        passed = gate if bounded else module.act_fn(gate)
+        hidden = passed * up if own is None else own(first)
     return Routed(up, hidden, at, weights[at, slot], passed)
 
 
