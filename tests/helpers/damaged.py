@@ -334,8 +334,8 @@ LOADERS: dict[str, Callable[[Path], Loader]] = {
     one.__name__: one
     for one in (
         neuron_set, scores, unfinished_scores, recorded_scores, unfinished_recorded_scores, delta, cell, manifest,
-        baseline, enhancement, improvement, lens, report, run_file, presets, task_file, limits, questions, records, lines,
-        corpus,
+        baseline, enhancement, improvement, lens, report, run_file, presets, task_file, limits, questions, records,
+        lines, corpus,
     )
 }  # fmt: skip
 PROTECTED = (
