@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from mwork_eval.application.enhancement_results import EnhancementResults
     from mwork_eval.application.evaluate import evaluate
     from mwork_eval.application.export import ExportedCheckpoint, export
+    from mwork_eval.application.export_sets import export_sets
+    from mwork_eval.application.import_sets import import_sets
     from mwork_eval.application.inspect import ModelInspection, inspect
+    from mwork_eval.application.intervened import intervened
     from mwork_eval.application.lens import lens
     from mwork_eval.application.lens_results import LensResults
     from mwork_eval.application.load_model import load_model
@@ -69,7 +72,10 @@ __all__ = [
     "enhance",
     "evaluate",
     "export",
+    "export_sets",
+    "import_sets",
     "inspect",
+    "intervened",
     "lens",
     "load_model",
     "read_neurons",
@@ -106,7 +112,10 @@ _MODULES = {
     "enhance": "application.enhance",
     "evaluate": "application.evaluate",
     "export": "application.export",
+    "export_sets": "application.export_sets",
+    "import_sets": "application.import_sets",
     "inspect": "application.inspect",
+    "intervened": "application.intervened",
     "lens": "application.lens",
     "load_model": "application.load_model",
     "read_neurons": "application.read_neurons",

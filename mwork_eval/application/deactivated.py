@@ -1,17 +1,11 @@
 """Switch neurons off in a model in memory, for the duration of a block."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager
+from typing import TypeVar
 
-from mwork_eval.application.object_arguments import check_in_memory, check_one_set
-from mwork_eval.errors import InputError
+from mwork_eval.application.intervened import block_of
 from mwork_eval.interventions.intervention import Intervention
-from mwork_eval.interventions.running import alone_with, fingerprint_without, running
-from mwork_eval.interventions.zero import ways_of
-from mwork_eval.models.fit import check_fit
-from mwork_eval.models.layout import Layout
-from mwork_eval.models.loading import name_of
 from mwork_eval.neurons.neuron_set import NeuronSet
 
 M = TypeVar("M")
@@ -19,7 +13,7 @@ M = TypeVar("M")
 
 @contextmanager
 def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterator[M]:
-    """Switch neurons off in a model during a block.
+    """Switch neurons off in a model during a block; what `intervened` does with `zero`.
 
     The model is neither copied nor loaded again: it keeps its device, dtype, hooks, adapters, training mode and
     `requires_grad`. The weights of the neurons (and their biases) are zero inside the block and come back bit by bit
@@ -55,34 +49,5 @@ def deactivated(model: M, neurons: NeuronSet, *, force: bool = False) -> Iterato
         >>> with deactivated(model, neurons):  # doctest: +SKIP
         ...     model.generate(**inputs)
     """
-    check_in_memory(model, "deactivated")
-    check_one_set(neurons, "deactivated")
-    layout = Layout.of(model)
-    stored = neurons.about.get("fingerprint") is not None
-    with ExitStack() as block:
-        with alone_with(layout.model):
-            fingerprint = _fingerprint(layout.model, needed=stored and not force)
-            check_fit(neurons, layout.shape, fingerprint or "", name_of(model), force=force or not stored)
-            intervention = Intervention(neurons)
-            if "activations" in ways_of(layout) and _is_compiled(model):
-                raise InputError(
-                    "a compiled model does not see the hooks that switch its neurons off",
-                    found="weights that are packed, offloaded or beneath an adapter",
-                    hint="take the model without torch.compile, or merge the adapter",
-                )
-            block.enter_context(running(layout, intervention, fingerprint))
+    with block_of("deactivated", model, neurons, Intervention, force=force):
         yield model
-
-
-def _fingerprint(model: Any, *, needed: bool) -> str | None:
-    # Also for a set that stores none: one that does may follow inside the block.
-    try:
-        return fingerprint_without(model)
-    except InputError:
-        if needed:
-            raise
-        return None
-
-
-def _is_compiled(model: Any) -> bool:
-    return any(hasattr(m, "_orig_mod") or m._compiled_call_impl is not None for m in (model, *model.modules()))

@@ -23,6 +23,8 @@ from mwork_eval.application.progress import Advance, Progress, ProgressChoice, s
 from mwork_eval.application.prompting_arguments import prompting_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.simple import OPTIONS, evaluate_simply, find_evaluations
+from mwork_eval.interventions.intervention import Intervention
+from mwork_eval.interventions.kinds import ZERO, parse_intervention
 from mwork_eval.lm.model import MworkHF
 from mwork_eval.models.fit import check_fit
 from mwork_eval.neurons.choice import choose_neurons
@@ -48,6 +50,7 @@ def evaluate(
     count: int | None = None,
     random_control: int | None = None,
     controls: str = "any",
+    intervention: str = "zero",
     force: bool = False,
     limit: int | float | None = None,
     num_fewshot: int | None = None,
@@ -83,6 +86,8 @@ def evaluate(
         count: Deactivate only this many, the strongest.
         random_control: A seed: as many random neurons of the same layers and structures are deactivated instead.
         controls: What these are drawn from: `any` neurons outside the set, or only those `foreign` to the language.
+        intervention: What is done to the neurons instead of deactivating them: `scale:FACTOR`, `mean`,
+            `towards:LANGUAGE` or `residual:LANGUAGE`, as `intervened` has it.
         force: Accept a set made for other weights of the same sizes.
         limit: First documents of each task, or the share of them below 1; None for all.
         num_fewshot: Examples before each question; the task's own number if not given.
@@ -127,17 +132,20 @@ def evaluate(
     random_control = whole_number("random_control", random_control, at_least=0, none_is="the set itself")
     positions = positions_of(positions)
     one_of("controls", controls, CONTROLS)
+    kind, _ = parse_intervention(intervention)
     chooses = {
         "positions": positions != "all",
         "count": count is not None,
         "random_control": random_control is not None,
         "controls": controls != "any",
+        "intervention": kind != ZERO,
         "understanding_layers": understanding_layers is not None,
         "generation_layers": generation_layers is not None,
     }
     wanted = None
     if neurons is not None:
         wanted = check_one_set(find_neurons(str(neurons)) if isinstance(neurons, str | Path) else neurons, "evaluate")
+        Intervention.of(wanted, intervention)  # raises where the set lacks what it needs, before a model is loaded
     elif asked := [name for name, is_asked in chooses.items() if is_asked]:
         raise InputError(f"{' and '.join(asked)} choose from a set", found="no neurons")
     if controls != "any" and random_control is None:
@@ -164,7 +172,7 @@ def evaluate(
             chosen = choose_neurons(wanted, stages, **how, controls=controls)
             # In the words of `mwork-hf`, so that the results tell the same.
             reference = None if isinstance(neurons, NeuronSet) else str(neurons)
-            lm.mask(chosen, {"neurons": reference, **how, "stages": vars(stages)})
+            lm.mask(Intervention.of(chosen, intervention), {"neurons": reference, **how, "stages": vars(stages)})
         return evaluate_simply(
             lm,
             names,

@@ -12,7 +12,6 @@ from mwork_eval.checkpoints.edits import edits_of_delta, edits_of_neurons, joine
 from mwork_eval.checkpoints.export import byte_count, check_target, write_checkpoint
 from mwork_eval.checkpoints.proof import Difference
 from mwork_eval.errors import InputError
-from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.lm.mask_arguments import MaskArguments
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.weight_deltas.delta import WeightDelta, check_base, load_delta
@@ -28,7 +27,7 @@ class ExportedCheckpoint:
         folder: Where it is.
         model: Name of its source.
         what: What was done to it, in words.
-        neurons: Number of neurons switched off.
+        neurons: Number of neurons switched off or scaled.
         differences: The tensors in which it differs from its source.
         left_out: Files of the source that it has not: weights in other forms, and what goes with them.
     """
@@ -56,6 +55,7 @@ def export(
     count: int | None = None,
     random_control: int | None = None,
     controls: str = "any",
+    intervention: str = "zero",
     delta: WeightDelta | str | Path | None = None,
     force: bool = False,
     revision: str | None = None,
@@ -79,6 +79,7 @@ def export(
         count: Only this many, those with the highest scores.
         random_control: A seed; as many random neurons of the same layers and structures instead.
         controls: What these are drawn from: `any` neurons outside the set, or only those `foreign` to the language.
+        intervention: What is done to the neurons instead of switching them off: `scale:FACTOR`.
         delta: Trained values, or the file of `enhance` with them, put in before anything is switched off.
         force: Accept a set or a delta of other weights of the same sizes.
         revision: Which of the hub's it is.
@@ -89,8 +90,9 @@ def export(
         What was written.
 
     Raises:
-        InputError: If the set or the delta does not belong to the model, the checkpoint is quantised or not in
-            safetensors, a neuron shares its weights, the folder is there, or the disk is too small.
+        InputError: If the set or the delta does not belong to the model, weights cannot hold the intervention, the
+            checkpoint is quantised or not in safetensors, a neuron shares its weights, the folder is there, or the disk
+            is too small.
 
     Examples:
         >>> import mwork_eval as mw
@@ -108,9 +110,11 @@ def export(
     random_control = whole_number("random_control", random_control, at_least=0, none_is="the set itself")
     asked = str(neurons) if isinstance(neurons, Path) else neurons
     arguments = MaskArguments(
-        asked, positions, understanding_layers, generation_layers, random_control, controls, count
+        asked, positions, understanding_layers, generation_layers, random_control, controls, count, intervention
     )
     wanted = arguments.found()
+    if wanted is not None:
+        _ = arguments.done_to(wanted).factor  # raises where weights cannot hold it
     put_in = delta if delta is None or isinstance(delta, WeightDelta) else load_delta(Path(delta))
     checkpoint = Checkpoint.of(str(model), revision, trust_remote_code=trusted)
     check_target(checkpoint, folder)
@@ -129,8 +133,9 @@ def export(
     if wanted is not None:
         of_model = checkpoint.shape, checkpoint.fingerprint, checkpoint.name
         chosen, description = arguments.chosen(wanted, *of_model, force=force)
-        about["masked"] = {**description, **Intervention(chosen).describe()}
-        edits = dict(joined(edits, edits_of_neurons(checkpoint, chosen)))
+        done = arguments.done_to(chosen)
+        about["masked"] = {**description, **done.describe()}
+        edits = dict(joined(edits, edits_of_neurons(checkpoint, chosen, done.factor)))
     with shown(progress).bar("export (MiB)", byte_count(checkpoint) // _MIB) as advance:
         written = write_checkpoint(checkpoint, edits, about, folder, _in_mib(advance))
     return ExportedCheckpoint(

@@ -45,9 +45,10 @@ def card_text(about: Mapping[str, Any], differences: Sequence[Difference]) -> st
     rows = {"source": f"`{model}`", "fingerprint of the source": f"`{about['fingerprint']}`"}
     if masked is not None:
         counts = ", ".join(f"{structure} {count}" for structure, count in masked["by_structure"].items())
-        rows["neurons switched off"] = f"{masked['total']:,} of {masked['of']:,}: {counts}"
+        done = "scaled" if "intervention" in masked else "switched off"
+        rows[f"neurons {done}"] = f"{masked['total']:,} of {masked['of']:,}: {counts}"
         rows["digest of the neurons"] = f"`{masked['digest']}`"
-        for name in ("neurons", "positions", "count", "random_control"):
+        for name in ("intervention", "neurons", "positions", "count", "random_control"):
             if masked.get(name) not in (None, "all"):
                 # Who reads the card has not the writer's folders.
                 value = Path(masked[name]).name if name == "neurons" and Path(masked[name]).is_file() else masked[name]
@@ -75,7 +76,8 @@ def what_was_done(about: Mapping[str, Any]) -> str:
         kind = "random " if masked.get("random_control") is not None else ""
         language = masked["about"].get("language")
         of = f" of {language}" if language and not kind else ""
-        done.append(f"{masked['total']:,} {kind}neurons{of} switched off")
+        how = f"multiplied by {masked['value']}" if "intervention" in masked else "switched off"
+        done.append(f"{masked['total']:,} {kind}neurons{of} {how}")
     return " and ".join(done)
 
 

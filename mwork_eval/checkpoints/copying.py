@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -51,8 +52,8 @@ def pieces_of_edit(stored: StoredTensor, edit: Edit) -> Sequence[tuple[int, int]
 def part_of(edit: Edit, first: int, last: int) -> Edit:
     """Return what an edit does to a part of the first axis, from index ``first`` to the one before ``last``."""
     if edit.along == 0:
-        return edit if edit.values is None else Edit(0, edit.at, edit.values[..., first:last])
+        return edit if edit.values is None else replace(edit, values=edit.values[..., first:last])
     inside = (edit.at[0] >= first) & (edit.at[0] < last)
     at = (edit.at[0][inside] - first, *(axis[inside] for axis in edit.at[1:]))
     # The axis is that of the whole tensor, which a part of its first one has, too.
-    return Edit(edit.along, at, None if edit.values is None else edit.values[inside])
+    return replace(edit, at=at, values=None if edit.values is None else edit.values[inside])

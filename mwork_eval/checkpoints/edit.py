@@ -1,4 +1,4 @@
-"""An edit: lines of one tensor of a checkpoint that get other values."""
+"""An edit: lines of one tensor of a checkpoint that get other values, or theirs times a number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,18 +17,23 @@ class Edit:
             matrices; None where each line is one number.
         at: Per other axis, in their order, the indices of the lines `[lines]`.
         values: What the lines become `[lines, length]` (`[lines]` for single numbers); None for zeros.
+        factor: What the lines are multiplied by instead; None where they become ``values``.
     """
 
     along: int | None
     at: tuple[Tensor, ...]
     values: Tensor | None = None
+    factor: float | None = None
 
     def write(self, tensor: Tensor) -> None:
         """Write to a tensor of the checkpoint's shape, in place; values are brought to its type and device."""
         lines = tensor if self.along is None else tensor.movedim(self.along, -1)
         at = tuple(axis.to(tensor.device) for axis in self.at)
         with torch.no_grad():
-            lines[at] = 0 if self.values is None else self.values.to(tensor)
+            if self.factor is not None:
+                lines[at] = lines[at] * self.factor
+            else:
+                lines[at] = 0 if self.values is None else self.values.to(tensor)
 
 
 Edits = Mapping[str, tuple[Edit, ...]]

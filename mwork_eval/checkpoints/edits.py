@@ -7,6 +7,7 @@ import torch
 from mwork_eval.checkpoints.checkpoint import Checkpoint
 from mwork_eval.checkpoints.edit import Edit, Edits
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.sites import activation_sites
 from mwork_eval.interventions.switches import as_switches
 from mwork_eval.models.blocks import Block
 from mwork_eval.models.layout import Layout
@@ -16,12 +17,13 @@ from mwork_eval.weight_deltas.delta import WeightDelta
 Tensor = torch.Tensor
 
 
-def edits_of_neurons(checkpoint: Checkpoint, neurons: NeuronSet) -> Edits:
-    """Return what switches neurons off in a checkpoint, as a mask in the weights does in the loaded model.
+def edits_of_neurons(checkpoint: Checkpoint, neurons: NeuronSet, factor: float = 0) -> Edits:
+    """Return what switches neurons off in a checkpoint, or scales them, as it is done to the loaded model's weights.
 
     Args:
         checkpoint: The checkpoint.
         neurons: The neurons.
+        factor: What their activations are multiplied by.
 
     Raises:
         InputError: If the set is of another model, or a neuron cannot be changed alone.
@@ -29,6 +31,15 @@ def edits_of_neurons(checkpoint: Checkpoint, neurons: NeuronSet) -> Edits:
     if neurons.shape != checkpoint.shape:
         raise InputError("the neuron set is of another model", found=str(neurons.shape), expected=str(checkpoint.shape))
     found: dict[str, list[Edit]] = {}
+    if factor != 0:
+        for site in activation_sites(checkpoint.layout, neurons.indices):
+            block, where = site.block, (site.place[0], "down" if site.place[1] == "up" else site.place[1])
+            _check_alone(checkpoint.layout, where, block, site.inside)
+            positions = block.positions(site.inside)
+            for view in (block.weight, None if site.is_input else block.bias):
+                if view is not None:
+                    _add(found, checkpoint, view, positions, None, is_bias=view is block.bias, factor=factor)
+        return joined(found)
     for place, members in as_switches(checkpoint.layout, neurons.indices).items():
         for block, own in checkpoint.layout.located(place, torch.from_numpy(members.astype("int64"))):
             _check_alone(checkpoint.layout, place, block, own)
@@ -70,6 +81,7 @@ def _add(
     values: Tensor | None,
     *,
     is_bias: bool,
+    factor: float | None = None,
 ) -> None:
     """Add what is done to the lines of a view that some positions name."""
     parameter = _parameter_of(view)
@@ -79,7 +91,7 @@ def _add(
     along, at = _lines_of_view(view, parameter, positions, is_bias=is_bias)
     for source, axis, where, which in checkpoint.origins.lines(names[0], along, at):
         new = None if values is None else values[which].contiguous()
-        found.setdefault(source, []).append(Edit(axis, tuple(one.contiguous() for one in where), new))
+        found.setdefault(source, []).append(Edit(axis, tuple(one.contiguous() for one in where), new, factor))
 
 
 def _check_alone(layout: Layout, place: Place, block: Block, own: Tensor) -> None:

@@ -16,6 +16,7 @@ from mwork_eval.cli.options import DEFAULT_MODEL, stage_options, trust_option
 @click.option("--count", type=Count(), help="Only this many, the highest scores.  [default: all of the set]")
 @click.option("--random-control", type=Seed(0), help="Seed; as many random neurons instead.  [default: the set itself]")
 @click.option("--controls", type=click.Choice(["any", "foreign"]), default="any", help="What these are drawn from.")
+@click.option("--intervention", default="zero", help="zero, or scale:FACTOR to weaken or strengthen instead.")
 @stage_options
 @click.option("--delta", help="File of `mwork enhance` with trained values to put in first.  [default: none]")
 @click.option("--force", is_flag=True, help="Accept a set or delta of other weights of the same sizes.")

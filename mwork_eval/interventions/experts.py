@@ -1,6 +1,6 @@
-"""Zero activations inside mixture-of-experts layers, whose experts are tensors without modules to hook."""
+"""Change activations inside mixture-of-experts layers, whose experts are tensors without modules to hook."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 
@@ -9,20 +9,31 @@ from torch import nn
 
 from mwork_eval.models.products import watch_experts
 
+Tensor = torch.Tensor
 
-def mask_experts(masked: Mapping[nn.Module, tuple[int, torch.Tensor]], undo: ExitStack[bool | None]) -> None:
-    """Zero what goes into the last product of experts until a stack is closed; their own code runs.
+
+def parts_of_experts(indices: Tensor, width: int) -> dict[int, Tensor]:
+    """Return, by expert, which of some neurons are its own: positions in ``indices``.
 
     Args:
-        masked: Per experts module, d_inter and the indices of neurons; gate, up and down are one switch.
-        undo: Takes the masks off.
+        indices: Indices of neurons of all experts `[n]`; index e·d_inter + k is neuron k of expert e.
+        width: d_inter.
     """
-    for module, (width, indices) in masked.items():
-        of_expert = {int(e): indices[indices // width == e] % width for e in (indices // width).unique()}
-        watch_experts(module, undo, before=partial(_zero, of_expert))
+    return {int(expert): (indices // width == expert).nonzero()[:, 0] for expert in (indices // width).unique()}
 
 
-def _zero(of_expert: Mapping[int, torch.Tensor], expert: int, hidden: torch.Tensor) -> torch.Tensor:
-    if expert not in of_expert:
-        return hidden
-    return hidden.index_fill(-1, of_expert[expert].to(hidden.device), 0)
+def change_in_experts(
+    module: nn.Module, changes: Mapping[int, Callable[[Tensor], Tensor]], undo: ExitStack[bool | None]
+) -> None:
+    """Change what goes into the last product of experts until a stack is closed; their own code runs.
+
+    Args:
+        module: The module of the experts.
+        changes: By expert, what makes other states of its hidden ones `[..., d_inter]`.
+        undo: Takes the changes off.
+    """
+    watch_experts(module, undo, before=partial(_change, changes))
+
+
+def _change(changes: Mapping[int, Callable[[Tensor], Tensor]], expert: int, hidden: Tensor) -> Tensor:
+    return changes[expert](hidden) if expert in changes else hidden

@@ -57,12 +57,13 @@ def _targets(layout: Layout, place: Place, members: Indices) -> list[tuple[Place
     for part, target, block in zip(parts, targets, layout.blocks[place], strict=True):
         inside = members[(members >= block.start) & (members < block.start + block.size)]
         if len(inside):
-            start = _block(layout, layer, part, target).start
+            start = block_of_part(layout, layer, part, target).start
             found.append(((layer, target), inside - block.start + start))
     return found
 
 
-def _block(layout: Layout, layer: int, part: FeedForward, structure: str) -> Block:
+def block_of_part(layout: Layout, layer: int, part: FeedForward, structure: str) -> Block:
+    """Return the block of a structure in one of the parts of a layer's feed-forward."""
     parts = [one for one in layout.feed_forwards[layer] if structure in one.blocks]
     number = next(number for number, one in enumerate(parts) if one is part)
     return layout.blocks[layer, structure][number]

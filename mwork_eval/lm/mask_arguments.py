@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.intervention import Intervention
+from mwork_eval.interventions.kinds import ZERO, parse_intervention
 from mwork_eval.models.fit import check_fit
 from mwork_eval.neurons.choice import choose_neurons
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -29,6 +31,7 @@ class MaskArguments:
         random_control: A seed; deactivates as many random neurons of the same layers and structures instead.
         controls: What these are drawn from: `any` neurons outside the set, or only those `foreign` to the language.
         count: Deactivate only this many, those with the highest scores.
+        intervention: What is done to them, as `Intervention.of` reads it; `zero` deactivates them.
     """
 
     neurons: str | NeuronSet | None = None
@@ -38,6 +41,7 @@ class MaskArguments:
     random_control: int | None = None
     controls: str = "any"
     count: int | None = None
+    intervention: str = ZERO
 
     def found(self) -> NeuronSet | None:
         """Return the set, or None if nothing is to be deactivated.
@@ -55,7 +59,21 @@ class MaskArguments:
                 "controls is about random neurons", found=f"controls={self.controls}, no random_control= seed"
             )
         parse_positions(self.positions)
-        return find_neurons(self.neurons) if isinstance(self.neurons, str) else self.neurons
+        kind, _ = parse_intervention(self.intervention)
+        if self.neurons is None and kind != ZERO:
+            raise InputError("intervention is done to neurons of a set", found="no neurons= argument")
+        wanted = find_neurons(self.neurons) if isinstance(self.neurons, str) else self.neurons
+        if wanted is not None:
+            self.done_to(wanted)
+        return wanted
+
+    def done_to(self, neurons: NeuronSet) -> Intervention:
+        """Return what is done to neurons.
+
+        Raises:
+            InputError: If the set lacks activations that it needs.
+        """
+        return Intervention.of(neurons, self.intervention)
 
     def chosen(
         self, wanted: NeuronSet, shape: ModelShape, fingerprint: str, model_name: str, *, force: bool

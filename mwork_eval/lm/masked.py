@@ -7,7 +7,7 @@ from typing import Any
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.intervention import Intervention
-from mwork_eval.interventions.kinds import ZERO
+from mwork_eval.interventions.kinds import ZERO, find_kind
 from mwork_eval.lm.text_rules import TextRules
 from mwork_eval.weight_deltas.delta import WeightDelta
 
@@ -46,9 +46,12 @@ class Masked(TextRules):
     def tell_of_mask(self, intervention: Intervention) -> None:
         """Say in the log what has been done to the model."""
         neurons = intervention.neurons
+        if not find_kind(intervention.kind).changes_neurons:
+            log.warning("%s in %s, %s", intervention.text, self.model_name, intervention.digest[:12])
+            return
         log.warning(
             "%s %d of %d neurons of %s (%s), set %s",
-            "deactivated" if intervention.kind == ZERO else f"{intervention.kind}:",
+            "deactivated" if intervention.kind == ZERO else f"{intervention.text}:",
             len(neurons),
             neurons.shape.switches,
             self.model_name,

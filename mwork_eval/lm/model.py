@@ -47,6 +47,7 @@ class MworkHF(Masked, FastHF):
         random_control: int | None = None,
         controls: str = "any",
         count: int | None = None,
+        intervention: str = "zero",
         force: bool = False,
         fast: bool = True,
         memory: int | str | None = None,
@@ -68,6 +69,8 @@ class MworkHF(Masked, FastHF):
             random_control: A seed; deactivates as many random neurons of the same layers and structures instead.
             controls: What these are drawn from: `any` neurons outside the set, or only those `foreign` to the language.
             count: Deactivate only this many, those with the highest scores.
+            intervention: What is done to them instead of deactivating: `scale:FACTOR`, `mean`, `towards:LANGUAGE` or
+                `residual:LANGUAGE`, as the how-to on interventions explains.
             force: Accept a set whose fingerprint is of other weights of the same sizes.
             fast: Whether to compute faster than `hf` where the scores stay the same.
             memory: What a batch may then hold beside the weights, in bytes or as `512MiB`; by default 128 MiB on a
@@ -84,7 +87,7 @@ class MworkHF(Masked, FastHF):
             InputError: If the model or the set cannot be loaded or do not fit each other.
         """
         arguments = MaskArguments(
-            neurons, positions, understanding_layers, generation_layers, random_control, controls, count
+            neurons, positions, understanding_layers, generation_layers, random_control, controls, count, intervention
         )
         wanted = arguments.found()
         check_dtype(dtype if isinstance(dtype, str) else None)
@@ -123,7 +126,8 @@ class MworkHF(Masked, FastHF):
             self.put_delta(ours, force=force)
         if wanted is not None:
             named = self.model_name
-            self.mask(*arguments.chosen(wanted, self.layout.shape, self.fingerprint, named, force=force))
+            some, description = arguments.chosen(wanted, self.layout.shape, self.fingerprint, named, force=force)
+            self.mask(arguments.done_to(some), description)
 
     @property
     def layout(self) -> Layout:

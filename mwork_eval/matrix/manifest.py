@@ -146,7 +146,12 @@ def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -
         seeds={family.name: family.seeds or () for family in options.families(preset)},
         controls=options.controls,
         settings=tuple(
-            SettingEntry(name=setting.name, random=setting.random, positions=setting.positions)
+            SettingEntry(
+                name=setting.name,
+                random=setting.random,
+                positions=setting.positions,
+                **({} if setting.intervention == "zero" else {"intervention": setting.intervention}),
+            )
             for setting in preset.settings
         ),
         counts={language: len(of_language[0].neurons) for language, of_language in masks.items()},

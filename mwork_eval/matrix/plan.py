@@ -58,8 +58,15 @@ class Cell:
 
     @property
     def intervention(self) -> Intervention | None:
-        """What is done to the model; None if nothing is, so that an empty mask counts as the baseline."""
-        return Intervention(self.mask.neurons) if self.mask is not None and len(self.mask.neurons) else None
+        """What is done to the model; None if nothing is, so that an empty mask counts as the baseline.
+
+        Raises:
+            InputError: If the set lacks activations that it needs.
+        """
+        if self.mask is None:
+            return None
+        done = Intervention.of(self.mask.neurons, self.mask.setting.intervention)
+        return None if done.is_nothing else done
 
     @property
     def part(self) -> str:

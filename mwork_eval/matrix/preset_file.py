@@ -1,7 +1,7 @@
 """Read a YAML file of presets; what is wrong in it is named by its line."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,7 +30,7 @@ _LIST = _Kind("tag:yaml.org,2002:seq", "a list")
 _KINDS = {kind.tag: kind.name for kind in (_TEXT, _NUMBER, _TRUTH, _MAPPING, _LIST)}
 
 _PRESET = {"task": _TEXT, "settings": _LIST, "table": _NUMBER, "ability": _TEXT}
-_SETTING = {"random": _TRUTH, "positions": _TEXT}
+_SETTING = {"random": _TRUTH, "positions": _TEXT, "intervention": _TEXT}
 _OPTIONAL = ("table", "ability")
 
 
@@ -85,17 +85,28 @@ class _Reader:
     def _settings(self, rows: yaml.SequenceNode) -> Sequence[Setting]:
         lines: dict[Setting, int] = {}
         for node in rows.value:
-            entries = self._checked(node, _SETTING)
+            entries = self._checked(node, _SETTING, optional=["intervention"])
             random = self._scalar(entries["random"], _TRUTH, "random")
             text = self._scalar(entries["positions"], _TEXT, "positions")
             try:
                 setting = Setting(random, parse_positions(text))
             except InputError as error:
                 raise InputError(f"{self._where(entries['positions'])}: {error}") from error
+            if "intervention" in entries:
+                setting = replace(setting, intervention=self._intervention(entries["intervention"]))
             if setting in lines:
                 self._fail(node, "a row stands twice", setting.name, f"it once; line {lines[setting]} has it")
             lines[setting] = node.start_mark.line + 1
         return list(lines)
+
+    def _intervention(self, node: yaml.Node) -> str:
+        # The command line reads presets, too, and interventions bring torch.
+        from mwork_eval.interventions.kinds import parse_intervention, text_of
+
+        try:
+            return text_of(*parse_intervention(self._scalar(node, _TEXT, "intervention")))
+        except InputError as error:
+            raise InputError(f"{self._where(node)}: {error}") from error
 
     def _checked(
         self, node: yaml.Node, kinds: Mapping[str, _Kind], optional: Sequence[str] = ()

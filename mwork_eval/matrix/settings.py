@@ -13,16 +13,19 @@ class Setting:
     Attributes:
         random: Whether random neurons are deactivated instead of language-specific ones.
         positions: The positions, in the order of `POSITIONS`.
+        intervention: What is done to the neurons, as `Intervention.of` reads it; `zero` deactivates them.
     """
 
     random: bool
     positions: tuple[str, ...]
+    intervention: str = "zero"
 
     @property
     def name(self) -> str:
-        """Short name, such as `LS under` or `R all`."""
+        """Short name, such as `LS under`, `R all` or `LS under · scale:0.5`."""
         where = "all" if self.positions == POSITIONS else " + ".join(self.positions)
-        return f"{'R' if self.random else 'LS'} {where}"
+        done = "" if self.intervention == "zero" else f" · {self.intervention}"
+        return f"{'R' if self.random else 'LS'} {where}{done}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
+from mwork_eval.neurons.activation_values import Activations, frozen_activations
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.neurons.structures import FEED_FORWARD
@@ -32,19 +33,25 @@ class NeuronSet:
         shared: The language's other neurons, such as those it shares with English: detected for it, and not in the set
             because they were taken away. None if they are not known. They are no members: counts, equality,
             digests and masks know nothing of them; random controls do.
+        activations: By label (`mean.de`, `median.de`), typical activations of all neurons of the model, also of those
+            that are not in the set, and under (layer, "residual") of each layer's output. Equality, digests and counts
+            know nothing of them; interventions that put activations in place of others do.
 
     Two sets can be combined (``&``, ``|``, ``-``, ``^``) when their shapes are equal; the result keeps the order and
-    the description of the left one. What ``-`` and ``&`` take away is `shared` afterwards.
+    the description of the left one. What ``-`` and ``&`` take away is `shared` afterwards. Activations are those of
+    both; where both have a label, the left one's.
     """
 
     shape: ModelShape
     indices: Mapping[Place, Indices]
     about: Mapping[str, Any] = field(default_factory=dict)
     shared: Mapping[Place, Indices] | None = None
+    activations: Activations = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "indices", _frozen(self.indices, self.shape))
         object.__setattr__(self, "about", MappingProxyType(dict(self.about)))
+        object.__setattr__(self, "activations", frozen_activations(self.activations, self.shape))
         if self.shared is None:
             return
         object.__setattr__(self, "shared", _frozen(self.shared, self.shape))
@@ -85,7 +92,8 @@ class NeuronSet:
     def __reduce__(self) -> tuple[Any, ...]:
         """Let the set be pickled and copied; its mappings are read-only views, which cannot be by themselves."""
         shared = None if self.shared is None else dict(self.shared)
-        return NeuronSet, (self.shape, dict(self.indices), dict(self.about), shared)
+        activations = {label: dict(of_label) for label, of_label in self.activations.items()}
+        return NeuronSet, (self.shape, dict(self.indices), dict(self.about), shared, activations)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NeuronSet):
@@ -105,23 +113,24 @@ class NeuronSet:
         if not isinstance(other, NeuronSet):
             return NotImplemented
         self._check_combines(other)
-        return self._keeping(_combine(self.indices, other.indices, _in_both))
+        return self._keeping(_combine(self.indices, other.indices, _in_both), other)
 
     def __sub__(self, other: "NeuronSet") -> "NeuronSet":
         if not isinstance(other, NeuronSet):
             return NotImplemented
         self._check_combines(other)
-        return self._keeping(_combine(self.indices, other.indices, _in_first))
+        return self._keeping(_combine(self.indices, other.indices, _in_first), other)
 
     def __or__(self, other: "NeuronSet") -> "NeuronSet":
         if not isinstance(other, NeuronSet):
             return NotImplemented
         self._check_combines(other)
         both = _combine(self.indices, other.indices, _in_either)
+        known = {**other.activations, **self.activations}
         if self.shared is None or other.shared is None:
-            return replace(self, indices=both, shared=None)
+            return replace(self, indices=both, shared=None, activations=known)
         shared = _combine(_combine(self.shared, other.shared, _in_either), both, _in_first)
-        return replace(self, indices=both, shared=shared)
+        return replace(self, indices=both, shared=shared, activations=known)
 
     def __xor__(self, other: "NeuronSet") -> "NeuronSet":
         """Return the neurons of either set that are not in both."""
@@ -129,12 +138,13 @@ class NeuronSet:
             return NotImplemented
         return (self - other) | (other - self)
 
-    def _keeping(self, indices: Mapping[Place, Indices]) -> "NeuronSet":
-        """Return a part of the set, the rest being shared."""
+    def _keeping(self, indices: Mapping[Place, Indices], other: "NeuronSet") -> "NeuronSet":
+        """Return a part of the set, the rest being shared, with the activations of both."""
+        known = {**other.activations, **self.activations}
         if self.shared is None:
-            return replace(self, indices=indices)
+            return replace(self, indices=indices, activations=known)
         rest = _combine(self.indices, indices, _in_first)
-        return replace(self, indices=indices, shared=_combine(self.shared, rest, _in_either))
+        return replace(self, indices=indices, shared=_combine(self.shared, rest, _in_either), activations=known)
 
     def _check_combines(self, other: "NeuronSet") -> None:
         if self.shape != other.shape:

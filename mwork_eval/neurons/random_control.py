@@ -66,7 +66,7 @@ def draw_random_control(chosen: NeuronSet, *, excluded: NeuronSet, seed: int, co
         "excluded_digest": excluded.digest,
         "shared_hits": None if excluded.shared is None else hits,
     }
-    return NeuronSet(chosen.shape, drawn, about)
+    return NeuronSet(chosen.shape, drawn, about, activations=chosen.activations)
 
 
 def check_controls(controls: str) -> None:

@@ -53,7 +53,8 @@ class MaskRecord(_Foreign):
         positions: Where.
         total: Number of neurons.
         random_control: Seed of the random neurons that stood for those of the set, if any did.
-        digest: Of the neurons.
+        digest: Of the neurons, and of what was done to them.
+        intervention: What was done to them instead of deactivating, if anything was.
     """
 
     neurons: str | None = None
@@ -61,6 +62,7 @@ class MaskRecord(_Foreign):
     total: int | None = None
     random_control: int | None = None
     digest: str | None = None
+    intervention: str | None = None
 
 
 class MworkConfig(_Foreign):

@@ -55,11 +55,19 @@ class CellEntry(FileValue):
 
 
 class SettingEntry(FileValue):
-    """A row of a table: its name, whether it is a random control, and the positions deactivated."""
+    """A row of a table.
+
+    Attributes:
+        name: Its name.
+        random: Whether it is a random control.
+        positions: Where neurons are changed.
+        intervention: What is done to them; not written where they are deactivated.
+    """
 
     name: str
     random: bool
     positions: tuple[str, ...]
+    intervention: str = "zero"
 
     @field_validator("positions")
     @classmethod

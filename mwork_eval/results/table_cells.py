@@ -37,8 +37,15 @@ class TableCells:
     @property
     def controls(self) -> dict[str, str | None]:
         """By language-specific row, the name of its random control; None if the table has none."""
-        random = {row.positions: row.name for row in self.preset.settings if row.random}
-        return {row.name: find_control(row.positions, random) for row in self.preset.settings if not row.random}
+        random: dict[str, dict[tuple[str, ...], str]] = defaultdict(dict)
+        for row in self.preset.settings:
+            if row.random:
+                random[row.intervention][row.positions] = row.name
+        return {
+            row.name: find_control(row.positions, random[row.intervention])
+            for row in self.preset.settings
+            if not row.random
+        }
 
     def of_row(self, setting: str | None) -> list[CellEntry]:
         """Return the cells under the masks of a row."""

@@ -30,6 +30,8 @@ def from_wire(sent: Plain) -> Edits:
 
 def _packed(edit: Edit) -> dict[str, Any]:
     packed: dict[str, Any] = {"along": edit.along, "at": [axis.tolist() for axis in edit.at]}
+    if edit.factor is not None:
+        packed["factor"] = edit.factor
     if edit.values is not None:
         values = edit.values.detach().cpu().contiguous()
         packed["values"] = {
@@ -41,7 +43,7 @@ def _packed(edit: Edit) -> dict[str, Any]:
 
 
 def _unpacked(edit: Mapping[str, Any]) -> Edit:
-    return Edit(edit["along"], tuple(map(torch.tensor, edit["at"])), _values(edit.get("values")))
+    return Edit(edit["along"], tuple(map(torch.tensor, edit["at"])), _values(edit.get("values")), edit.get("factor"))
 
 
 def _values(packed: Mapping[str, Any] | None) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from mwork_eval.benchmarks.readers import read_jsonl, read_lines, read_squad
 from mwork_eval.cli.run import run
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.partial import PartialScores
-from mwork_eval.detection.plnd import statistics_of
+from mwork_eval.detection.recording.scores import statistics_of
 from mwork_eval.detection.score_table import ScoreTable, places_of
 from mwork_eval.detection.selection import Selection, select_specific
 from mwork_eval.enhancement.folder import ImprovementCell, ImprovementCells, read_enhancement
@@ -32,6 +33,7 @@ from mwork_eval.gate.limits import read_limits
 from mwork_eval.matrix.preset_file import read_presets
 from mwork_eval.matrix.task_file import read_task_file
 from mwork_eval.models.layout import Layout
+from mwork_eval.neurons.activation_values import named_arrays
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.reports.files import write_report_files
@@ -54,11 +56,13 @@ class Loader(NamedTuple):
 
 def neuron_set(folder: Path) -> Loader:
     path = folder / "zh.safetensors"
-    save_neuron_set(ZH.described(language="zh", fingerprint="f", documents=3), path)
+    typical = {"mean.de": {(1, "up"): np.arange(12.0), (2, "residual"): np.arange(5.0)}}
+    save_neuron_set(replace(ZH, activations=typical).described(language="zh", fingerprint="f", documents=3), path)
 
     def read():
         found = load_neuron_set(path)
-        return found.digest, dict(found.about), str(found), found.shape.switches
+        values = {name: array.tolist() for name, array in named_arrays(found.activations).items()}
+        return found.digest, dict(found.about), str(found), found.shape.switches, values
 
     return Loader(path, changed_metadata, read)
 

@@ -9,6 +9,7 @@ import torch
 from conftest import make_model, make_tokenizer
 from helpers.enhancement_models import neurons_of
 from helpers.neuron_sets import make
+from helpers.slow_interventions import carrier, logits_of
 
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.prepared_task import PreparedTask
@@ -119,8 +120,8 @@ def test_an_intervention_survives_the_way_to_a_worker(lm, scale, monkeypatch):
 
 
 def test_what_is_no_intervention_is_refused(scale):
-    with pytest.raises(InputError, match="unknown kind of intervention; found mean; expected one of zero scale"):
-        Intervention(ZH, "mean")
+    with pytest.raises(InputError, match="unknown kind of intervention; found halve; expected one of zero mean scale"):
+        Intervention(ZH, "halve")
     with pytest.raises(InputError, match=r"value of the intervention zero; found 0\.5; expected none"):
         Intervention(ZH, ZERO, 0.5)
     with pytest.raises(InputError, match="value of the intervention scale; expected a value"):
@@ -136,11 +137,17 @@ def test_equal_neurons_in_another_order_are_one_intervention():
     assert len({Intervention(other), Intervention(ZH)}) == 1
 
 
+VALUES = {"towards": {"language": "de"}, "residual": {"language": "de", "from": "zh"}}
+
+
 def test_every_kind_undoes_what_it_did():
     model = make_model("llama")
     layout = Layout.of(model)
+    neurons = carrier(layout.shape, model.config.hidden_size)
+    untouched = logits_of(model)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     for name, kind in KINDS.items():
-        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        with Intervention(neurons_of(layout), name, 0.5 if kind.takes_value else None).apply(layout):
-            assert any(not torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+        with Intervention(neurons, name, VALUES.get(name, 0.5) if kind.takes_value else None).apply(layout):
+            assert not torch.equal(logits_of(model), untouched)
         assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+        assert torch.equal(logits_of(model), untouched)

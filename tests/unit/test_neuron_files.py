@@ -118,7 +118,7 @@ def test_a_file_of_another_kind(tmp_path):
 
 
 def test_a_newer_version_is_refused(folder):
-    rewrite(folder / "zh.safetensors", lambda m: {**m, "version": 3})
+    rewrite(folder / "zh.safetensors", lambda m: {**m, "version": 4})
     with pytest.raises(InputError, match="unknown version"):
         load_neuron_set(folder / "zh.safetensors")
 

@@ -63,17 +63,17 @@ def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypa
 
 
 FIXED = {
-    "any_engine", "apply_chat_template", "batch_size", "check_language", "controls", "count", "counts", "cross", "data",
-    "delta", "detectors", "device", "device_map", "document_seed", "document_seeds", "documents", "dtype", "engine",
-    "family", "fast",
-    "fewshot_as_multiturn", "folder", "force", "fraction", "gen_kwargs", "generation", "generation_layers", "k",
-    "language", "languages", "limit", "limits", "log_samples", "max_docs", "max_memory", "max_tokens", "merge",
-    "method", "metric", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot", "old", "options",
-    "out", "per_task", "pivot", "positions", "preset", "progress", "prompt", "random_control", "reference", "repair",
-    "revision", "sample_seed", "scores", "seeds", "set_draws", "shard", "specific", "strict", "structures",
-    "system_instruction", "task", "tasks", "texts", "threshold", "together", "tokenizer", "top_k",
-    "trained_controls", "training", "trust_remote_code", "understanding", "understanding_layers", "verify", "weight",
-    "workers",
+    "activations", "any_engine", "apply_chat_template", "arguments", "batch_size", "check_language", "controls",
+    "count", "counts", "cross", "data", "delta", "detector", "detectors", "device", "device_map", "document_seed",
+    "document_seeds", "documents", "dtype", "engine", "family", "fast", "fewshot_as_multiturn", "file", "folder",
+    "force", "format", "fraction", "gen_kwargs", "generation", "generation_layers", "k", "key", "language",
+    "languages", "like", "limit", "limits", "log_samples", "max_docs", "max_memory", "max_tokens", "merge",
+    "method", "metric", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot", "old",
+    "options", "out", "per_task", "pivot", "positions", "preset", "progress", "prompt", "random_control", "record",
+    "reference", "repair", "revision", "sample_seed", "scores", "seeds", "set_draws", "shard", "specific", "strict",
+    "structures", "system_instruction", "task", "tasks", "texts", "threshold", "together", "tokenizer", "top_k",
+    "trained_controls", "training", "trust_remote_code", "understanding", "understanding_layers", "verify",
+    "weight", "workers",
 }  # fmt: skip
 """Every argument of a public function: each word means one thing, which docs/reference/promise.md tells."""
 

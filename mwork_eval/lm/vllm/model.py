@@ -42,6 +42,7 @@ class MworkVLLM(Masked, TextsVLLM):
         random_control: int | None = None,
         controls: str = "any",
         count: int | None = None,
+        intervention: str = "zero",
         force: bool = False,
         delta: str | None = None,
         double_bos: bool = False,
@@ -62,6 +63,7 @@ class MworkVLLM(Masked, TextsVLLM):
             random_control: A seed; deactivates as many random neurons of the same layers and structures instead.
             controls: What these are drawn from: `any` neurons outside the set, or only those `foreign` to the language.
             count: Deactivate only this many, those with the highest scores.
+            intervention: What is done to them instead of deactivating: `scale:FACTOR`, as weights can hold it.
             force: Accept a set or a delta whose fingerprint is of other weights of the same sizes.
             delta: A delta of `mwork enhance`, put into the weights before anything is deactivated.
             double_bos: Score whole texts as lm-eval's `vllm` does: after a second BOS that counts as text.
@@ -74,9 +76,11 @@ class MworkVLLM(Masked, TextsVLLM):
             InputError: If the model or the set cannot be loaded or do not fit each other.
         """
         arguments = MaskArguments(
-            neurons, positions, understanding_layers, generation_layers, random_control, controls, count
+            neurons, positions, understanding_layers, generation_layers, random_control, controls, count, intervention
         )
         wanted, ours = arguments.found(), own_delta(delta)
+        if wanted is not None:
+            _ = arguments.done_to(wanted).factor  # raises where weights cannot hold it, before anything is read
         check_dtype(dtype)
         if delta is not None and ours is None:
             raise InputError("not a delta", found=delta, expected="a .safetensors file of trained values")
@@ -90,7 +94,7 @@ class MworkVLLM(Masked, TextsVLLM):
         chosen = description = None
         if wanted is not None:
             some, description = arguments.chosen(wanted, self.shape, self.fingerprint, pretrained, force=force)
-            chosen = Intervention(some)
+            chosen = arguments.done_to(some)
         state = self._state(ours, chosen)
         self._alone = int(kwargs.get("data_parallel_size") or 1) > 1
         self._given = {key: kwargs.get(key) for key in ("load_format", "model_loader_extra_config")}

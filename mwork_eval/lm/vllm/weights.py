@@ -8,9 +8,7 @@ from mwork_eval.checkpoints.checkpoint import Checkpoint
 from mwork_eval.checkpoints.edit import Edits
 from mwork_eval.checkpoints.edits import edits_of_delta, edits_of_neurons, joined
 from mwork_eval.digests import digest_of
-from mwork_eval.errors import InputError
 from mwork_eval.interventions.intervention import Intervention
-from mwork_eval.interventions.kinds import ZERO
 from mwork_eval.weight_deltas.delta import WeightDelta
 
 
@@ -56,18 +54,17 @@ class EditableWeights:
         return Checkpoint.of(self.name, self.revision, trust_remote_code=self.trust_remote_code)
 
     def state(self, delta: WeightDelta | None, intervention: Intervention | None) -> WeightState:
-        """Return the checkpoint with a delta in it, and with neurons switched off.
+        """Return the checkpoint with a delta in it, and with neurons switched off or scaled.
 
         Raises:
-            InputError: If one of them is of another model, or the checkpoint lacks a tensor they change.
+            InputError: If one of them is of another model, the checkpoint lacks a tensor they change, or the
+                intervention cannot be written into weights.
         """
         if delta is None and intervention is None:
             return BASE
         parts = [] if delta is None else [edits_of_delta(self.checkpoint, delta)]
         if intervention is not None:
-            if intervention.kind != ZERO:
-                raise InputError("vLLM can only have neurons switched off", found=intervention.kind, expected=ZERO)
-            parts.append(edits_of_neurons(self.checkpoint, intervention.neurons))
+            parts.append(edits_of_neurons(self.checkpoint, intervention.neurons, intervention.factor))
         edits = joined(*parts)
         name = digest_of([delta and delta.digest, intervention and intervention.digest])
         return WeightState(name, edits, {name: list(self.checkpoint.stored[name].shape) for name in edits})

@@ -52,6 +52,8 @@ def describe_mask(masked: MaskRecord | None) -> str | None:
     what = f"{masked.total} neurons of {masked.neurons}{where}"
     if masked.random_control is not None:
         what = f"{masked.total} random neurons (seed {masked.random_control}) instead of {masked.neurons}{where}"
+    if masked.intervention is not None:
+        what = f"{masked.intervention} of {what}" if masked.total else f"{masked.intervention} by {masked.neurons}"
     return f"{what} [{str(masked.digest)[:8]}]"
 
 
