@@ -138,3 +138,22 @@ def test_another_comparison_replaces_the_sets_of_its_detectors(loaded, compared,
     (table,) = mw.read_results(folder).detectors
     assert {row.detector: row.neurons for row in table.rows} == dict.fromkeys(DETECTORS, 4) | {"lape": 3}
     assert set(table.overlaps[0].jaccard) == set(DETECTORS)
+
+
+def test_two_commands_lead_from_texts_to_the_table(tiny_llama, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    mwork(
+        "detect", "--model", tiny_llama, "--languages", "en,zh,es", "--max-docs", "6", "--record", "all", "--fraction",
+        "0.2", "--device", "cpu", "--out", tmp_path / "scores",
+    )  # fmt: skip
+    said = mwork(
+        "compare-detectors", tmp_path / "scores", "--model", tiny_llama, "--count", "2", "--data", "embedded",
+        "--limit", "2", "--seeds", "1", "--device", "cpu", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert "Detectors on bpb, LS all" in said
+    (table,) = mw.read_results(tmp_path / "out").detectors
+    assert list(table.detectors) == [
+        "plnd", "lape", "lape-lambda", "average-precision", "activation-difference", "attribution", "random",
+    ]  # fmt: skip
+    assert {row.neurons for row in table.rows} == {2}
+    assert table.detectors["attribution"] != table.detectors["plnd"]
