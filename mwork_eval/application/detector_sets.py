@@ -1,6 +1,7 @@
 """The neuron sets of several detectors from one pass over the corpora: of each as many neurons in every language."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,20 +59,56 @@ class DetectorSets:
     def _at_positions(
         self, detector: str, language: str, count: int, known: dict[int, dict[str, NeuronSet]]
     ) -> NeuronSet:
-        """Return the neurons at the positions of the smallest set of all positions that has enough of them there."""
+        """Return the neurons at the positions of a set of all positions that has just enough of them there.
 
-        def found(number: int) -> NeuronSet:
-            if number not in known:
-                known[number] = self._select(detector, number)
-            return known[number][language].at(self.stages, self.positions)
+        Raises:
+            InputError: If no set that the detector finds has enough.
+        """
+        share, low, high = self._share(), count - 1, None
+        number, impossible = round(count / share), None
+        while high is None or high - low > 1:
+            try:
+                if number not in known:
+                    known[number] = self._select(detector, number)
+            except InputError as error:
+                if number - low <= 1:
+                    raise self._too_few(detector, language, count) from error
+                impossible, number = number, (low + number) // 2
+                continue
+            found = known[number][language].at(self.stages, self.positions)
+            if len(found) == count:
+                return found
+            low, high = (number, high) if len(found) < count else (low, number)
+            # Where it should be, if neurons were everywhere alike; at least one step, and inside of what is known.
+            number += round((count - len(found)) / share) or (1 if len(found) < count else -1)
+            end = min(one for one in (high, impossible, math.inf) if one is not None)
+            if not low < number < end:
+                number = low + 1 if end == math.inf else (low + int(end)) // 2
+            if number == low and high is None:
+                raise self._too_few(detector, language, count)
+        # The detector's sets jump over the number.
+        return known[high][language].at(self.stages, self.positions).strongest(count)
 
-        low, high = count - 1, count
-        while len(found(high)) < count:
-            low, high = high, 2 * high
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if len(found(middle)) < count else (low, middle)
-        return found(high).strongest(count)
+    def _share(self) -> float:
+        """Return the share of the structures' neurons that is at the positions.
+
+        Raises:
+            InputError: If none is.
+        """
+        sizes = next(iter(self.scores.tables.values())).shape.sizes
+        places = {(n, name): of[name] for n, of in enumerate(sizes) for name in self.structures if name in of}
+        there = sum(size for place, size in places.items() if self.stages.position(*place) in self.positions)
+        if not there:
+            expected = "positions that have some of these structures"
+            raise InputError(f"no neuron of {','.join(self.structures)} at the positions", expected=expected)
+        return there / sum(places.values())
+
+    def _too_few(self, detector: str, language: str, count: int) -> InputError:
+        return InputError(
+            f"the detector {detector} finds too few neurons of {language} at {'+'.join(self.positions)}",
+            expected=count,
+            hint="select fewer, or at more positions",
+        )
 
     def _select(self, detector: str, count: int) -> dict[str, NeuronSet]:
         sets = self.scores.select_by(

@@ -113,7 +113,7 @@ def finding(table: DetectorTable) -> str:
         text += f" Significantly unlike random neurons: {', '.join(above) or 'none'}."
     for word, sign in (("above", 1), ("below", -1)):
         if names := [name for name, row in own.items() if _sign(row.difference) == sign]:
-            text += f" {word.capitalize()} {table.first}: {', '.join(names)}."
+            text += f" {word.capitalize()} {table.first}, paired, {LEVEL:.0%} each: {', '.join(names)}."
     return text
 
 

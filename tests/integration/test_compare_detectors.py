@@ -12,7 +12,7 @@ from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.neurons.files import load_neuron_set
 from mwork_eval.results.store import CellStore
 
-DETECTORS = ["plnd", "lape", "average-precision", "random"]
+DETECTORS = ["plnd", "lape", "random"]
 COMMON = ["--count", "4", "--data", "embedded", "--limit", "2", "--seeds", "1,2", "--device", "cpu"]
 
 
@@ -39,9 +39,9 @@ def compared(loaded, scores, tmp_path_factory):
         detectors=DETECTORS,
         count=4,
         counts=[2],
-        limit=6,
+        limit=4,
         data="embedded",
-        seeds=[1, 2],
+        seeds=[1],
         structures="up",
         out=folder,
     )
@@ -86,7 +86,7 @@ def test_the_table_and_the_figure_are_there(compared):
 def test_without_a_folder_the_numbers_are_the_same(loaded, compared):
     matrix, recorded = compared
     again = mw.compare_detectors(
-        *loaded, recorded, detectors="plnd,lape", count=4, limit=6, data="embedded", seeds=[1, 2], structures="up"
+        *loaded, recorded, detectors="plnd,lape", count=4, limit=4, data="embedded", seeds=[1], structures="up"
     )
     rows = {(row.detector, row.language): row.delta.value for row in matrix.detectors[0].rows}
     for row in again.detectors[0].rows:
@@ -132,11 +132,28 @@ def test_a_missing_record_is_told_before_a_model_loads(scores, tmp_path):
 def test_another_comparison_replaces_the_sets_of_its_detectors(loaded, compared, tmp_path):
     matrix, recorded = compared
     folder = shutil.copytree(matrix.folder, tmp_path / "o")
-    mw.compare_detectors(
-        *loaded, recorded, detectors="lape", count=3, limit=6, data="embedded", seeds=[1, 2], out=folder
-    )
+    mw.compare_detectors(*loaded, recorded, detectors="lape", count=3, limit=4, data="embedded", seeds=[1], out=folder)
     sets = {name: len(load_neuron_set(folder / "neurons" / name / "zh.safetensors")) for name in ("plnd", "lape")}
     assert sets == {"plnd": 4, "lape": 3}
     (table,) = mw.read_results(folder).detectors
     assert {row.detector: row.neurons for row in table.rows} == dict.fromkeys(DETECTORS, 4) | {"lape": 3}
     assert set(table.overlaps[0].jaccard) == set(DETECTORS)
+
+
+def test_two_commands_lead_from_texts_to_the_table(tiny_llama, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    mwork(
+        "detect", "--model", tiny_llama, "--languages", "en,zh,es", "--max-docs", "6", "--record", "all", "--fraction",
+        "0.2", "--device", "cpu", "--out", tmp_path / "scores",
+    )  # fmt: skip
+    said = mwork(
+        "compare-detectors", tmp_path / "scores", "--model", tiny_llama, "--count", "2", "--data", "embedded",
+        "--limit", "2", "--seeds", "1", "--device", "cpu", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert "Detectors on bpb, LS all" in said
+    (table,) = mw.read_results(tmp_path / "out").detectors
+    assert list(table.detectors) == [
+        "plnd", "lape", "lape-lambda", "average-precision", "activation-difference", "attribution", "random",
+    ]  # fmt: skip
+    assert {row.neurons for row in table.rows} == {2}
+    assert table.detectors["attribution"] != table.detectors["plnd"]

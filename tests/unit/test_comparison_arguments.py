@@ -115,7 +115,10 @@ def test_masks_of_a_number_are_of_the_set_of_that_number():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"scores": scored(without=("activations",)), "detectors": "plnd,lape"}, "--record activations"),
+        (
+            {"scores": scored(without=("activations",)), "detectors": "plnd,lape"},
+            "lape needs a record that the scores lack",
+        ),
         ({"detectors": "plnd,best"}, "unknown detector; found best; expected one of plnd"),
         ({"detectors": []}, "no detector to compare"),
         ({"detectors": "lape", "structures": "q"}, "the detector lape is not defined for q"),
@@ -123,8 +126,10 @@ def test_masks_of_a_number_are_of_the_set_of_that_number():
         ({"languages": "zh,es"}, "expected en and at least one other language"),
         ({"count": 0}, "unusable count"),
         ({"detectors": "lape", "count": 500}, "the detector lape finds too few neurons of"),
-        ({"detectors": "plnd", "tasks": "nothing"}, "nothing"),
         ({"positions": "middle"}, "unknown position"),
+        ({"detectors": "lape", "count": 40, "positions": "gen"}, "too few neurons of zh at gen; expected 40"),
+        ({"detectors": "activation-difference", "count": 41, "positions": "gen"}, "too few neurons of zh at gen"),
+        ({"detectors": "lape", "positions": "s-attn"}, "no neuron of up at the positions"),
     ],
 )
 def test_wrong_arguments_are_one_line(given, message):

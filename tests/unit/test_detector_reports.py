@@ -99,7 +99,7 @@ def test_what_is_missing_is_computed_by_the_same_command(tmp_path):
 def test_the_finding_says_which_detector_does_more(table):
     found = detector_wording.finding(table)
     assert found.startswith("Detectors on bpb, LS all: the highest ∆ is that of plnd, +")
-    assert "Below plnd: lape, attribution." in found
+    assert "Below plnd, paired, 95% each: lape, attribution." in found
     assert "Above" not in found
 
 
