@@ -89,15 +89,15 @@ def average_precisions(responses: npt.NDArray[np.float32], labels: npt.NDArray[n
     Returns:
         `[neurons]`, from 0 to 1.
     """
-    texts = len(responses)
-    order = np.argsort(-responses, axis=0, kind="stable")
-    ordered = np.take_along_axis(responses, order, 0)
-    own = labels[order]
-    precision = np.cumsum(own, 0) / np.arange(1, texts + 1)[:, None]
+    rows = np.ascontiguousarray(responses.T)  # sorting along the last axis is twice as fast
+    texts = rows.shape[1]
+    order = np.argsort(-rows, -1, kind="stable")
+    ordered, own = np.take_along_axis(rows, order, -1), labels[order]
+    precision = np.cumsum(own, -1) / np.arange(1, texts + 1)
     # Each text's threshold is passed at the last of the texts that are equal to it.
-    ends = np.ones(ordered.shape, bool)
-    ends[:-1] = ordered[:-1] != ordered[1:]
-    last = np.where(ends, np.arange(texts)[:, None], texts)
-    last = np.minimum.accumulate(last[::-1], 0)[::-1]
-    found: Floats = (np.take_along_axis(precision, last, 0) * own).sum(0) / labels.sum()
+    ends = np.ones(rows.shape, bool)
+    ends[:, :-1] = ordered[:, :-1] != ordered[:, 1:]
+    last = np.where(ends, np.arange(texts), texts)
+    last = np.minimum.accumulate(last[:, ::-1], -1)[:, ::-1]
+    found: Floats = (np.take_along_axis(precision, last, -1) * own).sum(-1) / labels.sum()
     return found
