@@ -18,8 +18,8 @@ from common import alternate, forget_peak, peak_memory, peak_of, print_figures, 
 
 from mwork_eval.detection.corpus.batches import make_batches
 from mwork_eval.detection.detect import DetectOptions, batch_tokens
-from mwork_eval.detection.plnd import DETECTOR, statistics_of
-from mwork_eval.detection.score_table import ScoreAccumulator
+from mwork_eval.detection.recording.accumulator import ScoreAccumulator
+from mwork_eval.detection.recording.scores import statistics_of
 from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.capture import run_batch
 from mwork_eval.detection.scoring.feed_forward import Rows
@@ -112,7 +112,7 @@ def main() -> None:
             model(input_ids=torch.tensor([tokens]), use_cache=False)
 
     def detect(tokens: list[int]) -> None:
-        ScoreAccumulator(layout.shape, DETECTOR).add(statistics_of(scorer.score([tokens])[0]))
+        ScoreAccumulator(layout.shape).add(statistics_of(scorer.score([tokens])[0]))
 
     if options.peak:
         before = forget_peak()
@@ -128,7 +128,7 @@ def main() -> None:
         return
 
     tokens = token_stream(loaded.tokenizer, options.tokens)
-    accumulator = ScoreAccumulator(layout.shape, DETECTOR)
+    accumulator = ScoreAccumulator(layout.shape)
     seconds = alternate(
         {
             "body": lambda: body(tokens),
@@ -173,7 +173,7 @@ def main() -> None:
     most = batch_tokens(layout, DetectOptions().memory // 2)
 
     def detect_all(count: int) -> None:
-        collected = ScoreAccumulator(layout.shape, DETECTOR)
+        collected = ScoreAccumulator(layout.shape)
         for batch in make_batches(documents[:count], most):
             for found in scorer.score(batch.token_ids):
                 collected.add(statistics_of(found))

@@ -16,7 +16,8 @@ from truth import Truth
 
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import Corpus
-from mwork_eval.detection.scoring.scorer import METHODS, Scorer
+from mwork_eval.detection.scoring.methods import METHODS
+from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.loading import load_model
 from mwork_eval.neurons.structures import STRUCTURES

@@ -12,6 +12,7 @@ from mwork_eval.versions import __version__
 if TYPE_CHECKING:
     from mwork_eval.application.ablate import ablate
     from mwork_eval.application.check import CheckResults, check
+    from mwork_eval.application.compare_detectors import compare_detectors
     from mwork_eval.application.deactivated import deactivated
     from mwork_eval.application.detect import detect
     from mwork_eval.application.detection import Detection
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mwork_eval.application.enhancement_results import EnhancementResults
     from mwork_eval.application.evaluate import evaluate
     from mwork_eval.application.export import ExportedCheckpoint, export
+    from mwork_eval.application.export_sets import export_sets
+    from mwork_eval.application.import_sets import import_sets
     from mwork_eval.application.inspect import ModelInspection, inspect
     from mwork_eval.application.intervened import intervened
     from mwork_eval.application.lens import lens
@@ -63,11 +66,14 @@ __all__ = [
     "__version__",
     "ablate",
     "check",
+    "compare_detectors",
     "deactivated",
     "detect",
     "enhance",
     "evaluate",
     "export",
+    "export_sets",
+    "import_sets",
     "inspect",
     "intervened",
     "lens",
@@ -100,11 +106,14 @@ _MODULES = {
     "WeightDelta": "weight_deltas.delta",
     "ablate": "application.ablate",
     "check": "application.check",
+    "compare_detectors": "application.compare_detectors",
     "deactivated": "application.deactivated",
     "detect": "application.detect",
     "enhance": "application.enhance",
     "evaluate": "application.evaluate",
     "export": "application.export",
+    "export_sets": "application.export_sets",
+    "import_sets": "application.import_sets",
     "inspect": "application.inspect",
     "intervened": "application.intervened",
     "lens": "application.lens",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mwork_eval.application.arguments import folder_to_write, one_of, whole_number
+from mwork_eval.application.arguments import folder_to_write, names_of, one_of, whole_number
 from mwork_eval.application.detection import Detection, save_sets
 from mwork_eval.application.object_arguments import check_in_memory, check_texts, check_tokenizer
 from mwork_eval.application.progress import Progress, ProgressChoice, shown
@@ -14,7 +14,8 @@ from mwork_eval.benchmarks.corpora import DETECTION_DOCUMENTS
 from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import AnyCorpus, corpora_of
 from mwork_eval.detection.detect import DetectOptions, groups_for, score_languages
-from mwork_eval.detection.detector import DETECTORS
+from mwork_eval.detection.recording.registry import parse_records
+from mwork_eval.detection.scoring.methods import METHODS
 from mwork_eval.detection.selection import Selection
 from mwork_eval.detection.workers import Workers
 from mwork_eval.errors import InputError
@@ -34,6 +35,7 @@ def detect(
     texts: Mapping[str, str | Path | Iterable[str]],
     *,
     method: str = "exact",
+    record: str | Iterable[str] = (),
     max_docs: int | None = 24,
     max_tokens: int = 128,
     min_tokens: int = 16,
@@ -57,6 +59,9 @@ def detect(
             `.jsonl`, or `.jsonl#FIELD`), a corpus of the hub (`hub:NAME[:CONFIG[:SPLIT[:FIELD]]]`, `hub:fineweb-2`),
             or `embedded`. Sets that are specific to a language need the pivot (English, if not chosen), too.
         method: How q and k are scored: `exact`, `paper` (Eq. 8 to 10), or `reference` (as the published code).
+        record: What is recorded in the same pass beside the scores, for detectors other than PLND: some of
+            `activations` (how often a neuron is above zero, means and mean squares), `responses` (its mean in each
+            document) and `attributions` (|activation x gradient|; a pass back for each document), or `all`.
         max_docs: Documents per language, or None for all.
         max_tokens: Tokens kept of a document.
         min_tokens: Shorter documents are skipped and counted.
@@ -95,9 +100,10 @@ def detect(
     document_seed = whole_number("document_seed", document_seed, at_least=0, none_is="the order of the corpus")
     set_draws = whole_number("set_draws", set_draws, at_least=2, none_is="no draws")
     folder = folder_to_write(out)
-    one_of("method of detection", method, DETECTORS)
+    one_of("method of detection", method, METHODS)
     budget = parse_size(str(max_memory), "max_memory") if max_memory is not None else DetectOptions.memory
-    options = DetectOptions(method, budget, groups=groups_for(stability=False, set_draws=set_draws))
+    groups = groups_for(stability=False, set_draws=set_draws)
+    options = DetectOptions(method, budget, groups=groups, recorded=_records_of(record))
     rules = DocumentRules(max_docs, max_tokens, min_tokens, document_seed, check_language)
     loaded = LoadedModel(name_of(model), uncompiled(model), tokenizer)
     corpora, progress = corpora_of(texts), shown(progress)
@@ -111,6 +117,15 @@ def detect(
         except InputError as error:  # the scores are good for other rules
             log.warning("%s has scores and no sets, for the default rule gives none: %s", folder, error)
     return found
+
+
+def _records_of(record: Any) -> tuple[str, ...]:
+    """Return the names of records in their order.
+
+    Raises:
+        InputError: If there is none of a name.
+    """
+    return parse_records(",".join(names_of("record", record)))
 
 
 def detect_corpora(

@@ -67,6 +67,7 @@ class Detection:
         count: int | None = None,
         detector: str = PLND,
         arguments: Mapping[str, Any] | None = None,
+        activations: bool = False,
     ) -> dict[str, NeuronSet]:
         """Select the neurons that carry each language; the model is not needed.
 
@@ -84,6 +85,8 @@ class Detection:
             detector: What selects: `plnd`, `lape`, `lape-lambda`, `average-precision`, `activation-difference`,
                 `attribution` or `random`; most need records that `detect` keeps on request.
             arguments: What the detector is told, by name.
+            activations: Whether the sets know the typical activations of all neurons in each language, which the
+                interventions `mean`, `towards` and `residual` need; recorded by ``detect(record="activations")``.
 
         Returns:
             The sets by language, the strongest neurons first; none for the pivot where its neurons are taken away.
@@ -92,13 +95,12 @@ class Detection:
             InputError: If the rule is none, the pivot was not scored and its neurons are to be taken away, the scores
                 lack what the detector reads, or a set is empty or too small.
         """
-        return self.select_by(
-            _rule_of(fraction, top_k, threshold, specific, structures, pivot, count, detector, arguments)
-        )
+        rule = _rule_of(fraction, top_k, threshold, specific, structures, pivot, count, detector, arguments)
+        return self.select_by(rule, activations=activations)
 
-    def select_by(self, selection: Selection) -> dict[str, NeuronSet]:
+    def select_by(self, selection: Selection, *, activations: bool = False) -> dict[str, NeuronSet]:
         """Select by a rule that is already one; otherwise as `select`."""
-        return select_specific(list(self.tables.values()), selection)
+        return select_specific(list(self.tables.values()), selection, activations=activations)
 
     def select_draws(self, selection: Selection | None = None) -> list[dict[str, NeuronSet]]:
         """Select the sets of random halves of the documents, `set_draws` times, by the default rule if none is given.
@@ -120,6 +122,7 @@ class Detection:
         count: int | None = None,
         detector: str = PLND,
         arguments: Mapping[str, Any] | None = None,
+        activations: bool = False,
     ) -> None:
         """Write what `mwork detect` writes: `FOLDER/scores/LANGUAGE.safetensors` and the sets of a rule beside them.
 
@@ -134,6 +137,7 @@ class Detection:
             count: See there.
             detector: See there.
             arguments: See there.
+            activations: See there.
 
         Raises:
             InputError: As `select` does; the scores are written by then.
@@ -141,7 +145,7 @@ class Detection:
         rule = _rule_of(fraction, top_k, threshold, specific, structures, pivot, count, detector, arguments)
         place = folder_to_read("folder", folder)
         save_scores(self, place)
-        save_sets(self, rule, place, lambda _: None)
+        save_sets(self, rule, place, lambda _: None, activations=activations)
 
     def __repr__(self) -> str:
         languages = (f"{code} {documents} documents, {tokens} tokens" for code, documents, tokens in self._rows())
@@ -208,7 +212,12 @@ def save_scores(found: Detection, folder: Path) -> None:
 
 
 def save_sets(
-    found: Detection, selection: Selection, folder: Path, tell: Callable[[str], object]
+    found: Detection,
+    selection: Selection,
+    folder: Path,
+    tell: Callable[[str], object],
+    *,
+    activations: bool = False,
 ) -> dict[str, NeuronSet]:
     """Select by a rule and write the sets, also those of random halves of the documents where there are such.
 
@@ -217,6 +226,7 @@ def save_sets(
         selection: The rule.
         folder: Where to.
         tell: Told each file.
+        activations: Whether the sets know activations.
 
     Returns:
         The sets by language.
@@ -224,7 +234,7 @@ def save_sets(
     Raises:
         InputError: If nothing is selected.
     """
-    sets = found.select_by(selection)
+    sets = found.select_by(selection, activations=activations)
     for language, neurons in sets.items():
         path = folder / f"{language}{SUFFIX}"
         save_neuron_set(neurons, path)

@@ -1,5 +1,6 @@
 """Say what a matrix would cost, before any weight is loaded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -8,12 +9,14 @@ import torch
 
 from mwork_eval.application.engines import check_engine
 from mwork_eval.application.matrix_arguments import MatrixArguments, Neurons, asked_of, prepare_matrix
-from mwork_eval.application.model_source import find_model
+from mwork_eval.application.model_source import ModelSource, find_model
 from mwork_eval.detection.estimate import measure_speed
 from mwork_eval.inference.budget import default_size
 from mwork_eval.matrix.estimate import MatrixCost, estimate_matrix, plan_without_weights
+from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.models.inspection import inspect_model
 from mwork_eval.models.loading import check_dtype, default_dtype, find_device
+from mwork_eval.neurons.neuron_set import NeuronSet
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,35 @@ def estimate(
     check_engine(engine, workers)
     source = find_model(model, revision=revision, model_args=matrix.get("model_args"))
     sets, options = prepare_matrix(neurons, **matrix)
+    return estimate_prepared(source, sets, options, out=out, device=device, dtype=dtype)
+
+
+def estimate_prepared(
+    source: ModelSource,
+    sets: Mapping[str, NeuronSet],
+    options: MatrixOptions,
+    *,
+    out: str | Path | None,
+    device: str | None,
+    dtype: str | None,
+) -> MatrixEstimate:
+    """Estimate a matrix that is ready to be planned.
+
+    Args:
+        source: The model, given by its name.
+        sets: The sets by language that presets share.
+        options: The matrix.
+        out: As in `estimate`; so are the next ones.
+        device: See there.
+        dtype: See there.
+
+    Raises:
+        InputError: As `estimate` does.
+    """
+    revision = source.loading.get("revision")
     options = asked_of(options, source)
     trusted = bool(source.model_args.get("trust_remote_code"))
-    inspection, found = inspect_model(model, revision, trust_remote_code=trusted), find_device(device)
+    inspection, found = inspect_model(source.name, revision, trust_remote_code=trusted), find_device(device)
     dtype = check_dtype(dtype) or str(default_dtype(found)).removeprefix("torch.")
     name = inspection.dtype if dtype == "auto" else dtype
     plan, missing = plan_without_weights(inspection, sets, options, None if out is None else Path(out), name)

@@ -17,6 +17,7 @@ from mwork_eval.reports.figures import FigureName, report_figures
 from mwork_eval.reports.formats.csv import COLUMNS, tidy_rows
 from mwork_eval.reports.html.notebook import tables_as_html
 from mwork_eval.reports.plots import require_matplotlib
+from mwork_eval.results.detector_tables import DetectorTable, read_detector_tables
 from mwork_eval.results.store import MANIFEST
 from mwork_eval.results.tables import DeltaTable, Results, read_results
 
@@ -118,6 +119,11 @@ class MatrixResults:
         found = [table for (own, on), table in names.items() if preset in (None, own) and task in (None, on)]
         return _only(found, f"a table{_about(preset, task)}", [f"{own} on {on}" for own, on in names])
 
+    @property
+    def detectors(self) -> tuple[DetectorTable, ...]:
+        """What `compare_detectors` compares: per benchmark, what the neurons of each detector do; else empty."""
+        return tuple(read_detector_tables(self.results))
+
     def to_pandas(self) -> "DataFrame":
         """Return all numbers as a tidy frame: those of report.csv, a row each, in the same columns.
 
@@ -140,8 +146,8 @@ class MatrixResults:
 
         Args:
             kind: `changes` of each language by setting; `cross`, every mask on every language, or `dose`, by number of
-                neurons, where these were computed; `neurons` by layer and structure, `layers`, or `overlap` of the
-                sets.
+                neurons, where these were computed; `detectors`, several of them by number of neurons; `neurons` by
+                layer and structure, `layers`, or `overlap` of the sets.
             preset: The preset of the table it is about; need not be given where only one is there.
             task: The benchmark, likewise.
             setting: The row, likewise.

@@ -39,6 +39,7 @@ def detect(
     document_seed: int | None,
     check_language: bool,
     method: str,
+    recorded: tuple[str, ...],
     max_memory: int,
     resume: bool,
     checkpoint_docs: int | None,
@@ -52,6 +53,7 @@ def detect(
     device_map: str | None,
     revision: str | None,
     trust_remote_code: bool,
+    activations: bool,
     **selection: Any,
 ) -> None:
     """Score every neuron on free text and save scores and language-specific sets.
@@ -62,7 +64,7 @@ def detect(
     """
     from mwork_eval.detection.corpus.documents import DocumentRules
     from mwork_eval.detection.corpus.sources import parse_corpora
-    from mwork_eval.detection.selection import Selection, check_scored
+    from mwork_eval.detection.selection import Selection, check_scored, needed_records
 
     rule = Selection.of(**selection)
     sources = parse_corpora(corpora, languages)
@@ -82,6 +84,7 @@ def detect(
 
     options = DetectOptions(
         method=method,
+        recorded=needed_records(rule, activations=activations, asked=recorded),
         memory=max_memory,
         shard=shard,
         resume=resume,
@@ -110,4 +113,4 @@ def detect(
     if stability:
         found = add_stability(found, rule, out)
         print_stability(stability_of(found), make_console())
-    save_sets(found, rule, out, progress.tell)
+    save_sets(found, rule, out, progress.tell, activations=activations)

@@ -12,6 +12,7 @@ import click
 import mwork_eval
 from mwork_eval.cli.ablate import ablate
 from mwork_eval.cli.check import check
+from mwork_eval.cli.compare_detectors import compare_detectors
 from mwork_eval.cli.detect import detect
 from mwork_eval.cli.endings import ending_of, run_to_end
 from mwork_eval.cli.enhance import enhance
@@ -83,7 +84,7 @@ def _quiet_libraries() -> None:
 
 
 _PURPOSES: dict[str, tuple[click.Command, ...]] = {
-    "The main job": (run, detect, ablate, report, tasks),
+    "The main job": (run, detect, ablate, compare_detectors, report, tasks),
     "Neuron sets": (select, sets, scores, overlap, profile),
     "Models": (inspect, lens, tune_layers, enhance, export),
     "Checkpoints and leaderboards": (check, leaderboard),

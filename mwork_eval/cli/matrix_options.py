@@ -1,11 +1,16 @@
 """The options that say what a matrix consists of and what computes it."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 
 from mwork_eval.application.engines import ENGINES
 from mwork_eval.cli.numbers import Count, DocumentLimit
 from mwork_eval.cli.options import parse_names, parse_numbers, parse_seeds, parse_shard, sample_option, together
 from mwork_eval.errors import InputError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _counts(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -19,18 +24,22 @@ def _metrics(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> t
     return value or None
 
 
-matrix_options = together(
-    click.option(
-        "--preset",
-        multiple=True,
-        help="Table of the paper, or a .yaml file; repeatable.  [default: in `mwork run` a quick look]",
-    ),
-    click.option(
+def tasks_option(default: str) -> Callable[[F], F]:
+    """Return the option `--tasks`, whose help says what is scored without it."""
+    return click.option(
         "--tasks",
         callback=parse_names,
         help="Benchmarks such as xquad,bpb, families of lm-eval's such as belebele, a pattern with {l}, or a .yaml "
-        "file that says which task is which language's.  [default: the preset's]",
-    ),
+        f"file that says which task is which language's.  [default: {default}]",
+    )
+
+
+def counts_option(description: str) -> Callable[[F], F]:
+    """Return the option `--counts`."""
+    return click.option("--counts", callback=_counts, help=f"{description}, such as 10,30,100.  [default: none]")
+
+
+table_options = together(
     click.option(
         "--limit", type=DocumentLimit(), help="Documents per task, or of some, as xlsum=500,bpb=64.  [default: all]"
     ),
@@ -62,14 +71,21 @@ matrix_options = together(
         help="Judge tasks by this metric, such as acc_norm or TASK=METRIC; repeatable.  [default: each task's own]",
     ),
 )
+"""How the tables of a matrix are computed, whatever their rows and tasks are."""
+
+matrix_options = together(
+    click.option(
+        "--preset",
+        multiple=True,
+        help="Table of the paper, or a .yaml file; repeatable.  [default: in `mwork run` a quick look]",
+    ),
+    tasks_option("the preset's"),
+    table_options,
+)
 
 whole_options = together(
     click.option("--cross", is_flag=True, help="Every language's mask on every language's documents, too."),
-    click.option(
-        "--counts",
-        callback=_counts,
-        help="Also only so many neurons, the strongest, such as 10,30,100.  [default: none]",
-    ),
+    counts_option("Also only so many neurons, the strongest"),
     click.option(
         "--set-draws",
         type=Count(2),

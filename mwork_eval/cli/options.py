@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import click
 
 from mwork_eval.cli.numbers import LARGEST_SEED, Count, Real, Seed, parse_real, parse_whole
-from mwork_eval.detection.detector import DETECTORS as METHODS
 from mwork_eval.detection.detectors.detector import DETECTORS, PLND
+from mwork_eval.detection.recording.registry import parse_records
+from mwork_eval.detection.scoring.methods import METHODS
 from mwork_eval.errors import InputError
 from mwork_eval.files.key_values import parse_key_values
 from mwork_eval.languages.table import check_language, parse_languages
@@ -30,7 +31,12 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-def _languages(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
+def parse_tags(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
+    """Read languages such as en,zh; each once.
+
+    Raises:
+        InputError: If one is unknown.
+    """
     return None if value is None else parse_languages(value)
 
 
@@ -86,6 +92,10 @@ def _thresholds(_: click.Context, __: click.Parameter, value: str | None) -> dic
             raise InputError("cannot read --threshold", found=value, expected="q=0.1,k=0.1,v=2,up=5")
         thresholds[name.strip()] = number
     return thresholds
+
+
+def _records(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    return parse_records(value)
 
 
 def _memory(_: click.Context, __: click.Parameter, value: str) -> int:
@@ -180,6 +190,11 @@ selection_options = together(
         metavar="NAME=VALUE,...",
         help="What the detector is told, as bar=0.9,attention=true.  [default: its own defaults]",
     ),
+    click.option(
+        "--activations",
+        is_flag=True,
+        help="Store in the sets each language's mean activations, to intervene with them.",
+    ),
     click.option("--specific", default="pivot", help="Take away neurons of: pivot, english, common, or none."),
 )
 
@@ -202,6 +217,13 @@ corpus_options = together(
 
 scoring_options = together(
     click.option("--method", type=click.Choice(list(METHODS)), default="exact", help="Of scoring."),
+    click.option(
+        "--record",
+        "recorded",
+        default="",
+        callback=_records,
+        help="Record beside scores: activations, responses, attributions, or all.  [default: scores alone]",
+    ),
     click.option("--max-memory", callback=_memory, default="1GiB", help="For scoring, beside the weights."),
 )
 
@@ -233,7 +255,7 @@ long_options = together(
 
 def languages_option(default: str | None, description: str) -> Callable[[F], F]:
     """Return the option `--languages`."""
-    return click.option("--languages", default=default, callback=_languages, help=description)
+    return click.option("--languages", default=default, callback=parse_tags, help=description)
 
 
 def out_option(default: str | None) -> Callable[[F], F]:

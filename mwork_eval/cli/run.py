@@ -126,6 +126,7 @@ def run(
     document_seed: int | None,
     check_language: bool,
     method: str,
+    recorded: tuple[str, ...],
     max_memory: int,
     set_draws: int | None,
     preset: tuple[str, ...],
@@ -141,6 +142,7 @@ def run(
     count: int | None,
     detector: str,
     arguments: dict[str, Any],
+    activations: bool,
     pivot: str,
     batch_size: int,
     device: str | None,
@@ -159,7 +161,7 @@ def run(
     """
     from mwork_eval.detection.corpus.documents import DocumentRules
     from mwork_eval.detection.corpus.sources import parse_corpora
-    from mwork_eval.detection.selection import Selection
+    from mwork_eval.detection.selection import Selection, needed_records
 
     rule = Selection.of(fraction, top_k, threshold, specific, structures, pivot, count, detector, arguments)
     if not preset:
@@ -179,6 +181,7 @@ def run(
 
     detection = DetectOptions(
         method=method,
+        recorded=needed_records(rule, activations=activations, asked=recorded),
         memory=max_memory,
         groups=groups_for(stability=False, set_draws=set_draws),
     )
@@ -222,6 +225,7 @@ def run(
         options,
         out,
         set_draws=set_draws,
+        activations=activations,
         progress=TerminalProgress(),
     )
     show_report(write_reports(results))

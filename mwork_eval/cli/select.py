@@ -14,10 +14,10 @@ from mwork_eval.terminal.lines import answer
 @selection_options
 @pivot_option
 @out_option(None)
-def select(folder: Path, out: Path, **selection: Any) -> None:
+def select(folder: Path, out: Path, activations: bool, **selection: Any) -> None:
     """Select neuron sets anew from the scores in FOLDER/scores, without the model."""
     from mwork_eval.application.detection import Detection, save_sets
     from mwork_eval.detection.selection import Selection
 
     rule = Selection.of(**selection)
-    save_sets(Detection.load(folder), rule, out, answer)
+    save_sets(Detection.load(folder), rule, out, answer, activations=activations)

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
+from mwork_eval.cli.interchange import export_sets, import_sets
 from mwork_eval.cli.options import stage_options
 from mwork_eval.terminal.lines import answer, print_document, tell_written
 
 
 @click.group()
 def sets() -> None:
-    """Look at neuron sets, compare and combine them."""
+    """Look at neuron sets, compare and combine them, exchange them with other tools."""
 
 
 @sets.command()
@@ -83,3 +84,7 @@ def plot(references: tuple[str, ...], out: Path) -> None:
 
     check_plot_file(out, "--out")
     tell_written([save_figure(plot_heat(count_sets(find_named_sets(references))), out)])
+
+
+sets.add_command(import_sets)
+sets.add_command(export_sets)

@@ -10,9 +10,12 @@ from typing import Any, Literal
 
 from mwork_eval.detection.corpus.batches import Batch, make_batches
 from mwork_eval.detection.corpus.documents import DocumentStream
-from mwork_eval.detection.detector import Observer, find_detector
 from mwork_eval.detection.partial import PartialScores, difference
+from mwork_eval.detection.recording.memory import check_rows
+from mwork_eval.detection.recording.pass_recorder import PassRecorder
+from mwork_eval.detection.recording.registry import RECORDED
 from mwork_eval.detection.score_table import ScoreTable
+from mwork_eval.detection.scoring.methods import check_method
 from mwork_eval.detection.set_draws import group_of_draw
 from mwork_eval.detection.stability import group_of
 from mwork_eval.detection.workers import Workers
@@ -37,7 +40,8 @@ class DetectOptions:
     """How documents are scored.
 
     Attributes:
-        method: One of `DETECTORS`.
+        method: One of `METHODS`.
+        recorded: What is recorded beside the scores, some of `RECORDS` in their order.
         memory: Bytes that scoring may take apart from the model's weights.
         shard: The share of the batches that this job does, from 0, and the number of jobs.
         resume: Whether to go on from a checkpoint; without it an unfinished language starts anew.
@@ -53,6 +57,7 @@ class DetectOptions:
     checkpoint_seconds: float = 60.0
     checkpoint_documents: int | None = None
     groups: Groups = "all"
+    recorded: tuple[str, ...] = ()
 
 
 def groups_for(stability: bool, set_draws: int | None, shards: int = 1) -> Groups:
@@ -112,7 +117,8 @@ def score_languages(
     options, workers = options or DetectOptions(), workers or Workers()
     if folder is None and options.shard[1] > 1:
         raise ValueError("a shard is a file and needs a folder")
-    observer = find_detector(options.method).observer(layout, options.method, options.memory // 2)
+    check_method(options.method)
+    recorder = PassRecorder(layout, options.method, options.memory // 2, options.recorded)  # type: ignore[arg-type]
     scored = ScoredLanguages()
     about = _about_model(layout, model_name, options.method)
     for stream in streams:
@@ -125,13 +131,17 @@ def score_languages(
                 advance(language, table.about["documents"])
                 scored.tables.append(table)
             continue
-        part = _score_stream(layout, observer, stream, run, path, options, workers, advance)
+        check_rows(layout.shape, stream, options.recorded, options.memory)
+        part = _score_stream(layout, recorder, stream, run, path, options, workers, advance)
         if path is not None and options.shard[1] > 1:
             scored.unfinished.append(part_path(path, options.shard))
             continue
         part = workers.merge(part)
         scored.parts[language] = part
         scored.tables.append(part.table())
+        missing = scored.tables[-1].about.get("not_recorded")
+        if missing and workers.is_main and len(scored.parts) == 1:
+            log.warning("%s cannot be recorded, and is 0 in the records", ", ".join(missing))
         if path is None:
             continue
         if workers.is_main:
@@ -156,7 +166,7 @@ def _share(options: DetectOptions, workers: Workers) -> tuple[int, int]:
 
 def _score_stream(
     layout: Layout,
-    observer: Observer,
+    recorder: PassRecorder,
     stream: DocumentStream,
     run: Mapping[str, Any],
     path: Path | None,
@@ -181,7 +191,7 @@ def _score_stream(
     for number, batch in enumerate(make_batches(stream, run["batch_tokens"]), 1):
         own = (number - 1) % share[1] == share[0]
         if number > done and own:
-            _add(part, observer, batch, language, _GROUP_OF[options.groups])
+            _add(part, recorder, batch, stream, _GROUP_OF[options.groups])
         if number >= done:
             if number == done and part.corpus["digest"] != stream.digest:
                 raise InputError(
@@ -206,13 +216,16 @@ def _score_stream(
     return part
 
 
-def _add(part: PartialScores, observer: Observer, batch: Batch, language: str, group: Callable[[int], str]) -> None:
-    for number, found in zip(batch.numbers, observer.observe(batch.token_ids), strict=True):
+def _add(
+    part: PartialScores, recorder: PassRecorder, batch: Batch, stream: DocumentStream, group: Callable[[int], str]
+) -> None:
+    observed = recorder.observe(batch.token_ids, batch.numbers, stream.bos)
+    for number, found in zip(batch.numbers, observed, strict=True):
         try:
             part.group(group(number)).add(found)
         except ValueError as error:
             raise InputError(
-                f"document {number} of {language} cannot be scored",
+                f"document {number} of {stream.corpus.language} cannot be scored",
                 found=error,
                 hint="load the model with `dtype=float32` or bfloat16",
             ) from error
@@ -251,7 +264,9 @@ def _finished(
         table = ScoreTable.load(path)
     except InputError:
         return None
-    known = {**about, "corpus": None}.items() <= {**table.about, "corpus": None}.items()
+    apart = dict.fromkeys(("corpus", RECORDED))  # it may hold more than is asked for
+    known = {**about, **apart}.items() <= {**table.about, **apart}.items()
+    known = known and set(options.recorded) <= set(table.about.get(RECORDED, ()))
     if not known or options.groups == "draws" or (options.groups == "stability" and "stability" not in table.about):
         return None
     if not about["corpus"].items() <= table.about["corpus"].items():
@@ -277,8 +292,9 @@ def _describe_run(
 ) -> dict[str, Any]:
     """Return all that determines the scores of a corpus and is known before it is read."""
     corpus = {key: value for key, value in stream.describe().items() if key not in _read_so_far(stream)}
+    recorded = {RECORDED: list(options.recorded)} if options.recorded else {}
     return {
-        "about": {**about, "language": stream.corpus.language, "corpus": corpus},
+        "about": {**about, "language": stream.corpus.language, "corpus": corpus, **recorded},
         "max_documents": stream.rules.max_documents,
         "check_language": stream.rules.check_language,
         "batch_tokens": batch_tokens(layout, options.memory // 2),

@@ -1,5 +1,6 @@
 """Unfinished scores: the checkpoint of an interrupted detection, and the shard of one that is spread over jobs."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,16 +8,22 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from mwork_eval.detection.detector import find_detector
-from mwork_eval.detection.score_table import ScoreAccumulator, ScoreTable, check_arrays, places_of, usable
+from mwork_eval.detection.recording.accumulator import ScoreAccumulator
+from mwork_eval.detection.recording.registry import RECORDED
+from mwork_eval.detection.recording.scores import RECORD as SCORES
+from mwork_eval.detection.recording.statistic import CORPUS
+from mwork_eval.detection.score_table import ScoreTable, check_arrays, places_of, usable
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import FileValue
-from mwork_eval.files.tensor_file import TensorHead, digest_of_arrays, read_arrays, read_head, write_tensors
+from mwork_eval.files.tensor_file import Array, TensorHead, digest_of_arrays, read_arrays, read_head, write_tensors
 from mwork_eval.neurons.about import About, CorpusValue
+from mwork_eval.neurons.neuron_set import Place
 from mwork_eval.neurons.shape import ModelShape, ShapeValue
 
 FORMAT = "mwork-partial-scores"
-VERSION = 1
+VERSION = 2
+"""That of files with records beside the scores; files without are of version 1."""
+_NAME = re.compile(r"(?P<group>.+)\.layers\.(?P<layer>\d+)\.(?P<structure>\w+)\.(?P<statistic>\w+)")
 
 
 class _PartialAbout(About):
@@ -25,6 +32,7 @@ class _PartialAbout(About):
     language: str
     method: str
     corpus: CorpusValue
+    recorded: tuple[str, ...] = ()
 
 
 class _PartialRun(FileValue):
@@ -94,7 +102,7 @@ class PartialScores:
         return self.groups[name]
 
     def _empty(self) -> ScoreAccumulator:
-        return ScoreAccumulator(self.shape, find_detector(self.run["about"]["method"]))
+        return ScoreAccumulator(self.shape, self.run["about"].get(RECORDED, ()))
 
     @property
     def documents(self) -> int:
@@ -118,10 +126,10 @@ class PartialScores:
     def save(self, path: Path) -> None:
         """Write to a safetensors file, whole or not at all."""
         arrays = {
-            f"{name}.layers.{layer}.{structure}.{statistic}": total[layer, structure]
+            _name(name, place, statistic): array
             for name, group in self.groups.items()
-            for layer, structure in places_of(self.shape)
-            for statistic, total in group.totals.items()
+            for statistic, places in group.totals.items()
+            for place, array in places.items()
         }
         description = {
             "shape": self.shape.to_json(),
@@ -133,7 +141,8 @@ class PartialScores:
             "documents": {name: group.documents for name, group in self.groups.items()},
             "digest": digest_of_arrays(arrays.items()),
         }
-        write_tensors(path, (FORMAT, VERSION), description, arrays)
+        version = VERSION if self.run["about"].get(RECORDED) else 1
+        write_tensors(path, (FORMAT, version), description, arrays)
 
     @classmethod
     def load(cls, path: Path) -> "PartialScores":
@@ -142,25 +151,40 @@ class PartialScores:
         Raises:
             InputError: If the file is missing, damaged or of another format.
         """
-        head = read_head(path, _PartialHead, (FORMAT, VERSION))
+        head = read_head(path, _PartialHead, (FORMAT, VERSION), oldest=1)
         shape, arrays = head.shape.shape, read_arrays(path)
         check_arrays(path, arrays, head.digest)
         run, corpus = (part.model_dump(mode="json", exclude_unset=True) for part in (head.run, head.corpus))
         part = cls(shape, run, head.shard, head.batches, corpus, head.complete)
-        detector = find_detector(head.run.about.method)
-        for name, documents in head.documents.items():
-            read = {  # before memory is taken for what the description promises
-                (statistic.name, (layer, structure)): usable(
-                    path, arrays, f"{name}.layers.{layer}.{structure}.{statistic.name}", shape.sizes[layer][structure]
-                )
-                for statistic in detector.statistics
-                for layer, structure in places_of(shape)
-            }
-            group = part.group(name)
-            group.documents = documents
-            for (statistic, place), array in read.items():
-                group.totals[statistic][place][:] = array
+        named = [(match, name) for name in arrays if (match := _NAME.fullmatch(name)) is not None]
+        for group, documents in head.documents.items():
+            read: dict[str, dict[Place, Array]] = {}
+            for match, name in named:
+                if match["group"] == group:
+                    read.setdefault(match["statistic"], {})[int(match["layer"]), match["structure"]] = arrays[name]
+            _check_read(path, group, read, part.group(group), documents)
+            part.group(group).join(read, documents)
         return part
+
+
+def _check_read(
+    path: Path, group: str, read: Mapping[str, Mapping[Place, Array]], empty: ScoreAccumulator, documents: int
+) -> None:
+    """Raise unless the arrays of a group are what its statistics are made of."""
+    for statistic in empty.statistics.values():
+        places = read.get(statistic.name, {})
+        rows = (documents,) if statistic.merge == "rows" else ()
+        expected = {place: empty.shape.sizes[place[0]][place[1]] for place in places_of(empty.shape)}
+        # A place that could not be recorded is missing; scores are there of all.
+        asked = list(expected if statistic in SCORES.statistics else places or [CORPUS])
+        for place in asked:
+            size = expected.get(place, places[place].shape[-1] if place in places and places[place].ndim else 1)
+            arrays = {} if place not in places else {_name(group, place, statistic.name): places[place]}
+            usable(path, arrays, _name(group, place, statistic.name), (*rows, size))
+
+
+def _name(group: str, place: Place, statistic: str) -> str:
+    return f"{group}.layers.{place[0]}.{place[1]}.{statistic}"
 
 
 def merge_shards(parts: Sequence[PartialScores], names: Sequence[str]) -> PartialScores:

@@ -1,5 +1,6 @@
-"""Scores over a corpus: what a detector keeps of each neuron while documents come, the finished table, and its file."""
+"""What was recorded over a corpus, finished: the table and its file."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from mwork_eval.detection.detector import Detector, find_detector
+from mwork_eval.detection.recording.places import places_with_activations
+from mwork_eval.detection.recording.registry import RECORDED, find_records
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array, TensorHead, digest_of_arrays, read_arrays, read_head, write_tensors
 from mwork_eval.neurons.about import About, CorpusValue
@@ -17,7 +19,10 @@ from mwork_eval.neurons.shape import ModelShape, ShapeValue
 from mwork_eval.neurons.structures import STRUCTURES
 
 FORMAT = "mwork-scores"
-VERSION = 1
+VERSION = 2
+"""That of files with records beside the scores; files without are of version 1."""
+IMPORTED = "imported"
+"""The method of a table of another tool's statistics: it has the columns that its file has, and no scores."""
 _HINT = "run `detect` again"
 
 
@@ -27,8 +32,8 @@ class ScoreTable:
 
     Attributes:
         shape: Neuron counts of the model.
-        values: Per column of the detector and (layer, structure), an array `[neurons]`. A column is an attribute, too:
-            with PLND `minimum`, `mean` and `worst_rank`.
+        values: Per column and (layer, structure), an array `[neurons]` or `[documents, neurons]`. A column is an
+            attribute, too: `minimum`, `mean` and `worst_rank` always, others with the records of ``about["recorded"]``.
         about: Language, model, fingerprint, corpus, method and counts.
     """
 
@@ -38,6 +43,13 @@ class ScoreTable:
 
     def __getattr__(self, name: str) -> Mapping[Place, Array]:
         values: Mapping[str, Mapping[Place, Array]] = self.__dict__.get("values", {})  # none while it is unpickled
+        about: Mapping[str, Any] = self.__dict__.get("about", {})
+        if name not in values and not name.startswith("_") and about.get("method") == IMPORTED:
+            raise InputError(
+                f"imported statistics of {about['language']} have no {name}",
+                found=" ".join(values),
+                expected="a detector that needs these alone, such as lape",
+            )
         if name not in values:
             raise AttributeError(f"a table of scores has no {name!r}")
         return values[name]
@@ -45,16 +57,15 @@ class ScoreTable:
     def save(self, path: Path) -> None:
         """Write the table to a safetensors file, whole or not at all."""
         arrays = {
-            f"layers.{layer}.{structure}.{column}": values[layer, structure]
-            for layer, structure in places_of(self.shape)
-            for column, values in self.values.items()
+            _name(place, column): array for column, places in self.values.items() for place, array in places.items()
         }
         description = {
             "shape": self.shape.to_json(),
             "about": dict(self.about),
             "digest": digest_of_arrays(arrays.items()),
         }
-        write_tensors(path, (FORMAT, VERSION), description, arrays)
+        version = VERSION if self.about.get(RECORDED) else 1
+        write_tensors(path, (FORMAT, version), description, arrays)
 
     @classmethod
     def load(cls, path: Path) -> "ScoreTable":
@@ -63,27 +74,67 @@ class ScoreTable:
         Raises:
             InputError: If the file is missing, damaged, incomplete or of a method that is not known.
         """
-        head = read_head(path, _ScoresHead, (FORMAT, VERSION))
+        head = read_head(path, _ScoresHead, (FORMAT, VERSION), oldest=1)
         shape, arrays = head.shape.shape, read_arrays(path)
         check_arrays(path, arrays, head.digest)
-        columns = find_detector(head.about.method).columns
-        found: dict[str, dict[Place, Array]] = {column: {} for column in columns}
-        for layer, structure in places_of(shape):
-            for column in columns:
-                name = f"layers.{layer}.{structure}.{column}"
-                found[column][layer, structure] = usable(path, arrays, name, shape.sizes[layer][structure])
+        found: dict[str, dict[Place, Array]] = {}
+        for column, place, size in _expected(shape, head.about):
+            found.setdefault(column, {})[place] = usable(path, arrays, _name(place, column), size)
+        for name, array in arrays.items():  # what belongs to no matrix of the model, such as the residual stream
+            if (match := _NAME.fullmatch(name)) is not None:
+                place, column = (int(match["layer"]), match["structure"]), match["column"]
+                found.setdefault(column, {}).setdefault(place, usable(path, arrays, name, array.shape))
+        if head.about.method == IMPORTED:
+            found = {column: _Imported(places) for column, places in found.items()}
         return cls(shape, found, head.about.values)
+
+
+class _Imported(dict[Place, Array]):
+    """A column of another tool's statistics, which need not have all places of the model."""
+
+    def __missing__(self, place: Place) -> Array:
+        raise InputError(
+            "imported statistics do not have all structures",
+            found=f"none of layers.{place[0]}.{place[1]}",
+            expected=" ".join(dict.fromkeys(structure for _, structure in self)),
+        )
+
+
+_NAME = re.compile(r"layers\.(?P<layer>\d+)\.(?P<structure>\w+)\.(?P<column>\w+)")
+
+
+def _name(place: Place, column: str) -> str:
+    return f"layers.{place[0]}.{place[1]}.{column}"
+
+
+def _expected(shape: ModelShape, about: "_ScoredAbout") -> Iterator[tuple[str, Place, tuple[int, ...]]]:
+    """Yield the columns that a file must hold, by place, and the shapes of their arrays."""
+    if about.method == IMPORTED:
+        for layer, sizes in enumerate(shape.sizes):
+            if "up" in sizes:
+                yield "over_zero", (layer, "up"), (sizes["up"],)
+        return
+    scores, *others = find_records(about.recorded)
+    for column in scores.columns:
+        for layer, structure in places_of(shape):
+            yield column, (layer, structure), (shape.sizes[layer][structure],)
+    for record in others:
+        rows = (about.documents,) if record.by_document else ()
+        for column in record.columns:
+            for layer, structure in places_with_activations(shape):
+                yield column, (layer, structure), (*rows, shape.sizes[layer][structure])
 
 
 class _ScoredAbout(About):
     """What scores say of themselves at least."""
 
-    fingerprint: str
+    fingerprint: str | None
     language: str
     method: str
     corpus: CorpusValue
     documents: Annotated[int, Field(ge=1)]
     tokens: int
+    recorded: tuple[str, ...] = ()
 
 
 class _ScoresHead(TensorHead):
@@ -104,83 +155,22 @@ def check_arrays(path: Path, arrays: Mapping[str, Array], digest: str | None) ->
         raise InputError(f"{path} is damaged", found=f"digest {found[:12]}", expected=digest[:12], hint=_HINT)
 
 
-def usable(path: Path, arrays: Mapping[str, Array], name: str, size: int) -> Array:
-    """Return an array of a file of scores, one finite number per neuron.
+def usable(path: Path, arrays: Mapping[str, Array], name: str, shape: tuple[int, ...]) -> Array:
+    """Return an array of a file of scores, finite numbers of a shape.
 
     Raises:
         InputError: If it is missing, or something else.
     """
     array = arrays.get(name)
-    if array is None or array.shape != (size,) or array.dtype.kind not in "fiu":
+    if array is None or array.shape != shape or array.dtype.kind not in "fiu":
         found = "none" if array is None else f"{array.dtype} {list(array.shape)}"
     elif not np.isfinite(array).all():
         found = "nan or infinity"
     else:
         return array
-    raise InputError(f"{path} is incomplete", found=f"{name}: {found}", expected=f"{size} numbers", hint=_HINT)
-
-
-class ScoreAccumulator:
-    """Collects a detector's statistics of documents; minima and maxima do not depend on the order of these.
-
-    Attributes:
-        shape: Neuron counts of the model.
-        detector: Says what is kept and how it is joined.
-        documents: Number of documents added.
-        totals: Per statistic and (layer, structure), its value so far `[neurons]`.
-    """
-
-    def __init__(self, shape: ModelShape, detector: Detector) -> None:
-        self.shape = shape
-        self.detector = detector
-        self.documents = 0
-        self.totals: dict[str, dict[Place, Array]] = {
-            one.name: {
-                (layer, structure): np.full(shape.sizes[layer][structure], one.start, one.dtype)
-                for layer, structure in places_of(shape)
-            }
-            for one in detector.statistics
-        }
-
-    def add(self, observed: Mapping[str, Mapping[Place, Array]]) -> None:
-        """Add one document's statistics.
-
-        Raises:
-            ValueError: If a number is not finite; nothing is added.
-        """
-        checked: set[int] = set()  # several statistics and structures may share one array
-        for places in observed.values():
-            for (layer, structure), found in places.items():
-                if id(found) not in checked and found.dtype.kind == "f" and not np.isfinite(found).all():
-                    raise ValueError(f"a score of layers.{layer}.{structure} is not finite")
-                checked.add(id(found))
-        self._join(observed)
-        self.documents += 1
-
-    def merge(self, other: "ScoreAccumulator") -> None:
-        """Add another accumulator's documents."""
-        self._join(other.totals)
-        self.documents += other.documents
-
-    def _join(self, other: Mapping[str, Mapping[Place, Array]]) -> None:
-        for statistic in self.detector.statistics:
-            join, theirs = _JOIN[statistic.merge], other[statistic.name]
-            for place, mine in self.totals[statistic.name].items():
-                join(mine, theirs[place], out=mine)
-
-    def table(self, about: Mapping[str, Any]) -> ScoreTable:
-        """Return the scores so far.
-
-        Raises:
-            ValueError: If no document was added.
-        """
-        if self.documents == 0:
-            raise ValueError("no document was scored")
-        values = self.detector.finish(self.totals, self.documents)
-        return ScoreTable(self.shape, values, {**about, "documents": self.documents})
-
-
-_JOIN: dict[str, np.ufunc] = {"min": np.minimum, "sum": np.add, "max": np.maximum}
+    raise InputError(
+        f"{path} is incomplete", found=f"{name}: {found}", expected=f"{' x '.join(map(str, shape))} numbers", hint=_HINT
+    )
 
 
 def places_of(shape: ModelShape) -> Iterator[Place]:

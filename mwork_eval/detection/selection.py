@@ -1,12 +1,14 @@
 """Selection: from saved scores to neuron sets, without the model."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mwork_eval.detection.detectors.detector import PLND, arguments_of, find_detector, lacking
+from mwork_eval.detection.recording.registry import RECORDS
+from mwork_eval.detection.set_activations import activations_of
 from mwork_eval.errors import InputError
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH, check_language
@@ -178,12 +180,15 @@ def structures_of(detector: str, arguments: Mapping[str, Any]) -> tuple[str, ...
     return tuple(name for name in STRUCTURES if name in {*found.structures, *extended})
 
 
-def select_specific(tables: "Sequence[ScoreTable]", selection: Selection) -> dict[str, NeuronSet]:
-    """Return the language-specific set of each language, as the detector that made the tables selects them.
+def select_specific(
+    tables: "Sequence[ScoreTable]", selection: Selection, *, activations: bool = False
+) -> dict[str, NeuronSet]:
+    """Return the language-specific set of each language, as the rule's detector selects them.
 
     Args:
         tables: Scores of each language; the one whose neurons are taken away must be among them.
         selection: The rule.
+        activations: Whether sets know the typical activations of all neurons in each language.
 
     Returns:
         Per language its set, which knows as `shared` the language's neurons that were taken away. A language whose
@@ -195,7 +200,9 @@ def select_specific(tables: "Sequence[ScoreTable]", selection: Selection) -> dic
     """
     check_compatible(tables)
     check_recorded(tables, selection.detector)
-    return find_detector(selection.detector).select(tables, selection)
+    known = activations_of(tables) if activations else {}
+    sets = find_detector(selection.detector).select(tables, selection)
+    return {code: replace(neurons, activations=known) for code, neurons in sets.items()} if activations else sets
 
 
 def check_recorded(tables: "Sequence[ScoreTable]", detector: str) -> None:
@@ -256,3 +263,15 @@ def top_fraction(scores: "Array", fraction: float) -> "Array":
     chosen = np.zeros(len(scores), bool)
     chosen[np.argsort(-scores, kind="stable")[: top_count(fraction, len(scores))]] = True
     return chosen
+
+
+def needed_records(selection: Selection, *, activations: bool = False, asked: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the records that selecting by a rule reads, and those asked for, in their order.
+
+    Args:
+        selection: The rule.
+        activations: Whether sets are to know activations.
+        asked: What was asked for.
+    """
+    needs = {*asked, *find_detector(selection.detector).needs, *(("activations",) if activations else ())}
+    return tuple(name for name in RECORDS if name in needs)

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from mwork_eval.detection.partial import PartialScores
-from mwork_eval.detection.score_table import ScoreAccumulator
+from mwork_eval.detection.recording.accumulator import ScoreAccumulator
+from mwork_eval.files.tensor_file import Array
+from mwork_eval.neurons.neuron_set import Place
 from mwork_eval.processes import join_processes
 
 
@@ -62,19 +65,33 @@ class Workers:
         names: list[list[str] | None] = [None] * self.count
         torch.distributed.all_gather_object(names, sorted(part.groups))
         for name in sorted({name for own in names for name in own or []}):
-            merged.groups[name] = self._reduce(part.group(name))
+            self._reduce(part.group(name), merged.group(name))
         return merged
 
-    def _reduce(self, group: ScoreAccumulator) -> ScoreAccumulator:
+    def _reduce(self, group: ScoreAccumulator, merged: ScoreAccumulator) -> None:
+        """Put what all processes have of a group into an empty one."""
         reduce = torch.distributed.ReduceOp
         operations = {"min": reduce.MIN, "sum": reduce.SUM, "max": reduce.MAX}
-        count = torch.tensor([group.documents], device=self.device)
-        torch.distributed.all_reduce(count)
-        merged = ScoreAccumulator(group.shape, group.detector)
-        merged.documents = int(count.item())
-        for statistic in group.detector.statistics:
-            for place, total in group.totals[statistic.name].items():
-                tensor = torch.from_numpy(total).clone().to(self.device)
+        mine = {name: {place: array.shape for place, array in of.items()} for name, of in group.totals.items()}
+        everywhere: list[tuple[int, dict[str, dict[Place, tuple[int, ...]]]]] = [(0, {})] * self.count
+        torch.distributed.all_gather_object(everywhere, (group.documents, mine))
+        totals: dict[str, dict[Place, Array]] = {}
+        for name, statistic in group.statistics.items():
+            shapes = {place: shape for _, shapes in everywhere for place, shape in shapes.get(name, {}).items()}
+            own = group.totals[name]
+            if statistic.merge == "rows":
+                totals[name] = {place: self._gathered(own.get(place)) for place in sorted(shapes)}
+                continue
+            totals[name] = {}
+            for place in sorted(shapes):  # in the same order in all processes
+                array = own.get(place, np.full(shapes[place], statistic.start, statistic.dtype))
+                tensor = torch.from_numpy(array).clone().to(self.device)
                 torch.distributed.all_reduce(tensor, operations[statistic.merge])
-                merged.totals[statistic.name][place] = tensor.cpu().numpy()
-        return merged
+                totals[name][place] = tensor.cpu().numpy()
+        merged.join(totals, sum(documents for documents, _ in everywhere))
+
+    def _gathered(self, rows: Array | None) -> Array:
+        """Return the rows of all processes."""
+        parts: list[Array | None] = [None] * self.count
+        torch.distributed.all_gather_object(parts, rows)
+        return np.concatenate([part for part in parts if part is not None])

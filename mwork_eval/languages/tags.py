@@ -60,6 +60,8 @@ def canonical_tag(text: str) -> str | None:
             script or territory in brackets.
     """
     text = " ".join(text.split())
+    if not text.isprintable():
+        return None  # language_data takes a control character for the end of a name
     return _read_tag(text) or _read_name(text)
 
 

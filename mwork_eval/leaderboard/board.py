@@ -10,7 +10,7 @@ from typing import TypeVar
 from mwork_eval.digests import digest_of
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.prompting_record import shots_in_words
-from mwork_eval.results.summaries.entries import Contender, FolderResults, RowEffect, Score
+from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, FolderResults, RowEffect, Score
 
 _SLUG_LENGTH = 60
 
@@ -108,11 +108,13 @@ class Model:
         name: Its name.
         scores: All its scores, also older ones, each with whether it is shown.
         changes: All its changes, likewise.
+        detectors: Its comparisons of detectors, the newest first.
     """
 
     name: str
     scores: tuple[tuple[Score, bool], ...]
     changes: tuple[tuple[RowEffect, bool], ...]
+    detectors: tuple[ComparedDetectors, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -166,8 +168,11 @@ def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = ()) -
         scores_of[score.contender.model].append((score, id(score) in shown))
     for change in changes:
         changes_of[change.contender.model].append((change, id(change) in shown))
+    detectors_of: dict[str, list[ComparedDetectors]] = defaultdict(list)
+    for one in sorted((one for of_folder in read for one in of_folder.detectors), key=lambda one: -one.time):
+        detectors_of[one.contender.model].append(one)
     models = tuple(
-        Model(name, tuple(scores_of[name]), tuple(changes_of[name]))
+        Model(name, tuple(scores_of[name]), tuple(changes_of[name]), tuple(detectors_of[name]))
         for name in sorted(scores_of.keys() | changes_of.keys())
     )
     return Board(benchmarks, models, tuple(skipped))

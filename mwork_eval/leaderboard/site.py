@@ -7,10 +7,11 @@ from typing import Any
 from mwork_eval.errors import InputError
 from mwork_eval.files.writing import write_bytes_atomically
 from mwork_eval.languages.pivot import Pivot
-from mwork_eval.leaderboard import tables
+from mwork_eval.leaderboard import detectors, tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
+from mwork_eval.reports import detector_wording
 from mwork_eval.reports.html.environment import assets, page_environment
-from mwork_eval.results.summaries.entries import Contender, RowEffect, Score
+from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, RowEffect, Score
 from mwork_eval.results.summaries.folders import Bar, no_bar
 
 _PACKAGE = "mwork_eval.leaderboard"
@@ -86,6 +87,9 @@ def _numbers(board: Board) -> dict[str, bytes]:
     )
     for model in board.models:
         files |= _csv_files(_folder_of(model), model.scores, model.changes)
+        for number, one in enumerate(model.detectors, 1):
+            fields, records = detectors.detector_fields(Pivot(one.table.pivot)), detectors.detector_records([one])
+            files[f"{_folder_of(model)}{detectors.file_of(number)}"] = tables.as_csv(fields, records)
     for benchmark in board.benchmarks:
         scores = [(score, True) for of_column in benchmark.scores.values() for score in of_column.values()]
         changes = [(change, True) for group in benchmark.groups for change in group.changes.values()]
@@ -214,6 +218,7 @@ class _Pages:
                 )
                 for pivot, changes in tables.changes_by_pivot(model.changes).items()
             },
+            detectors=[_detectors(one, number) for number, one in enumerate(model.detectors, 1)],
         )
 
     def _page(self, template: str, folder: str, **values: Any) -> dict[str, bytes]:
@@ -223,6 +228,20 @@ class _Pages:
 
 def _table(label: str, columns: list[str], rows: list[dict[str, Any]], csv: str) -> dict[str, Any]:
     return {"label": label, "columns": columns, "texts": _TEXT_COLUMNS, "rows": rows, "csv": csv}
+
+
+def _detectors(one: ComparedDetectors, number: int) -> dict[str, Any]:
+    """Return a comparison of detectors as the page shows it; its rows lead nowhere."""
+    rows = [_row(row, one.contender, "") for row in detector_wording.stacked_rows(one.table)]
+    columns = list(detector_wording.columns(one.table))
+    title = detector_wording.title(one.table)
+    return {
+        "title": title,
+        "folder": one.folder,
+        "finding": detector_wording.finding(one.table),
+        "table": _table(title, columns, rows, detectors.file_of(number)),
+        "notes": detector_wording.notes(one.table),
+    }
 
 
 def _change_row(change: RowEffect, shown: bool) -> dict[str, Any]:

@@ -10,23 +10,25 @@ from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.earlier_tables import with_earlier_tables
 from mwork_eval.matrix.identity import ModelFacts
 from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.own_sets import every_set
 from mwork_eval.matrix.plan import Cell, all_seeds
 from mwork_eval.matrix.planning import MatrixPlan
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.comparison import compare_neurons
 from mwork_eval.neurons.missing_structures import lacking_of
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.recorded_sets import record_sets
+from mwork_eval.neurons.recorded_sets import record_preset_sets, record_sets
+from mwork_eval.neurons.stages import Stages
 from mwork_eval.results.manifest import (
     PARTS,
     CellEntry,
     Manifest,
     PresetEntry,
     RequestsEntry,
-    SetEntry,
     SettingEntry,
     TaskEntry,
 )
+from mwork_eval.results.set_entry import SetEntry
 from mwork_eval.results.store import MANIFEST, save_manifest
 from mwork_eval.versions import software_versions
 
@@ -47,6 +49,8 @@ def record_matrix(
     with FileLock(folder / f".{MANIFEST}.lock"):
         save_manifest(folder, with_earlier_tables(manifest, folder, plan, repair=options.repair))
         record_sets(folder, sets)
+        for preset, own in options.own_sets.items():
+            record_preset_sets(folder, preset, own.sets)
 
 
 def _limits(options: MatrixOptions) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
         listed["pivot"] = options.pivot
     if facts.engine:
         listed["engine"] = dict(facts.engine)
-    if lacking := lacking_of(sets.values()):
+    if lacking := lacking_of(every_set(sets, options.own_sets)):
         listed["lacking"] = lacking
     return Manifest(
         model=facts.name,
@@ -80,16 +84,7 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
         seeds=all_seeds(plan.families),
         data=options.data,
         versions=software_versions(),
-        sets={
-            language: SetEntry(
-                digest=neurons.digest,
-                total=len(neurons),
-                by_position=neurons.by_position(plan.stages),
-                of=neurons.shape.switches,
-                about=dict(neurons.about),
-            )
-            for language, neurons in sets.items()
-        },
+        sets=_describe_sets(sets, plan.stages),
         tasks=tuple(map(TaskEntry.of, plan.families)),
         requests={name: RequestsEntry(digest=task.digest, count=task.requests) for name, task in plan.tasks.items()},
         presets=tuple(_describe_preset(preset, options, plan) for preset in options.presets),
@@ -97,6 +92,25 @@ def _describe(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: MatrixO
         **_describe_asking(options),
         **listed,
     )
+
+
+def _describe_sets(sets: Mapping[str, NeuronSet], stages: Stages) -> dict[str, SetEntry]:
+    return {
+        language: SetEntry(
+            digest=neurons.digest,
+            total=len(neurons),
+            by_position=neurons.by_position(stages),
+            of=neurons.shape.switches,
+            about=dict(neurons.about),
+        )
+        for language, neurons in sets.items()
+    }
+
+
+def _own_sets(preset: Preset, options: MatrixOptions, stages: Stages) -> dict[str, Any]:
+    """Return what a manifest says of a preset's own sets; nothing if it shares the matrix's."""
+    own = options.own_sets.get(preset.name)
+    return {} if own is None else {"sets": _describe_sets(own.sets, stages), "cost": own.cost}
 
 
 def _describe_asking(options: MatrixOptions) -> dict[str, Any]:
@@ -152,6 +166,7 @@ def _describe_preset(preset: Preset, options: MatrixOptions, plan: MatrixPlan) -
             for language, of_language in masks.items()
         },
         **_limits(options) | ({"draw_overlaps": _draw_overlaps(preset, plan)} if options.set_draws else {}),
+        **_own_sets(preset, options, plan.stages),
     )
 
 

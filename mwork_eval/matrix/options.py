@@ -13,6 +13,7 @@ from mwork_eval.evaluation.sampling import EVEN, Order
 from mwork_eval.evaluation.task_manager import whole_index
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.matrix.own_sets import OwnSets
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.neuron_set import NeuronSet
 
@@ -48,6 +49,7 @@ class MatrixOptions:
         prompting: How models are asked.
         model_args: Further arguments of `mwork-hf` that the model was loaded with.
         limits: By benchmark or pattern, the documents of each of its tasks where they are not ``limit``.
+        own_sets: By preset, the neuron sets of those that do not share the matrix's.
     """
 
     presets: tuple[Preset, ...]
@@ -71,6 +73,7 @@ class MatrixOptions:
     prompting: Prompting = field(default_factory=Prompting)
     model_args: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
+    own_sets: Mapping[str, OwnSets] = field(default_factory=dict)
 
     def families(self, preset: Preset) -> list[TaskFamily]:
         """Return the benchmarks of a preset with the languages they have among those asked for.
@@ -84,6 +87,10 @@ class MatrixOptions:
             for name in self.tasks or (preset.task,)
         ]
         return [replace(family, seeds=self.seeds_of(family)) for family in families]
+
+    def sets_of(self, preset: Preset, shared: Mapping[str, NeuronSet]) -> Mapping[str, NeuronSet]:
+        """Return the neuron sets of a preset by mask language: its own, else those that presets share."""
+        return self.own_sets[preset.name].sets if preset.name in self.own_sets else shared
 
     def _own(self, name: str, preset: Preset) -> Mapping[str, str] | None:
         return self.own_tasks.get(name) if self.tasks else preset.tasks

@@ -8,6 +8,7 @@ from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.matrix.cell_plan import CellPlan, TaskSource, families_by_task
 from mwork_eval.matrix.identity import ModelFacts, identity_of
 from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.own_sets import every_set
 from mwork_eval.matrix.plan import Cell, Mask, all_seeds, plan_cells, plan_masks
 from mwork_eval.matrix.whole import check_counts, dose_masks, draw_masks, plan_cross, plan_pairs
 from mwork_eval.models.fit import check_fit
@@ -51,16 +52,22 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         InputError: If sets do not fit the model or store different stages, tasks cannot be had, or a setting has no
             neurons.
     """
-    for neurons in (*sets.values(), *(drawn for draw in options.set_draws for drawn in draw.values())):
+    every = every_set(sets, options.own_sets)
+    for neurons in (*every, *(drawn for draw in options.set_draws for drawn in draw.values())):
         check_fit(neurons, facts.shape, facts.fingerprint, facts.name, force=options.force)
-    stages = stages_for(
-        list(sets.values()), facts.shape.layers, options.understanding_layers, options.generation_layers
-    )
+    stages = stages_for(every, facts.shape.layers, options.understanding_layers, options.generation_layers)
     check_counts(sets, options)
     families = {preset.name: options.families(preset) for preset in options.presets}
     seeds = {name: all_seeds(of_preset) for name, of_preset in families.items()}
     masks = {
-        preset.name: plan_masks(preset, sets, stages, seeds[preset.name], options.controls, pivot=options.pivot)
+        preset.name: plan_masks(
+            preset,
+            options.sets_of(preset, sets),
+            stages,
+            seeds[preset.name],
+            options.controls,
+            pivot=options.pivot,
+        )
         for preset in options.presets
     }
     of_presets = [
@@ -71,13 +78,23 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
     for preset in options.presets if options.cross else ():
         of_presets += [(preset.name, c) for c in plan_cross(masks[preset.name], families[preset.name])]
     for preset in options.presets if options.counts else ():
-        sizes = dose_masks(preset, sets, stages, seeds[preset.name], options.counts, options.controls, options.pivot)
+        own = options.own_sets.get(preset.name)
+        sizes = dose_masks(
+            preset,
+            options.sets_of(preset, sets),
+            stages,
+            seeds[preset.name],
+            options.counts,
+            options.controls,
+            options.pivot,
+            None if own is None else own.by_count,
+        )
         of_presets += [(preset.name, c) for c in plan_pairs(sizes, families[preset.name])]
     for preset in options.presets if options.set_draws else ():
         drawn = draw_masks(masks[preset.name], options.set_draws, stages)
         of_presets += [(preset.name, c) for c in plan_pairs(drawn, families[preset.name])]
     cells = [cell for _, cell in of_presets]
-    tuned = tuning_documents(neurons.about for neurons in sets.values())
+    tuned = tuning_documents(neurons.about for neurons in every)
     skip: dict[str, TunedOn] = {}
     for cell in cells:
         for name, left_out in tuned.items():

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.options import MatrixOptions
+from mwork_eval.matrix.own_sets import every_set
 from mwork_eval.matrix.plan import Cell, Mask, belongs, plan_masks
 from mwork_eval.matrix.settings import Preset
 from mwork_eval.neurons.neuron_set import NeuronSet
@@ -41,15 +43,27 @@ def dose_masks(
     counts: Sequence[int],
     controls: str = "any",
     pivot: str = ENGLISH,
+    by_count: Mapping[int, Mapping[str, NeuronSet]] | None = None,
 ) -> dict[str, list[Mask]]:
     """Return the masks of each language for each number of neurons, the highest scores of its set.
+
+    Args:
+        preset: The table.
+        sets: By mask language, the neurons.
+        stages: Where the positions lie.
+        seeds: Seeds of the random controls.
+        counts: The numbers.
+        controls: What random controls are drawn from.
+        pivot: The language that the others are compared with.
+        by_count: By number, sets of just so many neurons to take instead.
 
     Raises:
         InputError: If a set has too few neurons, or too few are left for a random control.
     """
     masks: dict[str, list[Mask]] = {language: [] for language in sets}
     for count in counts:
-        for language, of_language in plan_masks(preset, sets, stages, seeds, controls, count, pivot).items():
+        of_count = sets if by_count is None else by_count[count]
+        for language, of_language in plan_masks(preset, of_count, stages, seeds, controls, count, pivot).items():
             masks[language] += [replace(mask, count=count) for mask in of_language]
     return masks
 
@@ -95,14 +109,33 @@ def check_draws(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
         draw_masks(plan_masks(preset, sets, stages, seeds=()), options.set_draws, stages)
 
 
+def check_interventions(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
+    """Fail before a model loads if a set lacks activations that the intervention of a setting needs.
+
+    Raises:
+        InputError: Names what it lacks.
+    """
+    for preset in options.presets if not options.own_sets else ():
+        for setting in preset.settings:
+            for language, neurons in sets.items():
+                try:
+                    Intervention.of(neurons, setting.intervention)
+                except InputError as error:
+                    raise InputError(f"{preset.name}, {setting.name}, {language}: {error}") from error
+
+
 def check_counts(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
     """Fail before a model loads if a set has fewer neurons, at the positions of a setting, than are asked for.
 
     Raises:
         InputError: Names the largest number there is.
     """
+    # Presets with sets of their own have one for each number.
+    presets = [preset for preset in options.presets if preset.name not in options.own_sets]
+    if not presets or not options.counts:
+        return
     stages = _stages(sets, options)
-    for preset in options.presets if options.counts else ():
+    for preset in presets:
         largest, language, name = min(
             (len(neurons.at(stages, setting.positions)), language, setting.name)
             for language, neurons in sets.items()
@@ -118,8 +151,8 @@ def check_counts(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
 
 
 def _stages(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> Stages:
-    layers = next(iter(sets.values())).shape.layers
-    return stages_for(list(sets.values()), layers, options.understanding_layers, options.generation_layers)
+    every = every_set(sets, options.own_sets)
+    return stages_for(every, every[0].shape.layers, options.understanding_layers, options.generation_layers)
 
 
 def _language_specific_first(masks: Mapping[str, Sequence[Mask]]) -> list[Mask]:

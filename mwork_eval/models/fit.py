@@ -1,5 +1,7 @@
 """Check that a neuron set belongs to a model before it touches a weight."""
 
+from collections.abc import Mapping
+
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.shape import ModelShape
@@ -27,6 +29,13 @@ def check_fit(neurons: NeuronSet, shape: ModelShape, fingerprint: str, model_nam
             hint="detect neurons in this model with `detect`",
         )
     made_for = neurons.about.get("fingerprint")
+    if made_for is None and not force:
+        raise InputError(
+            f"it is not known whether the neuron set ({origin}) was made for the weights of {model_name}",
+            found=_without_fingerprint(neurons),
+            expected=f"a set of these weights ({fingerprint[:12]})",
+            hint="if you know that it was, accept it with `force=True` (mwork-hf: neurons=...,force=True)",
+        )
     if made_for != fingerprint and not force:
         raise InputError(
             f"the neuron set was made for other weights ({origin}) than {model_name} has",
@@ -34,3 +43,11 @@ def check_fit(neurons: NeuronSet, shape: ModelShape, fingerprint: str, model_nam
             expected=fingerprint,
             hint="detect neurons in this model, or accept it with `force=True`, as for a float16 load",
         )
+
+
+def _without_fingerprint(neurons: NeuronSet) -> str:
+    """Return why a set does not say which weights it is of."""
+    origin = neurons.about.get("origin")
+    if isinstance(origin, Mapping):
+        return f"no fingerprint: {origin.get('file')} of the format {origin.get('format')} has none"
+    return "no fingerprint"

@@ -20,19 +20,27 @@ def record_sets(folder: Path, sets: Mapping[str, NeuronSet]) -> None:
             save_neuron_set(neurons, path)
 
 
-def find_recorded_set(folder: Path, language: str, digest: str) -> NeuronSet | None:
+def record_preset_sets(folder: Path, preset: str, sets: Mapping[str, NeuronSet]) -> None:
+    """Keep the sets of one preset in a results folder of their own, in the place of those of an earlier command."""
+    for language, neurons in sets.items():
+        save_neuron_set(neurons, folder / FOLDER / preset / f"{language}{SUFFIX}")
+
+
+def find_recorded_set(folder: Path, language: str, digest: str, preset: str | None = None) -> NeuronSet | None:
     """Look for a set in the results folder, then among the shipped ones.
 
     Args:
         folder: The results folder.
         language: Language of the set.
         digest: Digest of the set.
+        preset: The preset whose own set it is, or None.
 
     Raises:
         InputError: If a set's file is damaged.
     """
     name = f"{language}{SUFFIX}"
-    for path in (folder / FOLDER / name, *sorted(neuron_sets_folder().glob(f"*/{name}"))):
+    own = folder / FOLDER / (name if preset is None else f"{preset}/{name}")
+    for path in (own, *sorted(neuron_sets_folder().glob(f"*/{name}"))):
         if path.is_file() and (neurons := load_neuron_set(path)).digest == digest:
             return neurons
     return None

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from mwork_eval.digests import file_name
 from mwork_eval.languages.pivot import Pivot
-from mwork_eval.reports import dose_wording, plots, square_wording, wording
+from mwork_eval.reports import detector_wording, dose_wording, plots, square_wording, wording
+from mwork_eval.reports.detector_plot import plot_detectors
 from mwork_eval.reports.dose_plot import plot_dose
 from mwork_eval.reports.square_plot import plot_square
+from mwork_eval.results.detector_tables import read_detector_tables
 from mwork_eval.results.doses import read_doses
 from mwork_eval.results.language_intervals import language_changes
 from mwork_eval.results.set_counts import count_recorded
@@ -25,7 +27,8 @@ class FigureName:
     """What a figure shows.
 
     Attributes:
-        kind: `changes`, `cross` or `dose` of a table; `neurons`, `layers` or `overlap` of the sets.
+        kind: `changes`, `cross` or `dose` of a table; `detectors` compared; `neurons`, `layers` or `overlap` of the
+            sets.
         preset: The table's preset, or None.
         task: Its benchmark, or None.
         setting: Its row, where the figure is about one.
@@ -65,6 +68,10 @@ def report_figures(results: Results) -> dict[FigureName, "Callable[[], Figure]"]
     for dose in read_doses(results):
         name = FigureName("dose", dose.preset, dose.task, dose.setting)
         figures[name] = partial(plot_dose, dose, dose_wording.title(dose))
+    for detectors in read_detector_tables(results):
+        if detectors.curves:
+            name = FigureName("detectors", None, detectors.task, detectors.setting)
+            figures[name] = partial(plot_detectors, detectors, detector_wording.title(detectors))
     counts, stages = count_recorded(results), results.manifest.stages
     if counts.languages:
         figures[FigureName("neurons")] = partial(plots.plot_heat, counts)

@@ -150,7 +150,7 @@ def summary(results: Results) -> str:
     stages = manifest.stages
     sets = ", ".join(
         f"{language} {entry.total} ({100 * entry.total / entry.of:.2f} %)" for language, entry in manifest.sets.items()
-    )
+    ) or _own_sets(manifest.presets)
     tuned = tuning_documents(entry.about for entry in manifest.sets.values())
     left_out = "".join(
         f" (chosen on {tuned_on.documents} documents of {task}, which are left out)" for task, tuned_on in tuned.items()
@@ -162,6 +162,20 @@ def summary(results: Results) -> str:
         + "".join(f" {line[0].upper()}{line[1:]}." for line in manifest.lacking)
         + _asked(manifest)
     )
+
+
+def command(results: Results) -> str:
+    """Return the command that computes what is missing."""
+    return f"mwork {'compare-detectors' if any(one.sets for one in results.manifest.presets) else 'ablate'}"
+
+
+def _own_sets(presets: Iterable[PresetEntry]) -> str:
+    """Say how many neurons each preset deactivates that has sets of its own."""
+    by_number: dict[str, list[str]] = defaultdict(list)
+    for preset in presets:
+        if preset.sets:
+            by_number[", ".join(f"{language} {own.total}" for language, own in preset.sets.items())].append(preset.name)
+    return "; ".join(f"{sets} by {', '.join(names)}" for sets, names in by_number.items())
 
 
 def _asked(manifest: Manifest) -> str:

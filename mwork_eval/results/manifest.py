@@ -12,9 +12,9 @@ from mwork_eval.files.json_values import FileValue
 from mwork_eval.files.seal import read_sealed, write_sealed
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.stages import POSITIONS, Stages
-from mwork_eval.neurons.tuned_stages import tuning_documents
 from mwork_eval.results.model_asking import asking_of
 from mwork_eval.results.prompting_record import PromptingRecord
+from mwork_eval.results.set_entry import SetEntry
 
 FORMAT = "mwork-ablation"
 VERSION = 1
@@ -94,6 +94,8 @@ class PresetEntry(FileValue):
             set does not say.
         draw_overlaps: By row and mask language, the Jaccard index of what each drawn set and the table deactivate.
         limits: By benchmark, the documents per task where they are not ``limit``.
+        sets: By mask language, its own neuron sets, if it does not share those of the manifest.
+        cost: What recording took that these were selected from, in words; may be empty.
     """
 
     name: str
@@ -108,38 +110,14 @@ class PresetEntry(FileValue):
     shared_hits: dict[str, dict[str, tuple[int | None, ...]]] = Field(default_factory=dict)
     draw_overlaps: dict[str, dict[str, tuple[float, ...]]] = Field(default_factory=dict)
     limits: dict[str, int] = Field(default_factory=dict)
+    sets: dict[str, SetEntry] = Field(default_factory=dict)
+    cost: str = ""
 
     @field_validator("shared_hits")
     @classmethod
     def _of_known_languages(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if unknown := value.keys() - info.data.get("counts", value).keys():
             raise ValueError(f"{' '.join(sorted(unknown))} without a number of neurons")
-        return value
-
-
-class SetEntry(FileValue):
-    """A neuron set: digest, number of neurons in all and by position, neurons of the model, and its description."""
-
-    digest: str
-    total: int
-    by_position: dict[str, int]
-    of: int
-    about: dict[str, Any]
-
-    @field_validator("of")
-    @classmethod
-    def _some(cls, value: int) -> int:
-        if value < 1:
-            raise ValueError("a model without neurons")
-        return value
-
-    @field_validator("about")
-    @classmethod
-    def _tells_its_tuning(cls, value: dict[str, Any]) -> dict[str, Any]:
-        try:
-            tuning_documents([value])
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"no account of the documents that stages were chosen on ({error})") from error
         return value
 
 
@@ -293,6 +271,15 @@ class Manifest(FileValue):
                     yield f"{part}.{number}: no preset {cell.preset} or no task {cell.task}"
                 elif reason := _undescribed(part, cell, presets[cell.preset], unmasked):
                     yield f"{part}.{number}: {reason}"
+
+
+def preset_sets(manifest: Manifest) -> dict[str, dict[str, str]]:
+    """Return the digests of the neuron sets by preset and mask language, of presets that have their own."""
+    return {
+        preset.name: {language: entry.digest for language, entry in preset.sets.items()}
+        for preset in manifest.presets
+        if preset.sets
+    }
 
 
 def _undescribed(

@@ -7,7 +7,15 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from mwork_eval.languages.pivot import Pivot
-from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
+from mwork_eval.reports import (
+    detector_wording,
+    dose_wording,
+    language_wording,
+    set_draw_wording,
+    square_wording,
+    wording,
+)
+from mwork_eval.results.detector_tables import DetectorTable, read_detector_tables
 from mwork_eval.results.doses import read_doses
 from mwork_eval.results.set_draws import read_set_draws
 from mwork_eval.results.squares import Square, read_squares
@@ -43,10 +51,16 @@ def print_results(results: Results, console: Console) -> None:
         say(console)
         _print_table(set_draw_wording.title(draws), set_draw_wording.COLUMNS, set_draw_wording.rows(draws), console)
         say(console, set_draw_wording.notes(draws), style="dim")
+    for detectors in read_detector_tables(results):
+        _print_detectors(detectors, console)
     say(console)
     say(console, wording.legends([results]), style="dim")
     if results.unfinished:
-        say(console, f"{results.unfinished} cells are not computed yet; `mwork ablate` goes on.", style="yellow")
+        say(
+            console,
+            f"{results.unfinished} cells are not computed yet; `{wording.command(results)}` goes on.",
+            style="yellow",
+        )
 
 
 def _print_language_scores(table: DeltaTable, console: Console) -> None:
@@ -58,6 +72,23 @@ def _print_language_scores(table: DeltaTable, console: Console) -> None:
         for row in language_wording.language_rows(table)
     )
     _print_table(language_wording.title(table), columns, rows, console)
+
+
+def _print_detectors(detectors: DetectorTable, console: Console) -> None:
+    """Print a comparison of detectors, and how many neurons they share on average over languages."""
+    say(console)
+    columns, rows = detector_wording.columns(detectors, brief=True), detector_wording.rows(detectors, brief=True)
+    _print_table(detector_wording.title(detectors), columns, rows, console)
+    say(console, detector_wording.notes(detectors), style="dim")
+    for overlap in detectors.overlaps[:1]:
+        say(console)
+        _print_table(
+            detector_wording.overlap_title(overlap, detectors),
+            detector_wording.overlap_columns(overlap),
+            detector_wording.overlap_rows(overlap),
+            console,
+        )
+    say(console, detector_wording.finding(detectors))
 
 
 def _print_square(square: Square, console: Console) -> None:
@@ -76,7 +107,7 @@ def _print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str
     padding = (0, 1, 0, 0) if needed <= console.width else (0, 0, 0, 0)
     drawn = TextTable(title=title, title_style="bold", box=SIMPLE_HEAD, padding=padding)
     for column in columns:
-        drawn.add_column(column, justify="left" if column == "setting" else "right", no_wrap=True)
+        drawn.add_column(column, justify="left" if column in ("setting", "detector") else "right", no_wrap=True)
     for row in lines[1:]:
         drawn.add_row(*row)
     print_whole(drawn, console)

@@ -21,6 +21,7 @@ _ABOUT = (
     "corpus",
     "documents",
     "tokens",
+    "origin",
 )
 
 

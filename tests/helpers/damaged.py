@@ -22,7 +22,9 @@ from mwork_eval.benchmarks.readers import read_jsonl, read_lines, read_squad
 from mwork_eval.cli.run import run
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.partial import PartialScores
-from mwork_eval.detection.plnd import statistics_of
+from mwork_eval.detection.recording.registry import RECORDS
+from mwork_eval.detection.recording.scores import statistics_of
+from mwork_eval.detection.recording.statistic import CORPUS
 from mwork_eval.detection.score_table import ScoreTable, places_of
 from mwork_eval.detection.selection import Selection, select_specific
 from mwork_eval.enhancement.folder import ImprovementCell, ImprovementCells, read_enhancement
@@ -98,6 +100,53 @@ def unfinished_scores(folder: Path) -> Loader:
         return dict(table.about), [v.tolist() for places in table.values.values() for v in places.values()]
 
     return Loader(path, changed_metadata, read)
+
+
+def unfinished_recorded_scores(folder: Path) -> Loader:
+    path = folder / "part.safetensors"
+    part = _recorded()
+    part.save(path)
+
+    def read():
+        found = PartialScores.load(path)
+        table = found.table()
+        return dict(table.about), [v.tolist() for places in table.values.values() for v in places.values()]
+
+    return Loader(path, changed_metadata, read)
+
+
+def recorded_scores(folder: Path) -> Loader:
+    path = folder / "zh.safetensors"
+    _recorded().table().save(path)
+
+    def read():
+        table = ScoreTable.load(path)
+        return dict(table.about), {n: [v.tolist() for v in places.values()] for n, places in table.values.items()}
+
+    return Loader(path, changed_metadata, read)
+
+
+def _recorded() -> PartialScores:
+    """Return made-up scores of two documents with every record."""
+    shape, generator = ModelShape("llama", ({"q": 3, "up": 4},) * 2), np.random.default_rng(1)
+    about = {"language": "zh", "method": "exact", "fingerprint": "f", "corpus": {"name": "c"}, "recorded": [*RECORDS]}
+    part = PartialScores(shape, {"about": about}, corpus={"digest": "d", "tokens": 9}, complete=True)
+    for number in range(2):
+        one = {place: generator.random(shape.sizes[place[0]][place[1]], np.float32) for place in places_of(shape)}
+        states = {(layer, "residual"): generator.random(5, np.float32) for layer in (0, 1)}
+        part.group("all").add(
+            {
+                **statistics_of(one),
+                "over_zero": {place: (9 * found).astype(np.int32) for place, found in one.items()},
+                "activation_sum": {**one, **states},
+                "activation_square_sum": one,
+                "activation_tokens": {CORPUS: np.array([9])},
+                "responses": {place: found[None] for place, found in one.items()},
+                "document_numbers": {CORPUS: np.array([[1 - number]])},
+                "attribution_sum": one,
+            }
+        )
+    return part
 
 
 def delta(folder: Path) -> Loader:
@@ -288,12 +337,13 @@ def corpus(folder: Path) -> Loader:
 LOADERS: dict[str, Callable[[Path], Loader]] = {
     one.__name__: one
     for one in (
-        neuron_set, scores, unfinished_scores, delta, cell, manifest, baseline, enhancement, improvement, lens, report,
-        run_file, presets, task_file, limits, questions, records, lines, corpus,
+        neuron_set, scores, unfinished_scores, recorded_scores, unfinished_recorded_scores, delta, cell, manifest,
+        baseline, enhancement, improvement, lens, report, run_file, presets, task_file, limits, questions, records,
+        lines, corpus,
     )
 }  # fmt: skip
 PROTECTED = (
-    "neuron_set", "scores", "unfinished_scores", "delta", "cell", "manifest", "baseline", "enhancement", "improvement",
-    "lens", "report",
+    "neuron_set", "scores", "unfinished_scores", "recorded_scores", "unfinished_recorded_scores", "delta",
+    "cell", "manifest", "baseline", "enhancement", "improvement", "lens", "report",
 )  # fmt: skip
 """Those whose files have digests: a changed byte is never another number."""

@@ -56,7 +56,7 @@ def corpora(tmp_path_factory) -> list[str]:
 def detect(model: Path, corpora: list[str], out: Path, *extra: str) -> list[str]:
     return [
         "detect", "--model", str(model), *corpora, "--fraction", "0.4", "--max-docs", "all", "--max-tokens", "48",
-        "--max-memory", "400KB", "--device", "cpu", "--out", str(out), *extra,
+        "--record", "all", "--max-memory", "400KB", "--device", "cpu", "--out", str(out), *extra,
     ]  # fmt: skip
 
 

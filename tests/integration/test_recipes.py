@@ -152,6 +152,22 @@ def test_a_detector_selects_from_the_command_line(copy, tiny_llama, tmp_path):
     assert set(found) == set(sorted(apart, key=apart.__getitem__)[-7:])
 
 
+def test_a_record_is_recorded_from_the_command_line(copy, tiny_llama, tmp_path):
+    follow(copy, "How to add a record")
+    in_copy(
+        copy, "-m", "mwork_eval", "detect", "--record", "peaks,responses", "--model", tiny_llama,
+        "--languages", "en,zh", "--fraction", "0.3", "--max-docs", "4", "--max-tokens", "32", "--device", "cpu",
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    code = (
+        "from pathlib import Path\n"
+        "from mwork_eval.detection.score_table import ScoreTable\n"
+        f"table = ScoreTable.load(Path({str(tmp_path / 'out/scores/zh.safetensors')!r}))\n"
+        "print(all((rows.max(0) == table.peak[place]).all() for place, rows in table.responses.items()))"
+    )
+    assert in_copy(copy, "-c", code) == "True\n"
+
+
 def test_a_kind_of_intervention(copy, tiny_llama):
     follow(copy, "How to add a kind of intervention")
     run_tests(copy, "tests/unit/test_interventions.py", "-k", "every_kind")
@@ -233,3 +249,15 @@ def test_a_report_format_is_written(copy, tmp_path):
         f"mine on xquad, {setting}" for setting in ("R under", "LS under", "LS gen")
     ]
     assert re.fullmatch(r"mine on xquad, LS under: \+\d+\.\d{3} points", lines[1])
+
+
+def test_a_foreign_format_is_written_and_read(copy, tmp_path):
+    follow(copy, "How to add a foreign format")
+    run = ["-m", "mwork_eval", "sets"]
+    in_copy(copy, *run, "export", "gemma3-270m/zh", "--format", "dotted", "--out", tmp_path / "zh.txt")
+    words = (tmp_path / "zh.txt").read_text(encoding="utf-8").split()
+    zh = mwork_eval.read_neurons("gemma3-270m/zh")
+    assert words == [f"{layer}.{structure}.{index}" for layer, structure, index in zh]
+    given = ["--format", "dotted", "--languages", "zh", "--like", "gemma3-270m/zh", "--out", tmp_path]
+    in_copy(copy, *run, "import", tmp_path / "zh.txt", *given)
+    assert mwork_eval.read_neurons(tmp_path / "zh") == zh

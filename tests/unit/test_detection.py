@@ -10,7 +10,7 @@ from mwork_eval.detection.corpus.documents import DocumentRules, DocumentStream
 from mwork_eval.detection.corpus.sources import Corpus
 from mwork_eval.detection.detect import DetectOptions, score_languages
 from mwork_eval.detection.partial import PartialScores, merge_shards
-from mwork_eval.detection.plnd import statistics_of
+from mwork_eval.detection.recording.scores import statistics_of
 from mwork_eval.detection.score_table import ScoreTable
 from mwork_eval.detection.scoring.scorer import Scorer
 from mwork_eval.errors import InputError
@@ -82,11 +82,11 @@ class StoppedError(Exception):
 def stop_after(monkeypatch, calls: int) -> None:
     score, left = Scorer.score, [calls]
 
-    def stopping(self, documents):
+    def stopping(self, documents, *rest):
         left[0] -= 1
         if left[0] < 0:
             raise StoppedError
-        return score(self, documents)
+        return score(self, documents, *rest)
 
     monkeypatch.setattr(Scorer, "score", stopping)
 

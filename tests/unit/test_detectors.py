@@ -11,7 +11,8 @@ import mwork_eval as mw
 from mwork_eval.detection.detectors.average_precision import average_precisions
 from mwork_eval.detection.detectors.detector import DETECTORS, find_detector
 from mwork_eval.detection.detectors.lape import quantile
-from mwork_eval.detection.selection import Selection, select_specific
+from mwork_eval.detection.recording.registry import RECORDS
+from mwork_eval.detection.selection import Selection, needed_records, select_specific
 from mwork_eval.errors import InputError
 
 LANGUAGES = ("en", "zh", "de", "fr")
@@ -282,7 +283,7 @@ def test_what_is_no_rule_is_refused(rule, message):
 
 
 def test_too_few_and_too_little_are_told():
-    with pytest.raises(InputError, match=r"the detector lape finds too few neurons of en; found .*; expected 80"):
+    with pytest.raises(InputError, match=r"the detector lape finds too few neurons of zh; found .*; expected 80"):
         select_specific(TABLES, Selection.of(count=80, detector="lape"))
     with pytest.raises(InputError, match="too few neurons are specific to zh"):
         select_specific(TABLES, Selection.of(count=150))
@@ -298,3 +299,23 @@ def test_too_few_and_too_little_are_told():
         InputError, match=r"needs a record that the scores lack; .*expected activations; .*--record activations"
     ):
         select_specific(bare, Selection.of(0.1, detector="lape"))
+
+
+def test_sets_know_activations_where_asked():
+    found = mw.Detection({table.about["language"]: table for table in TABLES})
+    assert found.select(count=4)["zh"].activations == {}
+    own = found.select(count=4, activations=True)["zh"].activations
+    assert set(own) == {f"{what}.{language}" for what in ("mean", "median") for language in LANGUAGES}
+    np.testing.assert_array_equal(own["mean.de"][1, "up"], TABLES[2].activation_mean[1, "up"])
+    median = [sorted(TABLES[2].responses[1, "v"][:, n])[3] for n in range(SIZES["v"])]  # of seven documents
+    assert own["median.de"][1, "v"].tolist() == median
+    bare = mw.Detection({code: recorded(code, 1, recorded=[]) for code in LANGUAGES})
+    with pytest.raises(InputError, match=r"only know of activations that were recorded; .*--record activations"):
+        bare.select(count=4, activations=True)
+
+
+def test_a_rule_names_the_records_it_reads():
+    assert needed_records(Selection.of()) == ()
+    assert needed_records(Selection.of(), activations=True) == ("activations",)
+    rule = Selection.of(detector="average-precision")
+    assert needed_records(rule, activations=True, asked=["attributions"]) == tuple(RECORDS)

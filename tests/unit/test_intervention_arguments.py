@@ -24,6 +24,7 @@ from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import Cell, Mask, plan_masks
 from mwork_eval.matrix.presets import find_presets
 from mwork_eval.matrix.settings import Setting
+from mwork_eval.matrix.whole import check_interventions
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.results.manifest import SettingEntry
@@ -168,6 +169,8 @@ def test_rows_of_a_preset_say_what_is_done(tmp_path):
     ]
     controls = TableCells.controls.fget(type("T", (), {"preset": type("P", (), {"settings": entries})})())
     assert controls == {"LS under": "R under", "LS under · scale:0.5": "R under · scale:0.5", "LS under · mean": None}
+    with pytest.raises(InputError, match=r"halved, LS under · mean, zh: .*a set without activations"):
+        check_interventions({"zh": ZH.described(language="zh")}, MatrixOptions((preset,), (), ("en", "zh")))
     path.write_text(PRESET.replace('"mean"', "halve"), encoding="utf-8")
     with pytest.raises(InputError, match=r"own.yaml:8: unknown kind of intervention; found halve"):
         find_presets([str(path)])

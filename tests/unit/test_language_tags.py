@@ -14,7 +14,15 @@ from mwork_eval.benchmarks.rows import task_of
 from mwork_eval.benchmarks.task_family import TaskName
 from mwork_eval.detection.corpus.sources import corpora_of, parse_corpora
 from mwork_eval.errors import InputError
-from mwork_eval.languages.table import base_of, check_language, find_language, is_tag, languages, parse_languages
+from mwork_eval.languages.table import (
+    base_of,
+    check_language,
+    find_language,
+    is_tag,
+    languages,
+    parse_languages,
+    tag_of,
+)
 
 TAGS = {
     # Tags, and codes of ISO 639-1.
@@ -245,3 +253,8 @@ def test_the_embedded_texts_say_which_languages_they_have():
         "the embedded texts have no ja (Japanese); expected de en es fr ru zh; "
         "name a corpus of it, ja=FILE or ja=hub:NAME"
     )
+
+
+def test_a_control_character_makes_no_language():
+    assert tag_of("\x00rde") is None
+    assert tag_of("German\x00") is None

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 import mwork_eval
-from mwork_eval.application import ablate, detect, detection, evaluate, load_model, progress, read_neurons
+from mwork_eval.application import (
+    ablate,
+    compare_detectors,
+    detect,
+    detection,
+    evaluate,
+    load_model,
+    progress,
+    read_neurons,
+)
 
 PLACES = mwork_eval._MODULES
 
@@ -41,7 +50,9 @@ def test_the_types_of_what_is_public_can_be_read(name):
 
 
 @pytest.mark.parametrize(
-    "module", [ablate, detect, detection, evaluate, load_model, progress, read_neurons], ids=lambda one: one.__name__
+    "module",
+    [ablate, compare_detectors, detect, detection, evaluate, load_model, progress, read_neurons],
+    ids=lambda one: one.__name__,
 )
 def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypatch):
     shutil.copytree(tiny_llama, tmp_path / "models" / "tiny-llama")
@@ -52,17 +63,18 @@ def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypa
 
 
 FIXED = {
-    "any_engine", "apply_chat_template", "batch_size", "check_language", "controls", "count", "counts", "cross", "data",
-    "delta", "device", "device_map", "document_seed", "document_seeds", "documents", "dtype", "engine", "family",
-    "fast",
-    "fewshot_as_multiturn", "folder", "force", "fraction", "gen_kwargs", "generation", "generation_layers", "k",
-    "language", "languages", "limit", "limits", "log_samples", "max_docs", "max_memory", "max_tokens", "merge",
-    "method", "metric", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot", "old", "options",
-    "out", "per_task", "pivot", "positions", "preset", "progress", "prompt", "random_control", "reference", "repair",
-    "revision", "sample_seed", "seeds", "set_draws", "shard", "specific", "strict", "structures",
-    "intervention", "system_instruction", "task", "tasks", "texts", "threshold", "together", "tokenizer", "top_k",
-    "trained_controls", "training", "trust_remote_code", "understanding", "understanding_layers", "verify", "weight",
-    "workers",
+    "activations", "any_engine", "apply_chat_template", "arguments", "batch_size", "check_language", "controls",
+    "count", "counts", "cross", "data", "delta", "detector", "detectors", "device", "device_map", "document_seed",
+    "document_seeds", "documents", "dtype", "engine", "family", "fast", "fewshot_as_multiturn", "file", "folder",
+    "force", "format", "fraction", "gen_kwargs", "generation", "generation_layers", "intervention", "k", "key",
+    "language",
+    "languages", "like", "limit", "limits", "log_samples", "max_docs", "max_memory", "max_tokens", "merge",
+    "method", "metric", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot", "old",
+    "options", "out", "per_task", "pivot", "positions", "preset", "progress", "prompt", "random_control", "record",
+    "reference", "repair", "revision", "sample_seed", "scores", "seeds", "set_draws", "shard", "specific", "strict",
+    "structures", "system_instruction", "task", "tasks", "texts", "threshold", "together", "tokenizer", "top_k",
+    "trained_controls", "training", "trust_remote_code", "understanding", "understanding_layers", "verify",
+    "weight", "workers",
 }  # fmt: skip
 """Every argument of a public function: each word means one thing, which docs/reference/promise.md tells."""
 

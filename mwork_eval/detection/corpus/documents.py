@@ -68,6 +68,11 @@ class DocumentStream:
         """SHA-256 of the texts given out so far, in order."""
         return self._digest.hexdigest()
 
+    @property
+    def bos(self) -> int | None:
+        """The token that texts begin with where the tokenizer puts one there, or None if it has none."""
+        return getattr(self._tokenizer, "bos_token_id", None)
+
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the token ids of usable documents.
 

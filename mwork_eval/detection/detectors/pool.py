@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mwork_eval.errors import InputError
+from mwork_eval.languages.table import ENGLISH
 from mwork_eval.neurons.neuron_set import NeuronSet, Place
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def strongest_first(strengths: Floats) -> Integers:
 def sets_of_orders(
     pool: Pool, orders: Mapping[str, Integers], tables: "Sequence[ScoreTable]", selection: "Selection"
 ) -> dict[str, NeuronSet]:
-    """Return the first neurons of each language: as many as the selection says.
+    """Return the first neurons of each language: as many as the selection says; of the pivot none if it has too few.
 
     Args:
         pool: The neurons.
@@ -92,13 +93,15 @@ def sets_of_orders(
         selection: The rule: a count, or a fraction of the pool.
 
     Raises:
-        InputError: If a language has too few, or none.
+        InputError: If another language has too few, or none.
     """
     about = {table.about["language"]: table.about for table in tables}
     count = selection.count or max(1, round((selection.fraction or 0.0) * len(pool)))
     sets = {}
     for language, order in orders.items():
         if len(order) < (count if selection.count else 1):
+            if language == (selection.pivot or ENGLISH):
+                continue  # the others need not do without theirs for it: no table has a mask of the pivot
             raise InputError(
                 f"the detector {selection.detector} finds too few neurons of {language}",
                 found=len(order),

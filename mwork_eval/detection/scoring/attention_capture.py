@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import torch
 
+from mwork_eval.detection.scoring.activation_listener import ActivationListener
 from mwork_eval.detection.scoring.angles import Angles
 from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.attention_replay import of_document
@@ -79,7 +80,12 @@ class AttentionCapture:
     """All softmax attention of a model during one captured forward pass."""
 
     def __init__(
-        self, layout: Layout, sink: AttentionSink, lengths: Sequence[int], known: dict[tuple[int, int], Known]
+        self,
+        layout: Layout,
+        sink: AttentionSink,
+        lengths: Sequence[int],
+        known: dict[tuple[int, int], Known],
+        listener: ActivationListener | None = None,
     ) -> None:
         """Take a batch.
 
@@ -88,7 +94,9 @@ class AttentionCapture:
             sink: Receives the documents.
             lengths: Their numbers of tokens.
             known: What earlier batches found out, by layer and part; what this one finds out is added.
+            listener: Receives the activations.
         """
+        self._listener = listener
         self._sink, self._lengths, self._known = sink, lengths, known
         self._longest = max(range(len(lengths)), key=lengths.__getitem__)
         self.masks, self.watch = Masks(), Watch()
@@ -174,6 +182,8 @@ class AttentionCapture:
                 about.scale, about.few_rows = captured.scale, captured.few_rows
             self._show(captured, seen)
         inputs = inputs.reshape(len(self._lengths), -1, inputs.shape[-1])
+        if self._listener is not None:
+            captured.show(inputs, self._listener)
         about, source = self._about(captured), self._source(captured)
         value_norm = self._value_norm(captured)
         output_norm = find_norm(captured.calls, result=inputs[:, None])

@@ -16,9 +16,11 @@ from torch import nn
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
+from mwork_eval.detection.scoring.activation_listener import ActivationListener
 from mwork_eval.detection.scoring.attention_capture import AttentionCapture, AttentionSink, Known
 from mwork_eval.detection.scoring.feed_forward import FeedForwardSink, watch_feed_forward
 from mwork_eval.detection.scoring.feed_forward_forms import Form, find_forms
+from mwork_eval.detection.scoring.row_factors import first_tensor
 from mwork_eval.models.attention_choice import attending_by
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.linear import faster_linears, replaceable_linears
@@ -37,6 +39,7 @@ class _Capture:
     lengths: Sequence[int]
     attention: AttentionCapture
     forms: Mapping[tuple[int, int], Form]
+    listener: ActivationListener | None
 
 
 class _Name(str):
@@ -61,6 +64,7 @@ def run_batch(
     sink: Sink,
     known: dict[tuple[int, int], Known] | None = None,
     forms: Mapping[tuple[int, int], Form] | None = None,
+    listener: ActivationListener | None = None,
 ) -> None:
     """Run the body of the model once on documents; no logits are computed.
 
@@ -73,6 +77,7 @@ def run_batch(
         sink: Receives the activations, padding included for the feed-forward.
         known: What earlier batches found out about the attention of each layer and part; this one adds to it.
         forms: The forms of the feed-forwards, as `find_forms` gives them; they are looked for if None.
+        listener: Receives the activations of all neurons, and what each layer gives.
     """
     longest = max(map(len, documents))
     ids = torch.zeros(len(documents), longest, dtype=torch.long)
@@ -80,8 +85,8 @@ def run_batch(
         ids[row, : len(tokens)] = torch.tensor(tokens)
     forms = find_forms(layout, documents[0]) if forms is None else forms
     lengths = [len(tokens) for tokens in documents]
-    attention = AttentionCapture(layout, sink, lengths, {} if known is None else known)
-    capture = _Capture(layout, sink, lengths, attention, forms)
+    attention = AttentionCapture(layout, sink, lengths, {} if known is None else known, listener)
+    capture = _Capture(layout, sink, lengths, attention, forms, listener)
     linears = replaceable_linears(module for layer in layout.layers for module in layer.modules())
     with torch.inference_mode(), _instrumented(capture), faster_linears(linears):
         layout.decoder(input_ids=ids.to(layout.device), use_cache=False)
@@ -95,7 +100,11 @@ def _instrumented(capture: _Capture) -> Iterator[None]:
     token = _CAPTURE.set(capture)
     try:
         for number in range(capture.layout.shape.layers):
-            watch_feed_forward(capture.layout, number, capture.forms, capture.lengths, capture.sink, undo)
+            watch_feed_forward(
+                capture.layout, number, capture.forms, capture.lengths, capture.sink, undo, capture.listener
+            )
+            if capture.listener is not None:
+                _watch_states(capture.layout.layers[number], number, capture.listener, undo)
         for hook in capture.attention.hooks():
             undo.callback(hook.remove)
         if capture.attention.outside:
@@ -106,6 +115,15 @@ def _instrumented(capture: _Capture) -> Iterator[None]:
     finally:
         _CAPTURE.reset(token)
         undo.close()
+
+
+def _watch_states(layer: nn.Module, number: int, listener: ActivationListener, undo: ExitStack[bool | None]) -> None:
+    def show(_: nn.Module, __: tuple[Any, ...], output: Any) -> None:
+        states = first_tensor(output)
+        if states.ndim == 3:  # not so where a layer gives several streams
+            listener.states(number, states)
+
+    undo.callback(layer.register_forward_hook(show).remove)
 
 
 def _mask(*args: Any, **about: Any) -> Tensor | None:

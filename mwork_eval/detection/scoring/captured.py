@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mwork_eval.detection.scoring.activation_listener import ActivationListener
 from mwork_eval.detection.scoring.attention_replay import Replay, StopReplay, Zeroed, of_document
 from mwork_eval.detection.scoring.core import Core, of_groups
 from mwork_eval.detection.scoring.masks import Masks
@@ -107,6 +108,14 @@ class CapturedAttention:
         count = self.attention.heads.query if structure == "q" else self.attention.heads.groups
         found: Tensor = output.unflatten(-1, (count, -1)).transpose(1, 2)
         return found
+
+    def show(self, inputs: Tensor, listener: ActivationListener) -> None:
+        """Show the activations of q, k, v and o, whose are the inputs `[B, l, channels]` of the output projection."""
+        for structure in ("q", "k", "v"):
+            if (raw := self.raw(structure)) is not None:
+                values = raw.transpose(1, 2).flatten(2)
+                listener.channels(self.number, structure, self.blocks[structure].start, values)
+        listener.channels(self.number, "o", self.blocks["o"].start, inputs)
 
     def attend(self, states: tuple[Tensor, Tensor, Tensor], mask: Tensor | None, options: dict[str, Any]) -> Core:
         """Take a call of the attention function.

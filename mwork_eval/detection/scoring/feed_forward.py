@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
+from mwork_eval.detection.scoring.activation_listener import ActivationListener
 from mwork_eval.detection.scoring.feed_forward_forms import (
     Container,
     Form,
@@ -64,9 +65,22 @@ class _Watch:
     forms: Mapping[tuple[int, int], Form]
     documents: Tensor  # [B, l], -1 for padding
     sink: FeedForwardSink
+    listener: ActivationListener | None = None
+    ups: dict[int, Tensor] = field(default_factory=dict)  # by part, until its last product runs
 
     def form(self, number: int) -> Form:
         return self.forms.get((self.layer, number), Form("traced"))
+
+    def listen(self, number: int, expert: int, hidden: Tensor, tokens: Tensor | None = None) -> None:
+        """Show the listener the activations of a part whose output of up was seen just before."""
+        if self.listener is None:
+            return
+        part, up = self.container.parts[number], self.ups.pop(number, None)
+        gate: Tensor | None = hidden
+        if "gate" in part.blocks:
+            # What the gate lets through is what up was multiplied by.
+            gate = None if up is None else hidden / up.reshape(hidden.shape)
+        self.listener.switches(self.layer, number, expert, hidden, gate, tokens)
 
     def down(self, number: int, expert: int = 0) -> Tensor:
         """Return W of the last product of an expert `[d_inter, d_model]`."""
@@ -88,6 +102,7 @@ def watch_feed_forward(
     lengths: Sequence[int],
     sink: FeedForwardSink,
     undo: ExitStack[bool | None],
+    listener: ActivationListener | None = None,
 ) -> None:
     """Hand the feed-forward of a layer to a sink until a stack is closed.
 
@@ -98,16 +113,17 @@ def watch_feed_forward(
         lengths: Number of tokens of each document of the batch.
         sink: Receives it.
         undo: Takes the watch off.
+        listener: Receives the activations.
     """
     position = torch.arange(max(lengths))
     rows = torch.arange(len(lengths))[:, None]
     documents = torch.where(position < torch.tensor(lengths)[:, None], rows, -1)
     for container in containers_of(layout, layer):
-        watch = _Watch(layout, layer, container, forms, documents, sink)
+        watch = _Watch(layout, layer, container, forms, documents, sink, listener)
         slow = {}
         for number, part in container.parts.items():
             form = watch.form(number)
-            if part.kind == "dense":
+            if part.kind == "dense" or (part.kind == "expert" and listener is not None):
                 _watch_up(watch, number, part, undo)
             if form.kind == "plain":
                 _watch_plain(watch, number, part, form, undo)
@@ -122,17 +138,18 @@ def watch_feed_forward(
 
 def _watch_plain(watch: _Watch, number: int, part: FeedForward, form: Form, undo: ExitStack[bool | None]) -> None:
     sink, layer = watch.sink, watch.layer
-    batch = len(watch.documents)
-    structures = FEED_FORWARD if form.before is None else ("down",)
+    batch, norm = len(watch.documents), form.before
+    structures = FEED_FORWARD if norm is None else ("down",)
 
     def show_hidden(_: int, hidden: Tensor) -> Tensor:
         # OPT flattens documents and tokens.
         own = hidden.reshape(batch, -1, hidden.shape[-1])
         sink.feed_forward(layer, number, "down", Rows(own, factors=form.factor, structures=structures))
+        if norm is None:
+            watch.listen(number, 0, own)
         return hidden
 
     watch_projection(part.blocks["down"].module, undo, before=show_hidden)
-    norm = form.before
     if norm is not None:
 
         def show_before(_: nn.Module, args: tuple[Tensor, ...]) -> None:
@@ -140,6 +157,7 @@ def _watch_plain(watch: _Watch, number: int, part: FeedForward, form: Form, undo
             found = form.factor**2 * changes_before(norm, inner, watch.down(number).to(inner.device))
             found = watch.by_document(found, watch.documents.flatten())
             sink.changes(layer, number, ("gate", "up"), 0, found)
+            watch.listen(number, 0, args[0].reshape(batch, -1, inner.shape[-1]))
 
         undo.callback(norm.module.register_forward_pre_hook(show_before).remove)
 
@@ -150,8 +168,11 @@ def _watch_up(watch: _Watch, number: int, part: FeedForward, undo: ExitStack[boo
     def show_up(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> None:
         assert up.channels is not None
         own = output[..., up.channels.to(output.device)] if up.size != output.shape[-1] else output
-        rows = Rows(own.reshape(len(watch.documents), -1, up.size))
-        watch.sink.feed_forward(watch.layer, number, "up", rows)
+        if watch.listener is not None:
+            watch.ups[number] = own.detach()
+        if part.kind == "dense":
+            rows = Rows(own.reshape(len(watch.documents), -1, up.size))
+            watch.sink.feed_forward(watch.layer, number, "up", rows)
 
     undo.callback(up.module.register_forward_hook(show_up).remove)
 
@@ -170,6 +191,9 @@ def _show_routed(watch: _Watch, number: int, module: nn.Module, args: tuple[Any,
         factors = own.weights.float() * watch.form(number).factor
         watch.sink.feed_forward(watch.layer, number, "up", Rows(own.up, expert, documents[own.states]))
         watch.sink.feed_forward(watch.layer, number, "down", Rows(own.hidden, expert, documents[own.states], factors))
+        if watch.listener is not None:
+            tokens = torch.where(documents[own.states] < 0, -1, own.states)
+            watch.listener.switches(watch.layer, number, expert, own.hidden, own.passed, tokens)
 
 
 def _run(watch: _Watch, parts: Mapping[int, FeedForward], forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -189,6 +213,7 @@ def _run(watch: _Watch, parts: Mapping[int, FeedForward], forward: Callable[...,
     for product in products:
         used = product.tokens >= 0
         rows = Rows(product.hidden[used], product.expert, documents[product.tokens[used]], product.factors[used])
+        watch.listen(product.part, product.expert, product.hidden, product.tokens)
         if after is None:
             watch.sink.feed_forward(watch.layer, product.part, "down", rows)
         else:

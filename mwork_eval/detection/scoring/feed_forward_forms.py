@@ -208,12 +208,14 @@ class Routed:
         hidden: What goes into its last product `[m, d_inter]`.
         states: Which of the states these are of `[m]`.
         weights: Their routing weights `[m]`.
+        passed: What the gate lets through, but for a positive factor; without a gate the hidden states `[m, d_inter]`.
     """
 
     up: Tensor
     hidden: Tensor
     states: Tensor
     weights: Tensor
+    passed: Tensor
 
 
 def routed_rows(module: Any, call: tuple[Tensor, ...], expert: int) -> Routed:
@@ -229,12 +231,17 @@ def routed_rows(module: Any, call: tuple[Tensor, ...], expert: int) -> Routed:
     first = _up_product(module, states[at], expert)
     up = first
     if not getattr(module, "has_gate", True):
-        hidden = module.act_fn(first)
+        hidden = passed = module.act_fn(first)
     else:
         gate, up = first.chunk(2, -1)
         up = up if getattr(module, "is_concatenated", True) else first[..., 1::2]
-        hidden = module._apply_gate(first) if hasattr(module, "_apply_gate") else module.act_fn(gate) * up
-    return Routed(up, hidden, at, weights[at, slot])
+        gate = gate if getattr(module, "is_concatenated", True) else first[..., ::2]
+        own = getattr(module, "_apply_gate", None)
+        # Code of a class's own bounds gate and up, which need not leave up's sign (gpt-oss), but leaves the gate's.
+        bounded = own is not None and own.__module__ == type(module).__module__
+        passed = gate if bounded else module.act_fn(gate)
+        hidden = passed * up if own is None else own(first)
+    return Routed(up, hidden, at, weights[at, slot], passed)
 
 
 def _up_product(module: Any, states: Tensor, expert: int) -> Tensor:

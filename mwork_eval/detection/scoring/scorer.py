@@ -1,18 +1,20 @@
 """Score every neuron of a model on documents (PLND): the scores applied to the captured activations."""
 
 import logging
-from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
 from mwork_eval.detection.scoring import closed_forms, reference
+from mwork_eval.detection.scoring.activation_listener import ActivationListener
 from mwork_eval.detection.scoring.attention import Attention
 from mwork_eval.detection.scoring.attention_capture import Known
 from mwork_eval.detection.scoring.capture import run_batch
 from mwork_eval.detection.scoring.exact import ExactQueryKey
 from mwork_eval.detection.scoring.feed_forward import Rows
 from mwork_eval.detection.scoring.feed_forward_forms import Form, find_forms
+from mwork_eval.detection.scoring.methods import Method
 from mwork_eval.detection.scoring.paper import PaperQueryKey
 from mwork_eval.detection.scoring.recomputed import RecomputedQueryKey
 from mwork_eval.detection.scoring.values import NormedValues, Output, before_a_norm, replayed_values
@@ -24,10 +26,6 @@ from mwork_eval.neurons.structures import FEED_FORWARD
 
 Tensor = torch.Tensor
 log = logging.getLogger(__name__)
-
-Method = Literal["exact", "paper", "reference"]
-METHODS: tuple[Method, ...] = get_args(Method)
-"""`exact`: Eq. 1 for every structure. `paper`: Q and K by Eq. 8-10. `reference`: what the published code computes."""
 
 DEFAULT_MEMORY = 512 * 2**20
 """Bytes that the scores of one layer may take, apart from the model and its forward pass."""
@@ -69,11 +67,19 @@ class Scorer:
         self._found: list[dict[Place, Tensor]] = []
         self._forwards: dict[tuple[int, tuple[str, ...]], Tensor] = {}
 
-    def score(self, documents: Sequence[Sequence[int]]) -> list[dict[Place, Array]]:
+    @property
+    def forms(self) -> Mapping[tuple[int, int], Form]:
+        """The forms of the feed-forwards by layer and part, once a document was scored."""
+        return self._forms or {}
+
+    def score(
+        self, documents: Sequence[Sequence[int]], listener: ActivationListener | None = None
+    ) -> list[dict[Place, Array]]:
         """Score all neurons of all layers on each document, in one forward pass of the body.
 
         Args:
             documents: Token ids of each document.
+            listener: Receives the activations of the same pass.
 
         Returns:
             For each document and (layer, structure), float32 scores `[neurons]`; gate, up and down share one array.
@@ -84,7 +90,7 @@ class Scorer:
         self._check_tokens(documents)
         if self._forms is None:
             self._look_at(max(documents, key=len)[:_LOOKED_AT])
-        self._run(documents)
+        self._run(documents, listener)
         return [_on_cpu(one) for one in self._found]
 
     def _look_at(self, tokens: Sequence[int]) -> None:
@@ -117,11 +123,11 @@ class Scorer:
                 hint="use the tokenizer that belongs to the model",
             )
 
-    def _run(self, documents: Sequence[Sequence[int]]) -> None:
+    def _run(self, documents: Sequence[Sequence[int]], listener: ActivationListener | None = None) -> None:
         self._lengths = [len(tokens) for tokens in documents]
         self._found = [{} for _ in documents]
         self._forwards = {}
-        run_batch(self.layout, documents, self, self._known, self._forms)
+        run_batch(self.layout, documents, self, self._known, self._forms, listener)
         self._keep_feed_forwards()
 
     def attention(self, layer: int, document: int, seen: Attention) -> Tensor:

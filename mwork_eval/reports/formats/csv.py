@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mwork_eval.languages.pivot import Pivot
+from mwork_eval.results.detector_tables import DetectorTable, read_detector_tables
 from mwork_eval.results.doses import Dose, read_doses
 from mwork_eval.results.language_intervals import language_changes
 from mwork_eval.results.set_draws import SetDraws, read_set_draws
@@ -54,6 +55,9 @@ def _rows(results: Results) -> Iterator[Row]:
         yield from (whose | _table(dose) | {"setting": dose.setting} | row for row in _dose_rows(dose))
     for draws in read_set_draws(results):
         yield from (whose | _table(draws) | row for row in _drawn_rows(draws))
+    for detectors in read_detector_tables(results):
+        start = whose | {"task": detectors.task, "metric": detectors.metric, "unit": detectors.unit}
+        yield from (start | {"setting": detectors.setting} | row for row in _detector_rows(detectors))
 
 
 def _where(cell: CellRow) -> Row:
@@ -111,6 +115,26 @@ def _drawn_rows(draws: SetDraws) -> Iterator[Row]:
         yield start | {"quantity": "standard_error_over_sets", "value": row.sets.standard_error}
         yield start | {"quantity": "set_draws", "unit": "draws", "value": len(row.sets.by_draw)}
         yield start | {"quantity": "set_overlap", "unit": "", "value": row.overlap}
+
+
+def _detector_rows(table: DetectorTable) -> Iterator[Row]:
+    names = {"own": "own", "english": Pivot(table.pivot).role, "delta": "delta"}
+    for row in table.rows:
+        start = {"preset": row.detector, "mask_language": row.language, "neurons": row.neurons}
+        for name, key in names.items():
+            yield start | {"quantity": f"detector_{key}"} | _estimated(getattr(row, name))
+            if row.control is not None:
+                random = start | {"setting": table.control, "quantity": f"detector_{key}_range"}
+                yield random | _ranged(getattr(row.control, name))
+        yield start | {"quantity": "detector_p", "unit": "", "value": row.p}
+        yield start | {"quantity": "detector_p_holm", "unit": "", "value": row.p_holm}
+        if row.difference is not None:
+            yield start | {"quantity": f"detector_delta_from_{table.first}"} | _estimated(row.difference)
+    for overlap in table.overlaps:
+        for one, of_one in overlap.jaccard.items():
+            for other, value in of_one.items():
+                start = {"preset": one, "mask_language": overlap.language, "unit": ""}
+                yield start | {"quantity": f"detector_overlap_with_{other}", "value": value}
 
 
 def _table_rows(table: DeltaTable) -> Iterator[Row]:

@@ -5,7 +5,9 @@ from typing import Any
 
 from mwork_eval.files.json_values import dump
 from mwork_eval.files.seal import sealed
+from mwork_eval.results.detector_tables import DetectorTable, read_detector_tables
 from mwork_eval.results.doses import Dose, read_doses
+from mwork_eval.results.manifest import preset_sets
 from mwork_eval.results.pivot_keys import keyed_delta, keyed_role
 from mwork_eval.results.set_draws import SetDraws, read_set_draws
 from mwork_eval.results.squares import read_squares
@@ -13,7 +15,7 @@ from mwork_eval.results.tables import DeltaTable, Results
 
 
 def as_json(*results: Results) -> str:
-    """Return the report: `model`, `stages`, `sets`, `tables`, `squares`, `doses`, `set_draws`, `cells` and more.
+    """Return the report: `model`, `stages`, `sets`, `tables`, `squares`, `doses`, `set_draws`, `detectors`, `cells`.
 
     `docs/formats.md` describes them.
     The reports of several folders lie under `reports`, by folder. `report.schema.json` is the schema of both.
@@ -27,7 +29,7 @@ def as_json(*results: Results) -> str:
 
 
 def _report(results: Results) -> dict[str, Any]:
-    manifest = results.manifest.to_values()
+    manifest, detectors = results.manifest.to_values(), [_detectors(one) for one in read_detector_tables(results)]
     return {
         "format": "mwork-report",
         "version": 3,
@@ -40,6 +42,8 @@ def _report(results: Results) -> dict[str, Any]:
         "squares": [asdict(square) for square in read_squares(results)],
         "doses": [_dose(dose) for dose in read_doses(results)],
         "set_draws": [_without_pivot(draws) for draws in read_set_draws(results)],
+        # Only comparisons of detectors have them.
+        **({"preset_sets": preset_sets(results.manifest), "detectors": detectors} if detectors else {}),
         "cells": [asdict(row) for row in results.cells],
     }
 
@@ -61,7 +65,17 @@ def _dose(dose: Dose) -> dict[str, Any]:
     return values | {"points": [keyed_role(point, dose.pivot) for point in values["points"]]}
 
 
-def _without_pivot(part: DeltaTable | Dose | SetDraws) -> dict[str, Any]:
+def _detectors(table: DetectorTable) -> dict[str, Any]:
+    values = _without_pivot(table)
+    for part in (values["rows"], *values["curves"].values()):
+        for row in part:
+            if row["control"] is not None:
+                row["control"] = keyed_role(row["control"], table.pivot)
+    curves = {name: [keyed_role(point, table.pivot) for point in points] for name, points in values["curves"].items()}
+    return values | {"rows": [keyed_role(row, table.pivot) for row in values["rows"]], "curves": curves}
+
+
+def _without_pivot(part: DeltaTable | Dose | SetDraws | DetectorTable) -> dict[str, Any]:
     """Return a part as JSON values; the report says the pivot once."""
     values = asdict(part)
     del values["pivot"]

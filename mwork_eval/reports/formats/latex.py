@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import POSITIONS
-from mwork_eval.reports import dose_wording, set_draw_wording, square_wording, wording
+from mwork_eval.reports import detector_wording, dose_wording, set_draw_wording, square_wording, wording
+from mwork_eval.results.detector_tables import DetectorTable, read_detector_tables
 from mwork_eval.results.doses import Dose, read_doses
 from mwork_eval.results.set_draws import read_set_draws
 from mwork_eval.results.squares import Square, read_squares
@@ -47,7 +48,8 @@ def escape(text: str) -> str:
 
 def _tables(results: Results, prefix: str) -> list[str]:
     """Return the tables, the squares, the dose curves and the drawn sets of a results folder."""
-    tables = [_table(table, results, prefix) for table in results.tables]
+    tables = [table for found in read_detector_tables(results) for table in _detectors(found, results, prefix)]
+    tables += [_table(table, results, prefix) for table in results.tables]
     for square in read_squares(results):
         title, notes, heads = square_wording.title(square), square_wording.notes(square), square_wording.columns(square)
         rows = []
@@ -68,6 +70,21 @@ def _tables(results: Results, prefix: str) -> list[str]:
         place = f"{prefix}draws-{_label(draws.preset)}-{_label(draws.task)}"
         tables.append(_float(caption, place, "l", set_draw_wording.COLUMNS, rows, results))
     return tables
+
+
+def _detectors(table: DetectorTable, results: Results, prefix: str) -> list[str]:
+    """Return a comparison of detectors, and the overlaps of their sets."""
+    place = f"{_label(table.task)}-{_label(table.setting)}"
+    caption = f"{detector_wording.title(table)}. {detector_wording.notes(table)}"
+    lines = [_row(row) for row in detector_wording.rows(table, brief=True)]
+    columns = detector_wording.columns(table, brief=True)
+    found = [_float(caption, f"{prefix}detectors-{place}", "ll", columns, lines, results)]
+    for overlap in table.overlaps[:1]:
+        caption = f"{detector_wording.overlap_title(overlap, table)}. {detector_wording.OVERLAP_NOTES}"
+        lines = [_row(row) for row in detector_wording.overlap_rows(overlap)]
+        columns = detector_wording.overlap_columns(overlap)
+        found.append(_float(caption, f"{prefix}overlaps-{place}", "l", columns, lines, results))
+    return found
 
 
 def _place(prefix: str, part: Square | Dose) -> str:

@@ -1,8 +1,16 @@
 """The report as Markdown."""
 
 from mwork_eval.languages.pivot import Pivot
-from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
+from mwork_eval.reports import (
+    detector_wording,
+    dose_wording,
+    language_wording,
+    set_draw_wording,
+    square_wording,
+    wording,
+)
 from mwork_eval.reports.markdown_text import Markdown, escape, paragraph, table
+from mwork_eval.results.detector_tables import read_detector_tables
 from mwork_eval.results.doses import read_doses
 from mwork_eval.results.set_draws import read_set_draws
 from mwork_eval.results.squares import read_squares
@@ -16,6 +24,19 @@ def as_markdown(*results: Results) -> str:
 
 def _report(results: Results) -> str:
     parts = ["# Ablation report", paragraph(wording.summary(results))]
+    for detectors in read_detector_tables(results):
+        parts += [
+            f"## {escape(detector_wording.title(detectors))}",
+            paragraph(detector_wording.finding(detectors)),
+            table(detector_wording.columns(detectors), detector_wording.rows(detectors)),
+            paragraph(detector_wording.notes(detectors)),
+        ]
+        for overlap in detectors.overlaps:
+            parts += [
+                f"### {escape(detector_wording.overlap_title(overlap, detectors))}",
+                table(detector_wording.overlap_columns(overlap), detector_wording.overlap_rows(overlap)),
+            ]
+        parts.append(paragraph(detector_wording.OVERLAP_NOTES))
     for one in results.tables:
         parts += [
             f"## {escape(wording.title(one))}",

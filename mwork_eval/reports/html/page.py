@@ -5,14 +5,23 @@ from typing import Any
 
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import Stages
-from mwork_eval.reports import dose_wording, language_wording, set_draw_wording, square_wording, wording
+from mwork_eval.reports import (
+    detector_wording,
+    dose_wording,
+    language_wording,
+    set_draw_wording,
+    square_wording,
+    wording,
+)
 from mwork_eval.reports.html import figures
+from mwork_eval.reports.html.detectors import detector_curves, detector_key
 from mwork_eval.reports.html.dose import dose_curves
 from mwork_eval.reports.html.environment import HERE, assets, page_environment
 from mwork_eval.reports.html.lens import lens_parts
 from mwork_eval.reports.html.square import square_map
 from mwork_eval.reports.summary import certainty_legend, finding
 from mwork_eval.results.answers import MOST_ROWS, SampleAnswers, read_answers
+from mwork_eval.results.detector_tables import DetectorTable, read_detector_tables
 from mwork_eval.results.doses import Dose, read_doses
 from mwork_eval.results.language_intervals import language_changes
 from mwork_eval.results.manifest import PARTS, Manifest
@@ -42,13 +51,19 @@ def as_html(*results: Results) -> str:
 
 
 def _report(results: Results, most_rows: int) -> dict[str, Any]:
-    manifest, squares = results.manifest, list(read_squares(results))
+    manifest, squares, detectors = results.manifest, list(read_squares(results)), list(read_detector_tables(results))
     return {
         "folder": results.folder,
         "model": manifest.model,
         "summary": wording.summary(results),
         "unfinished": results.unfinished,
-        "findings": [finding(table) for table in results.tables] + list(map(square_wording.finding, squares)),
+        "command": wording.command(results),
+        "findings": [
+            *map(detector_wording.finding, detectors),
+            *map(finding, results.tables),
+            *map(square_wording.finding, squares),
+        ],
+        "detectors": [_detectors(table) for table in detectors],
         "tables": [_table(table, results) for table in results.tables],
         "squares": [_square(square) for square in squares],
         "doses": [_dose(dose) for dose in read_doses(results)],
@@ -107,6 +122,27 @@ def _dose(dose: Dose) -> dict[str, Any]:
         "notes": dose_wording.notes(dose),
         "columns": dose_wording.columns(dose),
         "rows": dose_wording.rows(dose, intervals=True),
+    }
+
+
+def _detectors(table: DetectorTable) -> dict[str, Any]:
+    return {
+        "title": detector_wording.title(table),
+        "columns": detector_wording.columns(table),
+        "rows": detector_wording.stacked_rows(table),
+        "notes": detector_wording.notes(table),
+        "curves": detector_curves(table),
+        "key": detector_key(table),
+        "unit": table.unit,
+        "overlaps": [
+            {
+                "title": detector_wording.overlap_title(overlap, table),
+                "columns": detector_wording.overlap_columns(overlap),
+                "rows": detector_wording.overlap_rows(overlap),
+            }
+            for overlap in table.overlaps
+        ],
+        "overlap_notes": detector_wording.OVERLAP_NOTES,
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.results.detector_tables import DetectorTable
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,26 @@ class RowEffect:
 
 
 @dataclass(frozen=True)
+class ComparedDetectors:
+    """A comparison of detectors.
+
+    Attributes:
+        contender: Whose neurons were deactivated; its mask is None.
+        table: The comparison.
+        folder: Where it is from.
+        time: When it was made, in seconds since 1970.
+    """
+
+    contender: Contender
+    table: DetectorTable
+    folder: Path
+    time: float
+
+
+@dataclass(frozen=True)
 class FolderResults:
     """Everything of one results folder."""
 
     scores: Sequence[Score]
     changes: Sequence[RowEffect] = ()
+    detectors: Sequence[ComparedDetectors] = ()

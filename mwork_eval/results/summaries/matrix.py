@@ -7,16 +7,19 @@ from mwork_eval.benchmarks.data import published_dataset
 from mwork_eval.benchmarks.task_family import benchmark_name
 from mwork_eval.digests import digest_of
 from mwork_eval.errors import InputError
+from mwork_eval.results.detector_tables import read_detector_tables
+from mwork_eval.results.manifest import preset_sets
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.model_asking import asking_in_words
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.store import MANIFEST
-from mwork_eval.results.summaries.entries import Contender, FolderResults, RowEffect, Score
+from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, FolderResults, RowEffect, Score
 from mwork_eval.results.summaries.report_file import ReportTable, tables_of
+from mwork_eval.results.tables import results_of
 
 
 def read_matrix(folder: Path) -> FolderResults:
-    """Read the unmasked scores and the rows of all tables.
+    """Read the unmasked scores, the rows of all tables, and how detectors compare.
 
     Raises:
         InputError: If a file is missing or damaged.
@@ -26,7 +29,10 @@ def read_matrix(folder: Path) -> FolderResults:
     time = (folder / MANIFEST).stat().st_mtime
     scores = {score.task: score for score in _scores(matrix, contender, time)}
     changes = [change for table in tables_of(matrix) for change in _changes(table, scores, contender, matrix, time)]
-    return FolderResults(tuple(scores.values()), tuple(changes))
+    # Only such folders have several presets' sets to compare; of others nothing is computed anew.
+    compared = read_detector_tables(results_of(matrix)) if preset_sets(matrix.manifest) else ()
+    detectors = tuple(ComparedDetectors(contender, table, folder, time) for table in compared)
+    return FolderResults(tuple(scores.values()), tuple(changes), detectors)
 
 
 def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator[Score]:

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from mwork_eval.files.json_values import FileValue, parse_as, read_bytes
 from mwork_eval.files.seal import unsealed
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH
-from mwork_eval.results.manifest import Manifest, SetEntry
+from mwork_eval.results.manifest import Manifest, preset_sets
 from mwork_eval.results.matrix_folder import MatrixFolder
+from mwork_eval.results.set_entry import SetEntry
 from mwork_eval.results.tables import results_of
 
 REPORT = "report.json"
@@ -91,6 +92,7 @@ class Report(FileValue):
     fingerprint: str
     pivot: str = ENGLISH
     sets: dict[str, SetEntry]
+    preset_sets: dict[str, dict[str, str]] = Field(default_factory=dict)
     tables: tuple[ReportTable, ...]
     cells: tuple[ReportCell, ...]
 
@@ -105,8 +107,9 @@ class Report(FileValue):
             (cell.preset, cell.setting or "baseline", cell.mask_language, cell.seed, cell.task, cell.language)
             for cell in manifest.cells
         ]
-        made_of = (self.sets, self.fingerprint, self.pivot)
-        return shown == stored and made_of == (manifest.sets, manifest.fingerprint, manifest.pivot)
+        made_of = (self.sets, self.preset_sets, self.fingerprint, self.pivot)
+        sets = (manifest.sets, preset_sets(manifest))
+        return shown == stored and made_of == (*sets, manifest.fingerprint, manifest.pivot)
 
 
 class ReportHead(FileValue):

@@ -1,23 +1,24 @@
-"""Parallel language-specific neuron detection (PLND, arXiv:2402.18815): how much does zeroing a neuron change?"""
+"""The record that every pass keeps: PLND's scores (arXiv:2402.18815), how much zeroing a neuron changes."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mwork_eval.detection.detector import Observer, Statistic
+from mwork_eval.detection.recording.record import ReadBatch, Recorder
+from mwork_eval.detection.recording.statistic import Statistic
 from mwork_eval.neurons.neuron_set import Place
 
 if TYPE_CHECKING:
-    from mwork_eval.detection.detector import Observation
-    from mwork_eval.detection.scoring.scorer import Scorer
+    from mwork_eval.detection.recording.statistic import Observation
     from mwork_eval.files.tensor_file import Array
     from mwork_eval.models.layout import Layout
+    from mwork_eval.neurons.shape import ModelShape
 
 
-class Plnd:
-    """Scores every neuron in every document; a neuron must be strong in each of them.
+class Scores:
+    """Keeps of every neuron its scores in all documents.
 
     A table's `minimum` is the smallest score over documents, float32: a neuron belongs to the language at threshold ε
     if its minimum is at least ε (Eq. 2). `mean` is the mean score, float32. `worst_rank` is the worst rank within layer
@@ -31,28 +32,29 @@ class Plnd:
         Statistic("worst_rank", "int32", 0, "max"),
     )
     columns = ("minimum", "mean", "worst_rank")
+    needs_activations = False
+    by_document = False
 
-    def observer(self, layout: "Layout", method: str, memory: int) -> Observer:
-        """Get ready to score with `exact`, `paper` or `reference`."""
-        from mwork_eval.detection.scoring.scorer import Scorer
+    def recorder(self, layout: "Layout") -> Recorder:
+        """Get ready: the scores come with each batch."""
+        return _Recorder()
 
-        return _Observer(Scorer(layout, method, memory))  # type: ignore[arg-type]
-
-    def finish(self, totals: "Observation", documents: int) -> "Observation":
+    def finish(self, totals: "Observation", documents: int, shape: "ModelShape") -> "Observation":
         """Return smallest and mean score, and worst rank."""
         mean = {place: (total / documents).astype(np.float32) for place, total in totals["sum"].items()}
         return {"minimum": totals["minimum"], "mean": mean, "worst_rank": totals["worst_rank"]}
 
+    def about(self, totals: "Observation", shape: "ModelShape") -> Mapping[str, Any]:
+        """Return nothing: scores need no more words."""
+        return {}
 
-DETECTOR = Plnd()
+
+RECORD = Scores()
 
 
-class _Observer:
-    def __init__(self, scorer: "Scorer") -> None:
-        self._scorer = scorer
-
-    def observe(self, documents: Sequence[Sequence[int]]) -> "Iterator[Observation]":
-        return map(statistics_of, self._scorer.score(documents))
+class _Recorder:
+    def observe(self, batch: ReadBatch) -> "Iterator[Observation]":
+        return map(statistics_of, batch.scores)
 
 
 def statistics_of(scores: "Mapping[Place, Array]") -> "Observation":

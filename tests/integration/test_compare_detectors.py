@@ -1,0 +1,142 @@
+"""`mwork compare-detectors` and `mw.compare_detectors` on a tiny model: detection, matrix, report, leaderboard."""
+
+import json
+import shutil
+
+import pytest
+from helpers.commands import mwork
+from helpers.comparisons import with_records
+
+import mwork_eval as mw
+from mwork_eval.interventions.intervention import Intervention
+from mwork_eval.neurons.files import load_neuron_set
+from mwork_eval.results.store import CellStore
+
+DETECTORS = ["plnd", "lape", "average-precision", "random"]
+COMMON = ["--count", "4", "--data", "embedded", "--limit", "2", "--seeds", "1,2", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny_llama):
+    return mw.load_model(str(tiny_llama), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def scores(loaded, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scores")
+    model, tokenizer = loaded
+    found = mw.detect(model, tokenizer, dict.fromkeys(("en", "zh", "es"), "embedded"), max_docs=4, out=folder)
+    return folder, found
+
+
+@pytest.fixture(scope="module")
+def compared(loaded, scores, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compared")
+    recorded = with_records(scores[1])
+    matrix = mw.compare_detectors(
+        *loaded,
+        recorded,
+        detectors=DETECTORS,
+        count=4,
+        counts=[2],
+        limit=6,
+        data="embedded",
+        seeds=[1, 2],
+        structures="up",
+        out=folder,
+    )
+    return matrix, recorded
+
+
+def test_each_detector_deactivates_its_own_sets(compared):
+    matrix, recorded = compared
+    manifest = json.loads((matrix.folder / "manifest.json").read_text())
+    assert manifest["sets"] == {}
+    for preset in manifest["presets"]:
+        for count, part in ((4, "cells"), (2, "dose")):
+            expected = recorded.select(count=count, detector=preset["name"], structures="up")
+            for language in ("zh", "es"):
+                (cell,) = (
+                    cell
+                    for cell in manifest[part]
+                    if (cell["preset"], cell["setting"], cell["mask_language"], cell["language"])
+                    == (preset["name"], "LS all", language, language)
+                )
+                masked = CellStore(matrix.folder).read(cell["identity"]).about.masked
+                assert masked["total"] == count
+                assert masked["digest"] == Intervention(expected[language]).digest
+                if part == "cells":
+                    kept = load_neuron_set(matrix.folder / "neurons" / preset["name"] / f"{language}.safetensors")
+                    assert kept == expected[language]
+                    assert preset["sets"][language]["digest"] == kept.digest
+
+
+def test_the_table_and_the_figure_are_there(compared):
+    matrix, _ = compared
+    (table,) = matrix.detectors
+    assert list(table.detectors) == DETECTORS
+    assert {row.language for row in table.rows} == {None, "zh", "es"}
+    assert all((row.difference is None) == (row.detector == "plnd") for row in table.rows)
+    assert [point.count for point in table.curves["lape"]] == [2]
+    assert len(matrix.figure("detectors").axes) == 3
+    frame = matrix.to_pandas()
+    assert (frame["quantity"] == "detector_delta").sum() == len(table.rows)
+
+
+def test_without_a_folder_the_numbers_are_the_same(loaded, compared):
+    matrix, recorded = compared
+    again = mw.compare_detectors(
+        *loaded, recorded, detectors="plnd,lape", count=4, limit=6, data="embedded", seeds=[1, 2], structures="up"
+    )
+    rows = {(row.detector, row.language): row.delta.value for row in matrix.detectors[0].rows}
+    for row in again.detectors[0].rows:
+        assert row.delta.value == pytest.approx(rows[row.detector, row.language])
+
+
+def test_the_command_goes_on_and_adds_detectors(tiny_llama, scores, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("COLUMNS", "200")
+    out = tmp_path / "out"
+
+    def compare(*extra: object, code: int = 0) -> str:
+        return mwork("compare-detectors", scores[0], "--model", tiny_llama, *COMMON, "--out", out, *extra, code=code)
+
+    said = compare("--dry-run")
+    # 3 baselines, and 3 masks (LS, R with two seeds) of 2 languages on their own and English, of 2 detectors
+    assert "27 cells, 0 finished, 27 to compute" in said
+    assert "lape (needs activations)" in caplog.text
+    assert not out.exists()
+    said = compare("--detectors", "plnd", "--shard", "1/2")
+    assert "15 cells, 8 to compute in part 1 of 2" in said
+    said = compare("--detectors", "plnd")
+    assert "15 cells, 7 to compute" in said
+    assert "Detectors on bpb, LS all" in said
+    said = compare("--detectors", "random")
+    assert "15 cells, 12 to compute" in said
+    report = json.loads((out / "report.json").read_text())
+    assert [*report["detectors"][0]["detectors"]] == ["plnd", "random"]
+    assert {"report.md", "report.html"} <= {path.name for path in out.iterdir()}
+    mwork("leaderboard", out, "--out", tmp_path / "site")
+    (page,) = (tmp_path / "site" / "models").glob("*/index.html")
+    assert "Detectors on bpb, LS all" in page.read_text(encoding="utf-8")
+
+
+def test_a_missing_record_is_told_before_a_model_loads(scores, tmp_path):
+    said = mwork(
+        "compare-detectors", scores[0], "--model", tmp_path / "nowhere", "--detectors", "lape", "--out", tmp_path / "o",
+        code=2,
+    )  # fmt: skip
+    assert "the detector lape needs a record that the scores lack" in said
+    assert "run `mwork detect --record activations`" in said
+
+
+def test_another_comparison_replaces_the_sets_of_its_detectors(loaded, compared, tmp_path):
+    matrix, recorded = compared
+    folder = shutil.copytree(matrix.folder, tmp_path / "o")
+    mw.compare_detectors(
+        *loaded, recorded, detectors="lape", count=3, limit=6, data="embedded", seeds=[1, 2], out=folder
+    )
+    sets = {name: len(load_neuron_set(folder / "neurons" / name / "zh.safetensors")) for name in ("plnd", "lape")}
+    assert sets == {"plnd": 4, "lape": 3}
+    (table,) = mw.read_results(folder).detectors
+    assert {row.detector: row.neurons for row in table.rows} == dict.fromkeys(DETECTORS, 4) | {"lape": 3}
+    assert set(table.overlaps[0].jaccard) == set(DETECTORS)
