@@ -219,7 +219,7 @@ def test_a_manifest_names_what_is_done_only_where_it_is_not_zeroing(tmp_path):
     options = MatrixOptions((preset,), (), ("en", "zh"))
     chosen = ZH.described(language="zh")
     masks = plan_masks(preset, {"zh": chosen}, STAGES, (1,))
-    plan = type("Plan", (), {"masks": {preset.name: masks}})()
+    plan = type("Plan", (), {"masks": {preset.name: masks}, "stages": STAGES})()
     entry = _describe_preset(preset, options, plan)
     written = [row.model_dump(mode="json", exclude_unset=True).get("intervention") for row in entry.settings]
     assert written == [None, "scale:0.5", None, "scale:0.5", "mean"]
