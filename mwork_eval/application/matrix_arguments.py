@@ -33,7 +33,7 @@ from mwork_eval.evaluation.metric_choice import check_metrics
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.options import MatrixOptions, check_has_pivot
 from mwork_eval.matrix.presets import find_presets
-from mwork_eval.matrix.whole import check_counts, check_draws
+from mwork_eval.matrix.whole import check_counts, check_draws, check_interventions
 from mwork_eval.neurons.drawn_sets import find_drawn_sets
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.pivots import check_made_against
@@ -108,6 +108,7 @@ def prepare_matrix(
     check_task_data(options)
     options = with_set_draws(options, neurons, sets, set_draws)
     check_counts(sets, options)
+    check_interventions(sets, options)
     check_draws(sets, options)
     return sets, options
 

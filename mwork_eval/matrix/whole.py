@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from mwork_eval.benchmarks.task_family import TaskFamily
 from mwork_eval.errors import InputError
+from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.own_sets import every_set
@@ -106,6 +107,21 @@ def check_draws(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
     stages = _stages(sets, options)
     for preset in options.presets if options.set_draws else ():
         draw_masks(plan_masks(preset, sets, stages, seeds=()), options.set_draws, stages)
+
+
+def check_interventions(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:
+    """Fail before a model loads if a set lacks activations that the intervention of a setting needs.
+
+    Raises:
+        InputError: Names what it lacks.
+    """
+    for preset in options.presets if not options.own_sets else ():
+        for setting in preset.settings:
+            for language, neurons in sets.items():
+                try:
+                    Intervention.of(neurons, setting.intervention)
+                except InputError as error:
+                    raise InputError(f"{preset.name}, {setting.name}, {language}: {error}") from error
 
 
 def check_counts(sets: Mapping[str, NeuronSet], options: MatrixOptions) -> None:

@@ -24,6 +24,7 @@ from mwork_eval.matrix.options import MatrixOptions
 from mwork_eval.matrix.plan import Cell, Mask, plan_masks
 from mwork_eval.matrix.presets import find_presets
 from mwork_eval.matrix.settings import Setting
+from mwork_eval.matrix.whole import check_interventions
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.results.manifest import SettingEntry
@@ -168,6 +169,8 @@ def test_rows_of_a_preset_say_what_is_done(tmp_path):
     ]
     controls = TableCells.controls.fget(type("T", (), {"preset": type("P", (), {"settings": entries})})())
     assert controls == {"LS under": "R under", "LS under · scale:0.5": "R under · scale:0.5", "LS under · mean": None}
+    with pytest.raises(InputError, match=r"halved, LS under · mean, zh: .*a set without activations"):
+        check_interventions({"zh": ZH.described(language="zh")}, MatrixOptions((preset,), (), ("en", "zh")))
     path.write_text(PRESET.replace('"mean"', "halve"), encoding="utf-8")
     with pytest.raises(InputError, match=r"own.yaml:8: unknown kind of intervention; found halve"):
         find_presets([str(path)])
@@ -216,7 +219,7 @@ def test_a_manifest_names_what_is_done_only_where_it_is_not_zeroing(tmp_path):
     options = MatrixOptions((preset,), (), ("en", "zh"))
     chosen = ZH.described(language="zh")
     masks = plan_masks(preset, {"zh": chosen}, STAGES, (1,))
-    plan = type("Plan", (), {"masks": {preset.name: masks}})()
+    plan = type("Plan", (), {"masks": {preset.name: masks}, "stages": STAGES})()
     entry = _describe_preset(preset, options, plan)
     written = [row.model_dump(mode="json", exclude_unset=True).get("intervention") for row in entry.settings]
     assert written == [None, "scale:0.5", None, "scale:0.5", "mean"]
