@@ -39,7 +39,7 @@ def detect(
     document_seed: int | None,
     check_language: bool,
     method: str,
-    recorded: tuple[str, ...],
+    record: tuple[str, ...],
     max_memory: int,
     resume: bool,
     checkpoint_docs: int | None,
@@ -84,7 +84,7 @@ def detect(
 
     options = DetectOptions(
         method=method,
-        recorded=needed_records(rule, activations=activations, asked=recorded),
+        recorded=needed_records(rule, activations=activations, asked=record),
         memory=max_memory,
         shard=shard,
         resume=resume,

@@ -219,7 +219,7 @@ scoring_options = together(
     click.option("--method", type=click.Choice(list(METHODS)), default="exact", help="Of scoring."),
     click.option(
         "--record",
-        "recorded",
+        "record",
         default="",
         callback=_records,
         help="Record beside scores: activations, responses, attributions, or all.  [default: scores alone]",

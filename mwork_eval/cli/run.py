@@ -126,7 +126,7 @@ def run(
     document_seed: int | None,
     check_language: bool,
     method: str,
-    recorded: tuple[str, ...],
+    record: tuple[str, ...],
     max_memory: int,
     set_draws: int | None,
     preset: tuple[str, ...],
@@ -181,7 +181,7 @@ def run(
 
     detection = DetectOptions(
         method=method,
-        recorded=needed_records(rule, activations=activations, asked=recorded),
+        recorded=needed_records(rule, activations=activations, asked=record),
         memory=max_memory,
         groups=groups_for(stability=False, set_draws=set_draws),
     )

@@ -42,7 +42,7 @@ class _ReachedError(Exception):
 
 @contextmanager
 def recorded(layers: Sequence[nn.Module]) -> Iterator[dict[int, Call]]:
-    """Record what layers are called with during a block.
+    """PassRecord what layers are called with during a block.
 
     Args:
         layers: Any layers of a model.

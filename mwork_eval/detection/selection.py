@@ -108,7 +108,7 @@ class Selection:
             raise InputError(
                 f"the detector {self.detector} is not defined for {','.join(sorted(unknown))}",
                 expected=",".join((*detector.structures, *extended)),
-                hint=f"its argument `attention=true` extends it to {','.join(detector.attention)}"
+                hint=f"its argument attention=true extends it to {','.join(detector.attention)}"
                 if detector.attention and not extended
                 else None,
             )
@@ -216,7 +216,7 @@ def check_recorded(tables: "Sequence[ScoreTable]", detector: str) -> None:
             f"the detector {detector} needs a record that the scores lack",
             found=" ".join(tables[0].about.get("recorded", ())) or "PLND's scores alone",
             expected=" ".join(missing),
-            hint=f"run `mwork detect --record {','.join(missing)}`",
+            hint=f"detect again with `record={','.join(missing)}`",
         )
 
 

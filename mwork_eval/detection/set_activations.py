@@ -35,7 +35,7 @@ def activations_of(tables: "Sequence[ScoreTable]") -> "dict[str, Mapping[Place, 
                 "sets can only know of activations that were recorded",
                 found=f"scores of {language} without them",
                 expected="activations",
-                hint="run `mwork detect --record activations`",
+                hint="detect again with `record=activations`",
             )
         found[f"mean.{language}"] = table.activation_mean
         if "responses" in recorded:

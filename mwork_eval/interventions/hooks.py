@@ -43,7 +43,7 @@ def _changes_of(hooks: Any, kind: type[Any]) -> Any:
     return next((hook for hook in hooks if type(hook) is kind), None)
 
 
-class _Changes:
+class _OfModules:
     """Changes of one module, those that come last behind the others, else in the order in which they began."""
 
     handle: Any
@@ -67,11 +67,11 @@ class _Changes:
         return states
 
 
-class _OutputChanges(_Changes):
+class _OutputChanges(_OfModules):
     def __call__(self, _: nn.Module, __: tuple[Any, ...], output: Tensor) -> Tensor:
         return self.changed(output)
 
 
-class _InputChanges(_Changes):
+class _InputChanges(_OfModules):
     def __call__(self, _: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return self.changed(args[0]), *args[1:]

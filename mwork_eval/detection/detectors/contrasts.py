@@ -42,7 +42,7 @@ def contrasts(
             "the pivot was not scored",
             found=" ".join(by_language),
             expected=f"{pivot} among them",
-            hint="add a corpus of it, or use `against=all`",
+            hint="add a corpus of it, or tell the detector against=all",
         )
     return [(table, [by_language[pivot]]) for code, table in by_language.items() if code != pivot]
 

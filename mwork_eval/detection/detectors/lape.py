@@ -162,5 +162,7 @@ def assigned_sets(
         return sets_of_orders(whole, orders, tables, selection)
     about = {table.about["language"]: {**table.about, "selection": selection.to_json()} for table in tables}
     if not any(len(order) for order in orders.values()):
-        raise InputError("nothing selected", found="no neuron of any language", hint="raise `fraction`, or lower `bar`")
+        raise InputError(
+            "nothing selected", found="no neuron of any language", hint="raise `fraction`, or lower the bar"
+        )
     return {code: whole.neurons(own, about[code]) for code, own in orders.items() if len(own)}

@@ -105,6 +105,6 @@ def _largest_weight(neurons: Assigned, fraction: float) -> float:
         raise InputError(
             "with no λ the first neurons are free of those that belong to all languages",
             found=f"λ from {_SEARCHED[0]} to {_SEARCHED[1]}",
-            expected="a lower `fraction` or `rate`, a higher `bar`, or `weight`",
+            expected="a lower `fraction` or rate, a higher bar, or a weight",
         )
     return best

@@ -36,7 +36,7 @@ class Activations:
 
     def recorder(self, layout: "Layout") -> Recorder:
         """Get ready: sums come with each batch."""
-        return _Recorder()
+        return _ActivationsRecorder()
 
     def finish(self, totals: "Observation", documents: int, shape: "ModelShape") -> "Observation":
         """Return counts and means."""
@@ -59,7 +59,7 @@ class Activations:
 RECORD = Activations()
 
 
-class _Recorder:
+class _ActivationsRecorder:
     def observe(self, batch: ReadBatch) -> "Iterator[Observation]":
         sums = batch.sums
         assert sums is not None

@@ -29,7 +29,7 @@ class Attributions:
 
     def recorder(self, layout: "Layout") -> Recorder:
         """Get ready to run the model backwards."""
-        return _Recorder(layout)
+        return _AttributionsRecorder(layout)
 
     def finish(self, totals: "Observation", documents: int, shape: "ModelShape") -> "Observation":
         """Return the mean over documents."""
@@ -45,7 +45,7 @@ class Attributions:
 RECORD = Attributions()
 
 
-class _Recorder:
+class _AttributionsRecorder:
     def __init__(self, layout: "Layout") -> None:
         from mwork_eval.detection.recording.gradient_pass import GradientPass
 

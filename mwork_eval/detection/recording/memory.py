@@ -35,5 +35,5 @@ def check_rows(shape: ModelShape, stream: DocumentStream, recorded: Sequence[str
             f"the responses of {stream.corpus.language} do not fit into memory: a row for each document",
             found=f"{documents} documents of {row / 2**20:.1f} MiB",
             expected=f"at most {memory / 2**20:.0f} MiB, that is {memory // row} documents",
-            hint="raise --max-memory (`max_memory`), lower --max-docs, or do not record responses",
+            hint="raise `max_memory`, lower `max_docs`, or do not record responses",
         )

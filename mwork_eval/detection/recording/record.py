@@ -42,7 +42,7 @@ class Recorder(Protocol):
         """Yield what each document of a batch shows, by statistic."""
 
 
-class Record(Protocol):
+class PassRecord(Protocol):
     """What is kept of a pass over documents."""
 
     @property

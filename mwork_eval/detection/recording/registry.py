@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from importlib import import_module
 
-from mwork_eval.detection.recording.record import Record
+from mwork_eval.detection.recording.record import PassRecord
 from mwork_eval.errors import InputError
 
 SCORES = "scores"
@@ -22,13 +22,13 @@ _SCORES = "mwork_eval.detection.recording.scores"
 _ALL = "all"
 
 
-def find_records(names: Iterable[str]) -> list[Record]:
+def find_records(names: Iterable[str]) -> list[PassRecord]:
     """Return the record of the scores, and those named.
 
     Raises:
         InputError: If there is none of a name.
     """
-    found: list[Record] = [import_module(_SCORES).RECORD]
+    found: list[PassRecord] = [import_module(_SCORES).RECORD]
     for name in names:
         if name not in RECORDS:
             raise unknown_record(name)

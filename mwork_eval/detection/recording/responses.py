@@ -32,7 +32,7 @@ class Responses:
 
     def recorder(self, layout: "Layout") -> Recorder:
         """Get ready: sums come with each batch."""
-        return _Recorder()
+        return _ResponsesRecorder()
 
     def finish(self, totals: "Observation", documents: int, shape: "ModelShape") -> "Observation":
         """Return the rows in the order of the corpus: batches come by length, and shards apart."""
@@ -49,7 +49,7 @@ class Responses:
 RECORD = Responses()
 
 
-class _Recorder:
+class _ResponsesRecorder:
     def observe(self, batch: ReadBatch) -> "Iterator[Observation]":
         sums = batch.sums
         assert sums is not None

@@ -37,7 +37,7 @@ class Scores:
 
     def recorder(self, layout: "Layout") -> Recorder:
         """Get ready: the scores come with each batch."""
-        return _Recorder()
+        return _ScoresRecorder()
 
     def finish(self, totals: "Observation", documents: int, shape: "ModelShape") -> "Observation":
         """Return smallest and mean score, and worst rank."""
@@ -52,7 +52,7 @@ class Scores:
 RECORD = Scores()
 
 
-class _Recorder:
+class _ScoresRecorder:
     def observe(self, batch: ReadBatch) -> "Iterator[Observation]":
         return map(statistics_of, batch.scores)
 
