@@ -23,6 +23,7 @@ def compare_detectors(
     scores: Scores | None = None,
     *,
     detectors: Names | None = None,
+    arguments: Mapping[str, Mapping[str, Any]] | None = None,
     count: int = 100,
     counts: Numbers = (),
     structures: str | Iterable[str] | None = None,
@@ -68,6 +69,7 @@ def compare_detectors(
         scores: What `detect` recorded, or the folder it wrote.
         detectors: Names of detectors, `plnd`, `lape` and so on; differences are from the first. All that the records
             allow if not given.
+        arguments: By detector, what it is told by name, such as ``{"lape": {"bar": 0.9}}``; its defaults if not given.
         count: Number of neurons of each language, the same of every detector.
         counts: Further numbers, each with sets of the detector's own choice.
         structures: Structures to select from; those that all the detectors are defined for if not given.
@@ -135,6 +137,7 @@ def compare_detectors(
     options = prepare_comparison(
         scores,
         detectors=detectors,
+        arguments=arguments,
         count=count,
         counts=counts,
         structures=structures,

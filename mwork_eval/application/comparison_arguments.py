@@ -1,9 +1,9 @@
 """The arguments of a comparison of detectors, turned into a matrix with a preset per detector."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from mwork_eval.application.arguments import (
     Names,
@@ -15,7 +15,7 @@ from mwork_eval.application.arguments import (
     whole_number,
 )
 from mwork_eval.application.detection import Detection
-from mwork_eval.application.detector_sets import DetectorSets, choose_detectors, structures_of_all
+from mwork_eval.application.detector_sets import DetectorSets, check_told, choose_detectors, structures_of_all
 from mwork_eval.application.matrix_arguments import OptionArguments, check_task_data, make_matrix_options
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.options import MatrixOptions, check_has_pivot
@@ -34,6 +34,7 @@ class ComparisonArguments(OptionArguments, total=False):
     """What a comparison consists of, apart from the model: arguments of `compare_detectors`, which describes each."""
 
     detectors: Names | None
+    arguments: Mapping[str, Mapping[str, Any]] | None
     count: int
     structures: str | Iterable[str] | None
     positions: str | Iterable[str]
@@ -44,6 +45,7 @@ def prepare_comparison(
     scores: Scores | None,
     *,
     detectors: Names | None = None,
+    arguments: Mapping[str, Mapping[str, Any]] | None = None,
     count: int = 100,
     structures: str | Iterable[str] | None = None,
     positions: str | Iterable[str] = "all",
@@ -55,6 +57,7 @@ def prepare_comparison(
     Args:
         scores: As in `compare_detectors`; so are the next ones.
         detectors: See there.
+        arguments: See there.
         count: See there.
         structures: See there.
         positions: See there.
@@ -70,6 +73,8 @@ def prepare_comparison(
     found, codes = _scores_of(scores, languages, options.pivot)
     number = whole_number("count", count, at_least=1)
     names = choose_detectors(found, None if detectors is None else names_of("detectors", detectors))
+    told = _told(arguments)
+    check_told(names, told)
     asked = None if structures is None else parse_structures(",".join(names_of("structures", structures)))
     where = parse_positions(positions_of(positions))
     settings = (Setting(True, where), Setting(False, where))
@@ -80,14 +85,28 @@ def prepare_comparison(
     selecting = DetectorSets(
         found,
         tuple(code for code in codes if code != options.pivot),
-        structures_of_all(names, asked),
+        structures_of_all(names, asked, told),
         where,
         Stages.of(
             next(iter(found.tables.values())).shape.layers, options.understanding_layers, options.generation_layers
         ),
         options.pivot,
+        told,
     )
     return replace(options, own_sets={name: selecting.of(name, number, options.counts) for name in names})
+
+
+def _told(arguments: Any) -> dict[str, dict[str, Any]]:
+    """Return by detector what it is told.
+
+    Raises:
+        InputError: If that is no mapping of mappings.
+    """
+    given = {} if arguments is None else arguments
+    if not isinstance(given, Mapping) or not all(isinstance(one, Mapping) for one in given.values()):
+        expected = "a mapping by detector, such as {'lape': {'bar': 0.9}}"
+        raise InputError("unusable arguments", found=shown_value(arguments), expected=expected)
+    return {name: dict(told) for name, told in given.items()}
 
 
 def _scores_of(scores: Scores | None, languages: str | Iterable[str] | None, pivot: str) -> tuple[Detection, list[str]]:

@@ -3,10 +3,11 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from mwork_eval.application.detection import Detection
-from mwork_eval.detection.detectors.detector import DETECTORS, find_detector, lacking
+from mwork_eval.detection.detectors.detector import DETECTORS, arguments_of, find_detector, lacking
 from mwork_eval.detection.selection import Selection, check_recorded, structures_of
 from mwork_eval.errors import InputError
 from mwork_eval.matrix.own_sets import OwnSets
@@ -27,6 +28,7 @@ class DetectorSets:
         positions: The positions of the neurons.
         stages: Where these lie.
         pivot: The language that the others are compared with.
+        arguments: By detector, what it is told; its defaults where nothing is.
     """
 
     scores: Detection
@@ -35,6 +37,7 @@ class DetectorSets:
     positions: tuple[str, ...]
     stages: Stages
     pivot: str
+    arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def of(self, detector: str, count: int, counts: Sequence[int]) -> OwnSets:
         """Return the sets of a detector, each of the neurons that it puts first.
@@ -112,7 +115,13 @@ class DetectorSets:
 
     def _select(self, detector: str, count: int) -> dict[str, NeuronSet]:
         sets = self.scores.select_by(
-            Selection(structures=self.structures, pivot=self.pivot, count=count, detector=detector)
+            Selection(
+                structures=self.structures,
+                pivot=self.pivot,
+                count=count,
+                detector=detector,
+                arguments=self.arguments.get(detector, {}),
+            )
         )
         if missing := [language for language in self.languages if language not in sets]:
             raise InputError(f"the detector {detector} finds no neurons of a language", found=" ".join(missing))
@@ -145,17 +154,41 @@ def choose_detectors(scores: Detection, asked: Sequence[str] | None) -> tuple[st
     return tuple(name for name, needs in missing.items() if not needs)
 
 
-def structures_of_all(detectors: Sequence[str], asked: Sequence[str] | None) -> tuple[str, ...]:
+def check_told(detectors: Sequence[str], arguments: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check what detectors are told.
+
+    Args:
+        detectors: Those compared.
+        arguments: By detector, its arguments.
+
+    Raises:
+        InputError: If one is not compared, or has no such argument.
+    """
+    for name, told in arguments.items():
+        find_detector(name)
+        if name not in detectors:
+            raise InputError("arguments of a detector that is not compared", found=name, expected=" ".join(detectors))
+        arguments_of(name, told)
+
+
+def structures_of_all(
+    detectors: Sequence[str], asked: Sequence[str] | None, arguments: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, ...]:
     """Return the structures to select from: those asked for, else those that all the detectors are defined for.
+
+    Args:
+        detectors: Their names.
+        asked: The structures asked for, or None.
+        arguments: By detector, what it is told, which may extend it to more structures.
 
     Raises:
         InputError: If there is none that all are defined for, or a detector is not defined for one asked for.
     """
     if asked is not None:
         for name in detectors:
-            Selection(structures=tuple(asked), count=1, detector=name)
+            Selection(structures=tuple(asked), count=1, detector=name, arguments=arguments.get(name, {}))
         return tuple(asked)
-    defined: Mapping[str, tuple[str, ...]] = {name: structures_of(name, {}) for name in detectors}
+    defined: Mapping[str, tuple[str, ...]] = {name: structures_of(name, arguments.get(name, {})) for name in detectors}
     shared = tuple(name for name in defined[detectors[0]] if all(name in own for own in defined.values()))
     if not shared:
         found = "; ".join(f"{name} {','.join(own)}" for name, own in defined.items())

@@ -10,12 +10,34 @@ from mwork_eval.cli.numbers import Count
 from mwork_eval.cli.options import languages_option, model_options, out_option, parse_names, pivot_option, together
 from mwork_eval.cli.prompting_options import prompting_options
 from mwork_eval.detection.detectors.detector import DETECTORS
+from mwork_eval.errors import InputError
+from mwork_eval.files.key_values import parse_key_values
+
+
+def _arguments(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    told: dict[str, dict[str, Any]] = {}
+    for value in values:
+        name, colon, text = value.partition(":")
+        if not colon or not text or name in told:
+            expected = "DETECTOR:NAME=VALUE,..., once a detector, such as lape:bar=0.9"
+            raise InputError("cannot read --detector-args", found=value, expected=expected)
+        told[name] = parse_key_values("--detector-args", text)
+    return told
+
 
 _set_options = together(
     click.option(
         "--detectors",
         callback=parse_names,
         help=f"Some of {','.join(DETECTORS)}; differences are from the first.  [default: all that the scores allow]",
+    ),
+    click.option(
+        "--detector-args",
+        "arguments",
+        multiple=True,
+        callback=_arguments,
+        metavar="DETECTOR:NAME=VALUE,...",
+        help="What a detector is told, as lape:bar=0.9; several times for several.  [default: their own defaults]",
     ),
     click.option("--count", type=Count(1), default=100, help="Neurons of each language, as many of every detector."),
     counts_option("Also sets of so many neurons, each of the detector's own choice"),

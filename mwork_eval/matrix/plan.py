@@ -26,6 +26,7 @@ class Mask:
             the masks of the table.
         draw: Number of the random half of the detection documents that its set is from; None for sets of all documents.
         pivot: The language that its own is compared with.
+        source: What found the neurons, where its preset has sets of its own; may be empty.
     """
 
     setting: Setting
@@ -35,6 +36,7 @@ class Mask:
     count: int | None = None
     draw: int | None = None
     pivot: str = ENGLISH
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class Cell:
         count = "" if self.mask.count is None else f" {self.mask.count} neurons"
         draw = "" if self.mask.draw is None else f" set draw {self.mask.draw}"
         seed = "" if self.mask.seed is None else f" seed {self.mask.seed}"
-        return f"{self.mask.setting.name}{count}{draw} · {self.mask.language}{seed} · {self.task}"
+        source = f"{self.mask.source} · " if self.mask.source else ""
+        return f"{source}{self.mask.setting.name}{count}{draw} · {self.mask.language}{seed} · {self.task}"
 
 
 def all_seeds(families: Sequence[TaskFamily]) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """The plan of a matrix for one model: which masks on which tasks, and whether it has a table to show."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mwork_eval.benchmarks.task_family import TaskFamily, task_name
 from mwork_eval.evaluation.sampling import Sample
@@ -70,6 +70,8 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         )
         for preset in options.presets
     }
+    for name in options.own_sets:
+        masks[name] = _with_source(masks[name], name)
     of_presets = [
         (preset.name, cell)
         for preset in options.presets
@@ -89,6 +91,7 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
             options.pivot,
             None if own is None else own.by_count,
         )
+        sizes = sizes if own is None else _with_source(sizes, preset.name)
         of_presets += [(preset.name, c) for c in plan_pairs(sizes, families[preset.name])]
     for preset in options.presets if options.set_draws else ():
         drawn = draw_masks(masks[preset.name], options.set_draws, stages)
@@ -120,6 +123,11 @@ def plan_matrix(facts: ModelFacts, sets: Mapping[str, NeuronSet], options: Matri
         families=list(distinct.values()),
         presets=[preset for preset, _ in of_presets],
     )
+
+
+def _with_source(masks: Mapping[str, Sequence[Mask]], name: str) -> dict[str, list[Mask]]:
+    """Return masks that say which preset's own sets they are of."""
+    return {language: [replace(mask, source=name) for mask in of_language] for language, of_language in masks.items()}
 
 
 def _is_tuned(cell: Cell, name: str, tuned_on: TunedOn) -> bool:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports.dose_wording import curve_name
+from mwork_eval.reports.intervention_wording import done
 from mwork_eval.reports.plots import new_figure
 from mwork_eval.results.dose import DosePoint
 from mwork_eval.results.doses import Dose
@@ -44,7 +45,7 @@ def plot_dose(dose: Dose, title: str) -> "Figure":
         axes.set_visible(False)
     counts = sorted({point.count for point in dose.points})
     for axes in panels[max(0, len(curves) - columns) : len(curves)]:
-        axes.set_xlabel("neurons deactivated")
+        axes.set_xlabel(f"neurons {done(dose.intervention)}")
         axes.tick_params(labelbottom=True)
     panels[0].set_xscale("log")
     panels[0].set_xticks(counts, list(map(str, counts)))

@@ -1,6 +1,7 @@
 """What every report format says of a dose curve: heading, rows and the sentences beside it."""
 
 from mwork_eval.languages.pivot import Pivot
+from mwork_eval.reports.intervention_wording import done
 from mwork_eval.reports.wording import difference, estimate, spread_range
 from mwork_eval.results.dose import DosePoint
 from mwork_eval.results.doses import Dose
@@ -57,8 +58,8 @@ def notes(dose: Dose) -> str:
     name = Pivot(dose.pivot).name
     text = (
         f"{dose.metric}, change in {dose.unit}, masked - unmasked, negative for damage, with so many neurons "
-        f"deactivated, the strongest of each layer and structure; own: the mask's language; {name}: under the "
-        "same mask; "
+        f"{done(dose.intervention)}, the strongest of each layer and structure; own: the mask's language; "
+        f"{name}: under the same mask; "
         f"∆ = {name} - own. Intervals: {LEVEL:.0%} over documents."
     )
     if draws:

@@ -1,6 +1,7 @@
 """What every report format says of the dependence of ∆ on the detection documents: heading, rows and notes."""
 
 from mwork_eval.languages.pivot import Pivot
+from mwork_eval.reports.intervention_wording import ZERO
 from mwork_eval.reports.wording import difference, interval, number, spread_range
 from mwork_eval.results.set_draws import DrawnRow, SetDraws
 from mwork_eval.statistics.resampling import LEVEL
@@ -32,11 +33,12 @@ def _row(row: DrawnRow, unit: str) -> list[str]:
 
 def notes(table: SetDraws) -> str:
     """Return what must stand beside a table."""
+    verb = "deactivate" if all(row.intervention == ZERO for row in table.rows) else "change"
     return (
         f"{table.metric}, ∆ in {table.unit}, mean over {', '.join(table.languages)}. Each draw selects neurons anew "
-        f"from a random half of the documents of every language, {Pivot(table.pivot).name} too, and deactivates as "
+        f"from a random half of the documents of every language, {Pivot(table.pivot).name} too, and {verb}s as "
         "many as the table, or all it has if fewer. SE over sets: how much ∆ would vary with other documents to detect "
         "in, the root mean squared difference of the halves' ∆ from that of all documents (delete-half jackknife). ∆ "
-        "of halves: lowest..highest draw. Overlap: mean Jaccard index of what a draw and the table deactivate. "
+        f"of halves: lowest..highest draw. Overlap: mean Jaccard index of what a draw and the table {verb}. "
         "Intervals and p-values are for the sets detected: they do not contain this spread."
     )

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from mwork_eval.reports.intervention_wording import done
 from mwork_eval.reports.plots import new_figure
 from mwork_eval.reports.square_wording import SPECIFICITY
 from mwork_eval.reports.wording import difference, estimate, spread_range
@@ -45,7 +46,7 @@ def plot_square(square: Square, title: str) -> "Figure":
     heat.xaxis.tick_top()
     heat.xaxis.set_label_position("top")
     heat.set_xlabel("language of the documents")
-    heat.set_ylabel("language whose neurons\nare deactivated")
+    heat.set_ylabel(f"language whose neurons\nare {done(square.intervention)}")
     heat.set_xticks(range(columns), square.languages)
     heat.set_yticks(range(masks), square.masks)
     _clear(heat)

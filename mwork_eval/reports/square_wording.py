@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mwork_eval.reports.intervention_wording import done
 from mwork_eval.reports.wording import difference, estimate, spread_range
 from mwork_eval.results.squares import Square
 from mwork_eval.statistics.resampling import LEVEL, Estimate
@@ -15,7 +16,7 @@ class SquareRow:
     """A row of a square as text.
 
     Attributes:
-        name: What is deactivated.
+        name: Whose neurons are changed.
         cells: A text per column of `columns`, without the first.
         own: Which of them is the mask's own language; None for rows of all masks.
     """
@@ -70,7 +71,9 @@ def notes(square: Square) -> str:
     """Return what must stand beside a square: its finding, what the numbers are, counts and documents."""
     counts = ", ".join(f"{language} {count}" for language, count in square.counts.items())
     documents = ", ".join(f"{language} {count}" for language, count in square.documents.items())
-    return " ".join([finding(square), legend(square), f"Neurons deactivated: {counts}; documents: {documents}."])
+    return " ".join(
+        [finding(square), legend(square), f"Neurons {done(square.intervention)}: {counts}; documents: {documents}."]
+    )
 
 
 def finding(square: Square) -> str:
@@ -91,8 +94,8 @@ def legend(square: Square) -> str:
     """Say what the numbers are."""
     text = (
         f"{square.metric}, change in {square.unit}, masked - unmasked, negative for damage; rows: language whose "
-        "neurons are deactivated; columns: language of the documents. Specificity: damage to the mask's own language - "
-        f"mean damage to the others. Intervals: {LEVEL:.0%} over documents."
+        f"neurons are {done(square.intervention)}; columns: language of the documents. Specificity: damage to the "
+        f"mask's own language - mean damage to the others. Intervals: {LEVEL:.0%} over documents."
     )
     if square.spread is None:
         return text

@@ -1,10 +1,11 @@
-"""The findings of a table in plain words: what was deactivated, what happened, and how sure that is."""
+"""The findings of a table in plain words: what was done, what happened, and how sure that is."""
 
 from collections.abc import Sequence
 
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import find_language
 from mwork_eval.neurons.stages import POSITIONS
+from mwork_eval.reports.intervention_wording import done, touches_neurons
 from mwork_eval.reports.wording import difference, interval, number, p_value
 from mwork_eval.results.comparison import SIGNIFICANT
 from mwork_eval.results.deltas import Delta
@@ -30,12 +31,18 @@ def finding(table: DeltaTable) -> str:
     which = f", the row with the highest ∆ of {len(computed)}" if len(computed) > 1 else ""
     return " ".join(
         [
-            f"{table.task} ({table.preset}): with {_counts(table)} deactivated in {_where(row.positions)} "
+            f"{table.task} ({table.preset}): with {_treatment(row, table)} "
             f"({row.name}{which}), {_changes(delta, table)}.",
             _difference(delta.delta, table),
             _certainty(row, delta, table),
         ]
     )
+
+
+def _treatment(row: SettingRow, table: DeltaTable) -> str:
+    if not touches_neurons(row.intervention):
+        return "the outputs of layers moved and no neuron changed"
+    return f"{_counts(table)} {done(row.intervention)} in {_where(row.positions)}"
 
 
 def _where(positions: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What every report format says in the same words: column heads, numbers, notes and the legend."""
+"""What every report format says in the same words: column heads, numbers and notes."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,6 +7,7 @@ from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.neurons.tuned_stages import tuning_documents
 from mwork_eval.reports.asking import asked_in_words
+from mwork_eval.reports.intervention_wording import done_by_all
 from mwork_eval.results.engine import engine_in_words
 from mwork_eval.results.manifest import Manifest, PresetEntry
 from mwork_eval.results.tables import CellRow, DeltaTable, Results, SettingRow
@@ -14,31 +15,6 @@ from mwork_eval.statistics.resampling import LEVEL, POWER, Estimate
 from mwork_eval.statistics.spread import Spread
 
 CELL_COLUMNS = ("preset", "setting", "mask", "seed", "task", "language", "documents", "score", "baseline", "difference")
-
-_LEGEND = (
-    "✗ deactivated, ✓ left alone. LS: language-specific neurons; R: as many random ones of each layer and structure. "
-    "under, gen: all structures of the first and last layers; s-attn, s-ffn: attention and feed-forward between. "
-    "{others}: mean over languages of (score under its own mask - baseline); {delta}: the same for {pivot} under those "
-    "masks; ∆ = {delta} - {others}. Negative means damage, also for bits per byte. A high ∆ says that {pivot} survives "
-    "what the other languages do not. Brackets: {level} interval over documents, by clusters of those that belong "
-    "together (t, linearised), for the masks drawn; too few to tell: so few clusters of documents, or so few that "
-    "moved, that no interval would hold. p: of ∆ against the random control named, over documents and random draws "
-    "(t; the set as one more draw), Holm-corrected for the rows of the table. Draws: lowest to highest ∆ of the "
-    "control's draws, and their number. ?: not significantly unlike the control's, and no further from it than the "
-    "test can tell; without p: the interval holds 0 or is missing. "
-    "Wrong language: answers not in the question's language, baseline → masked, of those whose language can be told; "
-    "names count against it, so compare with the baseline; ?: fewer than ten could be told."
-)
-
-
-def legend(pivot: Pivot) -> str:
-    """Return what the columns and signs of a table mean."""
-    return _LEGEND.format(delta=pivot.delta, others=pivot.delta_others, pivot=pivot.name, level=f"{LEVEL:.0%}")
-
-
-def legends(results: Iterable[Results]) -> str:
-    """Return the legend of the tables of some folders: one for each pivot that they have."""
-    return " ".join(legend(Pivot(tag)) for tag in dict.fromkeys(one.manifest.pivot for one in results))
 
 
 def delta_columns(pivot: Pivot) -> tuple[str, ...]:
@@ -72,7 +48,7 @@ def notes(table: DeltaTable) -> str:
     parts = [
         f"{table.metric} in {table.unit}{direction}",
         f"baseline: {baseline}",
-        f"neurons deactivated in every row: {counts}",
+        f"neurons {done_by_all(row.intervention for row in table.rows)} in every row: {counts}",
         f"documents: {documents}",
     ]
     if unknown := [language for language, clusters in table.clusters.items() if clusters is None]:

@@ -25,6 +25,7 @@ class Dose:
         documents: Number of documents per language.
         points: For each number, ascending, what it does on average over languages and in each.
         pivot: The language that the others are compared with.
+        intervention: What the row does to neurons; `zero` deactivates them.
     """
 
     preset: str
@@ -37,6 +38,7 @@ class Dose:
     documents: Mapping[str, int]
     points: tuple[DosePoint, ...]
     pivot: str = ENGLISH
+    intervention: str = "zero"
 
     def curve(self, language: str | None) -> list[DosePoint]:
         """Return the points of a language, or of the mean over all."""
@@ -85,4 +87,5 @@ def read_doses(results: Results) -> Iterator[Dose]:
                     documents={language: len(score.documents) for language, score in baseline.items()},
                     points=tuple(points),
                     pivot=pivot,
+                    intervention=table.intervention_of(setting),
                 )

@@ -19,12 +19,14 @@ class DrawnRow:
         delta: ∆ with the sets of all documents; its interval is over the documents of the benchmark.
         sets: ∆ with the sets of the halves.
         overlap: Mean Jaccard index, over draws and languages, of what a draw and the table deactivate.
+        intervention: What the row does to neurons; `zero` deactivates them.
     """
 
     setting: str
     delta: Estimate
     sets: SetSpread
     overlap: float
+    intervention: str = "zero"
 
 
 @dataclass(frozen=True)
@@ -80,4 +82,4 @@ def _rows(table: DeltaTable, cells: TableCells, scores: Scores) -> Iterator[Draw
             cells.preset.draw_overlaps[row.name][language][n - 1] for language in table.languages for n in computed
         ]
         sets = set_spread(cells.baseline, row.delta.delta.value, list(computed.values()), table.pivot)
-        yield DrawnRow(row.name, row.delta.delta, sets, sum(overlaps) / len(overlaps))
+        yield DrawnRow(row.name, row.delta.delta, sets, sum(overlaps) / len(overlaps), row.intervention)

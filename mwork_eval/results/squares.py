@@ -24,11 +24,12 @@ class Square:
         control: Name of its random control; None if the table has none.
         masks: Mask languages.
         languages: Languages of the documents, the pivot first.
-        counts: Neurons deactivated per mask language.
+        counts: Neurons changed per mask language.
         documents: Number of documents per language.
         effects: What the masks do.
         random: What the random controls do, on average over their draws; None while they are missing.
         spread: How far single random controls differ; None likewise.
+        intervention: What the row does to neurons; `zero` deactivates them.
     """
 
     preset: str
@@ -44,6 +45,7 @@ class Square:
     effects: Effects
     random: Effects | None
     spread: ControlSpread | None
+    intervention: str = "zero"
 
 
 def read_squares(results: Results) -> Iterator[Square]:
@@ -94,4 +96,5 @@ def _square(table: TableCells, setting: str, control: str | None, masked: Crosse
         effects=cross_effects(baseline, masked, scale),
         random=cross_effects(baseline, random, scale) if random else None,
         spread=control_spread(baseline, random, scale) if random else None,
+        intervention=table.intervention_of(setting),
     )

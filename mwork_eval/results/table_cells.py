@@ -47,6 +47,10 @@ class TableCells:
             if not row.random
         }
 
+    def intervention_of(self, setting: str) -> str:
+        """Return what a row does to neurons; `zero` deactivates them."""
+        return next(row.intervention for row in self.preset.settings if row.name == setting)
+
     def of_row(self, setting: str | None) -> list[CellEntry]:
         """Return the cells under the masks of a row."""
         return [cell for cell in self.cells if cell.setting == setting]

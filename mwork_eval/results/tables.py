@@ -26,11 +26,12 @@ class SettingRow:
     Attributes:
         name: Name of the setting.
         random: Whether it is a random control.
-        positions: The positions deactivated.
+        positions: Where neurons are changed.
         delta: What it does; None while cells are missing.
         comparison: A language-specific setting against its random control; None for a random one.
         undetectable: Whether the setting is language-specific and its ∆ neither significantly unlike its control's
             nor further from it than the test can tell; without a p-value, whether its interval holds 0 or is missing.
+        intervention: What is done to the neurons; `zero` deactivates them.
     """
 
     name: str
@@ -39,6 +40,7 @@ class SettingRow:
     delta: Delta | None
     comparison: Comparison | None
     undetectable: bool
+    intervention: str = "zero"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class DeltaTable:
         unit: Unit of the differences.
         languages: Mask languages averaged over.
         missing: Languages asked for that the benchmark lacks.
-        counts: Neurons deactivated per mask language, the same in every row.
+        counts: Neurons changed per mask language, the same in every row.
         baseline: Score without a mask per language.
         documents: Number of documents per language.
         clusters: Number of clusters of the documents of each language, the same in parallel ones; None if not known.
@@ -214,6 +216,7 @@ def _rows(
             delta=deltas[row.name],
             comparison=comparisons.get(row.name),
             undetectable=_undetectable(deltas[row.name], comparisons.get(row.name), detectable),
+            intervention=row.intervention,
         )
         for row in cells.preset.settings
     ]

@@ -15,6 +15,7 @@ from mwork_eval.reports import (
     square_wording,
     wording,
 )
+from mwork_eval.reports.legend import legends
 from mwork_eval.results.detector_tables import DetectorTable, read_detector_tables
 from mwork_eval.results.doses import read_doses
 from mwork_eval.results.set_draws import read_set_draws
@@ -54,7 +55,7 @@ def print_results(results: Results, console: Console) -> None:
     for detectors in read_detector_tables(results):
         _print_detectors(detectors, console)
     say(console)
-    say(console, wording.legends([results]), style="dim")
+    say(console, legends([results]), style="dim")
     if results.unfinished:
         say(
             console,

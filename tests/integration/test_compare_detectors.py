@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from contextlib import contextmanager
 
 import pytest
 from helpers.commands import mwork
 from helpers.comparisons import with_records
 
 import mwork_eval as mw
+from mwork_eval.application.detection import save_scores
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.neurons.files import load_neuron_set
 from mwork_eval.results.store import CellStore
@@ -126,7 +128,7 @@ def test_a_missing_record_is_told_before_a_model_loads(scores, tmp_path):
         code=2,
     )  # fmt: skip
     assert "the detector lape needs a record that the scores lack" in said
-    assert "run `mwork detect --record activations`" in said
+    assert "detect again with --record activations" in said
 
 
 def test_another_comparison_replaces_the_sets_of_its_detectors(loaded, compared, tmp_path):
@@ -157,3 +159,53 @@ def test_two_commands_lead_from_texts_to_the_table(tiny_llama, tmp_path, monkeyp
     ]  # fmt: skip
     assert {row.neurons for row in table.rows} == {2}
     assert table.detectors["attribution"] != table.detectors["plnd"]
+
+
+def test_a_detector_is_told_its_arguments(loaded, compared, tmp_path):
+    _, recorded = compared
+    told, labels = {"average-precision": {"ends": "top"}}, []
+
+    class Heard:
+        def tell(self, message):
+            pass
+
+        @contextmanager
+        def bar(self, what, total, *, show=True):
+            yield lambda label, amount: labels.append(label)
+
+    matrix = mw.compare_detectors(
+        *loaded, recorded, detectors="average-precision,random", arguments=told, count=3, limit=2, data="embedded",
+        seeds=[1], structures="up", out=tmp_path / "o", progress=Heard(),
+    )  # fmt: skip
+    first, second = json.loads((matrix.folder / "manifest.json").read_text())["presets"]
+    expected = recorded.select(count=3, detector="average-precision", arguments=told["average-precision"])
+    for language, entry in first["sets"].items():
+        assert entry["digest"] == expected[language].digest
+        assert entry["about"]["selection"]["arguments"]["ends"] == "top"
+    assert second["sets"]["zh"]["about"]["selection"]["arguments"] == {"seed": 0}
+    assert "average-precision · LS all · zh · bpb_zh" in labels
+    assert "random · R all · zh seed 1 · bpb_zh" in labels
+    assert "baseline · bpb_zh" in labels
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["lape:bar=2"], "unusable argument of the detector lape"),
+        (["random:seed=1"], "arguments of a detector that is not compared"),
+        (["bar=0.9"], "cannot read --detector-args"),
+        (["lape:bar=0.9", "lape:filter=0.9"], "cannot read --detector-args"),
+    ],
+)
+def test_wrong_arguments_of_detectors_end_before_a_model_loads(scores, tmp_path, given, said):
+    told = [part for one in given for part in ("--detector-args", one)]
+    found = mwork(
+        "compare-detectors", with_records_in(scores, tmp_path), "--model", tmp_path / "nowhere", "--detectors",
+        "plnd,lape", *told, "--out", tmp_path / "o", code=2,
+    )  # fmt: skip
+    assert said in found
+
+
+def with_records_in(scores, tmp_path):
+    save_scores(with_records(scores[1]), tmp_path / "scores")
+    return tmp_path / "scores"

@@ -25,6 +25,7 @@ from mwork_eval.reports.formats.json import as_json
 from mwork_eval.reports.formats.latex import as_latex
 from mwork_eval.reports.formats.markdown import as_markdown
 from mwork_eval.reports.html.page import as_html
+from mwork_eval.reports.legend import legend, legends
 from mwork_eval.reports.summary import finding
 from mwork_eval.results.deltas import DeltaCalculator
 from mwork_eval.results.doses import read_doses
@@ -111,7 +112,7 @@ def test_every_format_says_the_pivot(both, whole):
     heads = ("setting", "under", "s-attn", "s-ffn", "gen", "zh", "n-zh", "∆zh", "∆n-zh", "∆", "95% of ∆", "p or draws")
     assert wording.brief_columns(Pivot("zh")) == heads
     assert "zh masked | zh change | zh % change" in as_markdown(both[1])
-    assert "mean over languages of (score under its own mask - baseline); ∆zh: the same for Chinese" in wording.legend(
+    assert "mean over languages of (score under its own mask - baseline); ∆zh: the same for Chinese" in legend(
         Pivot("zh")
     )
 
@@ -128,8 +129,8 @@ def test_sentences_say_the_pivots_name(both):
 def test_a_report_of_both_has_both_legends_and_one_of_either(both):
     together = as_markdown(*both)
     assert together.count("∆Eng: the same for English") == together.count("∆zh: the same for Chinese") == 1
-    assert wording.legends(both) == f"{wording.legend(Pivot())} {wording.legend(Pivot('zh'))}"
-    assert wording.legends([both[0], both[0]]) == wording.legend(Pivot())
+    assert legends(both) == f"{legend(Pivot())} {legend(Pivot('zh'))}"
+    assert legends([both[0], both[0]]) == legend(Pivot())
 
 
 def test_json_has_the_pivots_keys_and_follows_its_schema(both, whole):

@@ -39,7 +39,7 @@ def _report(results: Results) -> dict[str, Any]:
         **({"limits": manifest["limits"]} if "limits" in manifest else {}),
         "versions": manifest["versions"],
         "tables": [_table(table) for table in results.tables],
-        "squares": [asdict(square) for square in read_squares(results)],
+        "squares": [asdict(square, dict_factory=_written) for square in read_squares(results)],
         "doses": [_dose(dose) for dose in read_doses(results)],
         "set_draws": [_without_pivot(draws) for draws in read_set_draws(results)],
         # Only comparisons of detectors have them.
@@ -77,6 +77,11 @@ def _detectors(table: DetectorTable) -> dict[str, Any]:
 
 def _without_pivot(part: DeltaTable | Dose | SetDraws | DetectorTable) -> dict[str, Any]:
     """Return a part as JSON values; the report says the pivot once."""
-    values = asdict(part)
+    values = asdict(part, dict_factory=_written)
     del values["pivot"]
     return values
+
+
+def _written(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return what is written of a value: what is done to neurons only where they are not deactivated."""
+    return {name: value for name, value in pairs if (name, value) != ("intervention", "zero")}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.reports import detector_wording, dose_wording, set_draw_wording, square_wording, wording
+from mwork_eval.reports.legend import legends
 from mwork_eval.results.detector_tables import DetectorTable, read_detector_tables
 from mwork_eval.results.doses import Dose, read_doses
 from mwork_eval.results.set_draws import read_set_draws
@@ -37,7 +38,7 @@ def as_latex(*results: Results) -> str:
     """Return the tables, each a float with a caption and a label; the legend stands once at the end, in a comment."""
     many = len(results) > 1
     tables = [table for number, one in enumerate(results, 1) for table in _tables(one, f"{number}-" if many else "")]
-    return "\n".join([_PREAMBLE, *tables, f"% {wording.legends(results)}\n"])
+    return "\n".join([_PREAMBLE, *tables, f"% {legends(results)}\n"])
 
 
 def escape(text: str) -> str:

@@ -9,6 +9,7 @@ from mwork_eval.reports import (
     square_wording,
     wording,
 )
+from mwork_eval.reports.legend import legends
 from mwork_eval.reports.markdown_text import Markdown, escape, paragraph, table
 from mwork_eval.results.detector_tables import read_detector_tables
 from mwork_eval.results.doses import read_doses
@@ -64,7 +65,7 @@ def _report(results: Results) -> str:
             table(set_draw_wording.COLUMNS, set_draw_wording.rows(draws)),
             paragraph(set_draw_wording.notes(draws)),
         ]
-    parts += [paragraph(wording.legends([results]))]
+    parts += [paragraph(legends([results]))]
     if results.unfinished:
         parts.append(f"**{results.unfinished} cells are not computed yet.**")
     parts += ["## Every cell", table(wording.CELL_COLUMNS, map(wording.cell_cells, results.cells))]

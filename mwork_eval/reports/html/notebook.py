@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.reports import wording
 from mwork_eval.reports.html.environment import page_environment
+from mwork_eval.reports.legend import legends_of_tables
 from mwork_eval.results.tables import DeltaTable
 
 
@@ -31,6 +32,6 @@ def tables_as_html(tables: Sequence[DeltaTable], *, summary: str | None = None, 
                 for table in tables
             ],
             unfinished=unfinished,
-            legend=" ".join(map(wording.legend, dict.fromkeys(Pivot(table.pivot) for table in tables) or [Pivot()])),
+            legend=legends_of_tables(tables),
         )
     )

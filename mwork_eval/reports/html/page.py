@@ -19,6 +19,7 @@ from mwork_eval.reports.html.dose import dose_curves
 from mwork_eval.reports.html.environment import HERE, assets, page_environment
 from mwork_eval.reports.html.lens import lens_parts
 from mwork_eval.reports.html.square import square_map
+from mwork_eval.reports.legend import legends
 from mwork_eval.reports.summary import certainty_legend, finding
 from mwork_eval.results.answers import MOST_ROWS, SampleAnswers, read_answers
 from mwork_eval.results.detector_tables import DetectorTable, read_detector_tables
@@ -43,7 +44,7 @@ def as_html(*results: Results) -> str:
         .get_template("page.html")
         .render(
             reports=[_report(one, max(1, MOST_ROWS // len(results))) for one in results],
-            legend=wording.legends(results),
+            legend=legends(results),
             certainty=certainty_legend(),
             **assets((HERE, "answers.js")),
         )
