@@ -94,7 +94,7 @@ def _thresholds(_: click.Context, __: click.Parameter, value: str | None) -> dic
     return thresholds
 
 
-def _records(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+def _records(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
     return parse_records(value)
 
 
@@ -220,7 +220,6 @@ scoring_options = together(
     click.option(
         "--record",
         "record",
-        default="",
         callback=_records,
         help="Record beside scores: activations, responses, attributions, or all.  [default: scores alone]",
     ),

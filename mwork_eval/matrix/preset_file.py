@@ -103,8 +103,9 @@ class _Reader:
         # The command line reads presets, too, and interventions bring torch.
         from mwork_eval.interventions.kinds import parse_intervention, text_of
 
+        text = self._scalar(node, _TEXT, "intervention")
         try:
-            return text_of(*parse_intervention(self._scalar(node, _TEXT, "intervention")))
+            return text_of(*parse_intervention(text))
         except InputError as error:
             raise InputError(f"{self._where(node)}: {error}") from error
 

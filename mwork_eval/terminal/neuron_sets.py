@@ -36,6 +36,8 @@ def print_neuron_set(name: str, neurons: NeuronSet, stages: Stages, console: Con
     if neurons.shared is not None:
         shared = len(NeuronSet(neurons.shape, neurons.shared))
         say(console, f"  taken away, because others have them too: {shared} neurons")
+    if neurons.activations:
+        say(console, f"  activations: {', '.join(sorted(neurons.activations))}")
     for line in missing_in_words(neurons.shape.sizes, neurons.about):
         say(console, f"  {line}")
     positions = ", ".join(f"{position} {count}" for position, count in neurons.by_position(stages).items())

@@ -99,6 +99,10 @@ def test_sets(name):
     text = drawn(print_neuron_set, f"runs {name}/zh", neurons, STAGES)
     assert f"runs {shown(name)}/zh: " in text
     assert f"corpus: {shown(name)}" in text
+    assert "activations" not in text
+    means = {(0, "up"): np.zeros(ZH.shape.sizes[0]["up"], np.float32)}
+    neurons = replace(ZH, activations={"mean.zh": means, "mean.de": means})
+    assert "\n  activations: mean.de, mean.zh\n" in drawn(print_neuron_set, "zh", neurons, STAGES)
     found = Comparisons(name, name, {name: compare_sets(ZH, ZH, STAGES)}, (name,), (name,))
     text = drawn(print_comparisons, found)
     assert text.count(shown(name)) == 5

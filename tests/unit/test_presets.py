@@ -88,6 +88,8 @@ def test_a_preset_named_twice_counts_once_but_two_of_one_name_are_refused(write)
         ("    - {random: true, positions: under}", "    - {random: true}", 5, "an entry is missing; expected pos"),
         ("positions: under}", "positions: middle}", 5, "unknown position; found 'middle'; expected all, or some of"),
         ("positions: under}", "positions: [under]}", 5, "wrong type of positions; found a list; expected a text"),
+        ("positions: under}", "positions: under, intervention: 3}", 5, "wrong type of intervention; found a whole"),
+        ("positions: under}", 'positions: under, intervention: "scale:0,5"}', 5, "the value of the intervention is no"),
         ("random: true", "random: 1", 5, "wrong type of random; found a whole number; expected true or false"),
         ("random: true", 'random: "true"', 5, "wrong type of random; found a text; expected true or false"),
         ("    - {random: true, positions: under}", "    - under", 5, "wrong type of this entry; found a text"),
