@@ -31,12 +31,11 @@ def blocks(sets: dict[str, mw.NeuronSet], asked: str, target: str, third: str) -
     for seed in (1, 2, 3):
         random = [draw_random_control(one, excluded=one, seed=seed) for one in (off, on)]
         yield f"random {seed}: off, towards:{target}", [(random[0], "zero"), (random[1], f"towards:{target}")]
-    for layers in ("4-13", "8-13", "8-17"):
-        for strength in (0.5, 1, 2):
-            kind = f"residual:{target}:from={asked}:layers={layers}:strength={strength}"
-            yield kind, [(on, kind)]
-    for strength in (1, 2):
-        kind = f"residual:{third}:from={asked}:layers=8-13:strength={strength}"
+    for layers, strength in (("8-13", 0.25), ("8-13", 0.5), ("6-6", 1), ("9-9", 1), ("12-12", 1), ("9-9", 2)):
+        kind = f"residual:{target}:from={asked}:layers={layers}:strength={strength}"
+        yield kind, [(on, kind)]
+    for layers, strength in (("8-13", 0.5), ("9-9", 1)):
+        kind = f"residual:{third}:from={asked}:layers={layers}:strength={strength}"
         yield f"{kind} (control)", [(on, kind)]
 
 
@@ -54,6 +53,7 @@ def main() -> None:
     parser.add_argument("--target", default="de")
     parser.add_argument("--third", default="es")
     parser.add_argument("--chat", action="store_true", help="Render prompts by the chat template.")
+    parser.add_argument("--only", default="", help="Only what has this text in its name.")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     model, tokenizer = mw.load_model(given.model)
@@ -64,6 +64,8 @@ def main() -> None:
     gold = {sample["doc_id"]: sample["doc"] for sample in in_target["samples"][f"xquad_{given.target}"]}
     rows = []
     for name, parts in blocks(sets, given.asked, given.target, given.third):
+        if given.only not in name:
+            continue
         with ExitStack() as stack:
             for neurons, kind in parts:
                 stack.enter_context(mw.intervened(model, neurons, kind))
