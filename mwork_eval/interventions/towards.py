@@ -14,7 +14,7 @@ from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.activation_values import MEAN, MEDIAN, Values
 from mwork_eval.neurons.neuron_set import NeuronSet, Place
 
-RECORD_HINT = "run `mwork detect --record activations`, then `mwork select --activations`"
+RECORD_HINT = "detect again with `record=activations`, and select with `activations=True`"
 _STATISTICS = (MEAN, MEDIAN)
 
 

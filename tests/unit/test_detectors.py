@@ -248,7 +248,7 @@ def test_every_detector_gives_as_many_neurons_as_asked_for(name):
 
 def test_attention_is_an_option_that_says_so():
     with pytest.raises(
-        InputError, match=r"lape is not defined for q; expected up; .*attention=true. extends it to q,k,v"
+        InputError, match=r"lape is not defined for q; expected up; .*attention=true extends it to q,k,v"
     ):
         Selection.of(0.1, structures="q,up", detector="lape")
     rule = Selection.of(0.4, detector="lape", arguments={"attention": True, "filter": 0.3, "bar": 0.3})
@@ -296,7 +296,7 @@ def test_too_few_and_too_little_are_told():
         select_specific(TABLES, rule)
     bare = [recorded(language, 1, recorded=[]) for language in LANGUAGES]
     with pytest.raises(
-        InputError, match=r"needs a record that the scores lack; .*expected activations; .*--record activations"
+        InputError, match=r"needs a record that the scores lack; .*expected activations; .*record=activations"
     ):
         select_specific(bare, Selection.of(0.1, detector="lape"))
 
@@ -310,7 +310,7 @@ def test_sets_know_activations_where_asked():
     median = [sorted(TABLES[2].responses[1, "v"][:, n])[3] for n in range(SIZES["v"])]  # of seven documents
     assert own["median.de"][1, "v"].tolist() == median
     bare = mw.Detection({code: recorded(code, 1, recorded=[]) for code in LANGUAGES})
-    with pytest.raises(InputError, match=r"only know of activations that were recorded; .*--record activations"):
+    with pytest.raises(InputError, match=r"only know of activations that were recorded; .*record=activations"):
         bare.select(count=4, activations=True)
 
 

@@ -185,7 +185,7 @@ def test_texts_have_one_form_and_are_read_again():
         ("towards:xx1", "unknown language"),
         (
             "towards:fr",
-            r"lacks activations that the .* needs; found .*mean.de.*; expected mean.fr; run `mwork",
+            r"lacks activations that the .* needs; found .*mean.de.*; expected mean.fr; detect again",
         ),
         ("towards:es:statistic=median", "expected median.es"),
         ("towards:de:statistic=mode", "unknown statistic of towards; found 'mode'; expected mean or median"),
@@ -213,7 +213,7 @@ def test_sets_that_lack_values_are_refused():
     _, _, neurons = made("llama")
     plain = replace(neurons, activations={})
     for text in ("mean", "towards:de", "residual:de"):
-        with pytest.raises(InputError, match=r"a set without activations; .*mwork detect --record activations"):
+        with pytest.raises(InputError, match=r"a set without activations; .*record=activations"):
             Intervention.of(plain, text)
     with pytest.raises(InputError, match="does not say whose it is"):
         Intervention.of(type(neurons)(neurons.shape, neurons.indices), "mean")
