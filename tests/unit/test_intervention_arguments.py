@@ -94,7 +94,7 @@ def test_wrong_arguments_are_one_line_before_a_model_is_loaded(neurons, tmp_path
     plain = str(tmp_path / "zh.safetensors")
     for arguments, message in (
         ({"intervention": "scale:0.5"}, "intervention is done to neurons of a set"),
-        ({"neurons": plain, "intervention": "towards:de"}, "a set without activations; expected mean.de; run `mwork"),
+        ({"neurons": plain, "intervention": "towards:de"}, "a set without activations; expected mean.de; detect again"),
         ({"neurons": plain, "intervention": "halve"}, "unknown kind of intervention"),
     ):
         with pytest.raises(InputError, match=message):
