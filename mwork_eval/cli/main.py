@@ -22,6 +22,7 @@ from mwork_eval.cli.leaderboard import leaderboard
 from mwork_eval.cli.lens import lens
 from mwork_eval.cli.messages import in_options
 from mwork_eval.cli.profile import overlap, profile
+from mwork_eval.cli.push import push
 from mwork_eval.cli.report import report
 from mwork_eval.cli.run import run
 from mwork_eval.cli.scores import scores
@@ -87,7 +88,7 @@ _PURPOSES: dict[str, tuple[click.Command, ...]] = {
     "The main job": (run, detect, ablate, compare_detectors, report, tasks),
     "Neuron sets": (select, sets, scores, overlap, profile),
     "Models": (inspect, lens, tune_layers, enhance, export),
-    "Checkpoints and leaderboards": (check, leaderboard),
+    "Checkpoints and leaderboards": (check, leaderboard, push),
 }
 _KEEP_NOTHING = frozenset(str(one.name) for one in (inspect, tasks, scores, overlap, profile, export))
 """Commands that have nothing to go on from: they print, and write at their end if at all."""

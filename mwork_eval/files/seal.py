@@ -49,6 +49,12 @@ def unsealed(text: bytes, what: Path, hint: str | None = None) -> bytes:
     return b"{" + behind
 
 
+def resealed(text: bytes) -> bytes:
+    """Return the text of a JSON object that was changed, with the digest of what it is now if it had one."""
+    match = _SEAL.match(text)
+    return text if match is None else sealed("{" + text[match.end() :].decode()).encode()
+
+
 def name_unprotected(path: Path) -> None:
     """Log, once for a folder, that a file without a digest was read."""
     if path.parent not in _named:

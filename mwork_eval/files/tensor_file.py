@@ -19,6 +19,8 @@ from mwork_eval.files.writing import write_atomically
 Array = npt.NDArray[Any]
 _KEY = "mwork"
 _SEAL = "description_digest"
+_LENGTH = 8
+"""Bytes of the number that says how long the header of a safetensors file is."""
 
 
 class TensorHead(FileValue):
@@ -110,6 +112,33 @@ def read_head(path: Path, kind: type[Head], form: tuple[str, int], *, oldest: in
             f"{path} is damaged, or its description was changed", found=f"digest {own[:12]}", expected=str(digest)[:12]
         )
     return value_as(kind, metadata, path)
+
+
+def metadata_of(path: Path) -> dict[str, Any]:
+    """Return what a safetensors file says of itself, unchecked; nothing if it says nothing of ours or is no such file."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            found = parse((file.metadata() or {}).get(_KEY) or "{}")
+    except (SafetensorError, ValueError, OSError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def with_metadata(path: Path, metadata: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a file of ours with another description, of which it gets the digest; its arrays stay.
+
+    Args:
+        path: The file, whose description was checked.
+        metadata: The description, as `metadata_of` gives it.
+    """
+    content = path.read_bytes()
+    size = int.from_bytes(content[:_LENGTH], "little")
+    header = parse(content[_LENGTH : _LENGTH + size])
+    said = {name: value for name, value in metadata.items() if name != _SEAL}
+    header["__metadata__"] = {_KEY: canonical_json({**said, _SEAL: digest_of(said)})}
+    text = canonical_json(header).encode()
+    text += b" " * (-len(text) % _LENGTH)  # arrays begin at multiples of eight bytes
+    return len(text).to_bytes(_LENGTH, "little") + text + content[_LENGTH + size :]
 
 
 def read_arrays(path: Path, names: Callable[[str], bool] = lambda _: True) -> dict[str, Array]:

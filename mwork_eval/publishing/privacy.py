@@ -1,0 +1,138 @@
+"""What is not published: tokens, and where files lay on the machine that made them.
+
+Manifests, cells and results of lm-eval name folders of the user's (a model, the texts, task files). A reader has none of
+them, so a path is published as its last part. That changes nothing that numbers are computed of: files with a digest of
+their own get that of what they say now.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from mwork_eval.errors import InputError
+from mwork_eval.files.json_values import parse
+from mwork_eval.files.seal import resealed
+from mwork_eval.files.tensor_file import metadata_of, with_metadata
+from mwork_eval.neurons.references import SUFFIX
+
+_TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
+_PATH = re.compile(r"(?:^|[=,:;\s\"'(])((?:~[\w.-]*|[A-Za-z]:)?[\\/][\w.@+-]+(?:[\\/][\w.@+-]+)+)")
+_OF_SYSTEMS = re.compile(r"/(?:usr|lib|lib64|opt|etc|bin|sbin|proc|sys|dev)(?:/|$)")
+"""Where programs lie on any machine; says nothing of the writer's."""
+_SANITIZED = re.compile(r"__[\w.-]+?(?:__[\w.-]+)+")
+"""How lm-eval writes the path of a model where it may have no slash."""
+_LONGEST = 4096
+"""Characters; a longer text of a description is a prompt or a template."""
+_SAMPLES = "samples_"
+_REPORTS = (".md", ".html", ".tex", ".csv", ".svg")
+
+
+def paths_in(text: str) -> list[str]:
+    """Return the absolute paths that a text of a description names."""
+    found = [match[1] for match in _PATH.finditer(text)] if len(text) <= _LONGEST else []
+    found = [path for path in found if not _OF_SYSTEMS.match(path)]
+    return [*found, text] if _SANITIZED.fullmatch(text) else found
+
+
+def last_of(path: str) -> str:
+    """Return the last part of a path."""
+    return path.rpartition("__")[2] if _SANITIZED.fullmatch(path) else PureWindowsPath(path).name
+
+
+def find_paths(files: Iterable[Path]) -> list[str]:
+    """Return the paths that files say of themselves: manifests, descriptions, configurations, heads of cells; long first."""
+    found = {path for file in files for value in _descriptions(file) for path in _in_value(value)}
+    return sorted(found, key=lambda path: (-len(path), path))
+
+
+def without_paths(file: Path, paths: Iterable[str]) -> bytes | None:
+    """Return a file with the last parts of some paths in their place; None if it has none of them.
+
+    In samples nothing is replaced: they are texts of benchmarks and of the model.
+    """
+    if file.suffix == SUFFIX:
+        metadata = metadata_of(file)
+        changed = _replaced_in(metadata, list(paths))
+        return None if changed == metadata else with_metadata(file, changed)
+    if file.name.startswith(_SAMPLES) or file.suffix not in (".json", ".jsonl", *_REPORTS):
+        return None
+    content = file.read_bytes()
+    head, line_end, rest = content.partition(b"\n") if file.suffix == ".jsonl" else (content, b"", b"")
+    changed_head = head
+    for path in paths:
+        for written in {path, json.dumps(path)[1:-1]}:
+            changed_head = changed_head.replace(written.encode(), last_of(path).encode())
+    if changed_head == head:
+        return None
+    return (resealed(changed_head + line_end) if file.suffix in (".json", ".jsonl") else changed_head) + rest
+
+
+def check_no_token(files: Mapping[str, Path | bytes]) -> None:
+    """Refuse files with an access token in them.
+
+    Raises:
+        InputError: Names the file, and does not show the token.
+    """
+    for name, file in files.items():
+        if _TOKEN.search(file if isinstance(file, bytes) else file.read_bytes()):
+            raise InputError(f"{name} holds an access token", expected="no secret", hint="take it out, and revoke it")
+
+
+def check_no_home(files: Mapping[str, Path | bytes]) -> None:
+    """Refuse files that name the user's own folder.
+
+    Raises:
+        InputError: Names the file.
+    """
+    home = str(Path.home())
+    own = re.compile(rb"(?<![\w/])" + re.escape(home.encode()) + rb"[\\/]\w")
+    if len(home) < len("/a"):
+        return
+    for name, file in files.items():
+        if own.search(file if isinstance(file, bytes) else file.read_bytes()):
+            raise InputError(
+                f"{name} names your own folder",
+                found=f"{home}/…",
+                expected="files that can be read anywhere",
+                hint="take it out, or publish the file as it is with `with_paths=True`",
+            )
+
+
+def _descriptions(file: Path) -> Iterator[Any]:
+    if file.suffix == SUFFIX:
+        yield metadata_of(file)
+    elif file.suffix == ".json":
+        yield _parsed(file.read_bytes())
+    elif file.suffix == ".jsonl" and not file.name.startswith(_SAMPLES):
+        with file.open("rb") as lines:
+            yield _parsed(lines.readline())
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return parse(content, foreign=True)
+    except ValueError:
+        return None
+
+
+def _in_value(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from paths_in(value)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _in_value(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _in_value(one)
+
+
+def _replaced_in(value: Any, paths: list[str]) -> Any:
+    if isinstance(value, str):
+        for path in paths:
+            value = value.replace(path, last_of(path))
+        return value
+    if isinstance(value, Mapping):
+        return {key: _replaced_in(one, paths) for key, one in value.items()}
+    return [_replaced_in(one, paths) for one in value] if isinstance(value, list) else value
