@@ -1,0 +1,111 @@
+"""What goes wrong on the way to the hub, each in one line that says what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mwork_eval.errors import InputError, NotReachedError, shortened
+from mwork_eval.hub.reference import HubReference
+
+_LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
+
+
+@contextmanager
+def told_in_one_line(reference: HubReference, path: str = "") -> Iterator[None]:
+    """Turn what the hub's client raises in a block into errors of ours.
+
+    Args:
+        reference: What was asked for.
+        path: The file within the repository that was asked for, if it was one.
+
+    Raises:
+        InputError: If the hub refuses.
+        NotReachedError: If there is no way to it, or not now.
+    """
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except InputError:
+        raise
+    except (errors.HfHubHTTPError, errors.EntryNotFoundError, errors.LocalTokenNotFoundError, OSError) as error:
+        raise fault(error, reference, path) from error
+    except ValueError as error:  # the client's own for what the hub or it refuses, and a failed second download
+        raise fault(error.__cause__ if isinstance(error.__cause__, Exception) else error, reference, path) from error
+    except Exception as error:
+        if not is_transport(error):
+            raise
+        raise fault(error, reference, path) from error
+
+
+def fault(error: Exception, reference: HubReference, path: str = "") -> InputError:
+    """Return the error of ours for one of the hub's client."""
+    from huggingface_hub import constants, errors
+
+    shown = f"{reference}/{path}" if path and not reference.rest else path or str(reference)
+    host = constants.ENDPOINT
+    status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else None
+    if isinstance(error, errors.GatedRepoError):
+        hint = f"ask for access at {host}/{reference.repository}, and {_LOG_IN}"
+        return InputError(f"the repository {reference.repository} is gated", found="no access", hint=hint)
+    if isinstance(error, errors.RevisionNotFoundError):
+        found = reference.revision or "no default branch"
+        return InputError(
+            f"no such revision of {reference.repository}", found=found, expected="a branch, tag or commit"
+        )
+    if isinstance(error, errors.RepositoryNotFoundError):
+        hint = f"if it is private, {_LOG_IN}"
+        return InputError(f"no repository {reference.repository} on {host}", found="none, or none for you", hint=hint)
+    if isinstance(error, errors.RemoteEntryNotFoundError):
+        return InputError(f"no file {path} in {reference.repository}", found=f"{reference.revision or 'main'} without")
+    if isinstance(error, errors.LocalTokenNotFoundError) or status == 401:
+        found = "a token that is not valid" if status == 401 else "no token"
+        return InputError(f"{host} does not know who you are", found=found, hint=_LOG_IN)
+    if status == 403:
+        hint = f"a token that may write to {reference.repository} is needed: {_LOG_IN}"
+        return InputError(f"{host} refuses access to {reference.repository}", found=_said(error), hint=hint)
+    if status == 412 or status == 409:
+        hint = "begin anew"
+        return InputError(f"{reference.repository} was changed meanwhile", found=_said(error), hint=hint)
+    if status is not None and status < 500 and status not in (408, 429):
+        return InputError(f"{host} refuses what is asked of {reference.repository}", found=_said(error))
+    if is_offline():
+        hint = "fetch it once without HF_HUB_OFFLINE=1"
+        return NotReachedError(f"{shown} is not in the cache", found="HF_HUB_OFFLINE=1", hint=hint)
+    if status is None and not is_unreachable(error):
+        return InputError(f"{shown} cannot be had from the hub", found=_said(error))
+    hint = "try again later; files that are in the cache are used with HF_HUB_OFFLINE=1"
+    return NotReachedError(f"{host} is not reached for {shown}", found=_said(error), hint=hint)
+
+
+def is_unreachable(error: BaseException | None) -> bool:
+    """Tell whether an error says that there is no way to the hub now, be it this machine's or the hub's fault."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled) or is_transport(error):
+        return True
+    if isinstance(error, errors.HfHubHTTPError):
+        return error.response.status_code >= 500 or error.response.status_code in (408, 429)
+    # The client's word for a download that ended too early.
+    return isinstance(error, OSError) and "Consistency check failed" in str(error)
+
+
+def is_transport(error: BaseException | None) -> bool:
+    """Tell whether an error is one of connections; the client's HTTP library changed its name between versions."""
+    return any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
+
+
+def is_offline() -> bool:
+    """Tell whether nothing may be asked of the hub: HF_HUB_OFFLINE=1."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def _said(error: BaseException) -> str:
+    """Return the reason an error gives: what the server said, else its cause, in one line."""
+    cause = error.__cause__
+    if is_transport(cause) and cause is not None:
+        error = cause
+    said = getattr(error, "server_message", None) or str(error)
+    lines = [line.strip() for line in str(said).splitlines() if line.strip()]
+    return shortened(lines[0] if lines else type(error).__name__)
