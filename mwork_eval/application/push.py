@@ -1,6 +1,5 @@
 """Publish neuron sets, scores, deltas and results as a repository of the Hugging Face Hub that explains itself."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -11,9 +10,6 @@ from mwork_eval.application.arguments import flag_of, shown_value
 from mwork_eval.application.progress import Progress, ProgressChoice, shown
 from mwork_eval.errors import InputError
 
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
-_INDEX = "mwork.json"
-_CARD = "README.md"
 _NAMED = 5
 
 
@@ -92,17 +88,18 @@ def push(
         >>> mw.push("gemma3-270m", repo="you/gemma-neurons", dry_run=True, progress=False)  # doctest: +ELLIPSIS
         <Publication you/gemma-neurons: 7 files, ... bytes, not sent>
     """
-    from mwork_eval.hub.index import write_index
-    from mwork_eval.hub.upload import check_target, push_files
+    from mwork_eval.hub.index import CARD, INDEX, write_index
+    from mwork_eval.hub.reference import is_repository
+    from mwork_eval.hub.upload import bytes_of, check_target, push_files
     from mwork_eval.publishing.base_model import ask_hub, base_model_of, one_model
     from mwork_eval.publishing.commands import first_reference
     from mwork_eval.publishing.contents import read_contents
-    from mwork_eval.publishing.privacy import check_no_home, check_no_token
+    from mwork_eval.publishing.privacy import check_nothing_private
     from mwork_eval.publishing.recognition import recognise
     from mwork_eval.publishing.repository import repository_files
     from mwork_eval.reports.plots import require_matplotlib
 
-    if not isinstance(repo, str) or not _REPOSITORY.fullmatch(repo):
+    if not isinstance(repo, str) or not is_repository(repo):
         raise InputError("unusable `repo`", found=shown_value(repo), expected="USER/NAME")
     for name, value in (("private", private), ("with_scores", with_scores), ("with_paths", with_paths)):
         flag_of(name, value)
@@ -122,24 +119,23 @@ def push(
         model = ask_hub(model)
     made = repository_files(contents, model, repo)
     files: dict[str, bytes | Path] = {**made.files, **changed}
-    check_no_token({_CARD: made.card.encode(), **files})
-    if not with_paths:
-        check_no_home({_CARD: made.card.encode(), **files})
+    check_nothing_private({CARD: made.card.encode(), **files}, with_home=with_paths)
     index = write_index(files, base_model=model.hub, fingerprint=model.fingerprint)
-    files = {_CARD: made.card.encode(), _INDEX: index, **files}
+    files = {CARD: made.card.encode(), INDEX: index, **files}
     sizes = {path: len(file) if isinstance(file, bytes) else file.stat().st_size for path, file in files.items()}
     reference = first_reference(contents, repo) or f"hub:{repo}"
     if dry:
         return Publication(repo, made.card, sizes, None, None, reference)
-    pushed = push_files(
-        repo,
-        files,
-        private=private,
-        revision=revision,
-        force=force,
-        message=message or f"mwork push: {len(files)} files",
-        bar=say.bar,
-    )
+    with say.bar("push (bytes)", bytes_of(files)) as advance:
+        pushed = push_files(
+            repo,
+            files,
+            private=private,
+            revision=revision,
+            force=force,
+            message=message or f"mwork push: {len(files)} files",
+            bar=advance,
+        )
     if pushed.deleted:
         say.tell(f"deleted, for this push has no such files: {_some(pushed.deleted)}")
     return Publication(repo, made.card, sizes, pushed.url, pushed.commit, reference)

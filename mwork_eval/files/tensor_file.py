@@ -115,13 +115,18 @@ def read_head(path: Path, kind: type[Head], form: tuple[str, int], *, oldest: in
 
 
 def metadata_of(path: Path) -> dict[str, Any]:
-    """Return what a safetensors file says of itself, unchecked; nothing if it says nothing of ours or is no such file."""
+    """Return what a safetensors file of ours says of itself, unchecked; nothing of any other file."""
     try:
         with safe_open(path, framework="numpy") as file:
             found = parse((file.metadata() or {}).get(_KEY) or "{}")
     except (SafetensorError, ValueError, OSError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def header_of(content: bytes) -> bytes:
+    """Return the header of a safetensors file, as far as its bytes are given."""
+    return content[_LENGTH : _LENGTH + int.from_bytes(content[:_LENGTH], "little")]
 
 
 def with_metadata(path: Path, metadata: Mapping[str, Any]) -> bytes:
@@ -132,13 +137,13 @@ def with_metadata(path: Path, metadata: Mapping[str, Any]) -> bytes:
         metadata: The description, as `metadata_of` gives it.
     """
     content = path.read_bytes()
-    size = int.from_bytes(content[:_LENGTH], "little")
-    header = parse(content[_LENGTH : _LENGTH + size])
+    before = header_of(content)
+    header = parse(before)
     said = {name: value for name, value in metadata.items() if name != _SEAL}
     header["__metadata__"] = {_KEY: canonical_json({**said, _SEAL: digest_of(said)})}
     text = canonical_json(header).encode()
     text += b" " * (-len(text) % _LENGTH)  # arrays begin at multiples of eight bytes
-    return len(text).to_bytes(_LENGTH, "little") + text + content[_LENGTH + size :]
+    return len(text).to_bytes(_LENGTH, "little") + text + content[_LENGTH + len(before) :]
 
 
 def read_arrays(path: Path, names: Callable[[str], bool] = lambda _: True) -> dict[str, Array]:

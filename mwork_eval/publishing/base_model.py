@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mwork_eval.errors import InputError
+from mwork_eval.hub.client import make_client
+from mwork_eval.hub.faults import told_in_one_line
+from mwork_eval.hub.reference import HubReference
 from mwork_eval.models.default_model import NAME as DEFAULT_MODEL
 from mwork_eval.publishing.contents import Weights
 
@@ -109,14 +112,12 @@ def ask_hub(model: PublishedModel) -> PublishedModel:
     """Ask the hub for the licence of a base model, if that is not known; what cannot be reached stays unknown."""
     if model.hub is None or model.license is not None:
         return model
-    from httpx import HTTPError
-    from huggingface_hub import model_info
-
     try:
-        card = model_info(model.hub, timeout=_SECONDS).card_data
-    except (HTTPError, OSError, ValueError):
+        with told_in_one_line(HubReference(model.hub)):
+            card: Any = make_client().model_info(model.hub, timeout=_SECONDS).card_data
+    except InputError:
         return model
-    return _with_terms(model, card.to_dict() if card is not None else {})
+    return _with_terms(model, {} if card is None else card.to_dict())
 
 
 def _licensed(model: PublishedModel, license: str) -> PublishedModel:

@@ -1,4 +1,4 @@
-"""The card of a repository, its README.md: what it is, how it was made, what it shows, how to use it, what is not known."""
+"""The card of a repository, its README.md: what it is, what it shows, how to use it, and what is not known."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -98,7 +98,8 @@ def _intro(contents: Contents, model: PublishedModel) -> str:
     detectors = ", ".join("PLND" if name == "plnd" else name for name in set_tables.detectors_of(contents))
     if contents.sets:
         by = f", found by {escape(detectors)}" if detectors else ""
-        what = f"The neurons of {_linked(model)} that carry {languages or 'a language'}{by}: indices of neurons, no weights."
+        carry = f"that carry {languages or 'a language'}{by}"
+        what = f"The neurons of {_linked(model)} {carry}: indices of neurons, no weights."
     else:
         what = f"Results about the neurons of {_linked(model)}{f' that carry {languages}' if languages else ''}."
     return (
@@ -127,7 +128,8 @@ def _facts(contents: Contents, model: PublishedModel) -> Iterator[tuple[str, str
 
 def _base(model: PublishedModel) -> str:
     if model.is_default:
-        return f"{_linked(model)}, in mwork-eval `{model.name}`: packed as Q4_K_M and read back, so other weights than the original's"
+        packed = "packed as Q4_K_M and read back, so other weights than the original's"
+        return f"{_linked(model)}, in mwork-eval `{model.name}`: {packed}"
     if model.hub is not None:
         return _linked(model)
     derived = (

@@ -1,8 +1,8 @@
 """What is not published: tokens, and where files lay on the machine that made them.
 
-Manifests, cells and results of lm-eval name folders of the user's (a model, the texts, task files). A reader has none of
-them, so a path is published as its last part. That changes nothing that numbers are computed of: files with a digest of
-their own get that of what they say now.
+Manifests, cells and results of lm-eval name folders of the user's (a model, the texts, task files). A reader has none
+of them, so a path is published as its last part. That changes nothing that numbers are computed of: files with a digest
+of their own get that of what they say now.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import parse
 from mwork_eval.files.seal import resealed
-from mwork_eval.files.tensor_file import metadata_of, with_metadata
+from mwork_eval.files.tensor_file import header_of, metadata_of, with_metadata
 from mwork_eval.neurons.references import SUFFIX
 
 _TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
@@ -25,6 +25,7 @@ _SANITIZED = re.compile(r"__[\w.-]+?(?:__[\w.-]+)+")
 """How lm-eval writes the path of a model where it may have no slash."""
 _LONGEST = 4096
 """Characters; a longer text of a description is a prompt or a template."""
+_LONGEST_HEADER = 2**24
 _SAMPLES = "samples_"
 _REPORTS = (".md", ".html", ".tex", ".csv", ".svg")
 
@@ -42,7 +43,7 @@ def last_of(path: str) -> str:
 
 
 def find_paths(files: Iterable[Path]) -> list[str]:
-    """Return the paths that files say of themselves: manifests, descriptions, configurations, heads of cells; long first."""
+    """Return the paths that manifests, descriptions, configurations and heads of cells name, the longest first."""
     found = {path for file in files for value in _descriptions(file) for path in _in_value(value)}
     return sorted(found, key=lambda path: (-len(path), path))
 
@@ -69,35 +70,41 @@ def without_paths(file: Path, paths: Iterable[str]) -> bytes | None:
     return (resealed(changed_head + line_end) if file.suffix in (".json", ".jsonl") else changed_head) + rest
 
 
-def check_no_token(files: Mapping[str, Path | bytes]) -> None:
-    """Refuse files with an access token in them.
+def check_nothing_private(files: Mapping[str, Path | bytes], *, with_home: bool) -> None:
+    """Refuse files with an access token in them, or that name the user's own folder.
+
+    Args:
+        files: By path in the repository.
+        with_home: Whether the user's own folder may be named.
 
     Raises:
-        InputError: Names the file, and does not show the token.
-    """
-    for name, file in files.items():
-        if _TOKEN.search(file if isinstance(file, bytes) else file.read_bytes()):
-            raise InputError(f"{name} holds an access token", expected="no secret", hint="take it out, and revoke it")
-
-
-def check_no_home(files: Mapping[str, Path | bytes]) -> None:
-    """Refuse files that name the user's own folder.
-
-    Raises:
-        InputError: Names the file.
+        InputError: Names the file; a token is not shown.
     """
     home = str(Path.home())
-    own = re.compile(rb"(?<![\w/])" + re.escape(home.encode()) + rb"[\\/]\w")
-    if len(home) < len("/a"):
-        return
+    own = None if with_home or len(home) < len("/a") else re.compile(re.escape(home.encode()) + rb"[\\/]\w")
     for name, file in files.items():
-        if own.search(file if isinstance(file, bytes) else file.read_bytes()):
+        content = _text_of(name, file)
+        if _TOKEN.search(content):
+            raise InputError(f"{name} holds an access token", expected="no secret", hint="take it out, and revoke it")
+        if own is not None and own.search(content):
             raise InputError(
                 f"{name} names your own folder",
                 found=f"{home}/…",
                 expected="files that can be read anywhere",
                 hint="take it out, or publish the file as it is with `with_paths=True`",
             )
+
+
+def _text_of(name: str, file: Path | bytes) -> bytes:
+    """Return what is text in a file: of arrays the description, of images nothing."""
+    if name.endswith(SUFFIX):
+        if isinstance(file, bytes):
+            return header_of(file)
+        with file.open("rb") as content:
+            return header_of(content.read(_LONGEST_HEADER))
+    if name.endswith(".png"):
+        return b""
+    return file if isinstance(file, bytes) else file.read_bytes()
 
 
 def _descriptions(file: Path) -> Iterator[Any]:

@@ -15,7 +15,6 @@ from mwork_eval.reports.plots import plot_heat
 from mwork_eval.results.set_counts import count_sets
 from mwork_eval.results.summaries.entries import Contender, Score
 
-CARD = "README.md"
 _EVAL_RESULTS = ".eval_results/mwork-eval.yaml"
 
 
@@ -63,7 +62,7 @@ def repository_files(contents: Contents, model: PublishedModel, repository: str)
 
 
 def own_scores(contents: Contents, model: PublishedModel) -> list[Score]:
-    """Return the scores of the model itself, without anything deactivated in it or put into it; the newest of each task."""
+    """Return the newest score of each task of the model itself, nothing deactivated in it and nothing put into it."""
     found = [score for matrix in contents.matrices for score in matrix.scores]
     found += [score for run in contents.runs if run.is_of_the_model_alone for score in run.scores]
     newest = {(score.task, score.metric, score.compared_by): score for score in sorted(found, key=lambda one: one.time)}

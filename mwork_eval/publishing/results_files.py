@@ -81,7 +81,7 @@ def files_of_run(file: LmEvalFile) -> list[Path]:
 
 
 def files_of_enhancement(folder: Path) -> Iterator[Path]:
-    """Yield the files of an enhancement that say what was trained and what that changed; its deltas are not among them."""
+    """Yield the files of an enhancement that say what was trained and what that changed; not its deltas."""
     for pattern in (ENHANCEMENT, f"{IMPROVEMENT}.*", "cells/*.jsonl"):
         yield from (path for path in sorted(folder.glob(pattern)) if _is_whole(path, folder))
 

@@ -17,7 +17,7 @@ _EMBEDDED = "embedded"
 
 
 def last_part(name: object) -> str:
-    """Return what a reader is told of a path or name of the writer's: a hub's id or a plain name as it is, else the last part."""
+    """Return what a reader is told of a path or a name: of a path the last part, ids and plain names as they are."""
     text = str(name)
     is_path = text.startswith(("/", "~", ".", "\\")) or text[1:3] in (":\\", ":/")
     return PureWindowsPath(text).name if is_path else text
