@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -10,9 +9,9 @@ import yaml
 from mwork_eval.errors import InputError
 from mwork_eval.leaderboard import tables
 from mwork_eval.leaderboard.board import Board, slug_of
+from mwork_eval.publishing.eval_results import registered_benchmarks, render_eval_results
+from mwork_eval.publishing.model_index import render_model_index
 from mwork_eval.results.summaries.entries import Contender, Score
-
-_TASK_TYPE = "text-generation"
 
 
 def render_export(name: str, board: Board, with_masked: bool) -> dict[str, bytes]:
@@ -34,10 +33,19 @@ def render_export(name: str, board: Board, with_masked: bool) -> dict[str, bytes
         files = _dataset(board)
     else:
         render = _MODEL_EXPORTS[name]
+        published = _published(board, with_masked)
         files = {
-            f"{slug_of(contender.name)}/{_FILES[name]}": render(contender, scores).encode()
-            for contender, scores in _published(board, with_masked).items()
+            f"{slug_of(contender.name)}/{_FILES[name]}": text.encode()
+            for contender, scores in published.items()
+            if (text := render(contender, scores)) is not None
         }
+        if not files:
+            raise InputError(
+                "no score is of a benchmark that the Hub keeps a leaderboard of",
+                found=", ".join(sorted({score.task for scores in published.values() for score in scores})[:10]),
+                expected=f"all documents of {' or '.join(registered_benchmarks())}",
+                hint="model-index takes any published benchmark",
+            )
     return {f"export/{name}/{path}": content for path, content in files.items()}
 
 
@@ -65,47 +73,14 @@ def _published(board: Board, with_masked: bool) -> dict[Contender, list[Score]]:
 
 
 def _model_index(contender: Contender, scores: list[Score]) -> str:
-    from huggingface_hub import EvalResult
-    from huggingface_hub.repocard_data import eval_results_to_model_index
-
-    results = [
-        EvalResult(
-            task_type=_TASK_TYPE,
-            dataset_type=str(score.dataset),
-            dataset_name=f"{score.benchmark} {score.language or ''}".strip(),
-            dataset_config=score.language,
-            dataset_args={
-                "lm_eval_task": score.task,
-                "documents": score.documents,
-                **({"asked": asked} if (asked := tables.how_asked(score)) else {}),
-            },
-            metric_type=score.metric.partition(",")[0],
-            metric_name=f"{score.metric} in {score.unit}",
-            metric_value=round(score.value, 4),
-        )
-        for score in scores
-    ]
-    return _yaml({"model-index": eval_results_to_model_index(contender.name, results)})
+    return render_model_index(contender.name, scores)
 
 
-def _eval_results(contender: Contender, scores: list[Score]) -> str:
-    from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
-
-    entries = [
-        EvalResultEntry(
-            dataset_id=str(score.dataset),
-            task_id=score.task,
-            value=round(score.value, 4),
-            date=datetime.fromtimestamp(score.time, UTC).isoformat(timespec="seconds"),
-            notes=f"{score.metric} in {score.unit}, {score.documents} documents, lm-eval task {score.task}, "
-            f"of {contender.name}" + (f"; {asked}" if (asked := tables.how_asked(score)) else ""),
-        )
-        for score in scores
-    ]
-    return _yaml(eval_result_entries_to_yaml(entries))
+def _eval_results(contender: Contender, scores: list[Score]) -> str | None:
+    return render_eval_results(scores)
 
 
-_MODEL_EXPORTS: Mapping[str, Callable[[Contender, list[Score]], str]] = {
+_MODEL_EXPORTS: Mapping[str, Callable[[Contender, list[Score]], str | None]] = {
     "model-index": _model_index,
     "eval-results": _eval_results,
 }

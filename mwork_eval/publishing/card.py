@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from mwork_eval.publishing import result_tables, set_tables
 from mwork_eval.publishing.base_model import PublishedModel
 from mwork_eval.publishing.card_metadata import card_metadata
-from mwork_eval.publishing.commands import python_lines, reproduction_commands, use_commands
+from mwork_eval.publishing.commands import broken, python_lines, reproduction_commands, use_commands
 from mwork_eval.publishing.contents import Contents
 from mwork_eval.reports.markdown_text import escape
 from mwork_eval.results.summaries.entries import Score
@@ -22,7 +22,7 @@ _FOLDERS = {
     "results": "results folders, whole: `mwork report` and `mwork leaderboard` read them",
     "every_eval_ever": "the model's own scores in the schema of Every Eval Ever",
     ".eval_results": "the model's own scores on benchmarks that the Hub keeps a leaderboard of",
-    "images": "the figure above",
+    "images": "the figure of where the neurons are",
 }
 
 
@@ -57,12 +57,12 @@ def render_card(
         legend=result_tables.legend_of(contents) if contents.matrices else "",
         scores=result_tables.score_table(contents.runs) if contents.runs else None,
         deltas=result_tables.delta_file_table(contents.deltas) if contents.deltas else None,
-        use=use_commands(contents, model, repository),
+        use=list(map(broken, use_commands(contents, model, repository))),
         python=python_lines(contents, model, repository),
-        placeholder=model.to_load if model.hub is None and not model.is_default else None,
+        placeholder=model.to_load if sets and model.hub is None and not model.is_default else None,
         pinned=bool(sets),
         repository=repository,
-        reproduce=reproduce,
+        reproduce=list(map(broken, reproduce)),
         is_partial=any(
             "--corpus" in line or ("--data" in line and "--data embedded" not in line) for line in reproduce
         ),
@@ -100,6 +100,9 @@ def _intro(contents: Contents, model: PublishedModel) -> str:
         by = f", found by {escape(detectors)}" if detectors else ""
         carry = f"that carry {languages or 'a language'}{by}"
         what = f"The neurons of {_linked(model)} {carry}: indices of neurons, no weights."
+    elif contents.runs and not contents.matrices and not contents.deltas:
+        masked = all(run.is_of_the_model_alone for run in contents.runs)
+        what = f"Scores of {_linked(model)}{'' if masked else ', also with neurons of it switched off'}."
     else:
         what = f"Results about the neurons of {_linked(model)}{f' that carry {languages}' if languages else ''}."
     return (
@@ -118,7 +121,8 @@ def _facts(contents: Contents, model: PublishedModel) -> Iterator[tuple[str, str
     yield "base model", _base(model)
     yield "licence", _licence(model)
     if model.fingerprint:
-        yield "weights", f"fingerprint `{escape(model.fingerprint)}`; other weights are refused unless you insist"
+        refused = "; other weights are refused unless you insist" if contents.sets or contents.deltas else ""
+        yield "weights", f"fingerprint `{escape(model.fingerprint)}`{refused}"
     abouts = [neurons.about for _, _, neurons in contents.every_set()]
     if dtypes := sorted({str(about["dtype"]) for about in abouts if "dtype" in about}):
         yield "dtype", escape(", ".join(dtypes))

@@ -1,5 +1,6 @@
 """The commands of a card: how to use what is published, and how to make it again, as far as that is recorded."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import join, quote
 from typing import Any
@@ -14,6 +15,18 @@ from mwork_eval.results.manifest import Manifest
 
 _EMBEDDED = "embedded"
 _FOLDER = "sets"
+_WIDTH = 100
+
+
+def broken(line: str) -> str:
+    """Return a line of a shell over as many lines as a page shows without scrolling, broken before options."""
+    lines: list[str] = []
+    for part in re.split(r" (?=--)", line):
+        if lines and len(lines[-1]) + len(part) < _WIDTH:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(part)
+    return " \\\n    ".join(lines)
 
 
 def first_reference(contents: Contents, repository: str) -> str | None:

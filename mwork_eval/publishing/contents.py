@@ -9,7 +9,6 @@ from typing import Any
 from mwork_eval.detection.score_table import ScoreTable
 from mwork_eval.enhancement.record import Record
 from mwork_eval.errors import InputError
-from mwork_eval.neurons.drawn_sets import FOLDER as DRAWS
 from mwork_eval.neurons.files import load_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import SUFFIX
@@ -19,6 +18,7 @@ from mwork_eval.publishing.results_files import (
     files_of_enhancement,
     files_of_matrix,
     files_of_run,
+    is_whole,
     read_whole_matrix,
     versions_in,
 )
@@ -153,7 +153,15 @@ def read_contents(recognised: Sequence[Recognised], *, with_scores: bool = True,
         else:
             _add_file(contents, one.kind, one.path, "")
         advance(one.path.name, 1)
+    contents.left_out = list(_left_out(recognised, set(contents.files.values())))
     return contents
+
+
+def _left_out(recognised: Sequence[Recognised], taken: set[Path]) -> Iterator[Path]:
+    """Yield the files in given folders that do not go along, save hidden ones and locks."""
+    folders = {one.path if one.path.is_dir() else one.path.parent for one in recognised if one.below.is_dir()}
+    for folder in sorted(folders):
+        yield from (path for path in sorted(folder.rglob("*")) if path not in taken and is_whole(path, folder))
 
 
 def _add_sets(contents: Contents, folder: Path, name: str, *, with_scores: bool) -> None:
@@ -161,11 +169,8 @@ def _add_sets(contents: Contents, folder: Path, name: str, *, with_scores: bool)
         if not path.name.startswith("."):
             _add_file(contents, "set", path, name)
     for path in sorted((folder / "scores").glob(f"*{SUFFIX}")):
-        if path.name.startswith(".") or path.name.endswith(f".partial{SUFFIX}") or not with_scores:
-            contents.left_out.append(path)
-        else:
+        if with_scores and is_whole(path, folder):
             _add_file(contents, "scores", path, name)
-    contents.left_out += sorted((folder / DRAWS).rglob(f"*{SUFFIX}"))
 
 
 def _add_file(contents: Contents, kind: str, path: Path, folder: str) -> None:
@@ -185,10 +190,8 @@ def _add_file(contents: Contents, kind: str, path: Path, folder: str) -> None:
 
 def _add_matrix(contents: Contents, one: Recognised, *, with_scores: bool) -> None:
     name, results = _name_below(one, one.path), read_whole_matrix(one.path)
-    kept, left_out = files_of_matrix(one.path, with_scores=with_scores)
-    for path in kept:
+    for path in files_of_matrix(one.path, with_scores=with_scores):
         contents.add(f"results/{name}/{path.relative_to(one.path).as_posix()}", path)
-    contents.left_out += left_out
     contents.matrices.append(Matrix(name, results, read_matrix(one.path).scores))
     manifest = results.manifest
     contents.weights.append(Weights(str(one.path), manifest.model, manifest.fingerprint))

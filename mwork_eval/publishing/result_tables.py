@@ -8,12 +8,14 @@ from mwork_eval.publishing.asked import asked_in_words
 from mwork_eval.publishing.contents import Contents, Matrix, PublishedRun
 from mwork_eval.publishing.set_tables import last_part
 from mwork_eval.reports import detector_wording, wording
+from mwork_eval.reports.intervention_wording import done_by_all
 from mwork_eval.reports.legend import legends
 from mwork_eval.reports.markdown_text import Markdown, escape, paragraph, table
 from mwork_eval.results.detector_tables import read_detector_tables
 from mwork_eval.results.tables import DeltaTable
 
 _LEFT_OUT = ("under", "s-attn", "s-ffn", "gen", "control", "p")
+_SHOWN_FIRST = "LS all"
 """Columns of a report's table that a card does without; the report in the repository has them."""
 
 
@@ -25,10 +27,34 @@ def matrix_parts(matrix: Matrix) -> Iterator[str]:
         yield paragraph(detector_wording.notes(detectors))
     for one in matrix.results.tables:
         yield f"### {escape(wording.title(one))}"
+        if said := finding(one):
+            yield paragraph(said)
         yield _delta_table(one)
         yield paragraph(wording.notes(one))
     if matrix.results.unfinished:
         yield f"**{matrix.results.unfinished} cells of it are not computed yet.**"
+
+
+def finding(one: DeltaTable) -> str | None:
+    """Say in words what the first row does that is of a language's own neurons, beside its random control.
+
+    The row of all positions goes before others; None while it is not computed.
+    """
+    own = sorted((row for row in one.rows if not row.random), key=lambda row: row.name != _SHOWN_FIRST)
+    if not own or own[0].delta is None:
+        return None
+    row, delta, pivot = own[0], own[0].delta, Pivot(one.pivot)
+    said = (
+        f"{row.name}: with the neurons of a language {done_by_all([row.intervention])}, its score changes by "
+        f"{wording.estimate(delta.delta_non_eng, one.unit)} {one.unit} on average, and that of {pivot.name} by "
+        f"{wording.estimate(delta.delta_eng, one.unit)}"
+    )
+    control = None if row.comparison is None else row.comparison.control
+    random = next((other.delta for other in one.rows if other.name == control), None)
+    if random is not None:
+        others, own_pivot = (wording.difference(x.value, one.unit) for x in (random.delta_non_eng, random.delta_eng))
+        said += f"; with as many random ones ({control}) by {others} and {own_pivot}"
+    return f"{said}. Negative is damage."
 
 
 def legend_of(contents: Contents) -> str:
@@ -37,8 +63,10 @@ def legend_of(contents: Contents) -> str:
 
 
 def _delta_table(one: DeltaTable) -> str:
-    columns = wording.delta_columns(Pivot(one.pivot))
-    kept = [number for number, column in enumerate(columns) if column not in _LEFT_OUT]
+    pivot = Pivot(one.pivot)
+    columns = wording.delta_columns(pivot)
+    left_out = (*_LEFT_OUT, pivot.score, pivot.others)
+    kept = [number for number, column in enumerate(columns) if column not in left_out]
     rows = (wording.delta_cells(row, one) for row in one.rows)
     return table([columns[number] for number in kept], ([cells[number] for number in kept] for cells in rows))
 

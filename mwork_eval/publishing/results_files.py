@@ -47,21 +47,20 @@ def read_whole_matrix(folder: Path) -> Results:
     return results
 
 
-def files_of_matrix(folder: Path, *, with_scores: bool = True) -> tuple[list[Path], list[Path]]:
-    """Return the files of a results folder that are results, and the others.
+def files_of_matrix(folder: Path, *, with_scores: bool = True) -> list[Path]:
+    """Return the files of a results folder that are results.
 
     Args:
         folder: The folder.
         with_scores: Whether scores beside the sets are among them.
     """
-    kept = {path for pattern in _PATTERNS for path in folder.glob(pattern) if _is_whole(path, folder)}
+    kept = {path for pattern in _PATTERNS for path in folder.glob(pattern) if is_whole(path, folder)}
     if not with_scores:
         kept = {path for path in kept if path.parent.name != "scores"}
-    every = {path for path in folder.rglob("*") if path.is_file() and _is_whole(path, folder)}
-    return sorted(kept), sorted(every - kept)
+    return sorted(kept)
 
 
-def _is_whole(path: Path, folder: Path) -> bool:
+def is_whole(path: Path, folder: Path) -> bool:
     """Tell whether a file is neither hidden, nor a lock, nor half of something."""
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
     return path.is_file() and not hidden and path.suffix != ".lock" and ".partial." not in path.name
@@ -83,7 +82,7 @@ def files_of_run(file: LmEvalFile) -> list[Path]:
 def files_of_enhancement(folder: Path) -> Iterator[Path]:
     """Yield the files of an enhancement that say what was trained and what that changed; not its deltas."""
     for pattern in (ENHANCEMENT, f"{IMPROVEMENT}.*", "cells/*.jsonl"):
-        yield from (path for path in sorted(folder.glob(pattern)) if _is_whole(path, folder))
+        yield from (path for path in sorted(folder.glob(pattern)) if is_whole(path, folder))
 
 
 def versions_in(path: Path) -> dict[str, str]:

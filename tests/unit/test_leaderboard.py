@@ -9,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from helpers.leaderboard_folders import make_results_file
+from helpers.registered_scores import make_gsm8k_file
 from helpers.report_folders import HOSTILE, make_folder
 
 from mwork_eval.cli.main import main
@@ -266,7 +267,9 @@ def test_a_site_that_cannot_be_made_anew_stays_as_it_is(tmp_path):
 def test_exports_hold_own_scores_on_published_data_only(tmp_path):
     masked = {"neurons": "zh", "positions": "all", "total": 9, "digest": "ab" * 32}
     make_results_file(tmp_path / "in" / "p", {"xquad_en": 0.75, "homemade_en": 0.5}, date=1e9)
-    make_results_file(tmp_path / "in" / "m", {"xquad_en": 0.25}, masked=masked)
+    make_gsm8k_file(tmp_path / "in" / "g", 0.5, date=1e9)
+    make_gsm8k_file(tmp_path / "in" / "few", 0.75, documents=100, date=1e9, model="org/few")
+    make_gsm8k_file(tmp_path / "in" / "m", 0.25, masked=masked)
     make_results_file(tmp_path / "in" / "e", {"xquad_zh": 0.25}, data="embedded")
     site = tmp_path / "site"
     arguments = ["leaderboard", tmp_path / "in", "--out", site]
@@ -274,15 +277,16 @@ def test_exports_hold_own_scores_on_published_data_only(tmp_path):
     (own,) = (site / "export" / "eval-results").iterdir()
     assert yaml.safe_load((own / ".eval_results" / "mwork-eval.yaml").read_text()) == [
         {
-            "dataset": {"id": "google/xquad", "task_id": "xquad_en"},
-            "value": 75.0,
+            "dataset": {"id": "openai/gsm8k", "task_id": "gsm8k"},
+            "value": 50.0,
             "date": "2001-09-09T01:46:40+00:00",
-            "notes": "acc,none in points, 24 documents, lm-eval task xquad_en, of org/plain",
+            "notes": "exact_match,strict-match in points; lm-eval task gsm8k; of org/plain",
         }
     ]
     card = yaml.safe_load((site / "export" / "model-index" / own.name / "model-index.yaml").read_text())
     assert card["model-index"][0]["name"] == "org/plain"
-    assert card["model-index"][0]["results"][0]["metrics"][0]["value"] == 75.0
+    values = {one["dataset"]["type"]: one["metrics"][0]["value"] for one in card["model-index"][0]["results"]}
+    assert values == {"google/xquad": 75.0, "openai/gsm8k": 50.0}
     mwork(*arguments, "--export", "eval-results", "--with-masked")
     files = [path.read_text() for path in (site / "export" / "eval-results").rglob("*.yaml")]
     assert len(files) == 2

@@ -154,9 +154,10 @@ def test_files_of_a_leaderboard_say_how_models_were_asked_and_only_then(tmp_path
     pages = {name: text.decode() for name, text in both.items() if name.startswith("models/") and "html" in name}
     said = "system instruction &#39;S&#39; (8de0b3c4); 3 examples"
     assert sorted(said in text for text in pages.values()) == [False, True]
-    exported = render_export("eval-results", board_of(tmp_path), with_masked=False)
-    notes = sorted(yaml.safe_load(text)[0]["notes"].partition(" of ")[2] for text in exported.values())
-    assert notes == ["org/a", "org/b; system instruction 'S' (8de0b3c4); 3 examples"]
+    exported = render_export("model-index", board_of(tmp_path), with_masked=False)
+    indices = [yaml.safe_load(text)["model-index"][0] for text in exported.values()]
+    told = {index["name"]: index["results"][0]["dataset"]["args"].get("asked") for index in indices}
+    assert told == {"org/a": None, "org/b": "system instruction 'S' (8de0b3c4); 3 examples"}
 
 
 def test_columns_of_a_leaderboard_are_told_apart_by_prompting(tmp_path):
