@@ -86,7 +86,7 @@ def push(
     Examples:
         >>> import mwork_eval as mw
         >>> mw.push("gemma3-270m", repo="you/gemma-neurons", dry_run=True, progress=False)  # doctest: +ELLIPSIS
-        <Publication you/gemma-neurons: 7 files, ... bytes, not sent>
+        <Publication you/gemma-neurons: 8 files, ... bytes, not sent>
     """
     from mwork_eval.hub.index import CARD, INDEX, write_index
     from mwork_eval.hub.reference import is_repository
@@ -145,7 +145,7 @@ def _paths_of(paths: Any) -> list[str | Path]:
     given = [paths] if isinstance(paths, str | PathLike) else paths
     listed = list(given) if isinstance(given, Iterable) and not isinstance(given, bytes | Mapping) else []
     if not listed or not all(isinstance(one, str | PathLike) for one in listed):
-        raise InputError("unusable `paths`", found=shown_value(paths), expected="files or folders, one at least")
+        raise InputError("unusable paths to publish", found=shown_value(paths), expected="files or folders, one at least")
     return list(dict.fromkeys(one if isinstance(one, str) else Path(one) for one in listed))
 
 

@@ -68,7 +68,10 @@ def one_model(weights: Sequence[Weights]) -> Weights:
     Raises:
         InputError: If there are several, or something that does not say its weights is of a model of another name.
     """
-    by_fingerprint = {one.fingerprint: one for one in reversed(weights) if one.fingerprint is not None}
+    by_fingerprint: dict[str, Weights] = {}
+    for one in weights:
+        if one.fingerprint is not None:
+            by_fingerprint.setdefault(one.fingerprint, one)
     if len(by_fingerprint) > 1:
         found = "; ".join(f"{one.place}: {one.model} {str(one.fingerprint)[:8]}" for one in by_fingerprint.values())
         raise InputError("a repository is of one model's weights", found=found, expected="push one model at a time")

@@ -1,11 +1,13 @@
 """The commands of a card: how to use what is published, and how to make it again, as far as that is recorded."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import join, quote
 from typing import Any
 
 from mwork_eval.detection.detectors.detector import PLND
+from mwork_eval.errors import shortened
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.publishing.base_model import PublishedModel
 from mwork_eval.publishing.contents import Contents, Matrix
@@ -16,12 +18,15 @@ from mwork_eval.results.manifest import Manifest
 _EMBEDDED = "embedded"
 _FOLDER = "sets"
 _WIDTH = 100
+_LONGEST_ESCAPE = 10
+"""Characters that stand for one, as `\\U0001f600` does."""
 
 
 def broken(line: str) -> str:
     """Return a line of a shell over as many lines as a page shows without scrolling, broken before options."""
     lines: list[str] = []
-    for part in re.split(r" (?=--)", line):
+    # A control character of a name could end the block, or turn the reading direction.
+    for part in re.split(r" (?=--)", shortened(line, len(line) * _LONGEST_ESCAPE)):
         if lines and len(lines[-1]) + len(part) < _WIDTH:
             lines[-1] += f" {part}"
         else:
@@ -67,7 +72,7 @@ def python_lines(contents: Contents, model: PublishedModel, repository: str) -> 
     return [
         "import mwork_eval as mw",
         "",
-        f'model, tokenizer = mw.load_model("{model.to_load}")',
+        f"model, tokenizer = mw.load_model({json.dumps(model.to_load)})",
         f'with mw.deactivated(model, mw.read_neurons("{reference}")):',
         "    ...  # the neurons are off; afterwards every weight is what it was",
     ]

@@ -18,6 +18,7 @@ from mwork_eval.application import (
     evaluate,
     load_model,
     progress,
+    push,
     read_neurons,
 )
 
@@ -51,7 +52,7 @@ def test_the_types_of_what_is_public_can_be_read(name):
 
 @pytest.mark.parametrize(
     "module",
-    [ablate, compare_detectors, detect, detection, evaluate, load_model, progress, read_neurons],
+    [ablate, compare_detectors, detect, detection, evaluate, load_model, progress, push, read_neurons],
     ids=lambda one: one.__name__,
 )
 def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypatch):
@@ -63,17 +64,18 @@ def test_examples_of_public_functions_run(module, tiny_llama, tmp_path, monkeypa
 
 
 FIXED = {
-    "activations", "any_engine", "apply_chat_template", "arguments", "batch_size", "check_language", "controls",
-    "count", "counts", "cross", "data", "delta", "detector", "detectors", "device", "device_map", "document_seed",
-    "document_seeds", "documents", "dtype", "engine", "family", "fast", "fewshot_as_multiturn", "file", "folder",
-    "force", "format", "fraction", "gen_kwargs", "generation", "generation_layers", "intervention", "k", "key",
-    "language", "languages", "like", "limit", "limits", "log_samples", "max_docs", "max_memory", "max_tokens",
-    "merge", "method", "metric", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot",
-    "old", "options", "out", "per_task", "pivot", "positions", "preset", "progress", "prompt", "random_control",
-    "record", "reference", "repair", "revision", "sample_seed", "scores", "seeds", "set_draws", "shard", "specific",
-    "strict", "structures", "system_instruction", "task", "tasks", "texts", "threshold", "together", "tokenizer",
-    "top_k", "trained_controls", "training", "trust_remote_code", "understanding", "understanding_layers", "verify",
-    "weight", "workers",
+    "activations", "any_engine", "apply_chat_template", "arguments", "base_model", "batch_size",
+    "check_language", "controls", "count", "counts", "cross", "data", "delta", "detector", "detectors",
+    "device", "device_map", "document_seed", "document_seeds", "documents", "dry_run", "dtype", "engine",
+    "family", "fast", "fewshot_as_multiturn", "file", "folder", "force", "format", "fraction", "gen_kwargs",
+    "generation", "generation_layers", "intervention", "k", "key", "language", "languages", "license", "like",
+    "limit", "limits", "log_samples", "max_docs", "max_memory", "max_tokens", "merge", "message", "method",
+    "metric", "min_tokens", "model", "model_args", "name", "neurons", "new", "num_fewshot", "old", "options",
+    "out", "paths", "per_task", "pivot", "positions", "preset", "private", "progress", "prompt",
+    "random_control", "record", "reference", "repair", "repo", "revision", "sample_seed", "scores", "seeds",
+    "set_draws", "shard", "specific", "strict", "structures", "system_instruction", "task", "tasks", "texts",
+    "threshold", "together", "tokenizer", "top_k", "trained_controls", "training", "trust_remote_code",
+    "understanding", "understanding_layers", "verify", "weight", "with_paths", "with_scores", "workers",
 }  # fmt: skip
 """Every argument of a public function: each word means one thing, which docs/reference/promise.md tells."""
 

@@ -125,7 +125,7 @@ def test_a_token_is_refused_and_not_shown(tmp_path: Path) -> None:
     token = "hf_" + "aB3" * 12
     file = tmp_path / "samples_x.jsonl"
     file.write_text(json.dumps({"doc": f"my token is {token}"}))
-    with pytest.raises(InputError, match="results/a.jsonl holds an access token") as refused:
+    with pytest.raises(InputError, match=r"results/a\.jsonl holds an access token") as refused:
         check_nothing_private({"results/a.jsonl": file}, with_home=True)
     assert token not in str(refused.value)
     sets = write_sets(tmp_path / "sets", note=token)
@@ -140,7 +140,7 @@ def test_the_own_folder_in_a_text_is_refused_unless_it_may_be_named(
     monkeypatch.setenv("HOME", "/home/somebody")
     file = tmp_path / "samples_x.jsonl"
     file.write_text(json.dumps({"doc": "read /home/somebody/notes.txt"}))
-    with pytest.raises(InputError, match="names your own folder.*`with_paths=True`"):
+    with pytest.raises(InputError, match=r"names your own folder.*`with_paths=True`"):
         check_nothing_private({"results/a.jsonl": file}, with_home=False)
     check_nothing_private({"results/a.jsonl": file}, with_home=True)
     check_nothing_private({"results/a.jsonl": b"/home/somebodyelse/notes"}, with_home=False)
