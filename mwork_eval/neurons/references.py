@@ -125,6 +125,8 @@ def find_named_sets(references: Sequence[str]) -> dict[str, NeuronSet]:
         except NotReachedError:
             raise
         except InputError:
+            if is_hub(reference) and not HubReference.parse(reference).rest:
+                raise
             named = {reference: find_neurons(reference)}
         else:
             named = folder.load_all()
