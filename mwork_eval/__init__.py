@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mwork_eval.application.load_model import load_model
     from mwork_eval.application.matrix_results import MatrixResults, ShownTable
     from mwork_eval.application.progress import Progress
+    from mwork_eval.application.pull import PulledRepository, pull
     from mwork_eval.application.read_neurons import read_neurons
     from mwork_eval.application.read_results import read_results
     from mwork_eval.application.tasks import tasks
@@ -56,6 +57,7 @@ __all__ = [
     "ModelInspection",
     "NeuronSet",
     "Progress",
+    "PulledRepository",
     "ScoreTable",
     "Selection",
     "ShownTable",
@@ -78,6 +80,7 @@ __all__ = [
     "intervened",
     "lens",
     "load_model",
+    "pull",
     "read_neurons",
     "read_results",
     "tasks",
@@ -97,6 +100,7 @@ _MODULES = {
     "ModelInspection": "application.inspect",
     "NeuronSet": "neurons.neuron_set",
     "Progress": "application.progress",
+    "PulledRepository": "application.pull",
     "ScoreTable": "detection.score_table",
     "Selection": "detection.selection",
     "ShownTable": "application.matrix_results",
@@ -118,6 +122,7 @@ _MODULES = {
     "intervened": "application.intervened",
     "lens": "application.lens",
     "load_model": "application.load_model",
+    "pull": "application.pull",
     "read_neurons": "application.read_neurons",
     "read_results": "application.read_results",
     "tasks": "application.tasks",
