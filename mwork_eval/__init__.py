@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mwork_eval.application.load_model import load_model
     from mwork_eval.application.matrix_results import MatrixResults, ShownTable
     from mwork_eval.application.progress import Progress
+    from mwork_eval.application.pull import PulledRepository, pull
     from mwork_eval.application.push import Publication, push
     from mwork_eval.application.read_neurons import read_neurons
     from mwork_eval.application.read_results import read_results
@@ -58,6 +59,7 @@ __all__ = [
     "NeuronSet",
     "Progress",
     "Publication",
+    "PulledRepository",
     "ScoreTable",
     "Selection",
     "ShownTable",
@@ -80,6 +82,7 @@ __all__ = [
     "intervened",
     "lens",
     "load_model",
+    "pull",
     "push",
     "read_neurons",
     "read_results",
@@ -101,6 +104,7 @@ _MODULES = {
     "NeuronSet": "neurons.neuron_set",
     "Progress": "application.progress",
     "Publication": "application.push",
+    "PulledRepository": "application.pull",
     "ScoreTable": "detection.score_table",
     "Selection": "detection.selection",
     "ShownTable": "application.matrix_results",
@@ -122,6 +126,7 @@ _MODULES = {
     "intervened": "application.intervened",
     "lens": "application.lens",
     "load_model": "application.load_model",
+    "pull": "application.pull",
     "push": "application.push",
     "read_neurons": "application.read_neurons",
     "read_results": "application.read_results",

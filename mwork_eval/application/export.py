@@ -14,7 +14,7 @@ from mwork_eval.checkpoints.proof import Difference
 from mwork_eval.errors import InputError
 from mwork_eval.lm.mask_arguments import MaskArguments
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.weight_deltas.delta import WeightDelta, check_base, load_delta
+from mwork_eval.weight_deltas.delta import WeightDelta, check_base, find_delta
 
 _MIB = 2**20
 
@@ -115,7 +115,7 @@ def export(
     wanted = arguments.found()
     if wanted is not None:
         _ = arguments.done_to(wanted).factor  # raises where weights cannot hold it
-    put_in = delta if delta is None or isinstance(delta, WeightDelta) else load_delta(Path(delta))
+    put_in = delta if delta is None or isinstance(delta, WeightDelta) else find_delta(str(delta))
     checkpoint = Checkpoint.of(str(model), revision, trust_remote_code=trusted)
     check_target(checkpoint, folder)
     about: dict[str, Any] = {

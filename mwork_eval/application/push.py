@@ -145,7 +145,7 @@ def _paths_of(paths: Any) -> list[str | Path]:
     given = [paths] if isinstance(paths, str | PathLike) else paths
     listed = list(given) if isinstance(given, Iterable) and not isinstance(given, bytes | Mapping) else []
     if not listed or not all(isinstance(one, str | PathLike) for one in listed):
-        raise InputError("unusable paths to publish", found=shown_value(paths), expected="files or folders, one at least")
+        raise InputError("nothing to publish", found=shown_value(paths), expected="files or folders, one at least")
     return list(dict.fromkeys(one if isinstance(one, str) else Path(one) for one in listed))
 
 

@@ -1,13 +1,14 @@
-"""Read neuron sets: files, shipped ones, and folders."""
+"""Read neuron sets: files, shipped ones, folders, and those of the hub."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
 
 from mwork_eval.application.arguments import languages_of, shown_value
-from mwork_eval.errors import InputError
+from mwork_eval.errors import InputError, NotReachedError
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.references import find_folder, find_language_sets, find_named_sets, find_neurons
+from mwork_eval.neurons.references import find_language_sets, find_neurons
+from mwork_eval.neurons.set_folders import find_set_folder
 
 ALL = "all"
 
@@ -27,7 +28,8 @@ def read_neurons(
 
     Args:
         reference: One set: a file (`runs/zh.safetensors`), a set in a local or shipped folder (`runs/zh`,
-            `gemma3-270m/zh`), or an expression within a folder (`gemma3-270m/zh-es`). With ``languages``, the folder.
+            `gemma3-270m/zh`), an expression within a folder (`gemma3-270m/zh-es`), or one of a repository on the hub
+            (`hub:USER/NAME[@REVISION]/zh`). With ``languages``, the folder (`hub:USER/NAME` of a repository).
         languages: The languages to read from a folder, as a list or as `zh,es`, or `all` for every set in it; if not
             given, ``reference`` is one set.
 
@@ -56,13 +58,15 @@ def read_neurons(
             )
         return find_neurons(where)
     if isinstance(languages, str) and languages == ALL:
-        return find_named_sets([str(find_folder(where))])
+        return find_set_folder(where).load_all()
     return find_language_sets(where, languages_of(languages))
 
 
 def _is_folder(reference: str) -> bool:
     try:
-        find_folder(reference)
+        find_set_folder(reference)
+    except NotReachedError:
+        raise
     except InputError:
         return False
     return True

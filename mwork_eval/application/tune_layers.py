@@ -27,6 +27,7 @@ from mwork_eval.application.task_arguments import tasks_of
 from mwork_eval.errors import InputError
 from mwork_eval.evaluation.sampling import Sample
 from mwork_eval.files.writing import write_text_atomically
+from mwork_eval.hub.reference import is_hub
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.languages.table import ENGLISH, check_language
 from mwork_eval.matrix.cell_plan import TaskSource
@@ -36,10 +37,10 @@ from mwork_eval.matrix.runner import run_matrix
 from mwork_eval.matrix.sweep import plan_sweep, prepare_tuning, sweep_scores
 from mwork_eval.matrix.tuning import Tuning, default_grid, judge_grid, plan_grid
 from mwork_eval.models.fit import check_fit
-from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
+from mwork_eval.neurons.files import save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.pivots import check_made_against
-from mwork_eval.neurons.references import SUFFIX, find_folder, find_language_sets
+from mwork_eval.neurons.set_folders import SUFFIX, find_set_folder
 from mwork_eval.neurons.stages import parse_positions
 from mwork_eval.neurons.tuned_stages import with_stages
 from mwork_eval.results.store import CellStore
@@ -256,8 +257,10 @@ def _read_sets(
     if not isinstance(neurons, str | Path):
         expected = "sets by language such as {'zh': set}, or a folder of them"
         raise InputError("unusable neurons", found=shown_value(neurons), expected=expected)
-    own = find_language_sets(str(neurons), [language])[language]
-    folder = find_folder(str(neurons))
-    if target is not None and folder.resolve() == target.resolve():
-        raise InputError("the tuned sets would overwrite the given ones", found=folder, hint="choose another `out`")
-    return {path.stem: load_neuron_set(path) for path in sorted(folder.glob(f"*{SUFFIX}"))}, own
+    folder = find_set_folder(str(neurons))
+    own = folder.find(language, "a set of each language")
+    if target is not None and not is_hub(str(neurons)) and Path(folder.shown).resolve() == target.resolve():
+        raise InputError(
+            "the tuned sets would overwrite the given ones", found=folder.shown, hint="choose another `out`"
+        )
+    return folder.load_all(), own

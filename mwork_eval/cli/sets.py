@@ -6,6 +6,7 @@ import click
 
 from mwork_eval.cli.interchange import export_sets, import_sets
 from mwork_eval.cli.options import stage_options
+from mwork_eval.cli.pull import pull
 from mwork_eval.terminal.lines import answer, print_document, tell_written
 
 
@@ -20,7 +21,8 @@ def sets() -> None:
 def show(references: tuple[str, ...], understanding_layers: int | None, generation_layers: int | None) -> None:
     """Print what sets are, and their counts per layer and position.
 
-    FILE is a file, a shipped name such as gemma3-270m/zh, or an expression such as gemma3-270m/zh-es.
+    FILE is a file, a shipped name such as gemma3-270m/zh, one of the hub such as hub:USER/NAME/zh, or an expression
+    such as gemma3-270m/zh-es.
     """
     from mwork_eval.application.sets import find_sets
     from mwork_eval.terminal.console import make_console
@@ -88,3 +90,4 @@ def plot(references: tuple[str, ...], out: Path) -> None:
 
 sets.add_command(import_sets)
 sets.add_command(export_sets)
+sets.add_command(pull)

@@ -13,6 +13,8 @@ from mwork_eval.detection.recording.places import places_with_activations
 from mwork_eval.detection.recording.registry import RECORDED, find_records
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import Array, TensorHead, digest_of_arrays, read_arrays, read_head, write_tensors
+from mwork_eval.hub.download import SCORES, fetch_folder
+from mwork_eval.hub.reference import is_hub
 from mwork_eval.neurons.about import About, CorpusValue
 from mwork_eval.neurons.neuron_set import Place
 from mwork_eval.neurons.shape import ModelShape, ShapeValue
@@ -185,11 +187,15 @@ def load_score_tables(folder: Path) -> list[ScoreTable]:
     """Read the scores of all languages of a detection.
 
     Args:
-        folder: What `mwork detect` wrote to; the scores are in its `scores`.
+        folder: What `mwork detect` wrote to, or a repository on the hub (`hub:USER/NAME`); the scores are in its
+            `scores`.
 
     Raises:
         InputError: If there are none, or one is damaged.
+        NotReachedError: If they are on the hub, and there is no way to it.
     """
+    if is_hub(folder.as_posix()):
+        return [ScoreTable.load(file) for file in fetch_folder(folder.as_posix(), kind=SCORES).files]
     files = sorted((folder / "scores").glob("*.safetensors"))
     if not files:
         raise InputError(f"{folder} has no scores", found=f"no {folder}/scores/*.safetensors", hint="run `detect`")

@@ -14,17 +14,19 @@ NEURONS, SCORES, DELTAS, RESULTS = "neurons", "scores", "deltas", "results"
 
 @dataclass(frozen=True)
 class FetchedFolder:
-    """A folder of a repository on this machine.
+    """A folder of a repository, or a file, on this machine.
 
     Attributes:
         path: Where it is.
         commit: The commit it is of.
         reference: What stands for it for ever: `hub:USER/NAME@COMMIT/…`.
+        files: The files of the folder that were fetched and checked; others may lie beside them.
     """
 
     path: Path
     commit: str
     reference: str
+    files: tuple[Path, ...] = ()
 
 
 def folder_in(repository: HubRepository, rest: str, kind: str = NEURONS) -> str | None:
@@ -62,10 +64,13 @@ def fetch_folder(reference: str | HubReference, *, kind: str = NEURONS, beside: 
     if beside is not None:
         start = f"{folder}/{beside}/" if folder else f"{beside}/"
         paths += [path for path in repository.paths if path.startswith(start) and path.endswith(SUFFIX)]
-    return FetchedFolder(_fetch_all(repository, paths, folder), repository.commit, str(repository.reference))
+    files = {path: repository.fetch(path) for path in paths}
+    path, local = next(iter(files.items()))
+    above = local.parents[len(PurePosixPath(path).relative_to(folder or ".").parts) - 1]
+    return FetchedFolder(above, repository.commit, str(repository.reference), tuple(files.values()))
 
 
-def fetch_file(reference: str, *, kind: str) -> Path:
+def fetch_file(reference: str, *, kind: str) -> FetchedFolder:
     """Fetch one `.safetensors` file, such as a delta.
 
     Args:
@@ -81,7 +86,8 @@ def fetch_file(reference: str, *, kind: str) -> Path:
     rest = asked.rest.removesuffix(SUFFIX)
     for path in (f"{kind}/{rest}{SUFFIX}", f"{rest}{SUFFIX}"):
         if rest and path in repository.paths:
-            return repository.fetch(path)
+            local = repository.fetch(path)
+            return FetchedFolder(local, repository.commit, str(repository.reference), (local,))
     there = " ".join(repository.sets_in(kind)) or "none"
     raise InputError(
         f"no {rest or 'name'!r} among the {kind} of {asked.repository}", found=there, expected="one of these"
@@ -114,10 +120,3 @@ def pinned_to(text: str, commits: Iterable[object]) -> str:
     others = (HubReference.parse(one) for one in commits if isinstance(one, str) and is_hub(one))
     found = next((one.commit for one in others if one.commit and one.repository == asked.repository), None)
     return text if found is None else str(asked.pinned(found))
-
-
-def _fetch_all(repository: HubRepository, paths: Iterable[str], folder: str) -> Path:
-    """Fetch files and return the local folder that they lie in."""
-    found = {path: repository.fetch(path) for path in paths}
-    path, local = next(iter(found.items()))
-    return local.parents[len(PurePosixPath(path).relative_to(folder or ".").parts) - 1]

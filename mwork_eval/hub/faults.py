@@ -39,9 +39,9 @@ def told_in_one_line(reference: HubReference, path: str = "") -> Iterator[None]:
 
 def fault(error: Exception, reference: HubReference, path: str = "") -> InputError:
     """Return the error of ours for one of the hub's client."""
-    from huggingface_hub import constants, errors
+    from huggingface_hub import constants, errors, get_token
 
-    shown = f"{reference}/{path}" if path and not reference.rest else path or str(reference)
+    shown = f"{path} of {reference.repository}" if path else str(reference)
     host = constants.ENDPOINT
     status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else None
     if isinstance(error, errors.GatedRepoError):
@@ -58,7 +58,7 @@ def fault(error: Exception, reference: HubReference, path: str = "") -> InputErr
     if isinstance(error, errors.RemoteEntryNotFoundError):
         return InputError(f"no file {path} in {reference.repository}", found=f"{reference.revision or 'main'} without")
     if isinstance(error, errors.LocalTokenNotFoundError) or status == 401:
-        found = "a token that is not valid" if status == 401 else "no token"
+        found = "no token" if get_token() is None else "a token that is not valid"
         return InputError(f"{host} does not know who you are", found=found, hint=_LOG_IN)
     if status == 403:
         hint = f"a token that may write to {reference.repository} is needed: {_LOG_IN}"
@@ -103,9 +103,14 @@ def is_offline() -> bool:
 
 def _said(error: BaseException) -> str:
     """Return the reason an error gives: what the server said, else its cause, in one line."""
+    from huggingface_hub import errors
+
     cause = error.__cause__
-    if is_transport(cause) and cause is not None:
+    if isinstance(error, errors.LocalEntryNotFoundError):
+        if cause is None:
+            return "no answer, and nothing in the cache"
         error = cause
     said = getattr(error, "server_message", None) or str(error)
     lines = [line.strip() for line in str(said).splitlines() if line.strip()]
-    return shortened(lines[0] if lines else type(error).__name__)
+    status = f"status {error.response.status_code}: " if isinstance(error, errors.HfHubHTTPError) else ""
+    return shortened(status + (lines[0] if lines else type(error).__name__))

@@ -51,6 +51,8 @@ class RepositoryIndex(FileValue):
                 raise ValueError(f"a path {path!r}")
             if not _DIGEST.fullmatch(digest):
                 raise ValueError(f"a digest {digest!r} of {path}")
+            if any(str(parent) in files for parent in PurePosixPath(path).parents):
+                raise ValueError(f"a path {path!r} below a file")
         return files
 
 

@@ -37,12 +37,14 @@ class HubRepository:
         commit: The commit.
         paths: The files there are: those of the index, or without one all that the hub names.
         index: The index; None in a repository that was made by hand.
+        reached: Whether the hub can be asked for files; else the cache alone is looked into.
     """
 
     reference: HubReference
     commit: str
     paths: tuple[str, ...]
     index: RepositoryIndex | None = None
+    reached: bool = True
 
     @classmethod
     def at(cls, reference: HubReference) -> "HubRepository":
@@ -55,15 +57,16 @@ class HubRepository:
         answer = None if reference.commit else _ask(reference)
         commit = reference.commit or _commit_of(answer, reference)
         pinned = reference.pinned(commit)
-        if (index := _read_index(pinned)) is not None:
-            return cls(pinned, commit, tuple(index.files), index)
-        if not isinstance(answer, ModelNames):
+        reached = answer is None or isinstance(answer, ModelNames)
+        if (index := _read_index(pinned, reached=reached)) is not None:
+            return cls(pinned, commit, tuple(index.files), index, reached)
+        if answer is None:
             answer = _ask(pinned)
         if isinstance(answer, ModelNames):
             return cls(pinned, commit, tuple(filter(is_plain_path, answer.paths)))
         if not (cached := cached_paths(reference, commit)):
             raise fault(answer, reference) from answer
-        return cls(pinned, commit, tuple(filter(is_plain_path, cached)))
+        return cls(pinned, commit, tuple(filter(is_plain_path, cached)), reached=False)
 
     def sets_in(self, folder: str) -> dict[str, str]:
         """Return the paths of the `.safetensors` files that lie directly in a folder, by name."""
@@ -81,16 +84,16 @@ class HubRepository:
             InputError: If it cannot be had, or is not what the index says.
             NotReachedError: If there is no way to the hub, and it is not in the cache.
         """
-        local = _download(self.reference, path)
+        local = _download(self.reference, path, reached=self.reached)
         expected = self.index.files.get(path) if self.index else None
         if expected is None or (found := _digest(local)) == expected:
             return local
-        if is_offline():
+        if is_offline() or not self.reached:
             raise InputError(
                 f"{path} of {self.reference.repository} is damaged in the cache",
                 found=f"digest {found[:12]}",
                 expected=expected[:12],
-                hint="call once without HF_HUB_OFFLINE=1 to fetch it anew",
+                hint="call once with a way to the hub, without HF_HUB_OFFLINE=1, to fetch it anew",
             )
         log.warning("%s of %s is damaged in the cache; fetched anew", path, self.reference.repository)
         local = _download(self.reference, path, again=local)
@@ -133,7 +136,7 @@ def _commit_of(answer: "ModelNames | Exception | None", reference: HubReference)
     return commit
 
 
-def _read_index(reference: HubReference) -> RepositoryIndex | None:
+def _read_index(reference: HubReference, *, reached: bool) -> RepositoryIndex | None:
     """Return the index of a commit, or None if it has none; one that the cache has damaged is fetched anew, once."""
     from huggingface_hub import _CACHED_NO_EXIST, errors, try_to_load_from_cache
 
@@ -142,7 +145,7 @@ def _read_index(reference: HubReference) -> RepositoryIndex | None:
         return None
     shown = f"{reference.pinned(commit, '')}/{INDEX}"
     try:
-        local = _download(reference, INDEX)
+        local = _download(reference, INDEX, reached=reached)
     except InputError as error:
         if isinstance(error.__cause__, errors.RemoteEntryNotFoundError):
             return None
@@ -150,18 +153,22 @@ def _read_index(reference: HubReference) -> RepositoryIndex | None:
     try:
         return read_index(local, shown)
     except InputError:
-        if is_offline():
+        if is_offline() or not reached:
             raise
         return read_index(_download(reference, INDEX, again=local), shown)
 
 
-def _download(reference: HubReference, path: str, *, again: Path | None = None) -> Path:
+def _download(reference: HubReference, path: str, *, reached: bool = True, again: Path | None = None) -> Path:
     """Return a file in the cache; one that is there already and damaged is replaced."""
     if again is not None and not again.is_symlink():
         again.unlink(missing_ok=True)  # where there are no links the client leaves a file that is there as it is
     with told_in_one_line(reference, path):
         found = make_client().hf_hub_download(
-            reference.repository, path, revision=reference.revision, force_download=again is not None
+            reference.repository,
+            path,
+            revision=reference.revision,
+            force_download=again is not None,
+            local_files_only=not reached,
         )
     return Path(found)
 

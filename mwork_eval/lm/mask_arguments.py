@@ -1,10 +1,10 @@
 """The arguments of `mwork-hf`, `mwork-vllm` and `export` that say what is deactivated, checked before all else."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mwork_eval.errors import InputError
+from mwork_eval.hub.reference import is_hub
 from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.interventions.kinds import ZERO, parse_intervention
 from mwork_eval.models.fit import check_fit
@@ -15,7 +15,7 @@ from mwork_eval.neurons.references import SUFFIX, find_neurons
 from mwork_eval.neurons.shape import ModelShape
 from mwork_eval.neurons.stages import parse_positions
 from mwork_eval.neurons.tuned_stages import stages_for
-from mwork_eval.weight_deltas.delta import WeightDelta, load_delta
+from mwork_eval.weight_deltas.delta import WeightDelta, find_delta
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ class MaskArguments:
         check_fit(wanted, shape, fingerprint, model_name, force=force)
         options = {"positions": self.positions, "random_control": self.random_control, "count": self.count}
         chosen = choose_neurons(wanted, stages, **options, controls=self.controls)  # type: ignore[arg-type]
-        named = {"neurons": self.neurons} if isinstance(self.neurons, str) else {}
+        # A branch of the hub moves on: what goes into results is the commit.
+        given = self.neurons if isinstance(self.neurons, str) else None
+        named = {} if given is None else {"neurons": wanted.about.get("hub", given) if is_hub(given) else given}
         return chosen, {**named, **options, "stages": vars(stages)}
 
 
@@ -106,5 +108,7 @@ def own_delta(delta: str | None) -> WeightDelta | None:
 
     Raises:
         InputError: If the file is missing or damaged.
+        NotReachedError: If it is on the hub, and there is no way to it.
     """
-    return load_delta(Path(delta)) if delta is not None and delta.endswith(SUFFIX) else None
+    ours = delta is not None and (delta.endswith(SUFFIX) or is_hub(delta))
+    return find_delta(str(delta)) if ours else None

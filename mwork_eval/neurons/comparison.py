@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from mwork_eval.errors import InputError
+from mwork_eval.errors import InputError, NotReachedError
 from mwork_eval.neurons.neuron_set import NeuronSet
-from mwork_eval.neurons.references import SUFFIX, find_folder, find_neurons
+from mwork_eval.neurons.references import find_neurons
+from mwork_eval.neurons.set_folders import find_set_folder
 from mwork_eval.neurons.stages import POSITIONS, Stages
 from mwork_eval.neurons.structures import STRUCTURES
 from mwork_eval.neurons.tuned_stages import stages_for
@@ -173,7 +174,7 @@ def compare_pairs(
     """Load sets and compare them: of two folders those with the same name, else the two that are named.
 
     Args:
-        first: A folder (local or shipped), or a reference as `find_neurons` reads it.
+        first: A folder (local, shipped or of the hub), or a reference as `find_neurons` reads it.
         second: The same.
         understanding: Number of understanding layers, or None for the stored or default one.
         generation: Number of generation layers, or None for the stored or default one.
@@ -211,10 +212,12 @@ def compare_pairs(
 def _names(reference: str) -> dict[str, str] | None:
     """Return the references of the sets in a folder by name, or None if there is no such folder."""
     try:
-        folder = find_folder(reference)
+        folder = find_set_folder(reference)
+    except NotReachedError:
+        raise
     except InputError:
         return None
-    return {path.stem: str(path) for path in folder.glob(f"*{SUFFIX}")}
+    return {name: folder.reference(name) for name in folder.names}
 
 
 def _overlap(first: set[Neuron], second: set[Neuron]) -> Overlap:

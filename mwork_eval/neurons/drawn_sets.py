@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mwork_eval.errors import InputError
+from mwork_eval.hub.download import pinned_to
 from mwork_eval.neurons.files import load_neuron_set, save_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import SUFFIX, find_folder
@@ -31,7 +32,7 @@ def find_drawn_sets(reference: str, sets: Mapping[str, NeuronSet], draws: int) -
     """Load the sets of the first draws.
 
     Args:
-        reference: The folder of the sets of all documents, local or shipped.
+        reference: The folder of the sets of all documents: local, shipped or of the hub.
         sets: Those sets by language.
         draws: How many draws.
 
@@ -41,7 +42,8 @@ def find_drawn_sets(reference: str, sets: Mapping[str, NeuronSet], draws: int) -
     Raises:
         InputError: If there are fewer draws, or they are of other documents or another selection than the sets.
     """
-    folder = find_folder(reference) / FOLDER
+    here = pinned_to(reference, (neurons.about.get("hub") for neurons in sets.values()))
+    folder = find_folder(here, beside=FOLDER) / FOLDER
     hint = f"make both with `detect(set_draws={draws}, out=FOLDER)`"
     found = []
     for number in range(1, draws + 1):

@@ -23,7 +23,10 @@ def evaluate(expression: str) -> NeuronSet:
             found=repr(expression),
             expected="sets joined by -, & or | with blanks around, such as 'gemma3-270m/zh - gemma3-270m/es'",
         )
-    combined, *operands = map(find_neurons, parts[::2])
-    for name, operand in zip(operators, operands, strict=True):
+    sets = [find_neurons(part) for part in parts[::2]]
+    combined = sets[0]
+    for name, operand in zip(operators, sets[1:], strict=True):
         combined = OPERATIONS[name](combined, operand)
+    # A branch of the hub moves on: what is said of the result names the commits.
+    parts[::2] = [str(one.about.get("hub", part)) for one, part in zip(sets, parts[::2], strict=True)]
     return combined.described(expression=" ".join(parts))

@@ -128,9 +128,9 @@ class NeuronSet:
         both = _combine(self.indices, other.indices, _in_either)
         known = {**other.activations, **self.activations}
         if self.shared is None or other.shared is None:
-            return replace(self, indices=both, shared=None, activations=known)
+            return replace(self, indices=both, about=self._about_apart, shared=None, activations=known)
         shared = _combine(_combine(self.shared, other.shared, _in_either), both, _in_first)
-        return replace(self, indices=both, shared=shared, activations=known)
+        return replace(self, indices=both, about=self._about_apart, shared=shared, activations=known)
 
     def __xor__(self, other: "NeuronSet") -> "NeuronSet":
         """Return the neurons of either set that are not in both."""
@@ -142,9 +142,15 @@ class NeuronSet:
         """Return a part of the set, the rest being shared, with the activations of both."""
         known = {**other.activations, **self.activations}
         if self.shared is None:
-            return replace(self, indices=indices, activations=known)
+            return replace(self, indices=indices, about=self._about_apart, activations=known)
         rest = _combine(self.indices, indices, _in_first)
-        return replace(self, indices=indices, shared=_combine(self.shared, rest, _in_either), activations=known)
+        shared = _combine(self.shared, rest, _in_either)
+        return replace(self, indices=indices, about=self._about_apart, shared=shared, activations=known)
+
+    @property
+    def _about_apart(self) -> dict[str, Any]:
+        """What is said of the set, without where it can be had: a combination is not there."""
+        return {key: value for key, value in self.about.items() if key != "hub"}
 
     def _check_combines(self, other: "NeuronSet") -> None:
         if self.shape != other.shape:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from torch.nn.functional import pad
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.tensor_file import TensorHead, read_head, write_tensors
+from mwork_eval.hub.download import DELTAS, fetch_file
+from mwork_eval.hub.reference import is_hub
 from mwork_eval.models.layout import Layout
 from mwork_eval.models.slice_editor import SliceEditor
 from mwork_eval.neurons.about import About
@@ -178,6 +180,24 @@ def load_delta(path: Path) -> WeightDelta:
     if delta.digest != head.digest:
         raise InputError(f"{path} is damaged", found=f"digest {delta.digest[:12]}", expected=head.digest[:12])
     return delta
+
+
+def find_delta(reference: str) -> WeightDelta:
+    """Load the delta a user means: a file, or one of a repository on the hub.
+
+    Args:
+        reference: A file, or `hub:USER/NAME[@REVISION]/NAME`; the delta then says in `about["hub"]` by which commit it
+            can be had again.
+
+    Raises:
+        InputError: If there is none, or it is damaged.
+        NotReachedError: If it is on the hub, and there is no way to it.
+    """
+    if not is_hub(reference):
+        return load_delta(Path(reference).expanduser())
+    found = fetch_file(reference, kind=DELTAS)
+    delta = load_delta(found.path)
+    return replace(delta, about={**delta.about, "hub": found.reference})
 
 
 def check_base(delta: WeightDelta, fingerprint: str, model_name: str, *, force: bool = False) -> None:

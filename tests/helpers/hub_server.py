@@ -164,16 +164,16 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             raise _RefusalError(404, "")
 
-    def _check_token(self) -> None:
+    def _check_token(self, code: str = "") -> None:
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-            raise _RefusalError(401, "")
+            raise _RefusalError(401, code)
 
     def _find(self, name: str, revision: str = "main") -> tuple[Repository, str]:
         if name not in self.hub.repositories:
             raise _RefusalError(404, "RepoNotFound")
         repository = self.hub.repositories[name]
         if repository.private:
-            self._check_token()
+            self._check_token("RepoNotFound")
         commit = repository.branches.get(revision, revision)
         if commit not in repository.commits:
             raise _RefusalError(404, "RevisionNotFound")
