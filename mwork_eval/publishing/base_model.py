@@ -52,6 +52,11 @@ class PublishedModel:
         return self.name == DEFAULT_MODEL
 
     @property
+    def is_unlinked(self) -> bool:
+        """Whether a reader cannot tell by its name where it is."""
+        return self.hub is None and not self.is_default
+
+    @property
     def to_load(self) -> str:
         """What a reader writes to load it."""
         return self.name if self.is_default or self.hub is None else self.hub

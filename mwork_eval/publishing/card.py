@@ -59,7 +59,7 @@ def render_card(
         deltas=result_tables.delta_file_table(contents.deltas) if contents.deltas else None,
         use=list(map(broken, use_commands(contents, model, repository))),
         python=python_lines(contents, model, repository),
-        placeholder=escape(model.to_load) if sets and model.hub is None and not model.is_default else None,
+        placeholder=escape(model.to_load) if model.is_unlinked and (sets or contents.deltas) else None,
         pinned=bool(sets),
         repository=repository,
         reproduce=list(map(broken, reproduce)),

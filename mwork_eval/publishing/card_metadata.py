@@ -35,6 +35,6 @@ def card_metadata(contents: Contents, model: PublishedModel, own_scores: Sequenc
         license_link=model.license_link if model.license == "other" else None,
         tags=[*_TAGS, *detectors_of(contents)],
         eval_results=results or None,
-        model_name=model.shown if results else None,
+        model_name=model.to_load if results else None,
     )
     return f"---\n{data.to_yaml(line_break=chr(10))}\n---\n"

@@ -9,9 +9,10 @@ from typing import Any
 from mwork_eval.detection.detectors.detector import PLND
 from mwork_eval.errors import shortened
 from mwork_eval.neurons.neuron_set import NeuronSet
+from mwork_eval.neurons.references import SUFFIX
 from mwork_eval.publishing.base_model import PublishedModel
 from mwork_eval.publishing.contents import Contents, Matrix
-from mwork_eval.publishing.set_tables import corpus_name, last_part
+from mwork_eval.publishing.set_tables import corpus_name, languages_of, last_part
 from mwork_eval.reports import wording
 from mwork_eval.results.manifest import Manifest
 
@@ -48,6 +49,12 @@ def use_commands(contents: Contents, model: PublishedModel, repository: str) -> 
         arguments = quote(f"pretrained={model.to_load},neurons={reference}")
         tasks, data = _tasks(contents, reference)
         lines.append(f"lm_eval --model mwork-hf --model_args {arguments} --tasks {','.join(tasks)}{data}")
+    for path in list(contents.deltas)[:1]:
+        name = path.removeprefix("deltas/").removesuffix(SUFFIX)
+        language = next(iter(languages_of(contents)), "en")
+        arguments = quote(f"pretrained={model.to_load},delta=hub:{repository}/{name}")
+        line = f"lm_eval --model mwork-hf --model_args {arguments} --tasks bpb_{language}"
+        lines.append(f"{line} --metadata data={_EMBEDDED}")
     lines.append(f"mwork sets pull hub:{repository} --out {repository.rpartition('/')[2]}")
     return lines
 

@@ -215,7 +215,7 @@ def _add_enhancement(contents: Contents, one: Recognised) -> None:
         delta = load_delta(path)
         if delta.digest != trained.digest:
             raise InputError(f"{path} is not the delta that was trained", found=delta.digest[:12])
-        target = f"deltas/{_NAME.sub('-', trained.file.replace('/', '-'))}"
+        target = f"deltas/{_NAME.sub('-', trained.file.removeprefix('deltas/').replace('/', '-'))}"
         contents.add(target, path)
         contents.deltas[target] = {**delta.about, "languages": trained.languages, "kind": trained.kind}
     for path in files_of_enhancement(one.path):

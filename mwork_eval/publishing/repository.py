@@ -90,4 +90,4 @@ def profile_image(contents: Contents) -> bytes | None:
 
 def _of_model(scores: Sequence[Score], model: PublishedModel) -> list[Score]:
     """Return scores under the name that readers know the model by, which is no folder of the writer's."""
-    return [replace(score, contender=Contender(model.shown, score.contender.fingerprint)) for score in scores]
+    return [replace(score, contender=Contender(model.to_load, score.contender.fingerprint)) for score in scores]

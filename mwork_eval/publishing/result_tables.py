@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mwork_eval.languages.pivot import Pivot
+from mwork_eval.neurons.references import SUFFIX
 from mwork_eval.publishing.asked import asked_in_words
 from mwork_eval.publishing.contents import Contents, Matrix, PublishedRun
 from mwork_eval.publishing.set_tables import last_part
@@ -104,14 +105,14 @@ def delta_file_table(deltas: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a table of trained values: of what, and of how many documents."""
     rows = [
         [
-            Markdown(f"`{path.removeprefix('deltas/')}`"),
+            Markdown(f"`{path.removeprefix('deltas/').removesuffix(SUFFIX)}`"),
             _joined(about.get("languages") or about.get("language")),
             str(about.get("kind", "?")),
             str(about.get("documents", "?")),
         ]
         for path, about in deltas.items()
     ]
-    return table(("file", "language", "neurons", "documents"), rows)
+    return table(("name", "language", "neurons", "documents"), rows)
 
 
 def _joined(value: Any) -> str:

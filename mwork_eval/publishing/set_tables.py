@@ -33,7 +33,12 @@ def languages_of(contents: Contents) -> list[str]:
     found = [neurons.about.get("language") for _, _, neurons in contents.every_set()]
     if not any(found):
         found = [about.get("language") for about in contents.tables.values()]
+        found += [tag for about in contents.deltas.values() for tag in _listed(about.get("languages"))]
     return list(dict.fromkeys(str(tag) for tag in found if tag))
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def detectors_of(contents: Contents) -> list[str]:

@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from conftest import make_model, make_tokenizer
+from helpers.enhancement_models import neurons_of
 from helpers.hub_server import TOKEN, HubServer
 from helpers.published import write_matrix, write_sets
 from huggingface_hub import constants
 
 import mwork_eval as mw
 from mwork_eval.cli.main import main
+from mwork_eval.enhancement.documents import HELD_OUT
 from mwork_eval.hub.index import read_index
+from mwork_eval.models.fingerprint import fingerprint_of
+from mwork_eval.models.layout import Layout
 
 pytest_plugins = ["helpers.hub_server"]
 
@@ -87,6 +92,30 @@ def test_pulled_results_have_the_tables_of_those_that_were_pushed(
     mwork("sets", "pull", f"hub:{NAME}", "--out", tmp_path / "pulled")
     pulled = mw.read_results(tmp_path / "pulled" / "results" / "matrix")
     assert pulled.results.tables == mw.read_results(given[1]).results.tables
+
+
+def test_the_deltas_of_an_enhancement_are_pushed_and_used_by_their_names(hub_server: HubServer, tmp_path: Path) -> None:
+    model = make_model("llama")
+    neurons = neurons_of(Layout.of(model), fingerprint=fingerprint_of(model), language="zh")
+    texts = [" ".join(f"w{(n * 7 + k * 3) % 50}" for k in range(30)) for n in range(HELD_OUT + 4)]
+    mw.enhance(
+        model,
+        make_tokenizer(),
+        neurons,
+        texts,
+        documents=4,
+        trained_controls=0,
+        out=tmp_path / "trained",
+        progress=False,
+    )
+    found = mw.push(tmp_path / "trained", repo=NAME, progress=False)
+    (path,) = [path for path in found.files if path.startswith("deltas/")]
+    assert path == "deltas/zh-specific-seed0-4.safetensors"
+    assert "results/trained/enhancement.json" in found.files
+    assert f"delta=hub:{NAME}/zh-specific-seed0-4 --tasks bpb_zh" in found.card.replace(" \\\n    ", " ")
+    assert "| `zh-specific-seed0-4` | zh | specific | 4 |" in found.card
+    (local,) = (tmp_path / "trained").rglob("*.safetensors")
+    assert hub_server.repositories[NAME].files()[path] == local.read_bytes()
 
 
 def test_what_this_push_lacks_is_deleted_and_said(hub_server: HubServer, given: tuple[Path, Path]) -> None:

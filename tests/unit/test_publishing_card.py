@@ -1,7 +1,9 @@
 """The card of a repository: what it says, what it says is not known, and that it is what the documentation shows."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,9 +15,11 @@ from helpers.report_folders import HOSTILE
 from huggingface_hub import ModelCard
 
 import mwork_eval as mw
-from mwork_eval.publishing.base_model import base_model_of, one_model
+from mwork_eval.publishing import base_model
+from mwork_eval.publishing.base_model import ask_hub, base_model_of, one_model
+from mwork_eval.publishing.card_metadata import card_metadata
 from mwork_eval.publishing.commands import broken
-from mwork_eval.publishing.contents import Contents, read_contents
+from mwork_eval.publishing.contents import Contents, Weights, read_contents
 from mwork_eval.publishing.recognition import recognise
 from mwork_eval.publishing.repository import RepositoryFiles, repository_files
 from mwork_eval.publishing.result_tables import finding
@@ -130,6 +134,13 @@ def test_masked_scores_are_never_the_models_own(tmp_path: Path) -> None:
     assert sum(path.startswith("every_eval_ever/") for path in files.files) == 1
 
 
+def test_scores_of_the_default_model_are_not_those_of_the_model_it_was_packed_from(tmp_path: Path) -> None:
+    make_results_file(tmp_path / "runs", {"xquad_zh": 0.75}, model="gemma3-270m")
+    metadata = metadata_of(made_of(tmp_path / "runs").card)
+    assert metadata["base_model"] == "google/gemma-3-270m"
+    assert [index["name"] for index in metadata["model-index"]] == ["gemma3-270m"]
+
+
 def test_a_card_says_how_to_use_and_how_to_make_it_again(tmp_path: Path) -> None:
     folder = write_matrix(tmp_path / "o")
     card = made_of(write_sets(tmp_path / "sets"), folder).card
@@ -193,3 +204,22 @@ def test_matplotlib_is_asked_for_before_anything_is_read(monkeypatch: pytest.Mon
     monkeypatch.setattr("mwork_eval.reports.plots.find_spec", lambda name: None)
     with pytest.raises(mw.InputError, match=r"pip install \"mwork-eval\[plot\]\""):
         mw.push(tmp_path / "nothing", repo=REPOSITORY, dry_run=True)
+
+
+def test_the_hub_is_asked_for_a_licence_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = {"license": "other", "license_name": "tiny-terms", "license_link": "https://example.org/terms"}
+
+    class Client:
+        def model_info(self, name: str, timeout: float) -> Any:
+            if name != "org/tiny":
+                raise OSError("no way")
+            return SimpleNamespace(card_data=SimpleNamespace(to_dict=lambda: terms))
+
+    monkeypatch.setattr(base_model, "make_client", Client)
+    model = base_model_of(Weights("sets", "org/tiny", "f"), given=None, license=None)
+    asked = ask_hub(model)
+    assert (asked.license, asked.license_name, asked.license_link) == tuple(terms.values())
+    assert ask_hub(replace(model, license="mit")).license == "mit", "one that is known is not asked for"
+    assert ask_hub(replace(model, hub="org/other")).license is None
+    data = card_metadata(Contents(), asked, [])
+    assert yaml.safe_load(data.split("---\n")[1])["license_name"] == "tiny-terms"
