@@ -21,6 +21,8 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
+from mwork_eval.hub import repository
+
 TOKEN = "hf_of_the_tests"
 USER = "user"
 
@@ -323,6 +325,7 @@ def hub_server(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     hub = HubServer(cache=home / "cache", home=home)
     server = serve_hub(hub)
     point_client_at(monkeypatch, hub.address, hub.cache)
+    monkeypatch.setattr(repository, "_checked", {})  # each test begins as a new process does
     yield hub
     server.shutdown()
     server.server_close()
