@@ -151,7 +151,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_token()
             self._send_json({"type": "user", "name": USER, "auth": {"type": "access_token"}})
         elif path == "/api/validate-yaml":
-            self._send_json({"errors": [], "warnings": []})
+            wrong = (
+                [{"message": "license: no such licence"}] if "license: none" in json.loads(self.body)["content"] else []
+            )
+            self._send_json({"errors": wrong, "warnings": []}, 400 if wrong else 200)
         elif path == "/api/repos/create":
             self._create()
         elif path.startswith("/objects/"):
