@@ -16,7 +16,11 @@ from mwork_eval.cli.prompting_options import prompting_options
 
 @click.command()
 @model_options
-@click.option("--neurons", required=True, help="Folder with a set per language, or a shipped one such as gemma3-270m.")
+@click.option(
+    "--neurons",
+    required=True,
+    help="Folder with a set per language, a shipped one such as gemma3-270m, or hub:USER/NAME.",
+)
 @languages_option("en,zh,es,de", "Languages; the pivot must be among them.")
 @click.option(
     "--data",

@@ -10,7 +10,9 @@ from mwork_eval.cli.options import DEFAULT_MODEL, stage_options, trust_option
 
 @click.command()
 @click.option("--model", default=DEFAULT_MODEL, help="Default model, local folder, or hub id.")
-@click.option("--neurons", help="Set to switch off, such as gemma3-270m/zh or zh.safetensors.  [default: none]")
+@click.option(
+    "--neurons", help="Set to switch off, such as gemma3-270m/zh, zh.safetensors or hub:USER/NAME/zh.  [default: none]"
+)
 @click.option("--out", required=True, help="Folder to write; new or empty.")
 @click.option("--positions", default="all", help="Where to switch off, as in mwork-hf.")
 @click.option("--count", type=Count(), help="Only this many, the highest scores.  [default: all of the set]")
@@ -18,7 +20,10 @@ from mwork_eval.cli.options import DEFAULT_MODEL, stage_options, trust_option
 @click.option("--controls", type=click.Choice(["any", "foreign"]), default="any", help="What these are drawn from.")
 @click.option("--intervention", default="zero", help="zero, or scale:FACTOR to weaken or strengthen instead.")
 @stage_options
-@click.option("--delta", help="File of `mwork enhance` with trained values to put in first.  [default: none]")
+@click.option(
+    "--delta",
+    help="File of `mwork enhance` with trained values to put in first, or hub:USER/NAME/NAME.  [default: none]",
+)
 @click.option("--force", is_flag=True, help="Accept a set or delta of other weights of the same sizes.")
 @click.option("--revision", help="Branch, tag or commit of a hub model.  [default: its main branch]")
 @trust_option

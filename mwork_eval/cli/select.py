@@ -15,7 +15,10 @@ from mwork_eval.terminal.lines import answer
 @pivot_option
 @out_option(None)
 def select(folder: Path, out: Path, activations: bool, **selection: Any) -> None:
-    """Select neuron sets anew from the scores in FOLDER/scores, without the model."""
+    """Select neuron sets anew from the scores in FOLDER/scores, without the model.
+
+    FOLDER may be a repository on the hub that has scores: hub:USER/NAME[@REVISION].
+    """
     from mwork_eval.application.detection import Detection, save_sets
     from mwork_eval.detection.selection import Selection
 

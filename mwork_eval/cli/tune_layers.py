@@ -13,7 +13,11 @@ from mwork_eval.terminal.lines import tell, tell_written
 
 @click.command("tune-layers")
 @model_options
-@click.option("--neurons", required=True, help="Folder with a set per language, or a shipped one such as gemma3-270m.")
+@click.option(
+    "--neurons",
+    required=True,
+    help="Folder with a set per language, a shipped one such as gemma3-270m, or hub:USER/NAME.",
+)
 @click.option("--task", default="xquad", help="A benchmark, a family, a pattern with {l}, or a .yaml file of one.")
 @click.option("--language", default="zh", help="Whose neurons to deactivate.")
 @click.option("--limit", type=Count(2), default=64, help="Documents; the tables leave them out.")

@@ -29,10 +29,12 @@ def told_in_one_line(reference: HubReference, path: str = "") -> Iterator[None]:
         raise
     except (errors.HfHubHTTPError, errors.EntryNotFoundError, errors.LocalTokenNotFoundError, OSError) as error:
         raise fault(error, reference, path) from error
-    except ValueError as error:  # the client's own for what the hub or it refuses, and a failed second download
-        raise fault(error.__cause__ if isinstance(error.__cause__, Exception) else error, reference, path) from error
+    except ValueError as error:  # what the client refuses, and a second download that failed: its cause tells more
+        again = "Force download failed" in str(error) and isinstance(error.__cause__, Exception)
+        raise fault(error.__cause__ if again else error, reference, path) from error  # type: ignore[arg-type]
     except Exception as error:
-        if not is_transport(error):
+        # Downloads by chunks are compiled code, whose errors are of no class of the client's.
+        if not (is_transport(error) or isinstance(error, RuntimeError) or "hub" in type(error).__module__):
             raise
         raise fault(error, reference, path) from error
 
@@ -73,7 +75,7 @@ def fault(error: Exception, reference: HubReference, path: str = "") -> InputErr
         return NotReachedError(f"{shown} is not in the cache", found="HF_HUB_OFFLINE=1", hint=hint)
     if status is None and not is_unreachable(error):
         return InputError(f"{shown} cannot be had from the hub", found=_said(error))
-    hint = "try again later; files that are in the cache are used with HF_HUB_OFFLINE=1"
+    hint = "try again later" + ("; files that are in the cache are used with HF_HUB_OFFLINE=1" if path else "")
     return NotReachedError(f"{host} is not reached for {shown}", found=_said(error), hint=hint)
 
 
@@ -113,4 +115,4 @@ def _said(error: BaseException) -> str:
     said = getattr(error, "server_message", None) or str(error)
     lines = [line.strip() for line in str(said).splitlines() if line.strip()]
     status = f"status {error.response.status_code}: " if isinstance(error, errors.HfHubHTTPError) else ""
-    return shortened(status + (lines[0] if lines else type(error).__name__))
+    return shortened(status + (" ".join(lines) or type(error).__name__))

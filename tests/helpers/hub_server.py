@@ -21,6 +21,8 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
+from mwork_eval.hub import repository
+
 TOKEN = "hf_of_the_tests"
 USER = "user"
 
@@ -149,7 +151,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_token()
             self._send_json({"type": "user", "name": USER, "auth": {"type": "access_token"}})
         elif path == "/api/validate-yaml":
-            self._send_json({"errors": [], "warnings": []})
+            wrong = (
+                [{"message": "license: no such licence"}] if "license: none" in json.loads(self.body)["content"] else []
+            )
+            self._send_json({"errors": wrong, "warnings": []}, 400 if wrong else 200)
         elif path == "/api/repos/create":
             self._create()
         elif path.startswith("/objects/"):
@@ -323,6 +328,7 @@ def hub_server(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     hub = HubServer(cache=home / "cache", home=home)
     server = serve_hub(hub)
     point_client_at(monkeypatch, hub.address, hub.cache)
+    monkeypatch.setattr(repository, "_checked", {})  # each test begins as a new process does
     yield hub
     server.shutdown()
     server.server_close()

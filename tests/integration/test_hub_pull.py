@@ -11,7 +11,6 @@ from huggingface_hub import constants
 
 import mwork_eval as mw
 from mwork_eval.errors import InputError, NotReachedError
-from mwork_eval.hub import repository as module
 from mwork_eval.neurons.references import find_neurons
 
 pytest_plugins = ["helpers.hub_server"]
@@ -24,12 +23,6 @@ OTHERS = {
     "images/profile.png": b"png",
 }
 PULLED = {"neurons/zh.safetensors", "neurons/es.safetensors", *OTHERS} - {"images/profile.png"}
-
-
-@pytest.fixture(autouse=True)
-def nothing_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test begins as a new process does."""
-    monkeypatch.setattr(module, "_checked", {})
 
 
 def publish(hub: HubServer, **changed: bytes) -> str:

@@ -184,3 +184,16 @@ def test_a_hub_that_is_down_is_one_line(hub_server: HubServer) -> None:
     hub_server.fail = 503
     with pytest.raises(NotReachedError, match="is not reached for hub:user/sets"):
         check_target(NAME)
+
+
+def test_a_card_that_the_hub_refuses_is_one_line(hub_server: HubServer) -> None:
+    files = files_of(zh=b"zh") | {"README.md": b"---\nlicense: none\n---\n"}
+    with pytest.raises(InputError, match=r"Invalid metadata in README\.md\. - license: no such licence") as error:
+        push_files(NAME, files, message="one")
+    assert "\n" not in str(error.value)
+
+
+def test_a_hub_that_refuses_everybody_is_one_line(hub_server: HubServer) -> None:
+    hub_server.fail = 401
+    with pytest.raises(InputError, match="does not know who you are; found a token that is not valid"):
+        check_target(NAME)
