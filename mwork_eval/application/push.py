@@ -89,6 +89,7 @@ def push(
         <Publication you/gemma-neurons: 8 files, ... bytes, not sent>
     """
     from mwork_eval.hub.index import CARD, INDEX, write_index
+    from mwork_eval.hub.quiet import without_bars
     from mwork_eval.hub.reference import is_repository
     from mwork_eval.hub.upload import bytes_of, check_target, push_files
     from mwork_eval.publishing.base_model import ask_hub, base_model_of, one_model
@@ -126,7 +127,7 @@ def push(
     reference = first_reference(contents, repo) or f"hub:{repo}"
     if dry:
         return Publication(repo, made.card, sizes, None, None, reference)
-    with say.bar("push (bytes)", bytes_of(files)) as advance:
+    with without_bars(), say.bar("push (bytes)", bytes_of(files)) as advance:
         pushed = push_files(
             repo,
             files,

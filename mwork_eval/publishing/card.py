@@ -105,10 +105,7 @@ def _intro(contents: Contents, model: PublishedModel) -> str:
         what = f"Scores of {_linked(model)}{'' if masked else ', also with neurons of it switched off'}."
     else:
         what = f"Results about the neurons of {_linked(model)}{f' that carry {languages}' if languages else ''}."
-    return (
-        f"{what} [mwork-eval](https://pypi.org/project/mwork-eval/) switches them off inside lm-evaluation-harness and "
-        "measures what breaks."
-    )
+    return f"{what} mwork-eval switches neurons off inside lm-evaluation-harness and measures what breaks."
 
 
 def _linked(model: PublishedModel) -> str:

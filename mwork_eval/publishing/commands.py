@@ -44,7 +44,7 @@ def first_reference(contents: Contents, repository: str) -> str | None:
 
 def use_commands(contents: Contents, model: PublishedModel, repository: str) -> list[str]:
     """Return lines of a shell that use the repository."""
-    lines = ["pip install mwork-eval"]
+    lines = ["pip install " + ('"mwork-eval[demo]"' if model.is_default else "mwork-eval")]
     if (reference := first_reference(contents, repository)) is not None:
         arguments = quote(f"pretrained={model.to_load},neurons={reference}")
         tasks, data = _tasks(contents, reference)

@@ -13,6 +13,7 @@ from helpers.enhancement_models import neurons_of
 from helpers.hub_server import TOKEN, HubServer
 from helpers.published import write_matrix, write_sets
 from huggingface_hub import constants
+from huggingface_hub.utils import are_progress_bars_disabled
 
 import mwork_eval as mw
 from mwork_eval.cli.main import main
@@ -67,6 +68,14 @@ def test_what_is_pushed_is_there_whole_and_indexed(
     for name in ("es", "zh"):
         assert files[f"neurons/{name}.safetensors"] == (given[0] / f"{name}.safetensors").read_bytes()
     assert files["results/matrix/manifest.json"] == (given[1] / "manifest.json").read_bytes()
+
+
+def test_no_bar_is_shown_unless_asked_for(
+    hub_server: HubServer, given: tuple[Path, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    mw.push(given, repo=NAME, progress=False)
+    assert "%|" not in capfd.readouterr().err
+    assert not are_progress_bars_disabled()
 
 
 def test_the_last_line_of_the_command_says_where_it_is_and_how_to_use_it(
