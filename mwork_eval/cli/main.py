@@ -90,7 +90,7 @@ _PURPOSES: dict[str, tuple[click.Command, ...]] = {
     "Models": (inspect, lens, tune_layers, enhance, export),
     "Checkpoints and leaderboards": (check, leaderboard, push),
 }
-_KEEP_NOTHING = frozenset(str(one.name) for one in (inspect, tasks, scores, overlap, profile, export))
+_KEEP_NOTHING = frozenset(str(one.name) for one in (inspect, tasks, scores, overlap, profile, export, push))
 """Commands that have nothing to go on from: they print, and write at their end if at all."""
 _COMPLETION = """\b
 Completion of commands and options, in bash (zsh: zsh_source):

@@ -30,6 +30,8 @@ from mwork_eval.results.tables import Results
 from mwork_eval.weight_deltas.delta import load_delta
 
 _NAME = re.compile(r"[^\w.+-]+", re.ASCII)
+_TRANSFORMERS = ("", "hf", "hf-auto", "huggingface", "mwork-hf")
+"""What lm-eval calls models of transformers; it says nothing of those in earlier files."""
 Advance = Callable[[str, int], Any]
 
 
@@ -83,6 +85,12 @@ class PublishedRun:
     def is_of_the_model_alone(self) -> bool:
         """Whether nothing was deactivated in the model and nothing put into it."""
         return self.file.mwork.masked is None and self.file.mwork.delta is None
+
+    @property
+    def engine(self) -> Mapping[str, Any]:
+        """What computed the answers, as manifests say it; empty for transformers."""
+        source = self.file.content.model_source or ""
+        return self.file.mwork.engine or ({} if source in _TRANSFORMERS else {"name": source})
 
 
 @dataclass

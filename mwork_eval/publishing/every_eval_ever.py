@@ -31,7 +31,7 @@ def render_records(
     *,
     owner: str,
     versions: Mapping[str, str],
-    engine: str | None = None,
+    engine: Mapping[str, Any],
 ) -> dict[str, bytes]:
     """Return the records of one results folder or file, by path below the repository.
 
@@ -40,14 +40,14 @@ def render_records(
         model: The model.
         owner: Who publishes them.
         versions: Versions of the software, as manifests have them.
-        engine: What computed the answers, if not transformers.
+        engine: What computed the answers, as manifests say it; empty for transformers.
     """
     by_benchmark: dict[str, list[Score]] = defaultdict(list)
     for score in scores:
         by_benchmark[score.benchmark].append(score)
     files = {}
     for benchmark, of_benchmark in by_benchmark.items():
-        record = _record(benchmark, of_benchmark, model, owner, versions, engine or "transformers")
+        record = _record(benchmark, of_benchmark, model, owner, versions, engine)
         developer, name = _developer(model), _in_path(model.shown.rpartition("/")[2])
         path = f"{FOLDER}/data/{_in_path(benchmark)}/{_in_path(developer)}/{name}/{_uuid(record)}.json"
         files[path] = (dump(record, indent=2) + "\n").encode()
@@ -60,7 +60,7 @@ def _record(
     model: PublishedModel,
     owner: str,
     versions: Mapping[str, str],
-    engine: str,
+    engine: Mapping[str, Any],
 ) -> dict[str, Any]:
     time = str(int(max(score.time for score in scores)))
     developer = _developer(model)
@@ -85,10 +85,7 @@ def _record(
             "name": model.name,
             "id": model.shown,
             "developer": developer,
-            "inference_engine": {
-                "name": engine,
-                **({"version": versions[engine]} if engine in versions else {}),
-            },
+            "inference_engine": _engine(engine, versions),
             "additional_details": details,
         },
         "eval_library": {
@@ -98,6 +95,12 @@ def _record(
         },
         "evaluation_results": [_result(score) for score in scores],
     }
+
+
+def _engine(engine: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, str]:
+    name = str(engine.get("name") or "transformers")
+    version = engine.get("version") or versions.get(name)
+    return {"name": name, **({} if version is None else {"version": str(version)})}
 
 
 def _result(score: Score) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from mwork_eval.neurons.references import SUFFIX
 
 _TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
 _PATH = re.compile(r"(?:^|[=,:;\s\"'(])((?:~[\w.-]*|[A-Za-z]:)?[\\/][\w.@+-]+(?:[\\/][\w.@+-]+)+)")
+_WHOLE = re.compile(r"(?:~[\w.-]*|[A-Za-z]:)?(?:[\\/][^\\/\n\"',;=]*[^\\/\s\"',;=]){2,}")
+"""A text that is nothing but a path, which may have blanks and brackets."""
 _OF_SYSTEMS = re.compile(r"/(?:usr|lib|lib64|opt|etc|bin|sbin|proc|sys|dev)(?:/|$)")
 """Where programs lie on any machine; says nothing of the writer's."""
 _SANITIZED = re.compile(r"__[\w.-]+?(?:__[\w.-]+)+")
@@ -32,7 +34,9 @@ _REPORTS = (".md", ".html", ".tex", ".csv", ".svg")
 
 def paths_in(text: str) -> list[str]:
     """Return the absolute paths that a text of a description names."""
-    found = [match[1] for match in _PATH.finditer(text)] if len(text) <= _LONGEST else []
+    if len(text) > _LONGEST:
+        return []
+    found = [text] if _WHOLE.fullmatch(text) else [match[1] for match in _PATH.finditer(text)]
     found = [path for path in found if not _OF_SYSTEMS.match(path)]
     return [*found, text] if _SANITIZED.fullmatch(text) else found
 
@@ -128,7 +132,8 @@ def _in_value(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield from paths_in(value)
     elif isinstance(value, Mapping):
-        for one in value.values():
+        for key, one in value.items():
+            yield from paths_in(str(key))
             yield from _in_value(one)
     elif isinstance(value, list):
         for one in value:
@@ -141,5 +146,5 @@ def _replaced_in(value: Any, paths: list[str]) -> Any:
             value = value.replace(path, last_of(path))
         return value
     if isinstance(value, Mapping):
-        return {key: _replaced_in(one, paths) for key, one in value.items()}
+        return {_replaced_in(key, paths): _replaced_in(one, paths) for key, one in value.items()}
     return [_replaced_in(one, paths) for one in value] if isinstance(value, list) else value

@@ -49,12 +49,12 @@ def repository_files(contents: Contents, model: PublishedModel, repository: str)
     owner = repository.partition("/")[0]
     for matrix in contents.matrices:
         manifest = matrix.results.manifest
-        engine = str(manifest.engine["name"]) if manifest.engine.get("name") else None
         of_model = _of_model(matrix.scores, model)
-        files |= render_records(of_model, model, owner=owner, versions=manifest.versions, engine=engine)
+        files |= render_records(of_model, model, owner=owner, versions=manifest.versions, engine=manifest.engine)
     for run in contents.runs:
         if run.is_of_the_model_alone:
-            files |= render_records(_of_model(run.scores, model), model, owner=owner, versions=run.versions)
+            of_model = _of_model(run.scores, model)
+            files |= render_records(of_model, model, owner=owner, versions=run.versions, engine=run.engine)
     if (entries := render_eval_results(own)) is not None:
         files[_EVAL_RESULTS] = entries.encode()
     paths = sorted(files)
@@ -70,14 +70,14 @@ def own_scores(contents: Contents, model: PublishedModel) -> list[Score]:
 
 
 def profile_image(contents: Contents) -> bytes | None:
-    """Draw where the neurons of the sets are, as PNG; None without sets.
+    """Draw where the neurons of the sets are, as PNG; None without any.
 
     Raises:
         InputError: If sets are of models of different sizes.
     """
     several = len(contents.sets) > 1
     sets = {f"{folder}/{name}" if several else name: neurons for folder, name, neurons in contents.every_set()}
-    if not sets:
+    if not any(map(len, sets.values())):
         return None
     if len({repr(neurons.shape) for neurons in sets.values()}) > 1:
         raise InputError(

@@ -11,10 +11,12 @@ import yaml
 from helpers.detector_folders import make_detector_folder
 from helpers.leaderboard_folders import make_results_file
 from helpers.published import ABOUT, write_matrix, write_sets
-from helpers.report_folders import HOSTILE
+from helpers.report_folders import HOSTILE, SHAPE
 from huggingface_hub import ModelCard
 
 import mwork_eval as mw
+from mwork_eval.neurons.files import save_neuron_set
+from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.publishing import base_model
 from mwork_eval.publishing.base_model import ask_hub, base_model_of, one_model
 from mwork_eval.publishing.card_metadata import card_metadata
@@ -81,6 +83,14 @@ def test_a_card_has_the_counts_of_its_sets(tmp_path: Path) -> None:
     assert isinstance(image, bytes)
     assert image.startswith(b"\x89PNG")
     assert 'src="images/profile.png"' in files.card
+
+
+def test_sets_without_neurons_have_no_figure(tmp_path: Path) -> None:
+    save_neuron_set(NeuronSet(SHAPE, {}, {**ABOUT, "language": "zh"}), tmp_path / "zh.safetensors")
+    files = made_of(tmp_path / "zh.safetensors")
+    assert files.files.keys() == {"neurons/zh.safetensors"}
+    assert "| `zh` | Chinese | 0 | 0.00 % |" in files.card
+    assert "<img" not in files.card
 
 
 def test_sets_of_different_texts_say_theirs_one_by_one(tmp_path: Path) -> None:

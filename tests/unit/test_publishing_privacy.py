@@ -25,6 +25,8 @@ from mwork_eval.results.tables import read_results
         ("~/models/tiny", ["~/models/tiny"]),
         ("C:\\models\\tiny", ["C:\\models\\tiny"]),
         ("__work__models__tiny", ["__work__models__tiny"]),
+        ("/home/me/My Models (new)/tiny", ["/home/me/My Models (new)/tiny"]),
+        ("data=/home/me/données/x.txt", ["/home/me/données/x.txt"]),
         ("org/tiny", []),
         ("runs/zh", []),
         ("https://huggingface.co/org/tiny", []),

@@ -76,7 +76,11 @@ def test_a_model_index_reads_back_and_has_published_benchmarks_alone(tmp_path: P
 
 
 def records_of(scores: list[Score], **given: Any) -> dict[str, dict[str, Any]]:
-    given = {"owner": "you", "versions": {"lm_eval": "0.4.13", "transformers": "5.23.0", "mwork_eval": "0"}} | given
+    given = {
+        "owner": "you",
+        "versions": {"lm_eval": "0.4.13", "transformers": "5.23.0", "mwork_eval": "0"},
+        "engine": {},
+    } | given
     return {path: json.loads(content) for path, content in render_records(scores, MODEL, **given).items()}
 
 
@@ -100,6 +104,17 @@ def test_a_record_says_who_scored_what_and_how_sure(tmp_path: Path) -> None:
     details = result["score_details"]
     assert details["score"] == 50.0
     assert details["uncertainty"] == {"standard_error": {"value": 1.0}, "num_samples": DOCUMENTS}
+
+
+def test_the_engine_is_that_of_the_answers(tmp_path: Path) -> None:
+    score = gsm8k(tmp_path)
+    for engine, told in (
+        ({}, {"name": "transformers", "version": "5.23.0"}),
+        ({"name": "vllm", "version": "0.32.0", "dtype": "float32"}, {"name": "vllm", "version": "0.32.0"}),
+        ({"name": "gguf"}, {"name": "gguf"}),
+    ):
+        ((_, record),) = records_of([score], engine=engine).items()
+        assert record["model_info"]["inference_engine"] == told
 
 
 def test_who_publishes_its_own_model_is_the_first_party(tmp_path: Path) -> None:
