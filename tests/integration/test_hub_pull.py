@@ -80,8 +80,8 @@ def test_a_file_that_was_replaced_on_the_hub_is_replaced_here(hub_server: HubSer
 def test_an_interrupted_pull_goes_on(hub_server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     publish(hub_server)
-    hub_server.cut["deltas/half.safetensors"] = 1000
-    with pytest.raises(NotReachedError, match=r"is not reached for deltas/half.safetensors"):
+    hub_server.cut["scores/zh.safetensors"] = 1000
+    with pytest.raises(NotReachedError, match=r"is not reached for scores/zh.safetensors"):
         mw.pull("hub:user/sets", out=tmp_path, progress=False)
     before = {path: content for path, content in files_in(tmp_path).items() if not path.startswith(".")}
     there = hub_server.repositories[NAME].files()
