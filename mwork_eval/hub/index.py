@@ -19,6 +19,7 @@ FORMAT = "mwork-repository"
 VERSION = 1
 LARGEST = 2**24
 """Bytes of the largest index that is read."""
+_DRIVE = re.compile(r"[A-Za-z]:")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SEALED = b'{"digest": "'
 _HINT = "its owner can push it anew"
@@ -59,7 +60,7 @@ class RepositoryIndex(FileValue):
 def is_plain_path(path: str) -> bool:
     """Tell whether a path of a repository stays in a folder that it is put into, on every system."""
     parts = path.split("/")
-    if not path.isprintable() or any(mark in path for mark in '\\:*?"<>|'):
+    if not path.isprintable() or "\\" in path or _DRIVE.match(path):
         return False
     return all(part not in ("", ".", "..") for part in parts) and str(PurePosixPath(path)) == path
 

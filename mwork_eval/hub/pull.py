@@ -1,7 +1,7 @@
 """All files of a repository in a local folder: verified, and what is there already is not fetched again."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +9,14 @@ from mwork_eval.digests import digest_of_file
 from mwork_eval.errors import InputError
 from mwork_eval.files.writing import write_atomically
 from mwork_eval.hub.download import DELTAS, NEURONS, RESULTS, SCORES
-from mwork_eval.hub.index import INDEX, RepositoryIndex, read_index
+from mwork_eval.hub.index import INDEX, read_index
 from mwork_eval.hub.reference import HubReference
 from mwork_eval.hub.repository import HubRepository
 
 FOLDERS = (NEURONS, SCORES, DELTAS, RESULTS)
 """What is pulled; the card and what is made from these stays on the hub."""
+_UNDER_WAY = f".{INDEX}.pulling"
+"""The index of a pull that has begun and not ended: it knows files that the index of the last whole one does not."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +65,19 @@ def plan_pull(reference: HubReference, out: Path) -> PullPlan:
         found = " ".join(sorted({path.split("/")[0] for path in repository.paths})) or "nothing"
         raise InputError(f"nothing to pull in {reference.repository}", found=found, expected=" ".join(FOLDERS))
     before = _earlier(out)
-    _check_free(out, digests, before)
+    _check_free(out, before)
     missing, stale = [], []
     for path, digest in digests.items():
         here = _digest_here(out, path)
         if here == digest:
             continue
-        if here is not None and here != before.get(path):
+        if here is not None and here not in before.get(path, ()):
             raise _changed(out / path)
         missing.append(path)
     for path in before.keys() - digests.keys():
         here = _digest_here(out, path)
         if here is not None:
-            if here != before[path]:
+            if here not in before[path]:
                 raise _changed(out / path)
             stale.append(path)
     return PullPlan(repository, out, tuple(digests), tuple(missing), tuple(sorted(stale)))
@@ -95,14 +97,14 @@ def carry_out(plan: PullPlan, advance: Callable[[str, int], None] = lambda label
         NotReachedError: If there is no way to the hub, and a file is not in the cache.
     """
     index = plan.repository.fetch(INDEX)
-    if not (plan.out / INDEX).exists():
-        _copy(index, plan.out / INDEX)  # tells the next pull whose files these are
+    _copy(index, plan.out / _UNDER_WAY)
     for path in plan.missing:
         _copy(plan.repository.fetch(path), plan.out / path)
         advance(path, 1)
     for path in plan.stale:
         (plan.out / path).unlink(missing_ok=True)
     _copy(index, plan.out / INDEX)
+    (plan.out / _UNDER_WAY).unlink(missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -113,15 +115,16 @@ def _copied(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _earlier(out: Path) -> dict[str, str]:
-    """Return the digests of the files that were pulled before; none if the folder is no pulled one."""
-    if not (out / INDEX).is_file():
-        return {}
-    index: RepositoryIndex = read_index(out / INDEX)
-    return index.files
+def _earlier(out: Path) -> dict[str, set[str]]:
+    """Return the digests that pulled files may have; none if nothing was pulled into the folder."""
+    known: dict[str, set[str]] = {}
+    for path in (out / INDEX, out / _UNDER_WAY):
+        for name, digest in read_index(path).files.items() if path.is_file() else ():
+            known.setdefault(name, set()).add(digest)
+    return known
 
 
-def _check_free(out: Path, digests: dict[str, str], before: dict[str, str]) -> None:
+def _check_free(out: Path, before: Mapping[str, set[str]]) -> None:
     """Raise if a folder that was not pulled into holds anything."""
     if before or not out.is_dir():
         return

@@ -16,6 +16,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import LARGEST, dump, parse_as, parse_lines
 from mwork_eval.files.seal import sealed, unsealed
 from mwork_eval.files.writing import write_atomically
+from mwork_eval.hub.reference import is_hub
 from mwork_eval.results.manifest import Manifest
 from mwork_eval.results.stored_cell import REVISION, StoredCell
 from mwork_eval.results.task_score import TaskScore
@@ -208,5 +209,6 @@ def load_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise InputError(f"{folder} holds no ablation results", found=f"no {MANIFEST}", hint="make them with `ablate`")
+        hint = "pull the repository into a folder first" if is_hub(folder.as_posix()) else "make them with `ablate`"
+        raise InputError(f"{folder} holds no ablation results", found=f"no {MANIFEST}", hint=hint)
     return Manifest.read(path)

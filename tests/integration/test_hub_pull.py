@@ -80,10 +80,10 @@ def test_a_file_that_was_replaced_on_the_hub_is_replaced_here(hub_server: HubSer
 def test_an_interrupted_pull_goes_on(hub_server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     publish(hub_server)
-    hub_server.cut["deltas/half.safetensors"] = 1000
-    with pytest.raises(NotReachedError, match=r"is not reached for deltas/half.safetensors"):
+    hub_server.cut["scores/zh.safetensors"] = 1000
+    with pytest.raises(NotReachedError, match=r"is not reached for scores/zh.safetensors"):
         mw.pull("hub:user/sets", out=tmp_path, progress=False)
-    before = files_in(tmp_path)
+    before = {path: content for path, content in files_in(tmp_path).items() if not path.startswith(".")}
     there = hub_server.repositories[NAME].files()
     assert before
     assert all(content == there[path] for path, content in before.items())
@@ -91,6 +91,26 @@ def test_an_interrupted_pull_goes_on(hub_server: HubServer, tmp_path: Path, monk
     pulled = mw.pull("hub:user/sets", out=tmp_path, progress=False)
     assert not set(pulled.fetched) & set(before)
     assert set(files_in(tmp_path)) == {*PULLED, "mwork.json"}
+
+
+def test_an_interrupted_pull_goes_on_at_a_branch_that_moved(
+    hub_server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder then holds files of two versions, and a third is on the hub."""
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    hub_server.repository(NAME).commit(repository_files({"es": ES, "zh": ES}))
+    mw.pull("hub:user/sets", out=tmp_path, progress=False)
+    hub_server.repository(NAME).commit(repository_files({"es": ZH, "zh": ZH | ES}))
+    hub_server.cut["neurons/zh.safetensors"] = 1000
+    with pytest.raises(NotReachedError):
+        mw.pull("hub:user/sets", out=tmp_path, progress=False)
+    assert files_in(tmp_path)["neurons/es.safetensors"] == bytes_of_set(ZH)
+    assert files_in(tmp_path)["neurons/zh.safetensors"] == bytes_of_set(ES)
+    hub_server.cut.clear()
+    third = repository_files({"es": ES & ZH, "zh": ES - ZH})
+    hub_server.repository(NAME).commit(third)
+    mw.pull("hub:user/sets", out=tmp_path, progress=False)
+    assert files_in(tmp_path) == {path: third[path] for path in third if path != "README.md"}
 
 
 def test_files_of_others_are_not_overwritten(hub_server: HubServer, tmp_path: Path) -> None:

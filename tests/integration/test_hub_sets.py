@@ -90,6 +90,9 @@ def test_every_way_to_name_sets_takes_the_hub(hub_server: HubServer, tmp_path: P
     assert "hub:user/sets/zh" in mwork("sets", "show", "hub:user/sets/zh", "hub:user/sets/zh-es")
     assert json.loads(mwork("sets", "diff", "hub:user/sets/zh", "hub:user/sets/es", "--json"))
     assert "zh" in mwork("overlap", "hub:user/sets")
+    assert mwork("profile", "hub:user/sets").replace("hub:user/sets", "") == mwork(
+        "profile", f"hub:user/sets@{commit}"
+    ).replace(f"hub:user/sets@{commit}", "")
 
 
 def test_what_is_not_there_is_one_line(hub_server: HubServer) -> None:

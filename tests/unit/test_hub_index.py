@@ -102,6 +102,17 @@ def test_an_index_without_its_digest_is_refused(tmp_path: Path) -> None:
         read_index(path)
 
 
+def test_names_that_results_have_are_written_and_read(tmp_path: Path) -> None:
+    files: dict[str, bytes | Path] = {"results/tiny/scale:0.5 zh|es — 中文?.json": b"{}", "results/tiny/a*b": b""}
+    (tmp_path / "mwork.json").write_bytes(write_index(files, base_model=None, fingerprint=None))
+    assert set(read_index(tmp_path / "mwork.json").files) == set(files)
+
+
+def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="below a file"):
+        read_index(write(tmp_path, files={"neurons/zh": "0" * 64, "neurons/zh/es": "0" * 64}))
+
+
 def test_a_file_that_could_not_be_fetched_again_is_not_written() -> None:
     with pytest.raises(InputError, match=r"cannot have this name on the hub; found \.\./zh"):
         write_index({"../zh": b""}, base_model=None, fingerprint=None)
