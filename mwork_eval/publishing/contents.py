@@ -174,7 +174,7 @@ def _left_out(recognised: Sequence[Recognised], taken: set[Path]) -> Iterator[Pa
 
 def _add_sets(contents: Contents, folder: Path, name: str, *, with_scores: bool) -> None:
     for path in sorted(folder.glob(f"*{SUFFIX}")):
-        if not path.name.startswith("."):
+        if is_whole(path, folder):
             _add_file(contents, "set", path, name)
     for path in sorted((folder / "scores").glob(f"*{SUFFIX}")):
         if with_scores and is_whole(path, folder):

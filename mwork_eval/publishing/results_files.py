@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from mwork_eval.detection.score_table import ScoreTable
 from mwork_eval.enhancement.folder import SCORES as IMPROVEMENT
 from mwork_eval.enhancement.record import FILE as ENHANCEMENT
 from mwork_eval.files.json_values import parse, read_bytes
@@ -10,11 +11,14 @@ from mwork_eval.files.seal import unsealed
 from mwork_eval.neurons.files import load_neuron_set
 from mwork_eval.neurons.references import SUFFIX
 from mwork_eval.reports.formats.names import FILE_FORMATS
+from mwork_eval.reports.plots import FORMATS
 from mwork_eval.results.lm_eval_content import read_samples
 from mwork_eval.results.lm_eval_folder import LmEvalFile
 from mwork_eval.results.store import MANIFEST, CellStore
 from mwork_eval.results.tables import Results, read_results
 
+_FIGURES = ("changes-*", "cross-*", "dose-*", "detectors-*", "neurons", "layers", "overlap")
+"""As `report_figures` names them."""
 _PATTERNS = (
     MANIFEST,
     *(f"report.{name}" for name in FILE_FORMATS),
@@ -22,8 +26,7 @@ _PATTERNS = (
     f"neurons/**/*{SUFFIX}",
     "lm-eval/**/results_*.json",
     "lm-eval/**/samples_*.jsonl",
-    "*.svg",
-    "*.png",
+    *(f"{kind}.{ending}" for kind in _FIGURES for ending in FORMATS),
 )
 
 
@@ -34,16 +37,19 @@ def read_whole_matrix(folder: Path) -> Results:
         InputError: If a file of it is damaged.
     """
     results, store = read_results(folder), CellStore(folder)
-    for identity, score in results.scores.items():
-        if score is not None:
-            for _ in store.samples(identity):
+    for cell in sorted((folder / "cells").glob("*.jsonl")):  # also those of tables that were replaced
+        if is_whole(cell, folder):
+            store.read(cell.stem)
+            for _ in store.samples(cell.stem):
                 pass
+    for path in sorted(folder.glob("lm-eval/**/results_*.json")):
+        files_of_run(LmEvalFile.read(path))
     report = folder / "report.json"
     if report.is_file():
         unsealed(read_bytes(report), report)
     for path in (folder / "neurons").rglob(f"*{SUFFIX}"):
-        if path.parent.name != "scores" and not path.name.startswith("."):
-            load_neuron_set(path)
+        if is_whole(path, folder):
+            _ = ScoreTable.load(path) if path.parent.name == "scores" else load_neuron_set(path)
     return results
 
 
@@ -55,6 +61,7 @@ def files_of_matrix(folder: Path, *, with_scores: bool = True) -> list[Path]:
         with_scores: Whether scores beside the sets are among them.
     """
     kept = {path for pattern in _PATTERNS for path in folder.glob(pattern) if is_whole(path, folder)}
+    kept = {path for path in kept if _is_safe(path, folder)}
     if not with_scores:
         kept = {path for path in kept if path.parent.name != "scores"}
     return sorted(kept)
@@ -64,6 +71,12 @@ def is_whole(path: Path, folder: Path) -> bool:
     """Tell whether a file is neither hidden, nor a lock, nor half of something."""
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
     return path.is_file() and not hidden and path.suffix != ".lock" and ".partial." not in path.name
+
+
+def _is_safe(path: Path, folder: Path) -> bool:
+    """Tell whether a file is known to be a result: its content is checked, or it is no link to a file elsewhere."""
+    is_checked = path.suffix in (SUFFIX, ".jsonl") or path.name == MANIFEST
+    return is_checked or path.resolve().is_relative_to(folder.resolve())
 
 
 def files_of_run(file: LmEvalFile) -> list[Path]:

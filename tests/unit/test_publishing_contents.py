@@ -66,6 +66,28 @@ def test_a_results_folder_goes_whole_and_alone(tmp_path: Path) -> None:
     assert [score.task for score in found.matrices[0].scores] == ["xquad_en", "xquad_zh", "xquad_es"]
 
 
+def test_a_link_out_of_a_folder_and_pictures_of_the_users_stay_behind(tmp_path: Path) -> None:
+    folder = write_matrix(tmp_path / "o")
+    (tmp_path / "secret.txt").write_text("mine")
+    (folder / "report.md").symlink_to(tmp_path / "secret.txt")
+    for name in ("neurons.png", "changes-mine-xquad.svg", "holiday.png"):
+        (folder / name).write_bytes(b"picture")
+    found = contents_of(folder)
+    assert "results/o/report.md" not in found.files
+    assert {name for name in found.files if name.endswith(("png", "svg"))} == {
+        "results/o/neurons.png",
+        "results/o/changes-mine-xquad.svg",
+    }
+    assert found.left_out == [folder / "holiday.png", folder / "report.md"]
+
+
+def test_a_cell_that_no_table_has_is_checked_too(tmp_path: Path) -> None:
+    folder = write_matrix(tmp_path / "o")
+    (folder / "cells" / "old.jsonl").write_text("notes\n")
+    with pytest.raises(InputError, match=r"old\.jsonl is damaged"):
+        contents_of(folder)
+
+
 def test_results_of_lm_eval_are_found_below_a_folder_with_their_samples(tmp_path: Path) -> None:
     path = make_results_file(tmp_path / "runs" / "plain" / "__work__models__tiny", {"xquad_zh": 0.5}, model="org/tiny")
     found = contents_of(tmp_path / "runs")
