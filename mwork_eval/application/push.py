@@ -164,7 +164,7 @@ def _without_paths(files: Mapping[str, Path], say: Progress) -> dict[str, bytes]
 
 def _tell_left_out(left_out: list[Path], say: Progress) -> None:
     if left_out:
-        say.tell(f"left out, for they are neither sets nor results: {_some(left_out)}")
+        say.tell(f"left out: {_some(left_out)}")
 
 
 def _some(values: Any) -> str:

@@ -13,11 +13,11 @@ import click
 @click.option("--license", help="Id of the licence, such as cc-by-4.0.  [default: that of the base model]")
 @click.option("--base-model", help="Its id on the hub, where files name a folder.  [default: as files say]")
 @click.option("--message", help="Of the commit.  [default: says how many files]")
-@click.option("--no-scores", "with_scores", flag_value=False, default=True, help="Leave the scores beside sets out.")
+@click.option("--no-scores", is_flag=True, help="Leave the scores beside sets out.")
 @click.option("--with-paths", is_flag=True, help="Publish paths of this machine whole.  [default: their last parts]")
 @click.option("--force", is_flag=True, help="Replace a card that mwork push has not made.")
 @click.option("--dry-run", is_flag=True, help="Print the card and the list of files; send nothing, ask nobody.")
-def push(paths: tuple[str, ...], dry_run: bool, **options: Any) -> None:
+def push(paths: tuple[str, ...], dry_run: bool, no_scores: bool, **options: Any) -> None:
     """Publish sets, scores, deltas and results as a repository of the Hugging Face Hub that explains itself.
 
     SETS_OR_RESULTS are folders of sets (gemma3-270m, runs/qwen3), single sets, files of scores and deltas, folders of
@@ -30,7 +30,7 @@ def push(paths: tuple[str, ...], dry_run: bool, **options: Any) -> None:
     from mwork_eval.terminal.progress import TerminalProgress
     from mwork_eval.terminal.publication import print_files, print_pushed
 
-    found = publish(list(paths), dry_run=dry_run, **options, progress=TerminalProgress())
+    found = publish(list(paths), dry_run=dry_run, with_scores=not no_scores, **options, progress=TerminalProgress())
     if not dry_run:
         print_pushed(found, make_console())
         return

@@ -12,6 +12,7 @@ from conftest import make_model, make_tokenizer
 from helpers.enhancement_models import neurons_of
 from helpers.hub_server import TOKEN, HubServer
 from helpers.published import write_matrix, write_sets
+from helpers.recorded_tables import recorded
 from huggingface_hub import constants
 from huggingface_hub.utils import are_progress_bars_disabled
 
@@ -49,6 +50,16 @@ def test_a_dry_run_prints_the_card_and_the_files_and_asks_nobody(
     assert all(f" {path} " in table for path in found.files)
     assert (found.url, found.commit) == (None, None)
     assert hub_server.requests == []
+
+
+def test_scores_go_along_unless_they_are_left_out(given: tuple[Path, Path]) -> None:
+    table = recorded("zh", 1)
+    table.save(given[0] / "scores" / "zh.safetensors")
+    arguments = ("push", given[0] / "scores" / "zh.safetensors", "--repo", NAME, "--dry-run")
+    assert "scores/zh.safetensors" in mwork(*arguments).stdout
+    told = mwork("push", given[0], "--repo", NAME, "--dry-run", "--no-scores")
+    assert "scores/" not in told.stdout
+    assert "left out: " in told.stderr
 
 
 def test_what_is_pushed_is_there_whole_and_indexed(
