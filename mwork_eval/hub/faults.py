@@ -70,7 +70,7 @@ def fault(error: Exception, reference: HubReference, path: str = "") -> InputErr
         return InputError(f"{reference.repository} was changed meanwhile", found=_said(error), hint=hint)
     if status is not None and status < 500 and status not in (408, 429):
         return InputError(f"{host} refuses what is asked of {reference.repository}", found=_said(error))
-    if is_offline():
+    if is_offline() and is_unreachable(error):
         hint = "fetch it once without HF_HUB_OFFLINE=1"
         return NotReachedError(f"{shown} is not in the cache", found="HF_HUB_OFFLINE=1", hint=hint)
     if status is None and not is_unreachable(error):

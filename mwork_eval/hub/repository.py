@@ -130,7 +130,7 @@ def _commit_of(answer: "ModelNames | Exception | None", reference: HubReference)
         return answer.commit
     commit = remembered_commit(reference)
     if commit is None:
-        raise fault(answer or OSError(), reference) from answer
+        raise fault(answer or ConnectionError(), reference) from answer
     if not is_offline():
         log.warning("the hub is not reached: %s is read from the cache, as it was at %s", reference, commit[:12])
     return commit

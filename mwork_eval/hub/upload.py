@@ -176,4 +176,7 @@ def _checked_reference(repository: str, revision: str | None) -> HubReference:
     if not is_repository(repository):
         raise InputError("no name of a repository on the hub", found=repr(repository), expected="USER/NAME")
     text = f"hub:{repository}" + ("" if revision is None else "@" + revision.replace("/", "%2F"))
-    return HubReference.parse(text)
+    reference = HubReference.parse(text)
+    if reference.commit:
+        raise InputError("files are pushed to a branch", found=f"the commit {revision}", expected="the name of one")
+    return reference

@@ -253,3 +253,20 @@ def test_a_repository_made_by_hand(hub_server: HubServer, offline: Callable[[], 
     offline()
     assert find_neurons("hub:user/sets/zh") == ZH
     assert find_neurons(f"hub:user/sets@{commit}/half/es") == ES
+
+
+def test_a_full_disk_is_one_line(
+    hub_server: HubServer, offline: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no matter of the cache, offline or not."""
+    publish(hub_server, SETS)
+    find_neurons("hub:user/sets/zh")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.hf_api.HfApi.hf_hub_download", full)
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"cannot be had from the hub; found \[Errno 28\] No space left"):
+            find_neurons("hub:user/sets/zh")
+        offline()

@@ -158,6 +158,14 @@ def test_a_name_that_is_none_is_one_line(name: str, hub_server: HubServer) -> No
     assert hub_server.requests == []
 
 
+def test_a_commit_is_no_branch(hub_server: HubServer) -> None:
+    done = push_files(NAME, files_of(zh=b"zh"), message="one")
+    with pytest.raises(InputError, match=f"files are pushed to a branch; found the commit {done.commit}"):
+        push_files(NAME, files_of(zh=b"new"), message="two", revision=done.commit)
+    with pytest.raises(InputError, match="no reference to a repository on the hub"):
+        check_target(NAME, revision="../main")
+
+
 def test_no_token_and_a_wrong_one_are_one_line(hub_server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_of_nobody")
     with pytest.raises(InputError, match="does not know who you are; found a token that is not valid; log in with"):
