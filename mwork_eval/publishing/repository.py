@@ -55,7 +55,9 @@ def repository_files(contents: Contents, model: PublishedModel, repository: str)
         if run.is_of_the_model_alone:
             of_model = _of_model(run.scores, model)
             files |= render_records(of_model, model, owner=owner, versions=run.versions, engine=run.engine)
-    if (entries := render_eval_results(own)) is not None:
+    # The Hub takes these for scores of the repository itself, so they go into the model's own alone.
+    is_own = repository == model.hub and not model.is_default
+    if is_own and (entries := render_eval_results(own)) is not None:
         files[_EVAL_RESULTS] = entries.encode()
     paths = sorted(files)
     return RepositoryFiles(render_card(contents, model, repository, paths, own), {path: files[path] for path in paths})

@@ -14,10 +14,13 @@ from helpers.registered_scores import DOCUMENTS, make_gsm8k_file
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from mwork_eval.benchmarks.rows import BENCHMARKS
-from mwork_eval.publishing.base_model import PublishedModel
+from mwork_eval.publishing.base_model import PublishedModel, base_model_of, one_model
+from mwork_eval.publishing.contents import read_contents
 from mwork_eval.publishing.eval_results import registered, registered_benchmarks, render_eval_results
 from mwork_eval.publishing.every_eval_ever import render_records
 from mwork_eval.publishing.model_index import evaluation_results, render_model_index
+from mwork_eval.publishing.recognition import recognise
+from mwork_eval.publishing.repository import repository_files
 from mwork_eval.results.summaries.entries import Score
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
 
@@ -165,3 +168,12 @@ def test_further_details_are_texts_as_the_schema_wants(tmp_path: Path, key: str)
     values = strings_below(record, key)
     assert values
     assert all(isinstance(value, str) for value in values)
+
+
+def test_a_repository_has_entries_for_the_hubs_leaderboards_only_where_it_is_the_models_own(tmp_path: Path) -> None:
+    make_gsm8k_file(tmp_path, 0.5)
+    contents = read_contents(recognise(tmp_path), advance=lambda label, amount: None)
+    model = base_model_of(one_model(contents.weights), given="org/plain", license=None)
+    entries = ".eval_results/mwork-eval.yaml"
+    assert entries in repository_files(contents, model, "org/plain").files
+    assert entries not in repository_files(contents, model, "you/plain-neurons").files
