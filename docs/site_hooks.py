@@ -36,7 +36,7 @@ class _Notebook(File):
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Show a choice of versions where mike builds one of several; elsewhere a page would look for a list that is not there."""
+    """Show a choice of versions where mike builds one of several; elsewhere no page looks for a list of them."""
     if os.environ.get("MIKE_DOCS_VERSION"):
         config.extra["version"] = {"provider": "mike", "default": "latest"}
     return config

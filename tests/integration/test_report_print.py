@@ -12,7 +12,8 @@ pytest_plugins = ["helpers.browser_fixtures"]
 
 MILLIMETRES = 96 / 25.4
 UPRIGHT, ACROSS = (round((side - 24) * MILLIMETRES) for side in (210, 297))  # A4 without its margins, in CSS pixels
-REGIONS = """() => [...document.querySelectorAll(".scroll")].filter(one => one.checkVisibility({contentVisibilityAuto: true}))
+REGIONS = """() => [...document.querySelectorAll(".scroll")]
+  .filter(one => one.checkVisibility({contentVisibilityAuto: true}))
   .map(one => ({
     name: one.getAttribute("aria-label"),
     over: one.scrollWidth > one.clientWidth,
