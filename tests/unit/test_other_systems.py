@@ -30,9 +30,7 @@ POSIX_CALLS = {
 }
 DEVICES = {"con", "prn", "aux", "nul", *(f"{name}{number}" for name in ("com", "lpt") for number in range(1, 10))}
 SOURCES = [
-    path
-    for folder in ("mwork_eval", "benchmarks", "examples", "docs", ".ci")
-    for path in sorted((ROOT / folder).rglob("*.py"))
+    path for folder in ("mwork_eval", "examples", "docs", ".ci") for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 
 
