@@ -7,7 +7,7 @@ VLLM_VENV ?= .venv-vllm
 # Test processes: one for each core, but no more than memory is usually there for.
 WORKERS ?= logical --maxprocesses 4
 
-.PHONY: run test test-vllm check lint docs architectures tutorials clean
+.PHONY: run test test-vllm check lint docs dist publish-docs architectures tutorials clean
 
 run: $(VENV)/.installed
 	$(BIN)/mwork run
@@ -28,6 +28,19 @@ lint: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# The repository's address, where the package index shall send readers; without one its page has no such links.
+dist: export MWORK_REPOSITORY_URL ?=
+dist: export MWORK_REVISION ?=
+dist: $(VENV)/.installed
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/twine check --strict dist/*
+
+DOCS_VERSION ?= dev
+publish-docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mike deploy --push --update-aliases $(DOCS_VERSION) $(DOCS_ALIAS)
+	$(if $(DOCS_ALIAS),$(BIN)/mike set-default --push $(DOCS_ALIAS))
 
 architectures: $(VENV)/.installed
 	$(BIN)/python docs/architectures.py

@@ -48,13 +48,13 @@ def read_weights(model: torch.nn.Module) -> None:
 
 def forget_peak() -> int:
     """Start measuring the peak memory of this process anew (Linux); returns the memory it has now, in bytes."""
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     return peak_memory()
 
 
 def peak_memory() -> int:
     """Return the largest memory of this process since `forget_peak`, in bytes (Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 

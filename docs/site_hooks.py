@@ -6,6 +6,7 @@ to an example that stands alone becomes its code.
 
 import html
 import json
+import os
 import posixpath
 import re
 from pathlib import Path
@@ -32,6 +33,13 @@ class _Notebook(File):
 
     def is_documentation_page(self) -> bool:
         return True
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Show a choice of versions where mike builds one of several; elsewhere no page looks for a list of them."""
+    if os.environ.get("MIKE_DOCS_VERSION"):
+        config.extra["version"] = {"provider": "mike", "default": "latest"}
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

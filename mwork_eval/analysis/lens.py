@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from mwork_eval.analysis.shares import Curves
-from mwork_eval.interventions.zero import zero_neurons
+from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.models.layout import Layout
 from mwork_eval.neurons.neuron_set import NeuronSet
 
@@ -28,6 +28,6 @@ def look_with_masks(
     for language, of_language in queries.items():
         yield look(language, of_language, None)
         for name, neurons in masks.get(language, {}).items():
-            with zero_neurons(layout, neurons):
+            with Intervention(neurons).apply(layout):
                 curves = look(language, of_language, name)
             yield curves

@@ -34,7 +34,7 @@ class NamedSets(NamedTuple):
             InputError: If something is not found, two sets have one name, or the stages do not fit.
         """
         found = find_named_sets(references)
-        short = {name: name.removesuffix(SUFFIX).rpartition("/")[2] for name in found}
+        short = {name: Path(name.removesuffix(SUFFIX)).name or name for name in found}
         sets = {short[name]: one for name, one in found.items()} if len(set(short.values())) == len(found) else found
         layers = next(iter(sets.values())).shape.layers
         return cls(sets, stages_for(list(sets.values()), layers, understanding, generation))

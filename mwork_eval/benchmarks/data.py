@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -52,7 +53,9 @@ def published_dataset(task: str, data: str | None, path: str | None = None) -> s
         Its id; None for the embedded texts, for texts of the user's, and for files that are on no hub.
     """
     if (located := task_of(task)) is None:
-        return path if path and path.count("/") == 1 and not path.startswith((".", "/", "~")) else None
+        # A drive or a backslash is a path of Windows.
+        is_id = path and re.fullmatch(r"[\w.-]+/[\w.-]+", path) and not path.startswith(".")
+        return path if is_id else None
     entry = BENCHMARKS[located[0]]
     if data == EMBEDDED or entry.free_text:
         return None

@@ -133,8 +133,12 @@ def _write(
 
 
 def _sync(folder: Path) -> None:
+    # Windows brings to disk only what may be written to, and no folders.
+    posix = os.name == "posix"
     for file in folder.rglob("*"):
-        descriptor = os.open(file, os.O_RDONLY)
+        if not posix and file.is_dir():
+            continue
+        descriptor = os.open(file, os.O_RDONLY if posix else os.O_RDWR)
         try:
             os.fsync(descriptor)
         finally:

@@ -143,4 +143,7 @@ class Intervention:
         Raises:
             InputError: If the neurons are of another model, or cannot be changed.
         """
+        shape = self.neurons.shape
+        if shape != layout.shape:
+            raise InputError("the neuron set is of another model", found=str(shape), expected=str(layout.shape))
         return find_kind(self.kind).apply(layout, self.neurons, self.value)

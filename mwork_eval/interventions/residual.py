@@ -124,10 +124,8 @@ def steer_residual(layout: Layout, neurons: NeuronSet, value: Mapping[str, Any])
         What undoes it when it is closed.
 
     Raises:
-        InputError: If the set is of another model, or does not carry the means.
+        InputError: If the set does not carry the means.
     """
-    if neurons.shape != layout.shape:
-        raise InputError("the neuron set is of another model", found=str(neurons.shape), expected=str(layout.shape))
     vectors = vectors_of(neurons, value)
     with SliceEditor() as undo:
         for layer, vector in vectors.items():

@@ -23,11 +23,8 @@ def scale_neurons(layout: Layout, neurons: NeuronSet, factor: float) -> SliceEdi
 
     Returns:
         What undoes it, bit by bit, when it is closed.
-
-    Raises:
-        InputError: If the set is of another model.
     """
-    if factor == 0 or neurons.shape != layout.shape:
+    if factor == 0:
         return zero_neurons(layout, neurons)
     with SliceEditor() as undo:
         for site in activation_sites(layout, neurons.indices):

@@ -111,10 +111,8 @@ def move_towards(layout: Layout, neurons: NeuronSet, target: Mapping[str, Any]) 
         What undoes it when it is closed.
 
     Raises:
-        InputError: If the set is of another model, or does not carry the activations.
+        InputError: If the set does not carry the activations.
     """
-    if neurons.shape != layout.shape:
-        raise InputError("the neuron set is of another model", found=str(neurons.shape), expected=str(layout.shape))
     values = target_values(neurons, target)
     with SliceEditor() as undo:
         replace_activations(layout, neurons.indices, values, undo)

@@ -1,6 +1,5 @@
 """Deactivate a neuron set: in the weights where zero weights switch a neuron off, else in the activations."""
 
-from mwork_eval.errors import InputError
 from mwork_eval.interventions.activations import zero_activations
 from mwork_eval.interventions.switches import as_switches
 from mwork_eval.interventions.weights import zero_weights
@@ -14,14 +13,11 @@ _WEIGHTS, _ACTIVATIONS = "weights", "activations"
 def zero_neurons(layout: Layout, neurons: NeuronSet) -> SliceEditor:
     """Deactivate neurons: all of them, or none where one cannot be.
 
+    `Intervention.apply` checks that they are of this model.
+
     Returns:
         What undoes it, bit by bit, when it is closed.
-
-    Raises:
-        InputError: If the set is of another model.
     """
-    if neurons.shape != layout.shape:
-        raise InputError("the neuron set is of another model", found=str(neurons.shape), expected=str(layout.shape))
     indices = as_switches(layout, neurons.indices)
     ways = {place: _way(layout, place) for place in indices}
     with SliceEditor() as undo:

@@ -95,4 +95,4 @@ def _onednn_is_faster() -> bool:
     if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
     described = Path("/proc/cpuinfo")
-    return "AuthenticAMD" in (described.read_text() if described.exists() else platform.processor())
+    return "AuthenticAMD" in (described.read_text(encoding="utf-8") if described.exists() else platform.processor())

@@ -1,5 +1,6 @@
 """The figures of a results folder by what they show, drawn when they are asked for."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,9 @@ from mwork_eval.results.tables import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+"""What a file's name cannot have, on Windows or elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ class FigureName:
         """Name of its file, without the ending."""
         parts = [part for part in (self.kind, self.preset, self.task) if part is not None]
         if self.setting is None:
-            return file_name("-".join(parts).replace("/", "-"))
-        return file_name("-".join([*parts, self.setting]).replace("/", "-").replace(" ", "-"))
+            return file_name(_NOT_IN_NAMES.sub("-", "-".join(parts)))
+        return file_name(_NOT_IN_NAMES.sub("-", "-".join([*parts, self.setting])).replace(" ", "-"))
 
 
 def report_figures(results: Results) -> dict[FigureName, "Callable[[], Figure]"]:

@@ -4,12 +4,15 @@ import os
 import site
 import subprocess
 import sys
+import tarfile
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ADDRESS = "https://repository.test/owner/name"
 
 pytestmark = [pytest.mark.wheel, pytest.mark.slow]
 
@@ -45,6 +48,60 @@ def run(python: Path, *arguments: object) -> str:
     found = subprocess.run([python, *map(str, arguments)], cwd=folder, capture_output=True, text=True, env=environment)
     assert found.returncode == 0, found.stderr[-3000:]
     return found.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A folder with the source distribution, and the wheel that is built of it."""
+    folder = tmp_path_factory.mktemp("built")
+    environment = os.environ | {"MWORK_REPOSITORY_URL": ADDRESS, "MWORK_REVISION": "v1"}
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    return folder
+
+
+def test_the_package_index_would_take_both(built):
+    files = sorted(built.iterdir())
+    assert [file.suffix for file in files] == [".whl", ".gz"]
+    found = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *files], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert found.stdout.count("PASSED") == 2
+
+
+def test_the_page_of_the_index_leads_to_the_repository(built):
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as files:
+        (name,) = (name for name in files.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = files.read(name).decode()
+    assert f"Project-URL: Repository, {ADDRESS}\n" in metadata
+    assert f"({ADDRESS}/raw/v1/docs/images/cross.png)" in metadata
+    assert "](docs/" not in metadata
+
+
+def test_the_source_distribution_holds_what_tests_and_pages_need(built):
+    (archive,) = built.glob("*.tar.gz")
+    with tarfile.open(archive) as files:
+        found = {name.partition("/")[2] for name in files.getnames()}
+    for folder in ("tests", "tasks", "neuron_sets", "docs", "benchmarks", "examples", "mwork_eval"):
+        kept = {
+            path.relative_to(ROOT).as_posix()
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+        assert kept
+        assert kept <= found
+    for name in (
+        "Makefile",
+        "constraints.txt",
+        "mkdocs.yml",
+        "CITATION.cff",
+        "SECURITY.md",
+        ".github/workflows/ci.yml",
+    ):
+        assert name in found
+    assert not any("__pycache__" in name for name in found)
 
 
 def test_the_package_comes_from_the_wheel(python, tmp_path):

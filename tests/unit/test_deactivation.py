@@ -10,6 +10,7 @@ from conftest import make_model
 
 from mwork_eval.errors import InputError
 from mwork_eval.interventions.activations import zero_activations
+from mwork_eval.interventions.intervention import Intervention
 from mwork_eval.interventions.weights import zero_weights
 from mwork_eval.interventions.zero import zero_neurons
 from mwork_eval.models.fingerprint import fingerprint_of
@@ -173,7 +174,8 @@ def test_a_failing_mask_leaves_the_weights_alone():
     assert torch.equal(layout.weight(0, "q"), before)
 
 
-def test_a_set_of_another_shape_is_refused():
+@pytest.mark.parametrize("kind", [("zero", None), ("scale", 0.5), ("scale", 0.0)])
+def test_a_set_of_another_shape_is_refused(kind):
     llama, qwen = Layout.of(make_model("llama")), Layout.of(make_model("qwen3"))
     with pytest.raises(InputError, match="another model"):
-        zero_neurons(qwen, some_neurons(llama))
+        Intervention(some_neurons(llama), *kind).apply(qwen)
