@@ -16,6 +16,7 @@ from mwork_eval.checkpoints.edit import Edits
 from mwork_eval.checkpoints.folder import files_beside, states_of
 from mwork_eval.checkpoints.proof import Difference, prove
 from mwork_eval.errors import InputError
+from mwork_eval.files.locks import remove_lock_file
 
 _SPARE = 64 * 2**20
 """Bytes that a disk needs beside the files."""
@@ -74,7 +75,7 @@ def write_checkpoint(
                 return replace(written, folder=name)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
-                Path(lock.lock_file).unlink(missing_ok=True)
+                remove_lock_file(lock)
     except Timeout as error:
         raise InputError(
             f"another process exports to {folder} now", hint="wait for it, or take another folder"

@@ -194,7 +194,7 @@ def _train_run(
                 run.kind,
                 run.seed,
                 size,
-                str(file),
+                file.as_posix(),
                 delta.digest,
                 len(neurons),
                 delta.parameters,

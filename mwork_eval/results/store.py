@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import LARGEST, dump, parse_as, parse_lines
+from mwork_eval.files.locks import remove_lock_file
 from mwork_eval.files.seal import sealed, unsealed
 from mwork_eval.files.writing import write_atomically
 from mwork_eval.hub.reference import is_hub
@@ -63,7 +64,7 @@ class CellStore:
             yield True
             # Only once the cell is stored: who holds a lock on the removed file then finds the cell.
             if self.path(identity).is_file():
-                Path(lock.lock_file).unlink(missing_ok=True)
+                remove_lock_file(lock)
         finally:
             lock.release()
 

@@ -29,5 +29,5 @@ def write_check_files(check: Check, folder: Path) -> list[Path]:
 
 def append_step_summary(check: Check, file: Path) -> None:
     """Append the check to the file that GitHub shows as the summary of a step."""
-    with file.open("a", encoding="utf-8") as summary:
+    with file.open("a", encoding="utf-8", newline="\n") as summary:
         summary.write(as_markdown(check) + "\n")
