@@ -77,12 +77,12 @@ def told_better(languages: Sequence[RankedScores]) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _paired(
-    languages: Sequence[RankedScores], rows: npt.NDArray[np.intp], differences: Array
-) -> npt.NDArray[np.bool_]:
+def _paired(languages: Sequence[RankedScores], rows: npt.NDArray[np.intp], differences: Array) -> npt.NDArray[np.bool_]:
     """Return which of some rows, all of known documents, are told to be better than which others."""
     found = np.zeros(differences.shape, bool)
-    clustering = Clustering([of.denominators / of.denominators.sum() for of in languages], [of.keys for of in languages])
+    clustering = Clustering(
+        [of.denominators / of.denominators.sum() for of in languages], [of.keys for of in languages]
+    )
     if clustering.smallest < FEWEST_CLUSTERS:
         return found
     parts, own = [], []

@@ -40,7 +40,9 @@ def slow(languages):
             contributions.append((np.array(parts[0]) - np.array(parts[1])) / len(languages))
             changes.append((of.numerators[a] - of.numerators[b]) / of.denominators)
             difference += (sum(of.numerators[a]) - sum(of.numerators[b])) / total / len(languages)
-        clustering = Clustering([of.denominators / of.denominators.sum() for of in languages], [of.keys for of in languages])
+        clustering = Clustering(
+            [of.denominators / of.denominators.sum() for of in languages], [of.keys for of in languages]
+        )
         told = estimate(difference, clustering, contributions, changes)
         found[a, b] = told.low is not None and told.low > 0
     return found
