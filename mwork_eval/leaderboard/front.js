@@ -1,0 +1,490 @@
+
+// The ranked table: what the controls choose, what the address says, and the rows.
+(() => {
+  const { element, keyOfRow, number, span, sparkline, titleOfRow } = draw;
+  const front = JSON.parse(document.getElementById("front").textContent);
+  const board = document.getElementById("board");
+  if (!front.contests.length) return;
+  board.hidden = false;
+  const table = document.getElementById("ranked");
+  const status = board.querySelector(".count");
+  const SLICE = 20; // milliseconds of work between two chances to answer the reader
+  const SIZES = [
+    ["small", "under 1B", 1e9],
+    ["medium", "1B to 4B", 4e9],
+    ["large", "4B to 15B", 15e9],
+    ["huge", "over 15B", Infinity],
+    ["unknown", "unknown", null],
+  ];
+  const ANY = "";
+
+  // Contests by what one chooses them by; those that only differ in what is not shown are numbered.
+  const contests = front.contests.map((contest) => ({ ...contest, documents: contest.label }));
+  for (const contest of contests) {
+    const alike = contests.filter((one) => one.benchmark === contest.benchmark && one.prompting === contest.prompting);
+    const named = (one) => one.label === contest.label;
+    if (alike.filter(named).length > 1) contest.documents = `${contest.label} · ${contest.metric}`;
+  }
+  for (const contest of contests) {
+    const same = contests.filter((one) => ["benchmark", "prompting", "documents"].every((what) => one[what] === contest[what]));
+    same.slice(1).forEach((one, place) => (one.documents = `${one.documents} (${place + 2})`));
+  }
+  const rowsOf = (contest) => new Set(contest.columns.flatMap((column) => column.shown.map(([row]) => row)));
+  const busiest = (some) => some.reduce((best, one) => (rowsOf(one).size > rowsOf(best).size ? one : best));
+
+  const searched = front.rows.map((row) => `${row.name} ${row.family ?? ""} ${row.mask ?? ""}`.toLowerCase());
+  const sizeOf = (row) =>
+    row.parameters === null ? "unknown" : SIZES.find(([, , below]) => below !== null && row.parameters < below)[0];
+
+  let state = {};
+  let contest = null;
+  let chosen = null; // the row whose ties are marked, if the reader chose one
+  let lines = []; // one a row of the table
+  let field = null;
+  let ranges = new Map();
+  let running = 0;
+  const known = new Map(); // fields and ranks by contest, languages and masks
+
+  // State and address. What is as it would be anyway is left out of the address; what is unknown is ignored.
+  function readState() {
+    const found = new URLSearchParams(location.hash.slice(1));
+    const among = (some, what) => some.filter((one) => one[what] === found.get(what));
+    let left = contests;
+    for (const what of ["benchmark", "prompting", "documents"]) {
+      left = among(left, what).length ? among(left, what) : what === "benchmark" ? [busiest(contests)].flatMap((one) => contests.filter((other) => other.benchmark === one.benchmark)) : left;
+    }
+    contest = busiest(left);
+    const all = contest.columns.map((column) => column.language);
+    const wanted = found.has("languages") ? found.get("languages").split(",") : all;
+    const languages = all.filter((language) => wanted.includes(language));
+    const none = found.get("languages") === "";
+    state = {
+      languages: languages.length || none ? languages : all,
+      q: found.get("q") ?? "",
+      family: families().includes(found.get("family")) ? found.get("family") : ANY,
+      size: SIZES.some(([key]) => key === found.get("size")) ? found.get("size") : ANY,
+      masked: found.get("masked") === "1",
+      view: found.get("view") === "heat" ? "heat" : "table",
+      sort: "rank",
+    };
+    if (found.has("sort") && headings().some((one) => one.key === found.get("sort"))) state.sort = found.get("sort");
+    state.dir = ["asc", "desc"].includes(found.get("dir")) ? found.get("dir") : usual(state.sort);
+  }
+  function addressOf() {
+    const said = new URLSearchParams();
+    const first = busiest(contests);
+    const alike = (...what) => contests.filter((one) => what.every((name) => one[name] === contest[name]));
+    if (contest.benchmark !== first.benchmark) said.set("benchmark", contest.benchmark);
+    if (busiest(alike("benchmark")).prompting !== contest.prompting) said.set("prompting", contest.prompting);
+    if (busiest(alike("benchmark", "prompting")) !== contest) {
+      said.set("prompting", contest.prompting);
+      said.set("documents", contest.documents);
+    }
+    if (said.size) said.set("benchmark", contest.benchmark);
+    if (state.languages.length < contest.columns.length) said.set("languages", state.languages.join(","));
+    for (const what of ["q", "family", "size"]) if (state[what]) said.set(what, state[what]);
+    if (state.masked) said.set("masked", "1");
+    if (state.view === "heat") said.set("view", "heat");
+    if (state.sort !== "rank") said.set("sort", state.sort);
+    if (state.dir !== usual(state.sort)) said.set("dir", state.dir);
+    return `#${said.toString().replaceAll("%2C", ",").replaceAll("%3A", ":")}`;
+  }
+  let address = location.hash;
+  function said(replaced) {
+    address = addressOf();
+    document.getElementById("link").href = address;
+    if (address === location.hash || (address === "#" && !location.hash)) return;
+    history[replaced ? "replaceState" : "pushState"](null, "", address);
+  }
+  function usual(key) {
+    if (key === "rank" || key === "name") return "asc";
+    return key.startsWith("delta:") || contest.higher ? "desc" : "asc";
+  }
+  const families = () => [...new Set(front.rows.map((row) => row.family).filter(Boolean))].sort();
+
+  // Controls.
+  const control = (name) => board.querySelector(`[data-state="${name}"]`);
+  function fillSelect(name, options, value) {
+    const select = control(name);
+    select.replaceChildren(...options.map(([key, text]) => element("option", { value: key }, text)));
+    select.value = value;
+    select.closest("label").hidden = options.length < 2;
+  }
+  function showControls() {
+    const different = (some, what) => [...new Set(some.map((one) => one[what]))].map((text) => [text, text]);
+    const ofBenchmark = contests.filter((one) => one.benchmark === contest.benchmark);
+    const asked = ofBenchmark.filter((one) => one.prompting === contest.prompting);
+    fillSelect("benchmark", different(contests, "benchmark"), contest.benchmark);
+    fillSelect("prompting", different(ofBenchmark, "prompting"), contest.prompting);
+    fillSelect("documents", different(asked, "documents"), contest.documents);
+    fillSelect("family", [[ANY, "any"], ...families().map((one) => [one, one])], state.family);
+    const sizes = new Set(front.rows.map(sizeOf));
+    fillSelect("size", [[ANY, "any"], ...SIZES.filter(([key]) => sizes.has(key))], state.size);
+    control("size").closest("label").hidden = sizes.size < 2;
+    control("family").closest("label").hidden = !families().length;
+    control("masked").checked = state.masked;
+    control("masked").closest("label").hidden = !front.rows.some((row) => row.mask);
+    if (control("q").value.trim() !== state.q) control("q").value = state.q;
+    for (const button of board.querySelectorAll("[data-view]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.view === state.view));
+    }
+    const boxes = contest.columns.map((column) => {
+      const box = element("input", { type: "checkbox", value: column.language });
+      box.checked = state.languages.includes(column.language);
+      return element("label", {}, box, column.name);
+    });
+    const shown = board.querySelector(".choices");
+    const focused = shown.contains(document.activeElement) ? document.activeElement.value : null;
+    shown.replaceChildren(...boxes);
+    if (focused) shown.querySelector(`[value="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  // Columns of the table.
+  function headings() {
+    const heat = state.view === "heat";
+    const columns = contest.columns.filter((column) => heat || state.languages.includes(column.language));
+    const found = [
+      { key: "rank", text: "Rank", title: "A range where models cannot be told apart" },
+      { key: "name", text: "Model" },
+    ];
+    if (!heat) found.push({ key: null, text: "Ties" }, { key: "mean", text: "Mean" });
+    for (const column of columns) {
+      found.push({ key: column.language, text: column.language, title: `${column.name}: ${column.task}, ${column.documents} documents`, column });
+    }
+    if (heat) return found;
+    for (const change of contest.changes) {
+      const against = change.pivot === "en" ? "" : ` (${change.pivot})`;
+      const key = `delta:${change.label}${against}`;
+      found.push({ key, text: `∆ ${change.label}${against}`, title: `Change of the pivot minus change of the others, in ${change.unit}`, change });
+    }
+    if (front.rows.some((row) => Object.keys(row.layers).length)) found.push({ key: null, text: "Neurons by layer" });
+    return found;
+  }
+  function showHead() {
+    const cells = headings().map(({ key, text, title }) => {
+      if (key === null) return element("th", { scope: "col", class: "plain" }, text);
+      const button = element("button", { type: "button", "data-sort": key, title }, text);
+      const sorted = state.sort === key ? (state.dir === "asc" ? "ascending" : "descending") : null;
+      return element("th", { scope: "col", class: key === "name" ? "name" : null, "aria-sort": sorted }, button);
+    });
+    table.tHead.replaceChildren(element("tr", {}, ...cells));
+  }
+
+  // Rows. Shades are by the best and the worst of a column; what is better is darker.
+  function shader(column) {
+    const values = column.shown.map(([, value]) => value);
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    return (value) => {
+      const share = high > low ? (value - low) / (high - low) : 0.5;
+      return `${Math.round(48 * (contest.higher ? share : 1 - share))}%`;
+    };
+  }
+  function buildRows() {
+    const shown = headings();
+    const columns = shown.filter((one) => one.column).map(({ column }) => ({
+      column,
+      shade: shader(column),
+      values: new Map(column.shown.map(([row, value, error]) => [row, { value, error }])),
+    }));
+    const changes = shown.filter((one) => one.change).map(({ key, change }) => ({
+      key, change, values: new Map(change.values.map(([row, ...rest]) => [row, rest])),
+    }));
+    const withLayers = shown.some((one) => one.text === "Neurons by layer");
+    lines = [...field.rows.values()].map((entry) => {
+      const row = front.rows[entry.row];
+      const keys = { name: row.name, mean: entry.mean };
+      const rank = element("td", { class: "rank" });
+      const small = [row.mask && `without ${row.mask}`, row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
+      const name = element("th", { scope: "row" }, element("a", { href: row.href }, element("bdi", {}, row.name)), small && element("small", {}, small));
+      const node = element("tr", {}, rank, name);
+      const line = { entry, row, keys, rank, node, button: null };
+      if (state.view === "table") {
+        line.button = element("button", { type: "button", "data-row": entry.row, "aria-pressed": "false" });
+        node.append(element("td", { class: "tie" }, line.button), meanCell(entry));
+      }
+      for (const { column, shade, values } of columns) {
+        const one = values.get(entry.row);
+        keys[column.language] = one?.value ?? null;
+        node.append(one ? scoreCell(one, shade, column) : element("td", { class: "shade unsure" }, "–"));
+      }
+      for (const { key, change, values } of changes) {
+        const one = values.get(entry.row);
+        keys[key] = one?.[1] ?? null;
+        node.append(one ? changeCell(one, change, row) : element("td", { class: "unsure" }, "–"));
+      }
+      if (withLayers) {
+        node.append(element("td", {}, Object.keys(row.layers).length ? sparkline(row.layers, state.languages) : "–"));
+      }
+      return line;
+    });
+    table.classList.toggle("heatmap", state.view === "heat");
+  }
+  function meanCell(entry) {
+    if (!state.languages.length || entry.mean === null) return element("td", { class: "unsure" }, "–");
+    if (!entry.complete) return element("td", { class: "unsure" }, number(entry.mean, contest.unit), element("small", {}, ` no ${entry.missing.join(", ")}`));
+    const half = ranking.halfWidth(entry);
+    const link = element("a", { href: contest.href }, number(entry.mean, contest.unit));
+    const width = half === null ? null : element("small", { title: "half the width of its 95 % interval" }, ` ±${number(half, contest.unit)}`);
+    return element("td", {}, link, width);
+  }
+  function scoreCell({ value, error }, shade, column) {
+    const text = state.view === "heat" && contest.unit === "points" ? value.toFixed(0) : number(value, contest.unit);
+    const title = `${column.name}: ${number(value, contest.unit)}${error === null ? "" : `, standard error ${number(error, contest.unit)}`}`;
+    const cell = element("td", { class: "shade", title }, element("a", { href: contest.href }, text));
+    cell.style.setProperty("--share", shade(value));
+    return cell;
+  }
+  function changeCell([, delta, low, high], change, row) {
+    const unsure = low === null || (low <= 0 && high >= 0);
+    const interval = low === null ? "no interval" : span(low, high, change.unit);
+    const link = element("a", { href: row.href }, number(delta, change.unit, true));
+    const small = element("small", {}, ` ${interval}${unsure && low !== null ? " incl. 0" : ""}`);
+    return element("td", {}, element("span", { class: unsure ? "unsure" : null }, link, small));
+  }
+
+  // Order, filters, ties.
+  function keyOf(line) {
+    if (state.sort !== "rank") return line.keys[state.sort] ?? null;
+    return line.entry.mean === null ? null : (contest.higher ? -1 : 1) * line.entry.mean;
+  }
+  function arrange() {
+    const direction = state.dir === "asc" ? 1 : -1;
+    const text = state.q.toLowerCase();
+    const keyed = lines.map((line) => [keyOf(line), line]);
+    const byRank = state.sort === "rank" || state.sort === "mean";
+    const order = new Intl.Collator("en", { numeric: true }).compare;
+    keyed.sort(([a, one], [b, other]) => {
+      if (byRank && one.entry.complete !== other.entry.complete) return one.entry.complete ? -1 : 1;
+      if (a === null || b === null) return (a === null) - (b === null);
+      return direction * (typeof a === "string" ? order(a, b) : a - b);
+    });
+    let shown = 0;
+    for (const [, line] of keyed) {
+      const { row, node, entry } = line;
+      node.hidden =
+        (row.mask !== null && !state.masked) ||
+        (state.family !== ANY && row.family !== state.family) ||
+        (state.size !== ANY && sizeOf(row) !== state.size) ||
+        (text !== "" && !searched[entry.row].includes(text));
+      shown += !node.hidden;
+    }
+    lines = keyed.map(([, line]) => line);
+    table.tBodies[0].replaceChildren(...lines.map((line) => line.node));
+    markTies();
+    return shown;
+  }
+  function markTies() {
+    const note = document.getElementById("reference");
+    const ranked = lines.filter((line) => line.entry.complete && !line.node.hidden);
+    const reference = ranked.find((line) => line.entry.row === chosen) ?? ranked[0] ?? null;
+    note.hidden = reference === null || state.view === "heat";
+    if (state.view === "heat") return;
+    const ties = reference === null ? new Map() : tiesOf(reference.entry);
+    const name = reference === null ? "" : titleOfRow(reference.row);
+    let tied = 0;
+    for (const { entry, row, node, button } of lines) {
+      button.hidden = reference === null || !entry.complete;
+      if (button.hidden || node.hidden) continue;
+      const own = entry === reference.entry;
+      const same = !own && ties.get(entry.row);
+      tied += same;
+      node.className = own ? "chosen" : same ? "tied" : "apart";
+      button.textContent = own ? "●" : same ? "≈" : "≠";
+      button.setAttribute("aria-pressed", String(own));
+      const said = own ? "ties are marked with this model" : same ? `cannot be told from ${name}` : `told from ${name}`;
+      button.setAttribute("aria-label", `${titleOfRow(row)}: ${said}${own ? "" : ". Mark its ties instead"}`);
+      button.title = own ? said : `${said}; press to mark the ties of ${titleOfRow(row)}`;
+    }
+    if (reference === null) return;
+    note.replaceChildren(
+      `≈ marks ${tied.toLocaleString("en")} shown model${tied === 1 ? "" : "s"} that cannot be told apart from `,
+      element("strong", {}, element("bdi", {}, name)),
+      chosen === reference.entry.row ? ", which you chose; " : ", the first of the table; ",
+      "≠ those that can. The button of a row marks its ties instead.",
+    );
+  }
+  function tiesOf(entry) {
+    field.ties ??= new Map();
+    if (!field.ties.has(entry.row)) {
+      const rest = [...field.rows.values()].filter((other) => other.complete && other !== entry);
+      field.ties.set(entry.row, new Map(rest.map((other) => [other.row, !ranking.toldApart(field, entry, other)])));
+    }
+    return field.ties.get(entry.row);
+  }
+
+  // Ranks, a slice at a time; the table can be used meanwhile.
+  function computeRanks() {
+    const key = [contests.indexOf(contest), state.languages.join(","), state.masked].join("|");
+    const turn = ++running;
+    ranges = known.get(key) ?? new Map();
+    if (known.has(key)) return showRanks();
+    const entries = [...field.rows.values()].filter((entry) => entry.complete && (state.masked || front.rows[entry.row].mask === null));
+    entries.sort((one, other) => (contest.higher ? other.mean - one.mean : one.mean - other.mean));
+    const slices = ranking.rankSlices(field, entries);
+    const step = () => {
+      if (turn !== running) return;
+      const until = performance.now() + SLICE;
+      let slice = slices.next();
+      while (!slice.done && performance.now() < until) slice = slices.next();
+      ranges = slice.value;
+      if (slice.done) known.set(key, ranges);
+      else setTimeout(step);
+      showRanks(slice.done);
+    };
+    step();
+  }
+  function showRanks(done = true) {
+    for (const { entry, row, rank } of lines) {
+      const range = ranges.get(entry.row);
+      const ranked = entry.complete && (state.masked || row.mask === null);
+      const text = !ranked ? "–" : !range ? "…" : range[0] === range[1] ? `${range[0]}` : `${range[0]}–${range[1]}`;
+      if (rank.textContent === text) continue;
+      rank.textContent = text;
+      rank.title = !ranked
+        ? `not ranked: no score in ${entry.missing.join(", ") || "any language"}`
+        : !range ? "being computed"
+        : range[0] === range[1] ? "told apart from all others"
+        : `${range[0] - 1} told to be better; may be as low as ${range[1]}`;
+    }
+    showStatus(done);
+  }
+  function showStatus(done) {
+    const shown = lines.filter((line) => !line.node.hidden).length;
+    const ranked = ranges.size.toLocaleString("en");
+    const count = `${shown.toLocaleString("en")} of ${lines.length.toLocaleString("en")} rows`;
+    const text = done ? `${count}; ranks among ${ranked}` : `${count}; ranks are being computed`;
+    if (status.textContent !== text) status.textContent = text;
+    board.dataset.ranked = String(done);
+  }
+  function showLegend() {
+    const better = contest.higher ? "higher is better" : "lower is better";
+    const swatches = state.languages.flatMap((language, place) => [
+      element("span", { class: `key line${place % 10}` }), ` ${language} `,
+    ]);
+    const heat = state.view === "heat";
+    document.getElementById("legend").replaceChildren(
+      `${contest.metric} in ${contest.unit}, ${better}; ${contest.prompting}; ${contest.label}. In each column the better is the darker. `,
+      heat ? "All languages of the benchmark. Ranks are over the languages chosen above. " : "A rank is a range where the documents cannot tell models apart by the 95 % interval of their difference; ± is half the 95 % interval of a mean. ",
+      !heat && contest.changes.length ? "∆: change of the pivot minus change of the other languages when neurons are switched off; “incl. 0”: its interval includes 0. " : "",
+      ...(!heat && headings().some((one) => one.text === "Neurons by layer") ? ["Neurons by layer, first to last, each row to its own height: ", ...swatches] : []),
+    );
+    const pair = lines.filter((line) => line.entry.complete && !line.node.hidden).slice(0, 2).map((line) => keyOfRow(line.row));
+    const query = new URLSearchParams([["a", pair[0]], ["b", pair[1]], ["benchmark", contest.benchmark]].filter(([, one]) => one));
+    document.getElementById("compare").href = `compare/index.html#${query}`;
+  }
+  function showAll() {
+    const key = [contests.indexOf(contest), state.languages.join(",")].join("|");
+    if (!known.has(key)) known.set(key, ranking.fieldOf(contest, state.languages));
+    field = known.get(key);
+    showControls();
+    showHead();
+    buildRows();
+    arrange();
+    computeRanks();
+    showLegend();
+  }
+  function showOrder() {
+    arrange();
+    for (const head of table.tHead.rows[0].cells) {
+      const key = head.querySelector("button")?.dataset.sort;
+      if (key === state.sort) head.setAttribute("aria-sort", state.dir === "asc" ? "ascending" : "descending");
+      else head.removeAttribute("aria-sort");
+    }
+    showStatus(board.dataset.ranked === "true");
+    showLegend();
+  }
+
+  // What the reader does.
+  const form = board.querySelector("form");
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", (event) => {
+    const name = event.target.dataset.state;
+    if (name === "q") {
+      state.q = event.target.value.trim();
+      showOrder();
+      return said(true);
+    }
+    if (["family", "size"].includes(name)) {
+      state[name] = event.target.value;
+      showOrder();
+      return said(false);
+    }
+    if (name === "masked") {
+      state.masked = event.target.checked;
+      showOrder();
+      computeRanks();
+      return said(false);
+    }
+    if (name) {
+      const wanted = (one, what) => one[what] === (what === name ? event.target.value : contest[what]);
+      const steps = ["benchmark", "prompting", "documents"];
+      let left = contests;
+      for (const what of steps) {
+        const some = left.filter((one) => wanted(one, what));
+        if (some.length) left = some;
+      }
+      const before = new Set(contest.columns.map((column) => column.language));
+      const had = state.languages.length < before.size ? state.languages : null;
+      contest = busiest(left);
+      const all = contest.columns.map((column) => column.language);
+      const kept = had === null ? all : all.filter((language) => had.includes(language));
+      state.languages = kept.length ? kept : all;
+      if (!headings().some((one) => one.key === state.sort)) [state.sort, state.dir] = ["rank", "asc"];
+    } else {
+      const boxes = [...board.querySelectorAll(".choices input")];
+      state.languages = boxes.filter((box) => box.checked).map((box) => box.value);
+    }
+    changed();
+  });
+  function changed() {
+    if (!headings().some((one) => one.key === state.sort)) [state.sort, state.dir] = ["rank", "asc"];
+    showAll();
+    said(false);
+  }
+  for (const button of board.querySelectorAll("[data-languages]")) {
+    button.addEventListener("click", () => {
+      state.languages = button.dataset.languages === "all" ? contest.columns.map((column) => column.language) : [];
+      changed();
+    });
+  }
+  for (const button of board.querySelectorAll("[data-view]")) {
+    button.addEventListener("click", () => {
+      state.view = button.dataset.view;
+      changed();
+    });
+  }
+  table.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button?.dataset.sort) {
+      const key = button.dataset.sort;
+      const other = { asc: "desc", desc: "asc" };
+      [state.sort, state.dir] = [key, key === state.sort ? other[state.dir] : usual(key)];
+      showOrder();
+      said(false);
+    } else if (button?.dataset.row) {
+      const row = Number(button.dataset.row);
+      chosen = chosen === row ? null : row;
+      markTies();
+    }
+  });
+  document.getElementById("link").addEventListener("click", (event) => {
+    event.preventDefault();
+    said(false);
+    const told = (text) => (status.textContent = text);
+    const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject();
+    copied.then(() => told("The link is copied"), () => told("The address bar has the link"));
+  });
+  function visited() {
+    if (location.hash === address) return;
+    address = location.hash;
+    readState();
+    showAll();
+    document.getElementById("link").href = addressOf();
+  }
+  addEventListener("hashchange", visited);
+  addEventListener("popstate", visited);
+
+  readState();
+  showAll();
+  document.getElementById("link").href = addressOf();
+})();
