@@ -70,7 +70,7 @@ def told_better(languages: Sequence[RankedScores]) -> npt.NDArray[np.bool_]:
     differences = means[:, None] - means[None]
     errors = np.sqrt(np.sum([of.errors**2 for of in languages], axis=0)) / len(languages)
     widths = float(special.ndtri((1 + LEVEL) / 2)) * np.sqrt(errors[:, None] ** 2 + errors[None] ** 2)
-    found = differences > widths  # False for NaN
+    found: npt.NDArray[np.bool_] = differences > widths  # False for NaN
     known = np.flatnonzero(np.all([~np.isnan(of.numerators).any(1) for of in languages], axis=0))
     if len(known) > 1:
         found[np.ix_(known, known)] = _paired(languages, known, differences[np.ix_(known, known)])

@@ -87,6 +87,11 @@ class Score:
     ranked_by: str = ""
     numbers: DocumentNumbers | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Ends of the 95 % interval over documents, by cluster; None if documents are not known or too few."""
+        return None if self.numbers is None else self.numbers.interval
+
 
 @dataclass(frozen=True)
 class RowEffect:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from mwork_eval.digests import digest_of
 from mwork_eval.results.scored_document import ScoredDocument
+from mwork_eval.statistics.clustered import FEWEST_CLUSTERS, Clustering
+from mwork_eval.statistics.resampling import LEVEL
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,19 @@ class DocumentNumbers:
         if not len(numbers) or not np.isfinite(numbers).all() or numbers[:, 1].sum() <= 0:
             return None
         return cls(numbers[:, 0].copy(), numbers[:, 1].copy(), factor, tuple(map(sys.intern, clusters)))
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Ends of the 95 % interval of the score in its unit, by Student's t; None of fewer clusters than 4."""
+        weights, total = self.denominators.astype(float), float(self.denominators.sum())
+        keys = self.clusters or [str(number) for number in range(len(weights))]
+        clustering = Clustering([weights / total], [keys])
+        if clustering.smallest < FEWEST_CLUSTERS:
+            return None
+        score = float(self.numerators.sum()) / total
+        spread = clustering.spread([((self.numerators - score * weights) / total)[None]])
+        width = float(np.sqrt(spread.variance[0]) * special.stdtrit(spread.degrees[0], (1 + LEVEL) / 2))
+        return self.factor * (score - width), self.factor * (score + width)
 
 
 def ranked_by(compared_by: str, definition: Sequence[object], documents: Sequence[ScoredDocument]) -> str:
