@@ -194,7 +194,7 @@
       const row = front.rows[entry.row];
       const keys = { name: row.name, mean: entry.mean };
       const rank = element("td", { class: "rank" });
-      const small = [row.mask && `without ${row.mask}`, row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
+      const small = [row.mask && (row.changed ? row.mask : `without ${row.mask}`), row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
       const name = element("th", { scope: "row" }, element("a", { href: row.href }, element("bdi", {}, row.name)), small && element("small", {}, small));
       const node = element("tr", {}, rank, name);
       const line = { entry, row, keys, rank, node, button: null };

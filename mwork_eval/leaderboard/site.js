@@ -74,7 +74,7 @@ const draw = (() => {
     return [row.slug, row.mask, row.weights].filter(Boolean).join("~");
   }
   function titleOfRow(row) {
-    return row.name + (row.mask ? ` without ${row.mask}` : "") + (row.weights ? ` (${row.weights})` : "");
+    return row.name + (row.mask ? `${row.changed ? "," : " without"} ${row.mask}` : "") + (row.weights ? ` (${row.weights})` : "");
   }
 
   return { drawn, element, keyOfRow, number, span, sparkline, titleOfRow };

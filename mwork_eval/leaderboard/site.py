@@ -1,6 +1,6 @@
 """A leaderboard as a static site: an index, a page per benchmark and per model, and the numbers as CSV."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ from mwork_eval.leaderboard import detectors, tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
 from mwork_eval.leaderboard.feed import NewsEntry, news_of, render_feed
 from mwork_eval.leaderboard.front import front_values, row_slug
-from mwork_eval.leaderboard.model_parts import facts_of, lenses_of, profile_csv, profile_values
+from mwork_eval.leaderboard.model_parts import facts_of, profile_csv, profile_values
 from mwork_eval.leaderboard.naming import label_of, several_weights
 from mwork_eval.leaderboard.profile import NeuronProfile, ReadProfile, read_profile
 from mwork_eval.reports import detector_wording
 from mwork_eval.reports.html.environment import assets, page_environment
-from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, ModelFacts, RowEffect, Score
+from mwork_eval.reports.intervention_wording import ZERO, done_by_all
+from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, FolderFacts, RowEffect, Score
 from mwork_eval.results.summaries.folders import Bar, no_bar
 
 _PACKAGE = "mwork_eval.leaderboard"
@@ -48,7 +49,8 @@ def render_site(board: Board) -> dict[str, bytes]:
     for benchmark in board.benchmarks:
         files |= pages.benchmark(benchmark, models)
     for model in board.models:
-        files |= pages.model(model, board, profiles)
+        lenses = next((found.lenses for (name, _), found in read.items() if name == model.name and found.lenses), ())
+        files |= pages.model(model, board, profiles, lenses)
         for name, profile in _named_profiles(model, profiles):
             files[f"{_folder_of(model)}{name}"] = profile_csv(profile)
     return files | pages.compare(front) | {"feed.xml": render_feed(news)} | index
@@ -56,7 +58,7 @@ def render_site(board: Board) -> dict[str, bytes]:
 
 def _read_profiles(board: Board) -> dict[tuple[str, str | None], ReadProfile]:
     """Read where the neurons of every model sit, by name and fingerprint."""
-    found: dict[tuple[str, str | None], list[ModelFacts]] = {}
+    found: dict[tuple[str, str | None], list[FolderFacts]] = {}
     for model in board.models:
         for facts in model.facts:
             who = board.same.get(facts.contender, facts.contender)
@@ -202,6 +204,7 @@ class _Pages:
             self._plain,
             name=benchmark.name,
             english=Pivot(),
+            done=_done(change for change, _ in shown),
             better=f"Lower is better for {', '.join(sorted(lower))}." if lower else "Higher is better.",
             scores=_table(
                 f"Scores on {benchmark.name}",
@@ -224,7 +227,11 @@ class _Pages:
         )
 
     def model(
-        self, model: Model, board: Board, profiles: Mapping[tuple[str, str | None], NeuronProfile]
+        self,
+        model: Model,
+        board: Board,
+        profiles: Mapping[tuple[str, str | None], NeuronProfile],
+        lenses: Sequence[Mapping[str, Any]],
     ) -> dict[str, bytes]:
         entries: list[Score | RowEffect] = [score for score, _ in model.scores]
         entries += [change for change, _ in model.changes]
@@ -242,9 +249,10 @@ class _Pages:
             _folder_of(model),
             self._plain,
             name=model.name,
+            done=_done(change for change, _ in model.changes),
             facts=facts_of(model, named[0][1] if named else None),
             profile=profile_values(named[0][1], named[0][0], model.name) if named else None,
-            lenses=lenses_of(model),
+            lenses=lenses,
             compare=f"../../compare/{_PAGE}#a={row_slug(_own_row(model, board))}",
             folders=list(dict.fromkeys(str(entry.folder) for entry in entries)),
             weights=sorted({entry.contender.fingerprint for entry in entries if entry.contender.fingerprint}),
@@ -303,6 +311,11 @@ def _against(pivot: Pivot) -> str:
 
 def _row(cells: list[str], contender: Contender, href: str) -> dict[str, Any]:
     return {"cells": cells, "masked": contender.mask is not None, "href": href}
+
+
+def _done(changes: Iterable[RowEffect]) -> str:
+    """Return in words what was done to neurons."""
+    return done_by_all([change.intervention for change in changes if not change.random] or [ZERO])
 
 
 def _own_row(model: Model, board: Board) -> Contender:
