@@ -15,8 +15,8 @@ from mwork_eval.results.prompting_record import shots_in_words
 from mwork_eval.results.summaries.entries import (
     ComparedDetectors,
     Contender,
-    FolderResults,
     FolderFacts,
+    FolderResults,
     RowEffect,
     Score,
 )

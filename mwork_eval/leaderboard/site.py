@@ -1,11 +1,8 @@
 """A leaderboard as a static site: an index, a page per benchmark and per model, and the numbers as CSV."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from mwork_eval.errors import InputError
-from mwork_eval.files.writing import write_bytes_atomically
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.leaderboard import detectors, tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
@@ -18,15 +15,12 @@ from mwork_eval.reports import detector_wording
 from mwork_eval.reports.html.environment import assets, page_environment
 from mwork_eval.reports.intervention_wording import ZERO, done_by_all
 from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, FolderFacts, RowEffect, Score
-from mwork_eval.results.summaries.folders import Bar, no_bar
 
 _PACKAGE = "mwork_eval.leaderboard"
 _STYLES = ((_PACKAGE, "site.css"),)
-_MARK = ".mwork-leaderboard"
 _NEWS = 20
 """Entries on the first page."""
 _PAGE = "index.html"
-_FOLDERS = ("tasks", "models", "compare", "export")
 _TEXT_COLUMNS = frozenset(
     {"benchmarks", "languages", "language", "stage", "row", "table", "mask", "metric", "unit", "weights", "shown"}
 )
@@ -73,46 +67,6 @@ def _named_profiles(
     order = dict.fromkeys(facts.contender.fingerprint for facts in model.facts)
     own = [profiles[model.name, fingerprint] for fingerprint in order if (model.name, fingerprint) in profiles]
     return [(f"neurons{'' if number == 1 else f'-{number}'}.csv", one) for number, one in enumerate(own, 1)]
-
-
-def check_room(out: Path) -> None:
-    """Check that a site may be written to a folder.
-
-    Raises:
-        InputError: If the folder holds other files.
-    """
-    if out.is_dir() and any(out.iterdir()) and not (out / _MARK).is_file():
-        raise InputError(f"{out} holds other files", expected="an empty folder, or an earlier leaderboard")
-
-
-def write_site(files: Mapping[str, bytes], out: Path, bar: Bar = no_bar) -> None:
-    """Write a site over an earlier one.
-
-    What only the earlier site has goes after everything is written, so that no page that can be opened in the meantime
-    leads nowhere.
-
-    Args:
-        files: By path below the site, the content of each file.
-        out: The folder: empty, not there yet, or an earlier site.
-        bar: Shows progress, file by file.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / _MARK).touch()
-    for half_written in [path for path in out.rglob(".*") if path.is_file() and path.name != _MARK]:
-        half_written.unlink()  # by a command that was killed
-    kept = {out / name for name in files}
-    earlier = [path for path in out.rglob("*") if path.relative_to(out).parts[0] in _FOLDERS and path not in kept]
-    with bar("write", len(files)) as advance:
-        for name, content in files.items():
-            path = out / name
-            write_bytes_atomically(path, content)
-            advance(path.parent.name, 1)
-    # In this order what a folder holds comes before the folder.
-    for path in sorted(earlier, reverse=True):
-        if not path.is_dir():
-            path.unlink()
-        elif not any(path.iterdir()):
-            path.rmdir()
 
 
 def _numbers(board: Board) -> dict[str, bytes]:

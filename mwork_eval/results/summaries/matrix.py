@@ -17,8 +17,8 @@ from mwork_eval.results.stored_cell import StoredCell
 from mwork_eval.results.summaries.entries import (
     ComparedDetectors,
     Contender,
-    FolderResults,
     FolderFacts,
+    FolderResults,
     RowEffect,
     Score,
 )
