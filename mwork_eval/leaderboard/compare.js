@@ -159,7 +159,7 @@
     return ["a", "b"].filter((name) => state[name] !== null).map((name) => {
       const row = front.rows[state[name]];
       const languages = [...new Set(["a", "b"].flatMap((one) => Object.keys(front.rows[state[one]]?.layers ?? {})))].sort();
-      const size = row.parameters === null ? null : `${row.parameters.toLocaleString("en")} parameters`;
+      const size = row.parameters === null ? null : `${new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(row.parameters)} parameters`;
       const about = [row.family, size, row.mask && `without ${row.mask}`, row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
       const card = element("div", {}, element("h2", {}, `${name.toUpperCase()}: `, element("a", { href: `../${row.href}` }, element("bdi", {}, row.name))));
       if (about) card.append(element("p", {}, about));

@@ -8,6 +8,7 @@
   board.hidden = false;
   const table = document.getElementById("ranked");
   const status = board.querySelector(".count");
+  const more = document.getElementById("more");
   const SLICE = 20; // milliseconds of work between two chances to answer the reader
   const SIZES = [
     ["small", "under 1B", 1e9],
@@ -17,6 +18,7 @@
     ["unknown", "unknown", null],
   ];
   const ANY = "";
+  const FIRST_ROWS = 150;
 
   // Contests by what one chooses them by; those that only differ in what is not shown are numbered.
   const contests = front.contests.map((contest) => ({ ...contest, documents: contest.label }));
@@ -40,6 +42,8 @@
   let contest = null;
   let chosen = null; // the row whose ties are marked, if the reader chose one
   let lines = []; // one a row of the table
+  let drawRow = null;
+  let most = FIRST_ROWS;
   let field = null;
   let ranges = new Map();
   let running = 0;
@@ -193,36 +197,36 @@
     lines = [...field.rows.values()].map((entry) => {
       const row = front.rows[entry.row];
       const keys = { name: row.name, mean: entry.mean };
-      const rank = element("td", { class: "rank" });
+      for (const { column, values } of columns) keys[column.language] = values.get(entry.row)?.value ?? null;
+      for (const { key, values } of changes) keys[key] = values.get(entry.row)?.[1] ?? null;
+      return { entry, row, keys, matches: true, node: null, rank: null, button: null };
+    });
+    drawRow = (line) => {
+      const { entry, row } = line;
       const small = [row.mask && `without ${row.mask}`, row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
-      const name = element("th", { scope: "row" }, element("a", { href: row.href }, element("bdi", {}, row.name)), small && element("small", {}, small));
-      const node = element("tr", {}, rank, name);
-      const line = { entry, row, keys, rank, node, button: null };
+      const link = element("a", { href: row.href }, element("bdi", {}, row.name));
+      line.rank = element("td", { class: "rank" });
+      line.node = element("tr", {}, line.rank, element("th", { scope: "row" }, link, small && element("small", {}, small)));
       if (state.view === "table") {
         line.button = element("button", { type: "button", "data-row": entry.row, "aria-pressed": "false" });
-        node.append(element("td", { class: "tie" }, line.button), meanCell(entry));
+        line.node.append(element("td", { class: "tie" }, line.button), meanCell(entry));
       }
       for (const { column, shade, values } of columns) {
         const one = values.get(entry.row);
-        keys[column.language] = one?.value ?? null;
-        node.append(one ? scoreCell(one, shade, column) : element("td", { class: "shade unsure" }, "–"));
+        line.node.append(one ? scoreCell(one, shade, column) : element("td", { class: "shade unsure" }, "–"));
       }
-      for (const { key, change, values } of changes) {
+      for (const { change, values } of changes) {
         const one = values.get(entry.row);
-        keys[key] = one?.[1] ?? null;
-        node.append(one ? changeCell(one, change, row) : element("td", { class: "unsure" }, "–"));
+        line.node.append(one ? changeCell(one, change, row) : element("td", { class: "unsure" }, "–"));
       }
-      if (withLayers) {
-        node.append(element("td", {}, Object.keys(row.layers).length ? sparkline(row.layers, state.languages) : "–"));
-      }
-      return line;
-    });
+      if (withLayers) line.node.append(element("td", {}, sparkline(row.layers, state.languages)));
+    };
     table.classList.toggle("heatmap", state.view === "heat");
   }
   function meanCell(entry) {
     if (!state.languages.length || entry.mean === null) return element("td", { class: "unsure" }, "–");
     if (!entry.complete) return element("td", { class: "unsure" }, number(entry.mean, contest.unit), element("small", {}, ` no ${entry.missing.join(", ")}`));
-    const half = ranking.halfWidth(entry);
+    const half = ranking.halfWidth(field, entry);
     const link = element("a", { href: contest.href }, number(entry.mean, contest.unit));
     const width = half === null ? null : element("small", { title: "half the width of its 95 % interval" }, ` ±${number(half, contest.unit)}`);
     return element("td", {}, link, width);
@@ -258,36 +262,43 @@
       if (a === null || b === null) return (a === null) - (b === null);
       return direction * (typeof a === "string" ? order(a, b) : a - b);
     });
-    let shown = 0;
-    for (const [, line] of keyed) {
-      const { row, node, entry } = line;
-      node.hidden =
-        (row.mask !== null && !state.masked) ||
-        (state.family !== ANY && row.family !== state.family) ||
-        (state.size !== ANY && sizeOf(row) !== state.size) ||
-        (text !== "" && !searched[entry.row].includes(text));
-      shown += !node.hidden;
-    }
     lines = keyed.map(([, line]) => line);
-    table.tBodies[0].replaceChildren(...lines.map((line) => line.node));
+    for (const line of lines) {
+      const { row, entry } = line;
+      line.matches =
+        (row.mask === null || state.masked) &&
+        (state.family === ANY || row.family === state.family) &&
+        (state.size === ANY || sizeOf(row) === state.size) &&
+        searched[entry.row].includes(text);
+    }
+    showRows();
+  }
+  // A browser takes long to lay out a thousand rows of a table: it has the first, and the others when asked for.
+  function showRows() {
+    const matching = lines.filter((line) => line.matches);
+    const drawn = matching.slice(0, most);
+    for (const line of drawn) if (line.node === null) drawRow(line);
+    table.tBodies[0].replaceChildren(...drawn.map((line) => line.node));
+    more.hidden = matching.length <= most;
+    more.textContent = `Show the other ${(matching.length - drawn.length).toLocaleString("en")} rows`;
     markTies();
-    return shown;
+    writeRanks();
   }
   function markTies() {
     const note = document.getElementById("reference");
-    const ranked = lines.filter((line) => line.entry.complete && !line.node.hidden);
+    const ranked = lines.filter((line) => line.entry.complete && line.matches);
     const reference = ranked.find((line) => line.entry.row === chosen) ?? ranked[0] ?? null;
     note.hidden = reference === null || state.view === "heat";
     if (state.view === "heat") return;
     const ties = reference === null ? new Map() : tiesOf(reference.entry);
     const name = reference === null ? "" : titleOfRow(reference.row);
     let tied = 0;
-    for (const { entry, row, node, button } of lines) {
+    for (const { entry, row, matches, node, button } of lines) {
+      const own = entry === reference?.entry;
+      const same = !own && ties.get(entry.row) === true;
+      tied += matches && same;
+      if (node === null) continue;
       button.hidden = reference === null || !entry.complete;
-      if (button.hidden || node.hidden) continue;
-      const own = entry === reference.entry;
-      const same = !own && ties.get(entry.row);
-      tied += same;
       node.className = own ? "chosen" : same ? "tied" : "apart";
       button.textContent = own ? "●" : same ? "≈" : "≠";
       button.setAttribute("aria-pressed", String(own));
@@ -317,7 +328,7 @@
     const key = [contests.indexOf(contest), state.languages.join(","), state.masked].join("|");
     const turn = ++running;
     ranges = known.get(key) ?? new Map();
-    if (known.has(key)) return showRanks();
+    if (known.has(key)) return showRanks(true);
     const entries = [...field.rows.values()].filter((entry) => entry.complete && (state.masked || front.rows[entry.row].mask === null));
     entries.sort((one, other) => (contest.higher ? other.mean - one.mean : one.mean - other.mean));
     const slices = ranking.rankSlices(field, entries);
@@ -333,8 +344,13 @@
     };
     step();
   }
-  function showRanks(done = true) {
+  function showRanks(done) {
+    writeRanks();
+    showStatus(done);
+  }
+  function writeRanks() {
     for (const { entry, row, rank } of lines) {
+      if (rank === null) continue;
       const range = ranges.get(entry.row);
       const ranked = entry.complete && (state.masked || row.mask === null);
       const text = !ranked ? "–" : !range ? "…" : range[0] === range[1] ? `${range[0]}` : `${range[0]}–${range[1]}`;
@@ -346,10 +362,9 @@
         : range[0] === range[1] ? "told apart from all others"
         : `${range[0] - 1} told to be better; may be as low as ${range[1]}`;
     }
-    showStatus(done);
   }
   function showStatus(done) {
-    const shown = lines.filter((line) => !line.node.hidden).length;
+    const shown = lines.filter((line) => line.matches).length;
     const ranked = ranges.size.toLocaleString("en");
     const count = `${shown.toLocaleString("en")} of ${lines.length.toLocaleString("en")} rows`;
     const text = done ? `${count}; ranks among ${ranked}` : `${count}; ranks are being computed`;
@@ -358,9 +373,10 @@
   }
   function showLegend() {
     const better = contest.higher ? "higher is better" : "lower is better";
-    const swatches = state.languages.flatMap((language, place) => [
-      element("span", { class: `key line${place % 10}` }), ` ${language} `,
-    ]);
+    const withNeurons = new Set(front.rows.flatMap((row) => Object.keys(row.layers)));
+    const swatches = state.languages.flatMap((language, place) =>
+      withNeurons.has(language) ? [element("span", { class: `key line${place % 10}` }), ` ${language} `] : [],
+    );
     const heat = state.view === "heat";
     document.getElementById("legend").replaceChildren(
       `${contest.metric} in ${contest.unit}, ${better}; ${contest.prompting}; ${contest.label}. In each column the better is the darker. `,
@@ -368,7 +384,7 @@
       !heat && contest.changes.length ? "∆: change of the pivot minus change of the other languages when neurons are switched off; “incl. 0”: its interval includes 0. " : "",
       ...(!heat && headings().some((one) => one.text === "Neurons by layer") ? ["Neurons by layer, first to last, each row to its own height: ", ...swatches] : []),
     );
-    const pair = lines.filter((line) => line.entry.complete && !line.node.hidden).slice(0, 2).map((line) => keyOfRow(line.row));
+    const pair = lines.filter((line) => line.entry.complete && line.matches).slice(0, 2).map((line) => keyOfRow(line.row));
     const query = new URLSearchParams([["a", pair[0]], ["b", pair[1]], ["benchmark", contest.benchmark]].filter(([, one]) => one));
     document.getElementById("compare").href = `compare/index.html#${query}`;
   }
@@ -481,6 +497,12 @@
     showAll();
     document.getElementById("link").href = addressOf();
   }
+  more.addEventListener("click", () => {
+    const next = table.tBodies[0].rows.length;
+    most = Infinity;
+    showRows();
+    table.tBodies[0].rows[next]?.querySelector("a").focus();
+  });
   addEventListener("hashchange", visited);
   addEventListener("popstate", visited);
 
