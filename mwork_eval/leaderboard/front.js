@@ -166,7 +166,7 @@
   }
   function showHead() {
     const cells = headings().map(({ key, text, title }) => {
-      if (key === null) return element("th", { scope: "col", class: "plain" }, text);
+      if (key === null) return element("th", { scope: "col", class: text === "Ties" ? "plain tie" : "plain text" }, text);
       const button = element("button", { type: "button", "data-sort": key, title }, text);
       const sorted = state.sort === key ? (state.dir === "asc" ? "ascending" : "descending") : null;
       return element("th", { scope: "col", class: key === "name" ? "name" : null, "aria-sort": sorted }, button);
@@ -219,7 +219,7 @@
         const one = values.get(entry.row);
         line.node.append(one ? changeCell(one, change, row) : element("td", { class: "unsure" }, "–"));
       }
-      if (withLayers) line.node.append(element("td", {}, sparkline(row.layers, state.languages)));
+      if (withLayers) line.node.append(element("td", { class: "text" }, sparkline(row.layers, state.languages)));
     };
     table.classList.toggle("heatmap", state.view === "heat");
   }
@@ -379,7 +379,7 @@
     );
     const heat = state.view === "heat";
     document.getElementById("legend").replaceChildren(
-      `${contest.metric} in ${contest.unit}, ${better}; ${contest.prompting}; ${contest.label}. In each column the better is the darker. `,
+      `${contest.metric} in ${contest.unit}, ${better}; ${contest.prompting}; ${contest.label}. The stronger its shade, the better a score is in its column. `,
       heat ? "All languages of the benchmark. Ranks are over the languages chosen above. " : "A rank is a range where the documents cannot tell models apart by the 95 % interval of their difference; ± is half the 95 % interval of a mean. ",
       !heat && contest.changes.length ? "∆: change of the pivot minus change of the other languages when neurons are switched off; “incl. 0”: its interval includes 0. " : "",
       ...(!heat && headings().some((one) => one.text === "Neurons by layer") ? ["Neurons by layer, first to last, each row to its own height: ", ...swatches] : []),

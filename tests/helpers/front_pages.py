@@ -57,8 +57,7 @@ def made_up_front(models: int, *, documents: int = 64, languages: tuple[str, ...
     """Return a board of models whose scores rise with their number; every fifth is also masked."""
     generator = np.random.default_rng(0)
     rows = [made_up_row(number) for number in range(models)]
-    for number in range(0, models, 5):
-        rows.append(made_up_row(number, mask="9 neurons of zh"))
+    rows += [made_up_row(number, mask="9 neurons of zh") for number in range(0, models, 5)]
     for row in rows[: models // 2]:
         row["layers"] = {
             language: [int(generator.integers(0, 12 + 3 * layer)) for layer in range(18)] for language in ("zh", "es")
