@@ -1,6 +1,6 @@
 """A leaderboard as a static site: an index, a page per benchmark and per model, and the numbers as CSV."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +9,26 @@ from mwork_eval.files.writing import write_bytes_atomically
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.leaderboard import detectors, tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
+from mwork_eval.leaderboard.feed import NewsEntry, news_of, render_feed
+from mwork_eval.leaderboard.front import front_values, row_slug
+from mwork_eval.leaderboard.model_parts import facts_of, lenses_of, profile_csv, profile_values
+from mwork_eval.leaderboard.naming import label_of, several_weights
+from mwork_eval.leaderboard.profile import NeuronProfile, ReadProfile, read_profile
 from mwork_eval.reports import detector_wording
 from mwork_eval.reports.html.environment import assets, page_environment
-from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, RowEffect, Score
+from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, ModelFacts, RowEffect, Score
 from mwork_eval.results.summaries.folders import Bar, no_bar
 
 _PACKAGE = "mwork_eval.leaderboard"
+_STYLES = ((_PACKAGE, "site.css"),)
 _MARK = ".mwork-leaderboard"
+_NEWS = 20
+"""Entries on the first page."""
 _PAGE = "index.html"
-_FOLDERS = ("tasks", "models", "export")
-_TEXT_COLUMNS = frozenset({"benchmarks", "languages", "row", "table", "without", "metric", "unit", "weights", "shown"})
+_FOLDERS = ("tasks", "models", "compare", "export")
+_TEXT_COLUMNS = frozenset(
+    {"benchmarks", "languages", "language", "stage", "row", "table", "mask", "metric", "unit", "weights", "shown"}
+)
 """Columns that hold words; they are read from the left and may take several lines."""
 
 
@@ -28,14 +38,39 @@ def render_site(board: Board) -> dict[str, bytes]:
     Returns:
         By path below the site, the content of each file; the index comes last.
     """
-    files, pages = _numbers(board), _Pages()
+    read = _read_profiles(board)
+    profiles = {place: found.profile for place, found in read.items() if found.profile is not None}
+    files, pages, news = _numbers(board), _Pages(), news_of(board)
     models = {model.name: model for model in board.models}
-    index = pages.index(board)
+    front = front_values(board, profiles)
+    faults = list(dict.fromkeys(fault for found in read.values() for fault in found.faults))
+    index = pages.index(board, front, news, faults)
     for benchmark in board.benchmarks:
         files |= pages.benchmark(benchmark, models)
     for model in board.models:
-        files |= pages.model(model)
-    return files | index
+        files |= pages.model(model, board, profiles)
+        for name, profile in _named_profiles(model, profiles):
+            files[f"{_folder_of(model)}{name}"] = profile_csv(profile)
+    return files | pages.compare(front) | {"feed.xml": render_feed(news)} | index
+
+
+def _read_profiles(board: Board) -> dict[tuple[str, str | None], ReadProfile]:
+    """Read where the neurons of every model sit, by name and fingerprint."""
+    found: dict[tuple[str, str | None], list[ModelFacts]] = {}
+    for model in board.models:
+        for facts in model.facts:
+            who = board.same.get(facts.contender, facts.contender)
+            found.setdefault((who.model, who.fingerprint), []).append(facts)
+    return {place: read_profile(of_place) for place, of_place in found.items()}
+
+
+def _named_profiles(
+    model: Model, profiles: Mapping[tuple[str, str | None], NeuronProfile]
+) -> list[tuple[str, NeuronProfile]]:
+    """Return the name of the CSV file of each profile of a model, that of its newest weights first."""
+    order = dict.fromkeys(facts.contender.fingerprint for facts in model.facts)
+    own = [profiles[model.name, fingerprint] for fingerprint in order if (model.name, fingerprint) in profiles]
+    return [(f"neurons{'' if number == 1 else f'-{number}'}.csv", one) for number, one in enumerate(own, 1)]
 
 
 def check_room(out: Path) -> None:
@@ -118,29 +153,23 @@ class _Pages:
 
     def __init__(self) -> None:
         self._templates = page_environment(_PACKAGE)
-        self._assets = assets((_PACKAGE, "site.js"))
+        self._plain = assets((_PACKAGE, "site.js"), styles=_STYLES)
+        self._front = assets(*((_PACKAGE, f"{name}.js") for name in ("site", "ranking", "front")), styles=_STYLES)
+        self._compare = assets(*((_PACKAGE, f"{name}.js") for name in ("site", "ranking", "compare")), styles=_STYLES)
 
-    def index(self, board: Board) -> dict[str, bytes]:
-        rows = [
-            _row(
-                [
-                    model.name,
-                    str(len(model.scores)),
-                    str(len(model.changes)),
-                    " ".join(sorted({score.benchmark for score, _ in model.scores})),
-                    " ".join(sorted({score.language for score, _ in model.scores if score.language})),
-                ],
-                Contender(model.name, None),
-                f"{_folder_of(model)}{_PAGE}",
-            )
-            for model in board.models
-        ]
+    def index(
+        self, board: Board, front: Mapping[str, Any], news: Sequence[NewsEntry], faults: Sequence[str]
+    ) -> dict[str, bytes]:
         return self._page(
             "index.html",
             "",
-            scores=sum(len(model.scores) for model in board.models),
-            changes=sum(len(model.changes) for model in board.models),
-            skipped=board.skipped,
+            self._front,
+            front=front,
+            news=[
+                {"date": entry.date, "model": entry.model, "href": entry.href, "text": entry.text}
+                for entry in news[:_NEWS]
+            ],
+            skipped=[*board.skipped, *faults],
             benchmarks=[
                 {
                     "name": one.name,
@@ -149,8 +178,15 @@ class _Pages:
                 }
                 for one in board.benchmarks
             ],
-            models=_table("Models", ["model", "scores", "changes", "benchmarks", "languages"], rows, "scores.csv"),
+            counts={
+                "models": len(board.models),
+                "scores": sum(len(model.scores) for model in board.models),
+                "changes": sum(len(model.changes) for model in board.models),
+            },
         )
+
+    def compare(self, front: Mapping[str, Any]) -> dict[str, bytes]:
+        return self._page("compare.html", "compare/", self._compare, front=front)
 
     def benchmark(self, benchmark: BoardBenchmark, models: Mapping[str, Model]) -> dict[str, bytes]:
         def link(contender: Contender) -> str:
@@ -158,18 +194,19 @@ class _Pages:
 
         columns, scores = tables.score_rows(benchmark)
         shown = [(change, True) for group in benchmark.groups for change in group.changes.values()]
-        several = _several_weights(benchmark.contenders)
+        several = several_weights(benchmark.contenders)
         lower = {column.metric.partition(",")[0] for column in benchmark.columns if not column.higher_is_better}
         return self._page(
             "benchmark.html",
             _folder_of(benchmark),
+            self._plain,
             name=benchmark.name,
             english=Pivot(),
             better=f"Lower is better for {', '.join(sorted(lower))}." if lower else "Higher is better.",
             scores=_table(
                 f"Scores on {benchmark.name}",
                 ["model", *columns],
-                [_row([_label(who, several), *texts], who, link(who)) for who, texts in scores],
+                [_row([label_of(who, several), *texts], who, link(who)) for who, texts in scores],
                 "scores.csv",
             ),
             changes={
@@ -177,7 +214,7 @@ class _Pages:
                     f"Changes on {benchmark.name}{_against(pivot)}",
                     ["model", *tables.change_columns(pivot)],
                     [
-                        _row([_label(who, several), *texts], who, link(who))
+                        _row([label_of(who, several), *texts], who, link(who))
                         for who, texts in tables.change_rows([g for g in benchmark.groups if g.pivot == pivot.tag])
                     ],
                     tables.changes_file(pivot, "csv"),
@@ -186,7 +223,9 @@ class _Pages:
             },
         )
 
-    def model(self, model: Model) -> dict[str, bytes]:
+    def model(
+        self, model: Model, board: Board, profiles: Mapping[tuple[str, str | None], NeuronProfile]
+    ) -> dict[str, bytes]:
         entries: list[Score | RowEffect] = [score for score, _ in model.scores]
         entries += [change for change, _ in model.changes]
         score_rows = [
@@ -197,15 +236,21 @@ class _Pages:
             )
             for (score, _), (who, texts) in zip(model.scores, tables.model_score_rows(model), strict=True)
         ]
+        named = _named_profiles(model, profiles)
         return self._page(
             "model.html",
             _folder_of(model),
+            self._plain,
             name=model.name,
+            facts=facts_of(model, named[0][1] if named else None),
+            profile=profile_values(named[0][1], named[0][0], model.name) if named else None,
+            lenses=lenses_of(model),
+            compare=f"../../compare/{_PAGE}#a={row_slug(_own_row(model, board))}",
             folders=list(dict.fromkeys(str(entry.folder) for entry in entries)),
             weights=sorted({entry.contender.fingerprint for entry in entries if entry.contender.fingerprint}),
             scores=_table(
                 f"Scores of {model.name}",
-                ["task", "without", "metric", "score", "unit", "documents", "weights", "shown"],
+                ["task", "mask", "metric", "score", "95 %", "unit", "documents", "weights", "shown"],
                 score_rows,
                 "scores.csv",
             ),
@@ -221,8 +266,8 @@ class _Pages:
             detectors=[_detectors(one, number) for number, one in enumerate(model.detectors, 1)],
         )
 
-    def _page(self, template: str, folder: str, **values: Any) -> dict[str, bytes]:
-        text = self._templates.get_template(template).render(**self._assets, **values)
+    def _page(self, template: str, folder: str, shared: Mapping[str, Any], **values: Any) -> dict[str, bytes]:
+        text = self._templates.get_template(template).render(**shared, **values)
         return {f"{folder}{_PAGE}": text.encode("utf-8", "replace")}
 
 
@@ -260,16 +305,9 @@ def _row(cells: list[str], contender: Contender, href: str) -> dict[str, Any]:
     return {"cells": cells, "masked": contender.mask is not None, "href": href}
 
 
-def _several_weights(contenders: Iterable[Contender]) -> set[str]:
-    """Return the names that more than one set of weights has."""
-    known: dict[str, set[str | None]] = {}
-    for contender in contenders:
-        known.setdefault(contender.model, set()).add(contender.fingerprint)
-    return {name for name, fingerprints in known.items() if len(fingerprints) > 1}
-
-
-def _label(contender: Contender, several: set[str]) -> str:
-    """Return the name of a row; models of one name are told apart by their weights."""
-    if contender.model not in several:
-        return contender.name
-    return f"{contender.name} · {(contender.fingerprint or 'unknown weights')[:15]}"
+def _own_row(model: Model, board: Board) -> Contender:
+    """Return the row of a model that stands for it in a link: without a mask, if there is one, and the newest."""
+    entries: list[Score | RowEffect] = [score for score, _ in model.scores]
+    entries += [change for change, _ in model.changes]
+    entries.sort(key=lambda entry: (entry.contender.mask is not None, -entry.time))
+    return board.same.get(entries[0].contender, entries[0].contender)
