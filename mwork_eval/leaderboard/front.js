@@ -1,7 +1,7 @@
 
 // The ranked table: what the controls choose, what the address says, and the rows.
 (() => {
-  const { element, keyOfRow, number, span, sparkline, titleOfRow } = draw;
+  const { element, maskOfRow, number, span, sparkline, titleOfRow } = draw;
   const front = JSON.parse(document.getElementById("front").textContent);
   const board = document.getElementById("board");
   if (!front.contests.length) return;
@@ -18,6 +18,7 @@
     ["unknown", "unknown", null],
   ];
   const ANY = "";
+  const NO_LANGUAGE = "und";
   const FIRST_ROWS = 150;
 
   // Contests by what one chooses them by; those that only differ in what is not shown are numbered.
@@ -137,6 +138,7 @@
       box.checked = state.languages.includes(column.language);
       return element("label", {}, box, column.name);
     });
+    document.getElementById("languages").hidden = boxes.length < 2;
     const shown = board.querySelector(".choices");
     const focused = shown.contains(document.activeElement) ? document.activeElement.value : null;
     shown.replaceChildren(...boxes);
@@ -153,13 +155,11 @@
     ];
     if (!heat) found.push({ key: null, text: "Ties" }, { key: "mean", text: "Mean" });
     for (const column of columns) {
-      found.push({ key: column.language, text: column.language, title: `${column.name}: ${column.task}, ${column.documents} documents`, column });
+      found.push({ key: column.language, text: column.language === NO_LANGUAGE ? column.name : column.language, title: `${column.name}: ${column.task}, ${column.documents} documents`, column });
     }
     if (heat) return found;
     for (const change of contest.changes) {
-      const against = change.pivot === "en" ? "" : ` (${change.pivot})`;
-      const key = `delta:${change.label}${against}`;
-      found.push({ key, text: `∆ ${change.label}${against}`, title: `Change of the pivot minus change of the others, in ${change.unit}`, change });
+      found.push({ key: `delta:${change.label}`, text: `∆ ${change.label}`, title: `Change of the pivot minus change of the others, in ${change.unit}`, change });
     }
     if (front.rows.some((row) => Object.keys(row.layers).length)) found.push({ key: null, text: "Neurons by layer" });
     return found;
@@ -203,7 +203,7 @@
     });
     drawRow = (line) => {
       const { entry, row } = line;
-      const small = [row.mask && `without ${row.mask}`, row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
+      const small = [maskOfRow(row), row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
       const link = element("a", { href: row.href }, element("bdi", {}, row.name));
       line.rank = element("td", { class: "rank" });
       line.node = element("tr", {}, line.rank, element("th", { scope: "row" }, link, small && element("small", {}, small)));
@@ -219,9 +219,13 @@
         const one = values.get(entry.row);
         line.node.append(one ? changeCell(one, change, row) : element("td", { class: "unsure" }, "–"));
       }
-      if (withLayers) line.node.append(element("td", { class: "text" }, sparkline(row.layers, state.languages)));
+      if (withLayers) line.node.append(element("td", { class: "text" }, sparkline(row.layers, drawnLanguages())));
     };
     table.classList.toggle("heatmap", state.view === "heat");
+  }
+  function drawnLanguages() {
+    if (contest.columns.some((column) => column.language !== NO_LANGUAGE)) return state.languages;
+    return [...new Set(front.rows.flatMap((row) => Object.keys(row.layers)))].sort();
   }
   function meanCell(entry) {
     if (!state.languages.length || entry.mean === null) return element("td", { class: "unsure" }, "–");
@@ -374,17 +378,18 @@
   function showLegend() {
     const better = contest.higher ? "higher is better" : "lower is better";
     const withNeurons = new Set(front.rows.flatMap((row) => Object.keys(row.layers)));
-    const swatches = state.languages.flatMap((language, place) =>
+    const swatches = drawnLanguages().flatMap((language, place) =>
       withNeurons.has(language) ? [element("span", { class: `key line${place % 10}` }), ` ${language} `] : [],
     );
     const heat = state.view === "heat";
     document.getElementById("legend").replaceChildren(
       `${contest.metric} in ${contest.unit}, ${better}; ${contest.prompting}; ${contest.label}. The stronger its shade, the better a score is in its column. `,
+      contest.unpaired ? "Some answers are not on this page, as it would be too large: their rows are compared by standard errors. " : "",
       heat ? "All languages of the benchmark. Ranks are over the languages chosen above. " : "A rank is a range where the documents cannot tell models apart by the 95 % interval of their difference; ± is half the 95 % interval of a mean. ",
       !heat && contest.changes.length ? "∆: change of the pivot minus change of the other languages when neurons are switched off; “incl. 0”: its interval includes 0. " : "",
       ...(!heat && headings().some((one) => one.text === "Neurons by layer") ? ["Neurons by layer, first to last, each row to its own height: ", ...swatches] : []),
     );
-    const pair = lines.filter((line) => line.entry.complete && line.matches).slice(0, 2).map((line) => keyOfRow(line.row));
+    const pair = lines.filter((line) => line.entry.complete && line.matches).slice(0, 2).map((line) => line.row.slug);
     const query = new URLSearchParams([["a", pair[0]], ["b", pair[1]], ["benchmark", contest.benchmark]].filter(([, one]) => one));
     document.getElementById("compare").href = `compare/index.html#${query}`;
   }
