@@ -1,7 +1,7 @@
 
 // Two rows beside each other: by language over the same documents, with the interval of their difference.
 (() => {
-  const { element, keyOfRow, number, span, sparkline, titleOfRow } = draw;
+  const { element, maskOfRow, number, span, sparkline, titleOfRow } = draw;
   const front = JSON.parse(document.getElementById("front").textContent);
   const page = document.getElementById("compared");
   if (!front.contests.length) return;
@@ -23,10 +23,8 @@
   const columnWith = (contest, row) => contest.columns.filter((column) => column.shown.some(([one]) => one === row));
   const takesPart = (contest, row) => columnWith(contest, row).length > 0;
   function rowBy(key) {
-    const place = front.rows.findIndex((row) => keyOfRow(row) === key);
-    if (place >= 0) return place;
-    const same = front.rows.findIndex((row) => row.slug === key);
-    return same >= 0 ? same : null;
+    const place = front.rows.findIndex((row) => row.slug === key);
+    return place >= 0 ? place : null;
   }
   function readState() {
     const found = new URLSearchParams(location.hash.slice(1));
@@ -40,7 +38,7 @@
   }
   function say() {
     const said = new URLSearchParams();
-    for (const name of ["a", "b"]) if (state[name] !== null) said.set(name, keyOfRow(front.rows[state[name]]));
+    for (const name of ["a", "b"]) if (state[name] !== null) said.set(name, front.rows[state[name]].slug);
     if (state.benchmark) said.set("benchmark", state.benchmark);
     address = `#${said}`;
     if (address !== location.hash) history.pushState(null, "", address);
@@ -146,8 +144,7 @@
         const interval = low === null ? " no interval" : ` ${span(low, high, change.unit)}${low <= 0 && high >= 0 ? " incl. 0" : ""}`;
         return element("td", {}, element("a", { href: `../${front.rows[row].href}` }, number(delta, change.unit, true)), element("small", {}, interval));
       };
-      const against = change.pivot === "en" ? "" : ` (${change.pivot})`;
-      return element("tr", {}, element("th", { scope: "row" }, `∆ ${change.label}${against}`), cell(a, state.a), cell(b, state.b));
+      return element("tr", {}, element("th", { scope: "row" }, `∆ ${change.label}`), cell(a, state.a), cell(b, state.b));
     }).filter(Boolean);
     if (!rows.length) return null;
     const head = element("tr", {}, ...["Switched off", "A", "B"].map((text) => element("th", { scope: "col" }, text)));
@@ -159,8 +156,8 @@
     return ["a", "b"].filter((name) => state[name] !== null).map((name) => {
       const row = front.rows[state[name]];
       const languages = [...new Set(["a", "b"].flatMap((one) => Object.keys(front.rows[state[one]]?.layers ?? {})))].sort();
-      const size = row.parameters === null ? null : `${row.parameters.toLocaleString("en")} parameters`;
-      const about = [row.family, size, row.mask && (row.changed ? row.mask : `without ${row.mask}`), row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
+      const size = row.parameters === null ? null : `${new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(row.parameters)} parameters`;
+      const about = [row.family, size, maskOfRow(row), row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
       const card = element("div", {}, element("h2", {}, `${name.toUpperCase()}: `, element("a", { href: `../${row.href}` }, element("bdi", {}, row.name))));
       if (about) card.append(element("p", {}, about));
       if (Object.keys(row.layers).length) {

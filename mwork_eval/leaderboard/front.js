@@ -1,13 +1,14 @@
 
 // The ranked table: what the controls choose, what the address says, and the rows.
 (() => {
-  const { element, keyOfRow, number, span, sparkline, titleOfRow } = draw;
+  const { element, maskOfRow, number, span, sparkline, titleOfRow } = draw;
   const front = JSON.parse(document.getElementById("front").textContent);
   const board = document.getElementById("board");
   if (!front.contests.length) return;
   board.hidden = false;
   const table = document.getElementById("ranked");
   const status = board.querySelector(".count");
+  const more = document.getElementById("more");
   const SLICE = 20; // milliseconds of work between two chances to answer the reader
   const SIZES = [
     ["small", "under 1B", 1e9],
@@ -17,6 +18,8 @@
     ["unknown", "unknown", null],
   ];
   const ANY = "";
+  const NO_LANGUAGE = "und";
+  const FIRST_ROWS = 150;
 
   // Contests by what one chooses them by; those that only differ in what is not shown are numbered.
   const contests = front.contests.map((contest) => ({ ...contest, documents: contest.label }));
@@ -40,6 +43,8 @@
   let contest = null;
   let chosen = null; // the row whose ties are marked, if the reader chose one
   let lines = []; // one a row of the table
+  let drawRow = null;
+  let most = FIRST_ROWS;
   let field = null;
   let ranges = new Map();
   let running = 0;
@@ -133,6 +138,7 @@
       box.checked = state.languages.includes(column.language);
       return element("label", {}, box, column.name);
     });
+    document.getElementById("languages").hidden = boxes.length < 2;
     const shown = board.querySelector(".choices");
     const focused = shown.contains(document.activeElement) ? document.activeElement.value : null;
     shown.replaceChildren(...boxes);
@@ -149,20 +155,18 @@
     ];
     if (!heat) found.push({ key: null, text: "Ties" }, { key: "mean", text: "Mean" });
     for (const column of columns) {
-      found.push({ key: column.language, text: column.language, title: `${column.name}: ${column.task}, ${column.documents} documents`, column });
+      found.push({ key: column.language, text: column.language === NO_LANGUAGE ? column.name : column.language, title: `${column.name}: ${column.task}, ${column.documents} documents`, column });
     }
     if (heat) return found;
     for (const change of contest.changes) {
-      const against = change.pivot === "en" ? "" : ` (${change.pivot})`;
-      const key = `delta:${change.label}${against}`;
-      found.push({ key, text: `∆ ${change.label}${against}`, title: `Change of the pivot minus change of the others, in ${change.unit}`, change });
+      found.push({ key: `delta:${change.label}`, text: `∆ ${change.label}`, title: `Change of the pivot minus change of the others, in ${change.unit}`, change });
     }
     if (front.rows.some((row) => Object.keys(row.layers).length)) found.push({ key: null, text: "Neurons by layer" });
     return found;
   }
   function showHead() {
     const cells = headings().map(({ key, text, title }) => {
-      if (key === null) return element("th", { scope: "col", class: "plain" }, text);
+      if (key === null) return element("th", { scope: "col", class: text === "Ties" ? "plain tie" : "plain text" }, text);
       const button = element("button", { type: "button", "data-sort": key, title }, text);
       const sorted = state.sort === key ? (state.dir === "asc" ? "ascending" : "descending") : null;
       return element("th", { scope: "col", class: key === "name" ? "name" : null, "aria-sort": sorted }, button);
@@ -193,36 +197,40 @@
     lines = [...field.rows.values()].map((entry) => {
       const row = front.rows[entry.row];
       const keys = { name: row.name, mean: entry.mean };
-      const rank = element("td", { class: "rank" });
-      const small = [row.mask && (row.changed ? row.mask : `without ${row.mask}`), row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
-      const name = element("th", { scope: "row" }, element("a", { href: row.href }, element("bdi", {}, row.name)), small && element("small", {}, small));
-      const node = element("tr", {}, rank, name);
-      const line = { entry, row, keys, rank, node, button: null };
+      for (const { column, values } of columns) keys[column.language] = values.get(entry.row)?.value ?? null;
+      for (const { key, values } of changes) keys[key] = values.get(entry.row)?.[1] ?? null;
+      return { entry, row, keys, matches: true, node: null, rank: null, button: null };
+    });
+    drawRow = (line) => {
+      const { entry, row } = line;
+      const small = [maskOfRow(row), row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
+      const link = element("a", { href: row.href }, element("bdi", {}, row.name));
+      line.rank = element("td", { class: "rank" });
+      line.node = element("tr", {}, line.rank, element("th", { scope: "row" }, link, small && element("small", {}, small)));
       if (state.view === "table") {
         line.button = element("button", { type: "button", "data-row": entry.row, "aria-pressed": "false" });
-        node.append(element("td", { class: "tie" }, line.button), meanCell(entry));
+        line.node.append(element("td", { class: "tie" }, line.button), meanCell(entry));
       }
       for (const { column, shade, values } of columns) {
         const one = values.get(entry.row);
-        keys[column.language] = one?.value ?? null;
-        node.append(one ? scoreCell(one, shade, column) : element("td", { class: "shade unsure" }, "–"));
+        line.node.append(one ? scoreCell(one, shade, column) : element("td", { class: "shade unsure" }, "–"));
       }
-      for (const { key, change, values } of changes) {
+      for (const { change, values } of changes) {
         const one = values.get(entry.row);
-        keys[key] = one?.[1] ?? null;
-        node.append(one ? changeCell(one, change, row) : element("td", { class: "unsure" }, "–"));
+        line.node.append(one ? changeCell(one, change, row) : element("td", { class: "unsure" }, "–"));
       }
-      if (withLayers) {
-        node.append(element("td", {}, Object.keys(row.layers).length ? sparkline(row.layers, state.languages) : "–"));
-      }
-      return line;
-    });
+      if (withLayers) line.node.append(element("td", { class: "text" }, sparkline(row.layers, drawnLanguages())));
+    };
     table.classList.toggle("heatmap", state.view === "heat");
+  }
+  function drawnLanguages() {
+    if (contest.columns.some((column) => column.language !== NO_LANGUAGE)) return state.languages;
+    return [...new Set(front.rows.flatMap((row) => Object.keys(row.layers)))].sort();
   }
   function meanCell(entry) {
     if (!state.languages.length || entry.mean === null) return element("td", { class: "unsure" }, "–");
     if (!entry.complete) return element("td", { class: "unsure" }, number(entry.mean, contest.unit), element("small", {}, ` no ${entry.missing.join(", ")}`));
-    const half = ranking.halfWidth(entry);
+    const half = ranking.halfWidth(field, entry);
     const link = element("a", { href: contest.href }, number(entry.mean, contest.unit));
     const width = half === null ? null : element("small", { title: "half the width of its 95 % interval" }, ` ±${number(half, contest.unit)}`);
     return element("td", {}, link, width);
@@ -258,36 +266,43 @@
       if (a === null || b === null) return (a === null) - (b === null);
       return direction * (typeof a === "string" ? order(a, b) : a - b);
     });
-    let shown = 0;
-    for (const [, line] of keyed) {
-      const { row, node, entry } = line;
-      node.hidden =
-        (row.mask !== null && !state.masked) ||
-        (state.family !== ANY && row.family !== state.family) ||
-        (state.size !== ANY && sizeOf(row) !== state.size) ||
-        (text !== "" && !searched[entry.row].includes(text));
-      shown += !node.hidden;
-    }
     lines = keyed.map(([, line]) => line);
-    table.tBodies[0].replaceChildren(...lines.map((line) => line.node));
+    for (const line of lines) {
+      const { row, entry } = line;
+      line.matches =
+        (row.mask === null || state.masked) &&
+        (state.family === ANY || row.family === state.family) &&
+        (state.size === ANY || sizeOf(row) === state.size) &&
+        searched[entry.row].includes(text);
+    }
+    showRows();
+  }
+  // A browser takes long to lay out a thousand rows of a table: it has the first, and the others when asked for.
+  function showRows() {
+    const matching = lines.filter((line) => line.matches);
+    const drawn = matching.slice(0, most);
+    for (const line of drawn) if (line.node === null) drawRow(line);
+    table.tBodies[0].replaceChildren(...drawn.map((line) => line.node));
+    more.hidden = matching.length <= most;
+    more.textContent = `Show the other ${(matching.length - drawn.length).toLocaleString("en")} rows`;
     markTies();
-    return shown;
+    writeRanks();
   }
   function markTies() {
     const note = document.getElementById("reference");
-    const ranked = lines.filter((line) => line.entry.complete && !line.node.hidden);
+    const ranked = lines.filter((line) => line.entry.complete && line.matches);
     const reference = ranked.find((line) => line.entry.row === chosen) ?? ranked[0] ?? null;
     note.hidden = reference === null || state.view === "heat";
     if (state.view === "heat") return;
     const ties = reference === null ? new Map() : tiesOf(reference.entry);
     const name = reference === null ? "" : titleOfRow(reference.row);
     let tied = 0;
-    for (const { entry, row, node, button } of lines) {
+    for (const { entry, row, matches, node, button } of lines) {
+      const own = entry === reference?.entry;
+      const same = !own && ties.get(entry.row) === true;
+      tied += matches && same;
+      if (node === null) continue;
       button.hidden = reference === null || !entry.complete;
-      if (button.hidden || node.hidden) continue;
-      const own = entry === reference.entry;
-      const same = !own && ties.get(entry.row);
-      tied += same;
       node.className = own ? "chosen" : same ? "tied" : "apart";
       button.textContent = own ? "●" : same ? "≈" : "≠";
       button.setAttribute("aria-pressed", String(own));
@@ -317,7 +332,7 @@
     const key = [contests.indexOf(contest), state.languages.join(","), state.masked].join("|");
     const turn = ++running;
     ranges = known.get(key) ?? new Map();
-    if (known.has(key)) return showRanks();
+    if (known.has(key)) return showRanks(true);
     const entries = [...field.rows.values()].filter((entry) => entry.complete && (state.masked || front.rows[entry.row].mask === null));
     entries.sort((one, other) => (contest.higher ? other.mean - one.mean : one.mean - other.mean));
     const slices = ranking.rankSlices(field, entries);
@@ -333,8 +348,13 @@
     };
     step();
   }
-  function showRanks(done = true) {
+  function showRanks(done) {
+    writeRanks();
+    showStatus(done);
+  }
+  function writeRanks() {
     for (const { entry, row, rank } of lines) {
+      if (rank === null) continue;
       const range = ranges.get(entry.row);
       const ranked = entry.complete && (state.masked || row.mask === null);
       const text = !ranked ? "–" : !range ? "…" : range[0] === range[1] ? `${range[0]}` : `${range[0]}–${range[1]}`;
@@ -346,10 +366,9 @@
         : range[0] === range[1] ? "told apart from all others"
         : `${range[0] - 1} told to be better; may be as low as ${range[1]}`;
     }
-    showStatus(done);
   }
   function showStatus(done) {
-    const shown = lines.filter((line) => !line.node.hidden).length;
+    const shown = lines.filter((line) => line.matches).length;
     const ranked = ranges.size.toLocaleString("en");
     const count = `${shown.toLocaleString("en")} of ${lines.length.toLocaleString("en")} rows`;
     const text = done ? `${count}; ranks among ${ranked}` : `${count}; ranks are being computed`;
@@ -358,17 +377,19 @@
   }
   function showLegend() {
     const better = contest.higher ? "higher is better" : "lower is better";
-    const swatches = state.languages.flatMap((language, place) => [
-      element("span", { class: `key line${place % 10}` }), ` ${language} `,
-    ]);
+    const withNeurons = new Set(front.rows.flatMap((row) => Object.keys(row.layers)));
+    const swatches = drawnLanguages().flatMap((language, place) =>
+      withNeurons.has(language) ? [element("span", { class: `key line${place % 10}` }), ` ${language} `] : [],
+    );
     const heat = state.view === "heat";
     document.getElementById("legend").replaceChildren(
-      `${contest.metric} in ${contest.unit}, ${better}; ${contest.prompting}; ${contest.label}. In each column the better is the darker. `,
+      `${contest.metric} in ${contest.unit}, ${better}; ${contest.prompting}; ${contest.label}. The stronger its shade, the better a score is in its column. `,
+      contest.unpaired ? "Some answers are not on this page, as it would be too large: their rows are compared by standard errors. " : "",
       heat ? "All languages of the benchmark. Ranks are over the languages chosen above. " : "A rank is a range where the documents cannot tell models apart by the 95 % interval of their difference; ± is half the 95 % interval of a mean. ",
       !heat && contest.changes.length ? "∆: change of the pivot minus change of the other languages when neurons are switched off; “incl. 0”: its interval includes 0. " : "",
       ...(!heat && headings().some((one) => one.text === "Neurons by layer") ? ["Neurons by layer, first to last, each row to its own height: ", ...swatches] : []),
     );
-    const pair = lines.filter((line) => line.entry.complete && !line.node.hidden).slice(0, 2).map((line) => keyOfRow(line.row));
+    const pair = lines.filter((line) => line.entry.complete && line.matches).slice(0, 2).map((line) => line.row.slug);
     const query = new URLSearchParams([["a", pair[0]], ["b", pair[1]], ["benchmark", contest.benchmark]].filter(([, one]) => one));
     document.getElementById("compare").href = `compare/index.html#${query}`;
   }
@@ -481,6 +502,12 @@
     showAll();
     document.getElementById("link").href = addressOf();
   }
+  more.addEventListener("click", () => {
+    const next = table.tBodies[0].rows.length;
+    most = Infinity;
+    showRows();
+    table.tBodies[0].rows[next]?.querySelector("a").focus();
+  });
   addEventListener("hashchange", visited);
   addEventListener("popstate", visited);
 

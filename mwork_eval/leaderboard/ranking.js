@@ -300,9 +300,13 @@ const ranking = (() => {
     return low !== null && (low > 0 || high < 0);
   }
 
-  // Half the width of the interval of a row's own mean, as far as its standard errors tell.
-  function halfWidth(entry) {
-    return entry.error === null ? null : NORMAL * entry.error;
+  // Half the width of the interval of a row's own mean; from its standard errors where its answers are not known.
+  function halfWidth(field, entry) {
+    if (!entry.exact) return entry.error === null ? null : NORMAL * entry.error;
+    if (field.clustering.smallest < FEWEST_CLUSTERS) return null;
+    const nothing = { parts: entry.exact.parts.map((part) => new Float64Array(part.length)) };
+    const whole = new Float64Array(field.clustering.size);
+    return Math.sqrt(distance(entry.exact.whole, whole)) * studentQuantile(degreesOf(field.clustering, entry.exact, nothing));
   }
 
   // Ranks of rows of a field, a slice at a time: every yield says how many rows have their final rank of those given.

@@ -69,13 +69,13 @@ const draw = (() => {
     return drawn("svg", size, drawn("title", {}, label), base, ...lines);
   }
 
-  // What a row is called in an address, and in words.
-  function keyOfRow(row) {
-    return [row.slug, row.mask, row.weights].filter(Boolean).join("~");
+  // What a row is called, and what was done to its neurons.
+  function maskOfRow(row) {
+    return row.mask && `${row.changed ? "with" : "without"} ${row.mask}`;
   }
   function titleOfRow(row) {
-    return row.name + (row.mask ? `${row.changed ? "," : " without"} ${row.mask}` : "") + (row.weights ? ` (${row.weights})` : "");
+    return [row.name, maskOfRow(row), row.weights && `(${row.weights})`].filter(Boolean).join(" ");
   }
 
-  return { drawn, element, keyOfRow, number, span, sparkline, titleOfRow };
+  return { drawn, element, maskOfRow, number, span, sparkline, titleOfRow };
 })();

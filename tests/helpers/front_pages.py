@@ -1,14 +1,10 @@
 """The front page and the page that compares, rendered from made-up scores: what the browser does with them."""
 
 import base64
-import json
-import random
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
 from mwork_eval.reports.html import environment
 
@@ -31,7 +27,8 @@ def made_up_row(number: int, **about: Any) -> dict[str, Any]:
     family, parameters = FAMILIES[number % 4]
     row = {"name": f"model-{number:04}", "slug": f"m{number}", "href": f"models/m{number}/index.html"}
     row |= {"family": family, "parameters": parameters, "mask": None, "weights": None, "layers": {}}
-    return row | about
+    row |= {"changed": False} | about
+    return row if row["mask"] is None else row | {"slug": f"{row['slug']}-masked"}
 
 
 def column(language: str, answers: dict[int, np.ndarray], **about: Any) -> dict[str, Any]:
@@ -57,8 +54,7 @@ def made_up_front(models: int, *, documents: int = 64, languages: tuple[str, ...
     """Return a board of models whose scores rise with their number; every fifth is also masked."""
     generator = np.random.default_rng(0)
     rows = [made_up_row(number) for number in range(models)]
-    for number in range(0, models, 5):
-        rows.append(made_up_row(number, mask="9 neurons of zh"))
+    rows += [made_up_row(number, mask="9 neurons of zh") for number in range(0, models, 5)]
     for row in rows[: models // 2]:
         row["layers"] = {
             language: [int(generator.integers(0, 12 + 3 * layer)) for layer in range(18)] for language in ("zh", "es")
@@ -117,16 +113,7 @@ def write_pages(folder: Path, front: dict[str, Any]) -> Path:
     return folder
 
 
-def _rendered(template: str, script: str, **given: Any) -> str:
-    scripts = [(PACKAGE, name) for name in ("site.js", "ranking.js", script)]
-    found = environment.assets(*scripts)
-    style = str(found["style"]) + (files(PACKAGE) / "site.css").read_text(encoding="utf-8")
-    found |= {"style": Markup(style), "style_hash": environment._hash(style)}
+def _rendered(template: str, *scripts: str, **given: Any) -> str:
+    names = ((PACKAGE, name) for name in ("site.js", "ranking.js", *scripts))
+    found = environment.assets(*names, styles=((PACKAGE, "site.css"),))
     return environment.page_environment(PACKAGE).get_template(template).render(**found, **given)
-
-
-if __name__ == "__main__":
-    random.seed(0)
-    import sys
-
-    write_pages(Path(sys.argv[1]), json.loads(json.dumps(made_up_front(int(sys.argv[2])))))
