@@ -10,7 +10,8 @@ from mwork_eval.leaderboard.board import Board, build_board
 from mwork_eval.leaderboard.contests import contests_of
 from mwork_eval.leaderboard.exports import render_export
 from mwork_eval.leaderboard.ranking import RankedContest, rank, rank_contest
-from mwork_eval.leaderboard.site import check_room, render_site, write_site
+from mwork_eval.leaderboard.site import render_site
+from mwork_eval.leaderboard.site_folder import check_room, write_site
 from mwork_eval.leaderboard.tables import score_record, score_rows
 from mwork_eval.results.summaries.folders import find_results, read_all
 from mwork_eval.results.summaries.shown_names import without_folders

@@ -15,8 +15,8 @@ from mwork_eval.results.prompting_record import shots_in_words
 from mwork_eval.results.summaries.entries import (
     ComparedDetectors,
     Contender,
+    FolderFacts,
     FolderResults,
-    ModelFacts,
     RowEffect,
     Score,
 )
@@ -125,7 +125,7 @@ class Model:
     scores: tuple[tuple[Score, bool], ...]
     changes: tuple[tuple[RowEffect, bool], ...]
     detectors: tuple[ComparedDetectors, ...] = ()
-    facts: tuple[ModelFacts, ...] = ()
+    facts: tuple[FolderFacts, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -188,7 +188,7 @@ def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = (), *
     detectors_of: dict[str, list[ComparedDetectors]] = defaultdict(list)
     for one in sorted((one for of_folder in read for one in of_folder.detectors), key=lambda one: -one.time):
         detectors_of[one.contender.model].append(one)
-    facts_of: dict[str, list[ModelFacts]] = defaultdict(list)
+    facts_of: dict[str, list[FolderFacts]] = defaultdict(list)
     for of_model in sorted((one.facts for one in read if one.facts is not None), key=lambda facts: -facts.time):
         facts_of[of_model.contender.model].append(of_model)
     models = tuple(

@@ -60,11 +60,11 @@
     }
     contest = busiest(left);
     const all = contest.columns.map((column) => column.language);
-    const wanted = found.has("languages") ? found.get("languages").split(",") : all;
+    const wanted = found.get("languages")?.split(",") ?? [];
     const languages = all.filter((language) => wanted.includes(language));
     const none = found.get("languages") === "";
     state = {
-      languages: languages.length || none ? languages : all,
+      languages: languages.length || none ? languages : usualLanguages(),
       q: found.get("q") ?? "",
       family: families().includes(found.get("family")) ? found.get("family") : ANY,
       size: SIZES.some(([key]) => key === found.get("size")) ? found.get("size") : ANY,
@@ -86,7 +86,7 @@
       said.set("documents", contest.documents);
     }
     if (said.size) said.set("benchmark", contest.benchmark);
-    if (state.languages.length < contest.columns.length) said.set("languages", state.languages.join(","));
+    if (state.languages.join() !== usualLanguages().join()) said.set("languages", state.languages.join(","));
     for (const what of ["q", "family", "size"]) if (state[what]) said.set(what, state[what]);
     if (state.masked) said.set("masked", "1");
     if (state.view === "heat") said.set("view", "heat");
@@ -100,6 +100,19 @@
     document.getElementById("link").href = address;
     if (address === location.hash || (address === "#" && !location.hash)) return;
     history[replaced ? "replaceState" : "pushState"](null, "", address);
+  }
+  // Languages that are chosen until a reader chooses: those in which most scores can be ranked together.
+  function usualLanguages() {
+    const there = contest.columns.map((column) => [column.language, new Set(column.shown.map(([row]) => row))]);
+    there.sort(([, one], [, other]) => other.size - one.size);
+    let [best, most, common] = [[], 0, null];
+    for (const [place, [, rows]] of there.entries()) {
+      common = common === null ? [...rows] : common.filter((row) => rows.has(row));
+      if (common.length * (place + 1) < most) continue;
+      most = common.length * (place + 1);
+      best = there.slice(0, place + 1).map(([language]) => language);
+    }
+    return contest.columns.map((column) => column.language).filter((language) => best.includes(language));
   }
   function usual(key) {
     if (key === "rank" || key === "name") return "asc";
@@ -126,7 +139,7 @@
     const sizes = new Set(front.rows.map(sizeOf));
     fillSelect("size", [[ANY, "any"], ...SIZES.filter(([key]) => sizes.has(key))], state.size);
     control("size").closest("label").hidden = sizes.size < 2;
-    control("family").closest("label").hidden = !families().length;
+    control("family").closest("label").hidden = families().length < 2;
     control("masked").checked = state.masked;
     control("masked").closest("label").hidden = !front.rows.some((row) => row.mask);
     if (control("q").value.trim() !== state.q) control("q").value = state.q;
@@ -311,11 +324,12 @@
       button.title = own ? said : `${said}; press to mark the ties of ${titleOfRow(row)}`;
     }
     if (reference === null) return;
+    const count = tied === 0 ? "No other row shown" : `${tied.toLocaleString("en")} row${tied === 1 ? "" : "s"} shown, marked ≈,`;
     note.replaceChildren(
-      `≈ marks ${tied.toLocaleString("en")} shown model${tied === 1 ? "" : "s"} that cannot be told apart from `,
+      `${count} cannot be told apart from `,
       element("strong", {}, element("bdi", {}, name)),
-      chosen === reference.entry.row ? ", which you chose; " : ", the first of the table; ",
-      "≠ those that can. The button of a row marks its ties instead.",
+      chosen === reference.entry.row ? ", which you chose. " : ", the first of the table. ",
+      "The button of a row marks its ties instead.",
     );
   }
   function tiesOf(entry) {
@@ -444,13 +458,10 @@
         const some = left.filter((one) => wanted(one, what));
         if (some.length) left = some;
       }
-      const before = new Set(contest.columns.map((column) => column.language));
-      const had = state.languages.length < before.size ? state.languages : null;
+      const had = state.languages.join() === usualLanguages().join() ? [] : state.languages;
       contest = busiest(left);
-      const all = contest.columns.map((column) => column.language);
-      const kept = had === null ? all : all.filter((language) => had.includes(language));
-      state.languages = kept.length ? kept : all;
-      if (!headings().some((one) => one.key === state.sort)) [state.sort, state.dir] = ["rank", "asc"];
+      const kept = contest.columns.map((column) => column.language).filter((language) => had.includes(language));
+      state.languages = kept.length ? kept : usualLanguages();
     } else {
       const boxes = [...board.querySelectorAll(".choices input")];
       state.languages = boxes.filter((box) => box.checked).map((box) => box.value);

@@ -1,14 +1,12 @@
-"""The parts of a model's page beside its tables of scores: facts, where its neurons sit, and the lens."""
+"""The parts of a model's page beside its tables of scores: facts, and where its neurons sit."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from mwork_eval.errors import InputError
 from mwork_eval.leaderboard import tables
 from mwork_eval.leaderboard.board import Model
 from mwork_eval.leaderboard.profile import NeuronProfile, told_of
 from mwork_eval.reports.html import figures
-from mwork_eval.reports.html.lens import lens_parts
 from mwork_eval.results.set_counts import COMPONENTS
 
 _STAGE = "up"
@@ -66,20 +64,6 @@ def profile_csv(profile: NeuronProfile) -> bytes:
     """Return the numbers behind it as CSV."""
     columns = _columns(profile)
     return tables.as_csv(columns, (dict(zip(columns, row, strict=True)) for row in _rows(profile)))
-
-
-def lenses_of(model: Model) -> list[dict[str, Any]]:
-    """Return what the newest results folder with a lens shows of the language of the layers; nothing if none has one.
-
-    A lens that cannot be read is not shown; the report of its folder says why.
-    """
-    for facts in model.facts:
-        try:
-            if parts := lens_parts(facts.place):
-                return parts
-        except (InputError, OSError):
-            continue
-    return []
 
 
 def _columns(profile: NeuronProfile) -> list[str]:

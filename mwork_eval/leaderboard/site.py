@@ -1,31 +1,26 @@
 """A leaderboard as a static site: an index, a page per benchmark and per model, and the numbers as CSV."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mwork_eval.errors import InputError
-from mwork_eval.files.writing import write_bytes_atomically
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.leaderboard import detectors, tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
 from mwork_eval.leaderboard.feed import NewsEntry, news_of, render_feed
 from mwork_eval.leaderboard.front import front_values, row_slug
-from mwork_eval.leaderboard.model_parts import facts_of, lenses_of, profile_csv, profile_values
+from mwork_eval.leaderboard.model_parts import facts_of, profile_csv, profile_values
 from mwork_eval.leaderboard.naming import label_of, several_weights
 from mwork_eval.leaderboard.profile import NeuronProfile, ReadProfile, read_profile
 from mwork_eval.reports import detector_wording
 from mwork_eval.reports.html.environment import assets, page_environment
-from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, ModelFacts, RowEffect, Score
-from mwork_eval.results.summaries.folders import Bar, no_bar
+from mwork_eval.reports.intervention_wording import ZERO, done_by_all
+from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, FolderFacts, RowEffect, Score
 
 _PACKAGE = "mwork_eval.leaderboard"
 _STYLES = ((_PACKAGE, "site.css"),)
-_MARK = ".mwork-leaderboard"
 _NEWS = 20
 """Entries on the first page."""
 _PAGE = "index.html"
-_FOLDERS = ("tasks", "models", "compare", "export")
 _TEXT_COLUMNS = frozenset(
     {"benchmarks", "languages", "language", "stage", "row", "table", "mask", "metric", "unit", "weights", "shown"}
 )
@@ -48,7 +43,8 @@ def render_site(board: Board) -> dict[str, bytes]:
     for benchmark in board.benchmarks:
         files |= pages.benchmark(benchmark, models)
     for model in board.models:
-        files |= pages.model(model, board, profiles)
+        lenses = next((found.lenses for (name, _), found in read.items() if name == model.name and found.lenses), ())
+        files |= pages.model(model, board, profiles, lenses)
         for name, profile in _named_profiles(model, profiles):
             files[f"{_folder_of(model)}{name}"] = profile_csv(profile)
     return files | pages.compare(front) | {"feed.xml": render_feed(news)} | index
@@ -56,7 +52,7 @@ def render_site(board: Board) -> dict[str, bytes]:
 
 def _read_profiles(board: Board) -> dict[tuple[str, str | None], ReadProfile]:
     """Read where the neurons of every model sit, by name and fingerprint."""
-    found: dict[tuple[str, str | None], list[ModelFacts]] = {}
+    found: dict[tuple[str, str | None], list[FolderFacts]] = {}
     for model in board.models:
         for facts in model.facts:
             who = board.same.get(facts.contender, facts.contender)
@@ -71,46 +67,6 @@ def _named_profiles(
     order = dict.fromkeys(facts.contender.fingerprint for facts in model.facts)
     own = [profiles[model.name, fingerprint] for fingerprint in order if (model.name, fingerprint) in profiles]
     return [(f"neurons{'' if number == 1 else f'-{number}'}.csv", one) for number, one in enumerate(own, 1)]
-
-
-def check_room(out: Path) -> None:
-    """Check that a site may be written to a folder.
-
-    Raises:
-        InputError: If the folder holds other files.
-    """
-    if out.is_dir() and any(out.iterdir()) and not (out / _MARK).is_file():
-        raise InputError(f"{out} holds other files", expected="an empty folder, or an earlier leaderboard")
-
-
-def write_site(files: Mapping[str, bytes], out: Path, bar: Bar = no_bar) -> None:
-    """Write a site over an earlier one.
-
-    What only the earlier site has goes after everything is written, so that no page that can be opened in the meantime
-    leads nowhere.
-
-    Args:
-        files: By path below the site, the content of each file.
-        out: The folder: empty, not there yet, or an earlier site.
-        bar: Shows progress, file by file.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / _MARK).touch()
-    for half_written in [path for path in out.rglob(".*") if path.is_file() and path.name != _MARK]:
-        half_written.unlink()  # by a command that was killed
-    kept = {out / name for name in files}
-    earlier = [path for path in out.rglob("*") if path.relative_to(out).parts[0] in _FOLDERS and path not in kept]
-    with bar("write", len(files)) as advance:
-        for name, content in files.items():
-            path = out / name
-            write_bytes_atomically(path, content)
-            advance(path.parent.name, 1)
-    # In this order what a folder holds comes before the folder.
-    for path in sorted(earlier, reverse=True):
-        if not path.is_dir():
-            path.unlink()
-        elif not any(path.iterdir()):
-            path.rmdir()
 
 
 def _numbers(board: Board) -> dict[str, bytes]:
@@ -202,6 +158,7 @@ class _Pages:
             self._plain,
             name=benchmark.name,
             english=Pivot(),
+            done=_done(change for change, _ in shown),
             better=f"Lower is better for {', '.join(sorted(lower))}." if lower else "Higher is better.",
             scores=_table(
                 f"Scores on {benchmark.name}",
@@ -224,7 +181,11 @@ class _Pages:
         )
 
     def model(
-        self, model: Model, board: Board, profiles: Mapping[tuple[str, str | None], NeuronProfile]
+        self,
+        model: Model,
+        board: Board,
+        profiles: Mapping[tuple[str, str | None], NeuronProfile],
+        lenses: Sequence[Mapping[str, Any]],
     ) -> dict[str, bytes]:
         entries: list[Score | RowEffect] = [score for score, _ in model.scores]
         entries += [change for change, _ in model.changes]
@@ -242,9 +203,10 @@ class _Pages:
             _folder_of(model),
             self._plain,
             name=model.name,
+            done=_done(change for change, _ in model.changes),
             facts=facts_of(model, named[0][1] if named else None),
             profile=profile_values(named[0][1], named[0][0], model.name) if named else None,
-            lenses=lenses_of(model),
+            lenses=lenses,
             compare=f"../../compare/{_PAGE}#a={row_slug(_own_row(model, board))}",
             folders=list(dict.fromkeys(str(entry.folder) for entry in entries)),
             weights=sorted({entry.contender.fingerprint for entry in entries if entry.contender.fingerprint}),
@@ -303,6 +265,11 @@ def _against(pivot: Pivot) -> str:
 
 def _row(cells: list[str], contender: Contender, href: str) -> dict[str, Any]:
     return {"cells": cells, "masked": contender.mask is not None, "href": href}
+
+
+def _done(changes: Iterable[RowEffect]) -> str:
+    """Return in words what was done to neurons."""
+    return done_by_all([change.intervention for change in changes if not change.random] or [ZERO])
 
 
 def _own_row(model: Model, board: Board) -> Contender:

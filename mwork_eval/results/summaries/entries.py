@@ -155,7 +155,7 @@ class ComparedDetectors:
 
 
 @dataclass(frozen=True)
-class ModelFacts:
+class FolderFacts:
     """What a results folder says of its model.
 
     Attributes:
@@ -182,4 +182,4 @@ class FolderResults:
     scores: Sequence[Score]
     changes: Sequence[RowEffect] = ()
     detectors: Sequence[ComparedDetectors] = ()
-    facts: ModelFacts | None = None
+    facts: FolderFacts | None = None

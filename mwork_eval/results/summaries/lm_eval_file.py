@@ -13,7 +13,7 @@ from mwork_eval.neurons.references import SUFFIX
 from mwork_eval.results.lm_eval_content import MaskRecord
 from mwork_eval.results.lm_eval_folder import LmEvalFile, ReportedTask
 from mwork_eval.results.model_asking import ENGINE, asking_in_words
-from mwork_eval.results.summaries.entries import Contender, FolderResults, ModelFacts, Score
+from mwork_eval.results.summaries.entries import Contender, FolderFacts, FolderResults, Score
 from mwork_eval.results.summaries.numbers import DocumentNumbers, ranked_by
 from mwork_eval.results.summaries.shown_names import shown_name
 
@@ -35,7 +35,7 @@ def read_results_file(path: Path) -> FolderResults:
             _score(results.task(name), named.get(name) or TaskName.of(name), contender, path.parent, time, asking)
             for name in results.content.counts
         ],
-        facts=ModelFacts(
+        facts=FolderFacts(
             replace(contender, mask=None, changed=False), parameters, asking.get(ENGINE), path.parent, time
         ),
     )

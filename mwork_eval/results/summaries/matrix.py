@@ -17,8 +17,8 @@ from mwork_eval.results.stored_cell import StoredCell
 from mwork_eval.results.summaries.entries import (
     ComparedDetectors,
     Contender,
+    FolderFacts,
     FolderResults,
-    ModelFacts,
     RowEffect,
     Score,
 )
@@ -41,7 +41,7 @@ def read_matrix(folder: Path) -> FolderResults:
     # Only such folders have several presets' sets to compare; of others nothing is computed anew.
     compared = read_detector_tables(results_of(matrix)) if preset_sets(matrix.manifest) else ()
     detectors = tuple(ComparedDetectors(contender, table, folder, time) for table in compared)
-    facts = ModelFacts(contender, None, matrix.manifest.asking.get(ENGINE), folder, time, matrix.manifest)
+    facts = FolderFacts(contender, None, matrix.manifest.asking.get(ENGINE), folder, time, matrix.manifest)
     return FolderResults(tuple(scores.values()), tuple(changes), detectors, facts)
 
 
