@@ -36,9 +36,11 @@
     const others = (row) => some.filter((one) => takesPart(one, row)).flatMap(rowsOf).filter((one) => one !== row);
     const best = (contest) => contest.columns[0].shown.map(([row, value]) => [contest.higher ? -value : value, row]).sort(([a], [b]) => a - b);
     if (state.a === null && state.b === null) {
-      // The two best of the contest that most rows are in.
+      // The two best of the contest that most rows are in, masked ones only where there are no others.
       const busiest = some.reduce((most, one) => (rowsOf(one).length > rowsOf(most).length ? one : most));
-      [state.a, state.b] = [...best(busiest).map(([, row]) => row), null];
+      const rows = best(busiest).map(([, row]) => row);
+      rows.sort((one, other) => (front.rows[one].mask !== null) - (front.rows[other].mask !== null));
+      [state.a, state.b] = [...rows, null];
     }
     state.a ??= others(state.b)[0] ?? state.b;
     state.b ??= others(state.a)[0] ?? state.a;
