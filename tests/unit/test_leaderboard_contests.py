@@ -62,7 +62,7 @@ def test_models_asked_by_their_own_chat_template_are_ranked_together(tmp_path):
     assert sorted(found) == [
         ("as the task says", ["d"]),
         ("chat template", ["a", "b"]),
-        ("chat template; 2 examples; examples in one turn", ["c"]),
+        ("chat template; examples in one turn; 2 examples", ["c"]),
     ]
 
 
