@@ -21,6 +21,7 @@
   let address = "";
 
   const columnWith = (contest, row) => contest.columns.filter((column) => column.shown.some(([one]) => one === row));
+  const rowsOf = (contest) => [...new Set(contest.columns.flatMap((column) => column.shown.map(([row]) => row)))];
   const takesPart = (contest, row) => columnWith(contest, row).length > 0;
   function rowBy(key) {
     const place = front.rows.findIndex((row) => row.slug === key);
@@ -31,10 +32,18 @@
     const benchmark = benchmarks.includes(found.get("benchmark")) ? found.get("benchmark") : "";
     const of = (contest) => !benchmark || contest.benchmark === benchmark;
     state = { a: rowBy(found.get("a")), b: rowBy(found.get("b")), benchmark };
-    const rivals = (row) => front.rows.findIndex((_, place) => place !== row && front.contests.some((one) => of(one) && takesPart(one, place) && (row === null || takesPart(one, row))));
-    const found_ = (place) => (place >= 0 ? place : null);
-    state.a ??= found_(rivals(state.b));
-    state.b ??= found_(rivals(state.a)) ?? state.a;
+    const some = front.contests.filter((contest) => !benchmark || contest.benchmark === benchmark);
+    const others = (row) => some.filter((one) => takesPart(one, row)).flatMap(rowsOf).filter((one) => one !== row);
+    const best = (contest) => contest.columns[0].shown.map(([row, value]) => [contest.higher ? -value : value, row]).sort(([a], [b]) => a - b);
+    if (state.a === null && state.b === null) {
+      // The two best of the contest that most rows are in, masked ones only where there are no others.
+      const busiest = some.reduce((most, one) => (rowsOf(one).length > rowsOf(most).length ? one : most));
+      const rows = best(busiest).map(([, row]) => row);
+      rows.sort((one, other) => (front.rows[one].mask !== null) - (front.rows[other].mask !== null));
+      [state.a, state.b] = [...rows, null];
+    }
+    state.a ??= others(state.b)[0] ?? state.b;
+    state.b ??= others(state.a)[0] ?? state.a;
   }
   function say() {
     const said = new URLSearchParams();

@@ -1,7 +1,8 @@
 
 // The ranked table: what the controls choose, what the address says, and the rows.
 (() => {
-  const { element, maskOfRow, number, span, sparkline, titleOfRow } = draw;
+  const { element, sparkline, titleOfRow } = draw;
+  const { ANY, NO_LANGUAGE, SIZES, sizeOf, usualDirection, usualLanguages } = choices;
   const front = JSON.parse(document.getElementById("front").textContent);
   const board = document.getElementById("board");
   if (!front.contests.length) return;
@@ -10,35 +11,11 @@
   const status = board.querySelector(".count");
   const more = document.getElementById("more");
   const SLICE = 20; // milliseconds of work between two chances to answer the reader
-  const SIZES = [
-    ["small", "under 1B", 1e9],
-    ["medium", "1B to 4B", 4e9],
-    ["large", "4B to 15B", 15e9],
-    ["huge", "over 15B", Infinity],
-    ["unknown", "unknown", null],
-  ];
-  const ANY = "";
-  const NO_LANGUAGE = "und";
   const FIRST_ROWS = 150;
 
-  // Contests by what one chooses them by; those that only differ in what is not shown are numbered.
-  const contests = front.contests.map((contest) => ({ ...contest, documents: contest.label }));
-  for (const contest of contests) {
-    const alike = contests.filter((one) => one.benchmark === contest.benchmark && one.prompting === contest.prompting);
-    const named = (one) => one.label === contest.label;
-    if (alike.filter(named).length > 1) contest.documents = `${contest.label} · ${contest.metric}`;
-  }
-  for (const contest of contests) {
-    const same = contests.filter((one) => ["benchmark", "prompting", "documents"].every((what) => one[what] === contest[what]));
-    same.slice(1).forEach((one, place) => (one.documents = `${one.documents} (${place + 2})`));
-  }
-  const rowsOf = (contest) => new Set(contest.columns.flatMap((column) => column.shown.map(([row]) => row)));
-  const busiest = (some) => some.reduce((best, one) => (rowsOf(one).size > rowsOf(best).size ? one : best));
-
+  const contests = choices.contestsOf(front);
+  const families = choices.familiesOf(front);
   const searched = front.rows.map((row) => `${row.name} ${row.family ?? ""} ${row.mask ?? ""}`.toLowerCase());
-  const sizeOf = (row) =>
-    row.parameters === null ? "unknown" : SIZES.find(([, , below]) => below !== null && row.parameters < below)[0];
-
   let state = {};
   let contest = null;
   let chosen = null; // the row whose ties are marked, if the reader chose one
@@ -50,63 +27,14 @@
   let running = 0;
   const known = new Map(); // fields and ranks by contest, languages and masks
 
-  // State and address. What is as it would be anyway is left out of the address; what is unknown is ignored.
-  function readState() {
-    const found = new URLSearchParams(location.hash.slice(1));
-    const among = (some, what) => some.filter((one) => one[what] === found.get(what));
-    let left = contests;
-    for (const what of ["benchmark", "prompting", "documents"]) {
-      left = among(left, what).length ? among(left, what) : what === "benchmark" ? [busiest(contests)].flatMap((one) => contests.filter((other) => other.benchmark === one.benchmark)) : left;
-    }
-    contest = busiest(left);
-    const all = contest.columns.map((column) => column.language);
-    const wanted = found.has("languages") ? found.get("languages").split(",") : all;
-    const languages = all.filter((language) => wanted.includes(language));
-    const none = found.get("languages") === "";
-    state = {
-      languages: languages.length || none ? languages : all,
-      q: found.get("q") ?? "",
-      family: families().includes(found.get("family")) ? found.get("family") : ANY,
-      size: SIZES.some(([key]) => key === found.get("size")) ? found.get("size") : ANY,
-      masked: found.get("masked") === "1",
-      view: found.get("view") === "heat" ? "heat" : "table",
-      sort: "rank",
-    };
-    if (found.has("sort") && headings().some((one) => one.key === found.get("sort"))) state.sort = found.get("sort");
-    state.dir = ["asc", "desc"].includes(found.get("dir")) ? found.get("dir") : usual(state.sort);
-  }
-  function addressOf() {
-    const said = new URLSearchParams();
-    const first = busiest(contests);
-    const alike = (...what) => contests.filter((one) => what.every((name) => one[name] === contest[name]));
-    if (contest.benchmark !== first.benchmark) said.set("benchmark", contest.benchmark);
-    if (busiest(alike("benchmark")).prompting !== contest.prompting) said.set("prompting", contest.prompting);
-    if (busiest(alike("benchmark", "prompting")) !== contest) {
-      said.set("prompting", contest.prompting);
-      said.set("documents", contest.documents);
-    }
-    if (said.size) said.set("benchmark", contest.benchmark);
-    if (state.languages.length < contest.columns.length) said.set("languages", state.languages.join(","));
-    for (const what of ["q", "family", "size"]) if (state[what]) said.set(what, state[what]);
-    if (state.masked) said.set("masked", "1");
-    if (state.view === "heat") said.set("view", "heat");
-    if (state.sort !== "rank") said.set("sort", state.sort);
-    if (state.dir !== usual(state.sort)) said.set("dir", state.dir);
-    return `#${said.toString().replaceAll("%2C", ",").replaceAll("%3A", ":")}`;
-  }
+  // Address.
   let address = location.hash;
   function said(replaced) {
-    address = addressOf();
+    address = choices.addressOf(contest, state, contests);
     document.getElementById("link").href = address;
     if (address === location.hash || (address === "#" && !location.hash)) return;
     history[replaced ? "replaceState" : "pushState"](null, "", address);
   }
-  function usual(key) {
-    if (key === "rank" || key === "name") return "asc";
-    return key.startsWith("delta:") || contest.higher ? "desc" : "asc";
-  }
-  const families = () => [...new Set(front.rows.map((row) => row.family).filter(Boolean))].sort();
-
   // Controls.
   const control = (name) => board.querySelector(`[data-state="${name}"]`);
   function fillSelect(name, options, value) {
@@ -122,11 +50,11 @@
     fillSelect("benchmark", different(contests, "benchmark"), contest.benchmark);
     fillSelect("prompting", different(ofBenchmark, "prompting"), contest.prompting);
     fillSelect("documents", different(asked, "documents"), contest.documents);
-    fillSelect("family", [[ANY, "any"], ...families().map((one) => [one, one])], state.family);
+    fillSelect("family", [[ANY, "any"], ...families.map((one) => [one, one])], state.family);
     const sizes = new Set(front.rows.map(sizeOf));
     fillSelect("size", [[ANY, "any"], ...SIZES.filter(([key]) => sizes.has(key))], state.size);
     control("size").closest("label").hidden = sizes.size < 2;
-    control("family").closest("label").hidden = !families().length;
+    control("family").closest("label").hidden = families.length < 2;
     control("masked").checked = state.masked;
     control("masked").closest("label").hidden = !front.rows.some((row) => row.mask);
     if (control("q").value.trim() !== state.q) control("q").value = state.q;
@@ -165,29 +93,15 @@
     return found;
   }
   function showHead() {
-    const cells = headings().map(({ key, text, title }) => {
-      if (key === null) return element("th", { scope: "col", class: text === "Ties" ? "plain tie" : "plain text" }, text);
-      const button = element("button", { type: "button", "data-sort": key, title }, text);
-      const sorted = state.sort === key ? (state.dir === "asc" ? "ascending" : "descending") : null;
-      return element("th", { scope: "col", class: key === "name" ? "name" : null, "aria-sort": sorted }, button);
-    });
-    table.tHead.replaceChildren(element("tr", {}, ...cells));
+    table.tHead.replaceChildren(element("tr", {}, ...headings().map((one) => cells.headCell(one, state))));
   }
 
-  // Rows. Shades are by the best and the worst of a column; what is better is darker.
-  function shader(column) {
-    const values = column.shown.map(([, value]) => value);
-    const [low, high] = [Math.min(...values), Math.max(...values)];
-    return (value) => {
-      const share = high > low ? (value - low) / (high - low) : 0.5;
-      return `${Math.round(48 * (contest.higher ? share : 1 - share))}%`;
-    };
-  }
+  // Rows: what they sort by for all of them, their cells for those that are drawn.
   function buildRows() {
     const shown = headings();
     const columns = shown.filter((one) => one.column).map(({ column }) => ({
       column,
-      shade: shader(column),
+      shade: cells.shader(contest, column),
       values: new Map(column.shown.map(([row, value, error]) => [row, { value, error }])),
     }));
     const changes = shown.filter((one) => one.change).map(({ key, change }) => ({
@@ -203,21 +117,19 @@
     });
     drawRow = (line) => {
       const { entry, row } = line;
-      const small = [maskOfRow(row), row.weights && `weights ${row.weights}`].filter(Boolean).join(" · ");
-      const link = element("a", { href: row.href }, element("bdi", {}, row.name));
       line.rank = element("td", { class: "rank" });
-      line.node = element("tr", {}, line.rank, element("th", { scope: "row" }, link, small && element("small", {}, small)));
+      line.node = element("tr", {}, line.rank, cells.nameCell(row));
       if (state.view === "table") {
         line.button = element("button", { type: "button", "data-row": entry.row, "aria-pressed": "false" });
-        line.node.append(element("td", { class: "tie" }, line.button), meanCell(entry));
+        line.node.append(element("td", { class: "tie" }, line.button), cells.meanCell(contest, field, entry));
       }
       for (const { column, shade, values } of columns) {
         const one = values.get(entry.row);
-        line.node.append(one ? scoreCell(one, shade, column) : element("td", { class: "shade unsure" }, "–"));
+        line.node.append(one ? cells.scoreCell(contest, one, shade, column, state.view === "heat") : cells.nothing("shade unsure"));
       }
       for (const { change, values } of changes) {
         const one = values.get(entry.row);
-        line.node.append(one ? changeCell(one, change, row) : element("td", { class: "unsure" }, "–"));
+        line.node.append(one ? cells.changeCell(one, change, row) : cells.nothing());
       }
       if (withLayers) line.node.append(element("td", { class: "text" }, sparkline(row.layers, drawnLanguages())));
     };
@@ -227,29 +139,6 @@
     if (contest.columns.some((column) => column.language !== NO_LANGUAGE)) return state.languages;
     return [...new Set(front.rows.flatMap((row) => Object.keys(row.layers)))].sort();
   }
-  function meanCell(entry) {
-    if (!state.languages.length || entry.mean === null) return element("td", { class: "unsure" }, "–");
-    if (!entry.complete) return element("td", { class: "unsure" }, number(entry.mean, contest.unit), element("small", {}, ` no ${entry.missing.join(", ")}`));
-    const half = ranking.halfWidth(field, entry);
-    const link = element("a", { href: contest.href }, number(entry.mean, contest.unit));
-    const width = half === null ? null : element("small", { title: "half the width of its 95 % interval" }, ` ±${number(half, contest.unit)}`);
-    return element("td", {}, link, width);
-  }
-  function scoreCell({ value, error }, shade, column) {
-    const text = state.view === "heat" && contest.unit === "points" ? value.toFixed(0) : number(value, contest.unit);
-    const title = `${column.name}: ${number(value, contest.unit)}${error === null ? "" : `, standard error ${number(error, contest.unit)}`}`;
-    const cell = element("td", { class: "shade", title }, element("a", { href: contest.href }, text));
-    cell.style.setProperty("--share", shade(value));
-    return cell;
-  }
-  function changeCell([, delta, low, high], change, row) {
-    const unsure = low === null || (low <= 0 && high >= 0);
-    const interval = low === null ? "no interval" : span(low, high, change.unit);
-    const link = element("a", { href: row.href }, number(delta, change.unit, true));
-    const small = element("small", {}, ` ${interval}${unsure && low !== null ? " incl. 0" : ""}`);
-    return element("td", {}, element("span", { class: unsure ? "unsure" : null }, link, small));
-  }
-
   // Order, filters, ties.
   function keyOf(line) {
     if (state.sort !== "rank") return line.keys[state.sort] ?? null;
@@ -311,11 +200,12 @@
       button.title = own ? said : `${said}; press to mark the ties of ${titleOfRow(row)}`;
     }
     if (reference === null) return;
+    const count = tied === 0 ? "No other row shown" : `${tied.toLocaleString("en")} row${tied === 1 ? "" : "s"} shown, marked ≈,`;
     note.replaceChildren(
-      `≈ marks ${tied.toLocaleString("en")} shown model${tied === 1 ? "" : "s"} that cannot be told apart from `,
+      `${count} cannot be told apart from `,
       element("strong", {}, element("bdi", {}, name)),
-      chosen === reference.entry.row ? ", which you chose; " : ", the first of the table; ",
-      "≠ those that can. The button of a row marks its ties instead.",
+      chosen === reference.entry.row ? ", which you chose. " : ", the first of the table. ",
+      "The button of a row marks its ties instead.",
     );
   }
   function tiesOf(entry) {
@@ -437,20 +327,11 @@
       return said(false);
     }
     if (name) {
-      const wanted = (one, what) => one[what] === (what === name ? event.target.value : contest[what]);
-      const steps = ["benchmark", "prompting", "documents"];
-      let left = contests;
-      for (const what of steps) {
-        const some = left.filter((one) => wanted(one, what));
-        if (some.length) left = some;
-      }
-      const before = new Set(contest.columns.map((column) => column.language));
-      const had = state.languages.length < before.size ? state.languages : null;
-      contest = busiest(left);
-      const all = contest.columns.map((column) => column.language);
-      const kept = had === null ? all : all.filter((language) => had.includes(language));
-      state.languages = kept.length ? kept : all;
-      if (!headings().some((one) => one.key === state.sort)) [state.sort, state.dir] = ["rank", "asc"];
+      const had = state.languages.join() === usualLanguages(contest).join() ? [] : state.languages;
+      const wanted = choices.STEPS.map((what) => [what, what === name ? event.target.value : contest[what]]);
+      contest = choices.nearest(contests, Object.fromEntries(wanted));
+      const kept = contest.columns.map((column) => column.language).filter((language) => had.includes(language));
+      state.languages = kept.length ? kept : usualLanguages(contest);
     } else {
       const boxes = [...board.querySelectorAll(".choices input")];
       state.languages = boxes.filter((box) => box.checked).map((box) => box.value);
@@ -458,7 +339,7 @@
     changed();
   });
   function changed() {
-    if (!headings().some((one) => one.key === state.sort)) [state.sort, state.dir] = ["rank", "asc"];
+    if (!choices.isColumn(contest, state, state.sort)) [state.sort, state.dir] = ["rank", "asc"];
     showAll();
     said(false);
   }
@@ -479,7 +360,7 @@
     if (button?.dataset.sort) {
       const key = button.dataset.sort;
       const other = { asc: "desc", desc: "asc" };
-      [state.sort, state.dir] = [key, key === state.sort ? other[state.dir] : usual(key)];
+      [state.sort, state.dir] = [key, key === state.sort ? other[state.dir] : usualDirection(contest, key)];
       showOrder();
       said(false);
     } else if (button?.dataset.row) {
@@ -498,9 +379,9 @@
   function visited() {
     if (location.hash === address) return;
     address = location.hash;
-    readState();
+    [contest, state] = choices.read(location.hash, contests, front);
     showAll();
-    document.getElementById("link").href = addressOf();
+    document.getElementById("link").href = choices.addressOf(contest, state, contests);
   }
   more.addEventListener("click", () => {
     const next = table.tBodies[0].rows.length;
@@ -511,7 +392,7 @@
   addEventListener("hashchange", visited);
   addEventListener("popstate", visited);
 
-  readState();
+  [contest, state] = choices.read(location.hash, contests, front);
   showAll();
-  document.getElementById("link").href = addressOf();
+  document.getElementById("link").href = choices.addressOf(contest, state, contests);
 })();

@@ -71,10 +71,10 @@ const draw = (() => {
 
   // What a row is called, and what was done to its neurons.
   function maskOfRow(row) {
-    return row.mask && `${row.changed ? "with" : "without"} ${row.mask}`;
+    return row.mask && (row.changed ? row.mask : `without ${row.mask}`);
   }
   function titleOfRow(row) {
-    return [row.name, maskOfRow(row), row.weights && `(${row.weights})`].filter(Boolean).join(" ");
+    return [row.name + (row.changed ? "," : ""), maskOfRow(row), row.weights && `(${row.weights})`].filter(Boolean).join(" ");
   }
 
   return { drawn, element, maskOfRow, number, span, sparkline, titleOfRow };

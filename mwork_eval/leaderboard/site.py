@@ -18,6 +18,7 @@ from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, F
 
 _PACKAGE = "mwork_eval.leaderboard"
 _STYLES = ((_PACKAGE, "site.css"),)
+_RANKING = ("site", "student", "ranking")
 _NEWS = 20
 """Entries on the first page."""
 _PAGE = "index.html"
@@ -110,8 +111,10 @@ class _Pages:
     def __init__(self) -> None:
         self._templates = page_environment(_PACKAGE)
         self._plain = assets((_PACKAGE, "site.js"), styles=_STYLES)
-        self._front = assets(*((_PACKAGE, f"{name}.js") for name in ("site", "ranking", "front")), styles=_STYLES)
-        self._compare = assets(*((_PACKAGE, f"{name}.js") for name in ("site", "ranking", "compare")), styles=_STYLES)
+        self._front = assets(
+            *((_PACKAGE, f"{name}.js") for name in (*_RANKING, "choices", "cells", "front")), styles=_STYLES
+        )
+        self._compare = assets(*((_PACKAGE, f"{name}.js") for name in (*_RANKING, "compare")), styles=_STYLES)
 
     def index(
         self, board: Board, front: Mapping[str, Any], news: Sequence[NewsEntry], faults: Sequence[str]

@@ -105,7 +105,7 @@ def write_pages(folder: Path, front: dict[str, Any]) -> Path:
     counts = {"models": len(front["rows"]), "scores": 100, "changes": 10}
     given = {"front": front, "news": news, "skipped": [], "benchmarks": benchmarks, "counts": counts}
     (folder / "compare").mkdir(parents=True)
-    (folder / "index.html").write_text(_rendered("index.html", "front.js", **given))
+    (folder / "index.html").write_text(_rendered("index.html", "choices.js", "cells.js", "front.js", **given))
     (folder / "compare" / "index.html").write_text(_rendered("compare.html", "compare.js", front=front))
     for href in {one["href"] for one in (*front["rows"], *front["contests"])}:
         (folder / href).parent.mkdir(parents=True, exist_ok=True)
@@ -114,6 +114,6 @@ def write_pages(folder: Path, front: dict[str, Any]) -> Path:
 
 
 def _rendered(template: str, *scripts: str, **given: Any) -> str:
-    names = ((PACKAGE, name) for name in ("site.js", "ranking.js", *scripts))
+    names = ((PACKAGE, name) for name in ("site.js", "student.js", "ranking.js", *scripts))
     found = environment.assets(*names, styles=((PACKAGE, "site.css"),))
     return environment.page_environment(PACKAGE).get_template(template).render(**found, **given)

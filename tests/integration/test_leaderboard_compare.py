@@ -149,3 +149,12 @@ def test_axe_finds_nothing_serious_where_models_are_compared(assert_accessible, 
     page.locator("table.differences").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert_accessible(page)
+
+
+def test_at_first_two_models_are_compared_that_can_be(open_page, site):
+    page = compare(open_page, site)
+    page.evaluate("location.hash = '#benchmark=xquad'")
+    page.wait_for_function("location.hash === '#benchmark=xquad'")
+    chosen = {page.get_by_label(side, exact=True).input_value() for side in "AB"}
+    assert chosen == {"good", "poor"}
+    assert rows_of(page)

@@ -313,3 +313,17 @@ def test_a_long_table_shows_its_first_rows_and_the_others_when_asked(open_page, 
     assert page.evaluate("document.activeElement.closest('tr').rowIndex") == 151
     assert not page.locator("#more").is_visible()
     assert "…" not in rows.last.inner_text()
+
+
+def test_the_languages_chosen_at_first_are_those_that_rank_most_scores(open_page, tmp_path):
+    rows = [made_up_row(number) for number in range(4)]
+    english = column("en", {number: answers(10 * number) for number in range(4)})
+    chinese = column("zh", {number: answers(9 * number) for number in range(4)})
+    german = column("de", {0: answers(12)})
+    front = {"rows": rows, "contests": [contest([german, english, chinese])]}
+    page = open_page(write_pages(tmp_path / "site", front) / "index.html")
+    chosen = page.locator(".choices input").evaluate_all("boxes => boxes.map(box => [box.value, box.checked])")
+    assert chosen == [["de", False], ["en", True], ["zh", True]]
+    assert page.locator("#link").get_attribute("href") == "#"
+    page.get_by_role("button", name="All", exact=True).click()
+    assert page.url.endswith("#languages=de,en,zh")

@@ -26,7 +26,7 @@ def ranking_page(browser, tmp_path_factory):
 
 def test_the_quantile_of_student_is_that_of_scipy(ranking_page):
     degrees = [1, 1.5, 2, 3, 4.2, 7, 12.9, 30, 99.5, 1000, 12345.6]
-    found = ranking_page.evaluate("degrees => degrees.map(one => ranking.studentQuantile(one))", degrees)
+    found = ranking_page.evaluate("degrees => degrees.map(one => student.quantile(one))", degrees)
     assert found == pytest.approx([float(special.stdtrit(one, 0.975)) for one in degrees], rel=1e-8)
 
 
