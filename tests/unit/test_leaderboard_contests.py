@@ -231,3 +231,25 @@ def test_a_wrong_choice_is_one_line_that_names_what_there_is(tmp_path):
         rank(board, "xquad", prompting="chat template")
     with pytest.raises(InputError, match="no languages"):
         rank(board, "xquad", [])
+
+
+# Words
+
+
+def test_a_page_says_what_was_done_to_neurons(tmp_path):
+    folder = make_folder(tmp_path / "in")
+    masked = {"neurons": "zh", "total": 9, "digest": "ab" * 32, "intervention": "scale:0.5"}
+    make_results_file(tmp_path / "in" / "m", {"xquad_zh": 0.5}, model="tiny", masked=masked)
+    leaderboard([tmp_path / "in"], out=tmp_path / "site")
+    (page,) = (tmp_path / "site" / "tasks").glob("*/index.html")
+    assert "What changes when neurons are deactivated" in page.read_text()
+    assert "tiny, scale:0.5 of 9 neurons of zh [abababab]" in page.read_text()
+    assert "without scale" not in page.read_text()
+    manifest = folder / "manifest.json"
+    content = json.loads(manifest.read_text())
+    for row in content["presets"][0]["settings"]:
+        row["intervention"] = "scale:0.5"
+    manifest.write_text(json.dumps(content))
+    leaderboard([tmp_path / "in"], out=tmp_path / "site")
+    assert "What changes when neurons are scaled by 0.5" in page.read_text()
+    assert "when neurons are deactivated" not in page.read_text()
