@@ -11,7 +11,7 @@
   const status = board.querySelector(".count");
   const more = document.getElementById("more");
   const SLICE = 20; // milliseconds of work between two chances to answer the reader
-  const FIRST_ROWS = 150;
+  const FIRST_ROWS = 100;
 
   const contests = choices.contestsOf(front);
   const families = choices.familiesOf(front);
