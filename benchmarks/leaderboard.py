@@ -3,11 +3,14 @@
     python benchmarks/leaderboard.py [--folders 1000]
 
 Half of the folders are matrices of `mwork ablate` with their reports (two benchmarks, three languages, three settings,
-32 documents), half are results files of lm-eval on the same documents and on others. The pages are opened in headless
-Chromium if there is one and the package playwright is installed.
+32 documents), half are results of lm-eval with samples of two benchmarks in six languages, so that the front page
+ranks as many models by the answers to the same documents. The pages are opened in headless Chromium if there is one
+and the package playwright is installed: seconds until each kind is there and its first table is drawn, and on the front
+page until all ranks are known, until another order is drawn and until a search is.
 """
 
 import argparse
+import hashlib
 import json
 import random
 import resource
@@ -25,7 +28,9 @@ from mwork_eval.results.store import MANIFEST, CellStore
 from mwork_eval.results.task_score import TaskScore
 
 LANGUAGES = ("en", "zh", "es")
+SAMPLED_LANGUAGES = ("en", "zh", "es", "de", "vi", "ar")
 BENCHMARKS = ("xquad", "xcsqa")
+DATE = "2026-01-01T00-00-00.000000"
 SETTINGS = (("R all", True), ("LS all", False), ("LS under", False))
 DOCUMENTS = 32
 
@@ -79,24 +84,56 @@ def _delta(generator: random.Random) -> dict[str, Any]:
 
 
 def make_results_file(folder: Path, number: int, generator: random.Random) -> None:
-    """Write a results file of lm-eval; every other one is of other documents than the matrices."""
-    tasks = [f"{benchmark}_{language}" for benchmark in BENCHMARKS for language in LANGUAGES]
-    same = number % 4 == 1
+    """Write results of lm-eval with their samples, as `lm_eval --log_samples` does."""
+    tasks = [f"{benchmark}_{language}" for benchmark in BENCHMARKS for language in SAMPLED_LANGUAGES]
+    chance = generator.uniform(0.2, 0.9)
+    samples = {task: [_sample(task, n, generator.random() < chance) for n in range(DOCUMENTS)] for task in tasks}
+    shares = {task: sum(sample["acc"] for sample in own) / DOCUMENTS for task, own in samples.items()}
     results = {
         "model_name": f"org/plain-{number}",
         "date": 1e9 + number,
-        "config": {"model": "vllm"},
-        "results": {task: {"acc,none": generator.random(), "acc_stderr,none": 0.05} for task in tasks},
-        "n-samples": {task: {"effective": DOCUMENTS if same else 100} for task in tasks},
+        "config": {"model": "vllm", "model_num_parameters": 10 ** generator.randint(8, 10)},
+        "results": {task: {"acc,none": share, "acc_stderr,none": 0.05} for task, share in shares.items()},
+        "n-samples": {task: {"original": DOCUMENTS, "effective": DOCUMENTS} for task in tasks},
         "higher_is_better": {task: {"acc": True} for task in tasks},
-        "task_hashes": {task: f"{task.replace('_', ' ')} documents" for task in tasks} if same else {},
+        "task_hashes": {task: _digest(own) for task, own in samples.items()},
     }
     folder.mkdir(parents=True)
-    (folder / "results_2026-01-01.json").write_text(json.dumps(results))
+    (folder / f"results_{DATE}.json").write_text(json.dumps(results))
+    for task, own in samples.items():
+        (folder / f"samples_{task}_{DATE}.jsonl").write_text("".join(f"{json.dumps(sample)}\n" for sample in own))
+
+
+def _sample(task: str, number: int, right: bool) -> dict[str, Any]:
+    doc = {"id": number, "question": f"question {number} " * 10}
+    hashes = {f"{part}_hash": f"{part} {task} {number}" for part in ("doc", "prompt", "target")}
+    asked = {"doc_id": number, "filter": "none", "doc": doc, "arguments": [[doc["question"]]], "resps": [["answer"]]}
+    return {**asked, **hashes, "metrics": ["acc"], "acc": float(right)}
+
+
+def _digest(samples: list[dict[str, Any]]) -> str:
+    parts = (sample[f"{part}_hash"] for sample in samples for part in ("doc", "prompt", "target"))
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+DRAWN = "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+SORT = """document.querySelector('#ranked thead [data-sort="zh"]').click()"""
+SEARCH = """(() => {
+  const search = document.querySelector('[data-state="q"]');
+  search.value = "1";
+  search.dispatchEvent(new Event("input", { bubbles: true }));
+})()"""
+
+TIMED = f"""async () => {{
+  const start = performance.now();
+  %s;
+  await {DRAWN};
+  return performance.now() - start;
+}}"""
 
 
 def open_pages(site: Path) -> dict[str, float]:
-    """Return the seconds until each kind of page is there and its first table is drawn."""
+    """Return the seconds until each kind of page is there, and until what one does on the first is seen."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         return {}
@@ -107,15 +144,21 @@ def open_pages(site: Path) -> dict[str, float]:
         browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for kind, path in (
             ("index", site / "index.html"),
+            ("compare", site / "compare" / "index.html"),
             ("benchmark", next((site / "tasks").glob("*/index.html"))),
             ("model", next((site / "models").glob("*/index.html"))),
         ):
             page = browser.new_page()
             start = time.perf_counter()
             page.goto(path.as_uri())
-            page.locator("tbody tr").first.wait_for()
-            page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+            page.locator("tbody tr:visible").first.wait_for()
+            page.evaluate(DRAWN)
             seconds[kind] = time.perf_counter() - start
+            if kind == "index":
+                page.locator('#board[data-ranked="true"]').wait_for(timeout=120_000)
+                seconds["ranks"] = time.perf_counter() - start
+                for what, script in (("sort", SORT), ("search", SEARCH)):
+                    seconds[what] = page.evaluate(TIMED % script) / 1000
             page.close()
         browser.close()
     return seconds

@@ -7,11 +7,43 @@ from typing import Any
 
 from mwork_eval.application.progress import Progress, shown
 from mwork_eval.leaderboard.board import Board, build_board
+from mwork_eval.leaderboard.contests import contests_of
 from mwork_eval.leaderboard.exports import render_export
-from mwork_eval.leaderboard.site import check_room, render_site, write_site
+from mwork_eval.leaderboard.ranking import RankedContest, rank, rank_contest
+from mwork_eval.leaderboard.site import render_site
+from mwork_eval.leaderboard.site_folder import check_room, write_site
 from mwork_eval.leaderboard.tables import score_record, score_rows
 from mwork_eval.results.summaries.folders import find_results, read_all
+from mwork_eval.results.summaries.shown_names import without_folders
 from mwork_eval.views.notebook import data_frame, html_table
+
+
+@dataclass(frozen=True, repr=False)
+class Ranking:
+    """Models ranked over languages; a notebook shows a table.
+
+    Attributes:
+        ranked: Who was ranked, on what, and in which order.
+    """
+
+    ranked: RankedContest
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` of a row per model: range of ranks, mean, and the score of each language.
+
+        Raises:
+            InputError: If pandas is not installed.
+        """
+        return data_frame(self.ranked.records())
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{row.rank} {row.label}" for row in self.ranked.rows[:3])
+        return f"<Ranking of {len(self.ranked.rows)} on {self.ranked.benchmark}: {rows}>"
+
+    def _repr_html_(self) -> str:
+        ranked = self.ranked
+        without = f"Without a score in every language: {', '.join(ranked.unranked)}" if ranked.unranked else ""
+        return html_table(ranked.caption, ranked.columns, ranked.cells(), without)
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,12 +68,30 @@ class LeaderboardResults:
         """
         return data_frame([score_record(*one) for model in self.board.models for one in model.scores])
 
+    def ranking(self, benchmark: str, languages: Sequence[str] | None = None, prompting: str | None = None) -> Ranking:
+        """Rank the models of a benchmark by their mean score over languages, as the first page of the site does.
+
+        A rank is a range: what the documents cannot tell apart shares ranks.
+
+        Args:
+            benchmark: Name of the benchmark.
+            languages: The languages whose mean is ranked; all of the benchmark if not given.
+            prompting: How models were asked, in the words of the site, such as `as the task says`. Of several ways, and
+                of several sets of documents, the one with the most scores is taken if not given.
+
+        Raises:
+            InputError: If there is no such benchmark, language or way of asking.
+        """
+        return Ranking(rank(self.board, benchmark, languages, prompting))
+
     def __repr__(self) -> str:
         return f"<LeaderboardResults: {len(self.board.models)} models, {len(self.board.benchmarks)} benchmarks>"
 
     def _repr_html_(self) -> str:
-        parts = []
+        parts: list[str] = []
         for benchmark in self.board.benchmarks:
+            ranked = (rank_contest(contest, tuple(contest.columns)) for contest in contests_of(benchmark))
+            parts += [Ranking(one)._repr_html_() for one in ranked]
             columns, rows = score_rows(benchmark)
             parts.append(
                 html_table(benchmark.name, ["model", *columns], [[contender.name, *row] for contender, row in rows])
@@ -74,10 +124,11 @@ def leaderboard(
     """
     progress = shown(progress)
     places = find_results([Path(folder) for folder in folders])
+    given = [Path(folder) for folder in folders]
     results, left_out = read_all(places, bar=progress.bar)
     for reason in left_out.values():
         progress.tell(f"left out: {reason}")
-    board = build_board(results, tuple(left_out.values()))
+    board = build_board(results, [without_folders(reason, given) for reason in left_out.values()], given=given)
     if out is None:
         return LeaderboardResults(board)
     site = Path(out)

@@ -3,14 +3,23 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 from mwork_eval.digests import digest_of
 from mwork_eval.languages.table import ENGLISH
+from mwork_eval.leaderboard.naming import known_weights, shown_as
 from mwork_eval.results.prompting_record import shots_in_words
-from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, FolderResults, RowEffect, Score
+from mwork_eval.results.summaries.entries import (
+    ComparedDetectors,
+    Contender,
+    FolderFacts,
+    FolderResults,
+    RowEffect,
+    Score,
+)
 
 _SLUG_LENGTH = 60
 
@@ -109,12 +118,14 @@ class Model:
         scores: All its scores, also older ones, each with whether it is shown.
         changes: All its changes, likewise.
         detectors: Its comparisons of detectors, the newest first.
+        facts: What folders say of it, the newest first.
     """
 
     name: str
     scores: tuple[tuple[Score, bool], ...]
     changes: tuple[tuple[RowEffect, bool], ...]
     detectors: tuple[ComparedDetectors, ...] = ()
+    facts: tuple[FolderFacts, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -130,11 +141,13 @@ class Board:
         benchmarks: The benchmarks by name.
         models: The models by name.
         skipped: What could not be read, and why.
+        same: By contender of unknown weights, the one with the only weights known of its model.
     """
 
     benchmarks: tuple[BoardBenchmark, ...]
     models: tuple[Model, ...]
     skipped: tuple[str, ...] = ()
+    same: Mapping[Contender, Contender] = field(default_factory=dict)
 
 
 def slug_of(name: str) -> str:
@@ -143,25 +156,29 @@ def slug_of(name: str) -> str:
     return f"{readable or 'x'}-{digest_of(name)[:8]}"
 
 
-def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = ()) -> Board:
+def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = (), *, given: Sequence[Path] = ()) -> Board:
     """Arrange everything that was read.
 
     A task whose name does not tell its language is of the benchmark and language that a matrix says.
     Results that do not say of which weights they are count as the model's whose name they have, if that has only one
     fingerprint. Where a contender has several results of one column, the newest is shown.
+
+    Args:
+        results: What was read.
+        skipped: What could not be read, and why.
+        given: The folders in which results were looked for; where results are from is shown from there on.
     """
-    read = list(results)
+    read = shown_as(results, given)
     scores = _named_alike([score for of_folder in read for score in of_folder.scores])
     changes = [change for of_folder in read for change in of_folder.changes]
-    same = _known_weights([*scores, *changes])
+    same = known_weights([*(score.contender for score in scores), *(change.contender for change in changes)])
     shown: set[int] = set()
-    names = dict.fromkeys([*(s.benchmark for s in scores), *(c.benchmark for c in changes)])
-    benchmarks = tuple(
-        _benchmark(
-            name, [s for s in scores if s.benchmark == name], [c for c in changes if c.benchmark == name], same, shown
-        )
-        for name in sorted(names)
-    )
+    by_benchmark: dict[str, tuple[list[Score], list[RowEffect]]] = defaultdict(lambda: ([], []))
+    for score in scores:
+        by_benchmark[score.benchmark][0].append(score)
+    for change in changes:
+        by_benchmark[change.benchmark][1].append(change)
+    benchmarks = tuple(_benchmark(name, *by_benchmark[name], same, shown) for name in sorted(by_benchmark))
     scores_of: dict[str, list[tuple[Score, bool]]] = defaultdict(list)
     changes_of: dict[str, list[tuple[RowEffect, bool]]] = defaultdict(list)
     for score in scores:
@@ -171,11 +188,14 @@ def build_board(results: Iterable[FolderResults], skipped: Sequence[str] = ()) -
     detectors_of: dict[str, list[ComparedDetectors]] = defaultdict(list)
     for one in sorted((one for of_folder in read for one in of_folder.detectors), key=lambda one: -one.time):
         detectors_of[one.contender.model].append(one)
+    facts_of: dict[str, list[FolderFacts]] = defaultdict(list)
+    for of_model in sorted((one.facts for one in read if one.facts is not None), key=lambda facts: -facts.time):
+        facts_of[of_model.contender.model].append(of_model)
     models = tuple(
-        Model(name, tuple(scores_of[name]), tuple(changes_of[name]), tuple(detectors_of[name]))
+        Model(name, tuple(scores_of[name]), tuple(changes_of[name]), tuple(detectors_of[name]), tuple(facts_of[name]))
         for name in sorted(scores_of.keys() | changes_of.keys())
     )
-    return Board(benchmarks, models, tuple(skipped))
+    return Board(benchmarks, models, tuple(skipped), same)
 
 
 def _named_alike(scores: Sequence[Score]) -> list[Score]:
@@ -193,19 +213,6 @@ def _named(score: Score, told: set[tuple[str, str]]) -> Score:
         return score
     ((benchmark, language),) = told
     return replace(score, benchmark=benchmark, language=language)
-
-
-def _known_weights(entries: Sequence[Score | RowEffect]) -> dict[Contender, Contender]:
-    """Return, per contender of unknown weights, the one with the only weights known of its model."""
-    fingerprints: dict[str, set[str]] = defaultdict(set)
-    for entry in entries:
-        if entry.contender.fingerprint:
-            fingerprints[entry.contender.model].add(entry.contender.fingerprint)
-    return {
-        contender: replace(contender, fingerprint=next(iter(fingerprints[contender.model])))
-        for contender in {entry.contender for entry in entries}
-        if contender.fingerprint is None and len(fingerprints[contender.model]) == 1
-    }
 
 
 def _benchmark(

@@ -1,24 +1,30 @@
 """A leaderboard as a static site: an index, a page per benchmark and per model, and the numbers as CSV."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from mwork_eval.errors import InputError
-from mwork_eval.files.writing import write_bytes_atomically
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.leaderboard import detectors, tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
+from mwork_eval.leaderboard.feed import NewsEntry, news_of, render_feed
+from mwork_eval.leaderboard.front import front_values, row_slug
+from mwork_eval.leaderboard.model_parts import facts_of, profile_csv, profile_values
+from mwork_eval.leaderboard.naming import label_of, several_weights
+from mwork_eval.leaderboard.profile import NeuronProfile, ReadProfile, read_profile
 from mwork_eval.reports import detector_wording
 from mwork_eval.reports.html.environment import assets, page_environment
-from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, RowEffect, Score
-from mwork_eval.results.summaries.folders import Bar, no_bar
+from mwork_eval.reports.intervention_wording import ZERO, done_by_all
+from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, FolderFacts, RowEffect, Score
 
 _PACKAGE = "mwork_eval.leaderboard"
-_MARK = ".mwork-leaderboard"
+_STYLES = ((_PACKAGE, "site.css"),)
+_RANKING = ("site", "student", "ranking")
+_NEWS = 20
+"""Entries on the first page."""
 _PAGE = "index.html"
-_FOLDERS = ("tasks", "models", "export")
-_TEXT_COLUMNS = frozenset({"benchmarks", "languages", "row", "table", "without", "metric", "unit", "weights", "shown"})
+_TEXT_COLUMNS = frozenset(
+    {"benchmarks", "languages", "language", "stage", "row", "table", "mask", "metric", "unit", "weights", "shown"}
+)
 """Columns that hold words; they are read from the left and may take several lines."""
 
 
@@ -28,54 +34,40 @@ def render_site(board: Board) -> dict[str, bytes]:
     Returns:
         By path below the site, the content of each file; the index comes last.
     """
-    files, pages = _numbers(board), _Pages()
+    read = _read_profiles(board)
+    profiles = {place: found.profile for place, found in read.items() if found.profile is not None}
+    files, pages, news = _numbers(board), _Pages(), news_of(board)
     models = {model.name: model for model in board.models}
-    index = pages.index(board)
+    front = front_values(board, profiles)
+    faults = list(dict.fromkeys(fault for found in read.values() for fault in found.faults))
+    index = pages.index(board, front, news, faults)
     for benchmark in board.benchmarks:
         files |= pages.benchmark(benchmark, models)
     for model in board.models:
-        files |= pages.model(model)
-    return files | index
+        lenses = next((found.lenses for (name, _), found in read.items() if name == model.name and found.lenses), ())
+        files |= pages.model(model, board, profiles, lenses)
+        for name, profile in _named_profiles(model, profiles):
+            files[f"{_folder_of(model)}{name}"] = profile_csv(profile)
+    return files | pages.compare(front) | {"feed.xml": render_feed(news)} | index
 
 
-def check_room(out: Path) -> None:
-    """Check that a site may be written to a folder.
+def _read_profiles(board: Board) -> dict[tuple[str, str | None], ReadProfile]:
+    """Read where the neurons of every model sit, by name and fingerprint."""
+    found: dict[tuple[str, str | None], list[FolderFacts]] = {}
+    for model in board.models:
+        for facts in model.facts:
+            who = board.same.get(facts.contender, facts.contender)
+            found.setdefault((who.model, who.fingerprint), []).append(facts)
+    return {place: read_profile(of_place) for place, of_place in found.items()}
 
-    Raises:
-        InputError: If the folder holds other files.
-    """
-    if out.is_dir() and any(out.iterdir()) and not (out / _MARK).is_file():
-        raise InputError(f"{out} holds other files", expected="an empty folder, or an earlier leaderboard")
 
-
-def write_site(files: Mapping[str, bytes], out: Path, bar: Bar = no_bar) -> None:
-    """Write a site over an earlier one.
-
-    What only the earlier site has goes after everything is written, so that no page that can be opened in the meantime
-    leads nowhere.
-
-    Args:
-        files: By path below the site, the content of each file.
-        out: The folder: empty, not there yet, or an earlier site.
-        bar: Shows progress, file by file.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / _MARK).touch()
-    for half_written in [path for path in out.rglob(".*") if path.is_file() and path.name != _MARK]:
-        half_written.unlink()  # by a command that was killed
-    kept = {out / name for name in files}
-    earlier = [path for path in out.rglob("*") if path.relative_to(out).parts[0] in _FOLDERS and path not in kept]
-    with bar("write", len(files)) as advance:
-        for name, content in files.items():
-            path = out / name
-            write_bytes_atomically(path, content)
-            advance(path.parent.name, 1)
-    # In this order what a folder holds comes before the folder.
-    for path in sorted(earlier, reverse=True):
-        if not path.is_dir():
-            path.unlink()
-        elif not any(path.iterdir()):
-            path.rmdir()
+def _named_profiles(
+    model: Model, profiles: Mapping[tuple[str, str | None], NeuronProfile]
+) -> list[tuple[str, NeuronProfile]]:
+    """Return the name of the CSV file of each profile of a model, that of its newest weights first."""
+    order = dict.fromkeys(facts.contender.fingerprint for facts in model.facts)
+    own = [profiles[model.name, fingerprint] for fingerprint in order if (model.name, fingerprint) in profiles]
+    return [(f"neurons{'' if number == 1 else f'-{number}'}.csv", one) for number, one in enumerate(own, 1)]
 
 
 def _numbers(board: Board) -> dict[str, bytes]:
@@ -118,29 +110,25 @@ class _Pages:
 
     def __init__(self) -> None:
         self._templates = page_environment(_PACKAGE)
-        self._assets = assets((_PACKAGE, "site.js"))
+        self._plain = assets((_PACKAGE, "site.js"), styles=_STYLES)
+        self._front = assets(
+            *((_PACKAGE, f"{name}.js") for name in (*_RANKING, "choices", "cells", "front")), styles=_STYLES
+        )
+        self._compare = assets(*((_PACKAGE, f"{name}.js") for name in (*_RANKING, "compare")), styles=_STYLES)
 
-    def index(self, board: Board) -> dict[str, bytes]:
-        rows = [
-            _row(
-                [
-                    model.name,
-                    str(len(model.scores)),
-                    str(len(model.changes)),
-                    " ".join(sorted({score.benchmark for score, _ in model.scores})),
-                    " ".join(sorted({score.language for score, _ in model.scores if score.language})),
-                ],
-                Contender(model.name, None),
-                f"{_folder_of(model)}{_PAGE}",
-            )
-            for model in board.models
-        ]
+    def index(
+        self, board: Board, front: Mapping[str, Any], news: Sequence[NewsEntry], faults: Sequence[str]
+    ) -> dict[str, bytes]:
         return self._page(
             "index.html",
             "",
-            scores=sum(len(model.scores) for model in board.models),
-            changes=sum(len(model.changes) for model in board.models),
-            skipped=board.skipped,
+            self._front,
+            front=front,
+            news=[
+                {"date": entry.date, "model": entry.model, "href": entry.href, "text": entry.text}
+                for entry in news[:_NEWS]
+            ],
+            skipped=[*board.skipped, *faults],
             benchmarks=[
                 {
                     "name": one.name,
@@ -149,8 +137,15 @@ class _Pages:
                 }
                 for one in board.benchmarks
             ],
-            models=_table("Models", ["model", "scores", "changes", "benchmarks", "languages"], rows, "scores.csv"),
+            counts={
+                "models": len(board.models),
+                "scores": sum(len(model.scores) for model in board.models),
+                "changes": sum(len(model.changes) for model in board.models),
+            },
         )
+
+    def compare(self, front: Mapping[str, Any]) -> dict[str, bytes]:
+        return self._page("compare.html", "compare/", self._compare, front=front)
 
     def benchmark(self, benchmark: BoardBenchmark, models: Mapping[str, Model]) -> dict[str, bytes]:
         def link(contender: Contender) -> str:
@@ -158,18 +153,20 @@ class _Pages:
 
         columns, scores = tables.score_rows(benchmark)
         shown = [(change, True) for group in benchmark.groups for change in group.changes.values()]
-        several = _several_weights(benchmark.contenders)
+        several = several_weights(benchmark.contenders)
         lower = {column.metric.partition(",")[0] for column in benchmark.columns if not column.higher_is_better}
         return self._page(
             "benchmark.html",
             _folder_of(benchmark),
+            self._plain,
             name=benchmark.name,
             english=Pivot(),
+            done=_done(change for change, _ in shown),
             better=f"Lower is better for {', '.join(sorted(lower))}." if lower else "Higher is better.",
             scores=_table(
                 f"Scores on {benchmark.name}",
                 ["model", *columns],
-                [_row([_label(who, several), *texts], who, link(who)) for who, texts in scores],
+                [_row([label_of(who, several), *texts], who, link(who)) for who, texts in scores],
                 "scores.csv",
             ),
             changes={
@@ -177,7 +174,7 @@ class _Pages:
                     f"Changes on {benchmark.name}{_against(pivot)}",
                     ["model", *tables.change_columns(pivot)],
                     [
-                        _row([_label(who, several), *texts], who, link(who))
+                        _row([label_of(who, several), *texts], who, link(who))
                         for who, texts in tables.change_rows([g for g in benchmark.groups if g.pivot == pivot.tag])
                     ],
                     tables.changes_file(pivot, "csv"),
@@ -186,7 +183,13 @@ class _Pages:
             },
         )
 
-    def model(self, model: Model) -> dict[str, bytes]:
+    def model(
+        self,
+        model: Model,
+        board: Board,
+        profiles: Mapping[tuple[str, str | None], NeuronProfile],
+        lenses: Sequence[Mapping[str, Any]],
+    ) -> dict[str, bytes]:
         entries: list[Score | RowEffect] = [score for score, _ in model.scores]
         entries += [change for change, _ in model.changes]
         score_rows = [
@@ -197,15 +200,22 @@ class _Pages:
             )
             for (score, _), (who, texts) in zip(model.scores, tables.model_score_rows(model), strict=True)
         ]
+        named = _named_profiles(model, profiles)
         return self._page(
             "model.html",
             _folder_of(model),
+            self._plain,
             name=model.name,
+            done=_done(change for change, _ in model.changes),
+            facts=facts_of(model, named[0][1] if named else None),
+            profile=profile_values(named[0][1], named[0][0], model.name) if named else None,
+            lenses=lenses,
+            compare=f"../../compare/{_PAGE}#a={row_slug(_own_row(model, board))}",
             folders=list(dict.fromkeys(str(entry.folder) for entry in entries)),
             weights=sorted({entry.contender.fingerprint for entry in entries if entry.contender.fingerprint}),
             scores=_table(
                 f"Scores of {model.name}",
-                ["task", "without", "metric", "score", "unit", "documents", "weights", "shown"],
+                ["task", "mask", "metric", "score", "95 %", "unit", "documents", "weights", "shown"],
                 score_rows,
                 "scores.csv",
             ),
@@ -221,8 +231,8 @@ class _Pages:
             detectors=[_detectors(one, number) for number, one in enumerate(model.detectors, 1)],
         )
 
-    def _page(self, template: str, folder: str, **values: Any) -> dict[str, bytes]:
-        text = self._templates.get_template(template).render(**self._assets, **values)
+    def _page(self, template: str, folder: str, shared: Mapping[str, Any], **values: Any) -> dict[str, bytes]:
+        text = self._templates.get_template(template).render(**shared, **values)
         return {f"{folder}{_PAGE}": text.encode("utf-8", "replace")}
 
 
@@ -260,16 +270,14 @@ def _row(cells: list[str], contender: Contender, href: str) -> dict[str, Any]:
     return {"cells": cells, "masked": contender.mask is not None, "href": href}
 
 
-def _several_weights(contenders: Iterable[Contender]) -> set[str]:
-    """Return the names that more than one set of weights has."""
-    known: dict[str, set[str | None]] = {}
-    for contender in contenders:
-        known.setdefault(contender.model, set()).add(contender.fingerprint)
-    return {name for name, fingerprints in known.items() if len(fingerprints) > 1}
+def _done(changes: Iterable[RowEffect]) -> str:
+    """Return in words what was done to neurons."""
+    return done_by_all([change.intervention for change in changes if not change.random] or [ZERO])
 
 
-def _label(contender: Contender, several: set[str]) -> str:
-    """Return the name of a row; models of one name are told apart by their weights."""
-    if contender.model not in several:
-        return contender.name
-    return f"{contender.name} · {(contender.fingerprint or 'unknown weights')[:15]}"
+def _own_row(model: Model, board: Board) -> Contender:
+    """Return the row of a model that stands for it in a link: without a mask, if there is one, and the newest."""
+    entries: list[Score | RowEffect] = [score for score, _ in model.scores]
+    entries += [change for change, _ in model.changes]
+    entries.sort(key=lambda entry: (entry.contender.mask is not None, -entry.time))
+    return board.same.get(entries[0].contender, entries[0].contender)

@@ -143,6 +143,14 @@ def score_text(score: Score) -> str:
     return wording.number(score.value, score.unit) + error
 
 
+def score_interval(score: Score) -> str:
+    """Return the 95 % interval of a score over its documents, by cluster, as text; empty if documents are not known."""
+    if (found := score.interval) is None:
+        return ""
+    low, high = found
+    return f"[{wording.number(low, score.unit)}, {wording.number(high, score.unit)}]"
+
+
 def score_rows(benchmark: BoardBenchmark) -> tuple[list[str], list[tuple[Contender, list[str]]]]:
     """Return the columns of a benchmark's table of scores, and its rows by contender."""
     own = [group for group in benchmark.groups if not group.random]
@@ -187,13 +195,14 @@ def change_texts(change: RowEffect) -> list[str]:
 
 
 def model_score_rows(model: Model) -> list[tuple[Contender, list[str]]]:
-    """Return the rows of a model's table of scores: task, metric, score, documents, weights, shown."""
+    """Return the rows of a model's table of scores: metric, score, interval, unit, documents, weights, shown."""
     return [
         (
             score.contender,
             [
                 f"{score.metric}; {asked}" if (asked := how_asked(score)) else score.metric,
                 score_text(score),
+                score_interval(score),
                 score.unit,
                 str(score.documents),
                 (score.contender.fingerprint or "")[:8],

@@ -99,6 +99,13 @@ class RunConfig(_Foreign):
     mwork: MworkConfig | None = None
     model_args: Any = None
     gen_kwargs: Any = None
+    model_num_parameters: Any = None
+
+    @property
+    def parameters(self) -> int | None:
+        """Number of the model's parameters; None if it is not told, which lm-eval writes as -1."""
+        told = self.model_num_parameters
+        return told if isinstance(told, int) and not isinstance(told, bool) and 0 < told <= _MOST else None
 
 
 def _measures(of_task: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.results.definition import definition_of
 from mwork_eval.results.lm_eval_content import LmEvalContent, MworkConfig, read_content, read_samples
 from mwork_eval.results.main_metric import MainMetric, factor_and_unit, find_main_metric, need_documents
+from mwork_eval.results.prompting_record import PromptingRecord
 from mwork_eval.results.scored_document import ScoredDocument
 from mwork_eval.results.task_score import lm_eval_digest
 
@@ -78,6 +79,10 @@ class ReportedTask:
         dataset_path: What its configuration calls `dataset_path`.
         prompting: How the model was asked beyond what the task file says, in words.
         shots: Examples before each question, or None if that is not told.
+        factor: What a ratio of the metric is multiplied by to be in the unit.
+        numbers: Numerator and denominator by document; empty if the documents are not known.
+        logged: What those documents are known by, in the same order.
+        ranked_definition: ``definition``, the same for every chat template; None if none rendered the prompts.
     """
 
     name: str
@@ -93,6 +98,10 @@ class ReportedTask:
     dataset_path: str | None
     prompting: tuple[str, ...] = ()
     shots: int | None = None
+    factor: float = 1.0
+    numbers: tuple[tuple[float, float], ...] = ()
+    logged: tuple[ScoredDocument, ...] = ()
+    ranked_definition: str | None = None
 
 
 @dataclass(frozen=True)
@@ -130,12 +139,15 @@ class LmEvalFile:
 
     def definition(self, task: str) -> str:
         """Return what the score of a task is defined by."""
+        return self._definition(task, self.content.prompting)
+
+    def _definition(self, task: str, prompting: PromptingRecord) -> str:
         config, version = self.content.configs.get(task), self.content.versions.get(task)
         return definition_of(
             config,
             version,
             double_bos=bool(self.mwork.double_bos),
-            prompting=self.content.prompting,
+            prompting=prompting,
             shots=self.shots(task),
         )
 
@@ -149,19 +161,26 @@ class LmEvalFile:
         return self.path.parent / f"samples_{file_name(task)}_{_date_of(self.path)}.jsonl"
 
     def task(self, name: str) -> ReportedTask:
-        """Return what is said of a task; of tasks that are not ours, the samples tell the main metric if there are any.
+        """Return what is said of a task, and the numbers of its documents if samples of it were logged.
+
+        Of tasks that are not ours, the samples tell the main metric.
 
         Raises:
             InputError: If the samples are damaged, or lm-eval reports no number, or answers alone.
         """
         self._check_scored(name)
-        needs_samples = task_of(name) is None and self._has_samples(name)
-        main = self._main_metric(name, self._samples(name) if needs_samples else None)
+        samples = self._samples(name) if self._has_samples(name) else None
+        if samples is not None:
+            self._check_whole(name, samples)
         content, reported = self.content, self.content.results[name]
+        main = self._main_metric(name, None if task_of(name) else samples)
         short, _, filter_name = main.metric.partition(",")
         value, error = float(reported[main.metric]), reported.get(f"{short}_stderr,{filter_name}")
         if not math.isfinite(value):
             raise InputError(f"{self.path} has no score of {name}", found=f"{main.metric} that is no number")
+        if samples is not None and task_of(name):
+            main = self._main_metric(name, samples)
+            self._check_ours(name, main)
         factor, unit = factor_and_unit(short, [n / d for n, d in main.documents if d] or [value])
         metadata = (content.configs.get(name) or {}).get("metadata")
         config, documents = content.configs.get(name) or {}, content.counts[name].effective
@@ -181,6 +200,12 @@ class LmEvalFile:
             dataset_path=config.get("dataset_path"),
             prompting=tuple(content.prompting.parts(config.get("output_type"), shots)),
             shots=self.shots(name),
+            factor=factor,
+            numbers=main.documents,
+            logged=tuple(ScoredDocument.of(sample, with_content=True) for sample in main.samples),
+            ranked_definition=self._definition(name, content.prompting.with_any_template())
+            if content.prompting.renders(config.get("output_type"))
+            else None,
         )
 
     def documents(self, task: str) -> tuple[MainMetric, list[ScoredDocument]]:
@@ -200,9 +225,12 @@ class LmEvalFile:
         main = self._main_metric(task, samples)
         with self._naming_it():
             need_documents(task, main, self.content.results[task])
+        self._check_ours(task, main)
+        return main, [ScoredDocument.of(sample, with_content=True) for sample in main.samples]
+
+    def _check_ours(self, task: str, main: MainMetric) -> None:
         if (located := task_of(task)) and main.metric != (ours := BENCHMARKS[located[0]].metric):
             raise InputError(f"{self.path} is damaged", found=f"another {ours} of {task} than that of its documents")
-        return main, [ScoredDocument.of(sample, with_content=True) for sample in main.samples]
 
     def _check_scored(self, task: str) -> None:
         if self.content.has_answers_alone(task):

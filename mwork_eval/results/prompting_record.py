@@ -15,6 +15,7 @@ _WHOLE_TEXTS = "loglikelihood_rolling"
 _SHOWN = 8
 """Hexadecimal characters of a digest in words."""
 _LONGEST = 60
+_ANY_TEMPLATE = "of the model"
 _SEPARATOR = "; "
 
 
@@ -48,6 +49,19 @@ class PromptingRecord(FileValue):
         """Return it as JSON values, without what is not set."""
         values: dict[str, Any] = self.model_dump(mode="json", exclude_defaults=True)
         return values
+
+    def renders(self, output_type: object) -> bool:
+        """Return whether a chat template rendered the prompts of a task.
+
+        Args:
+            output_type: The task's `output_type`, as far as it is known.
+        """
+        return output_type != _WHOLE_TEXTS and self.template_digest is not None
+
+    def with_any_template(self) -> "PromptingRecord":
+        """Return it with a mark in the place of its chat template: equal where models differ in their own."""
+        update = {"chat_template": None, "chat_template_sha": _ANY_TEMPLATE, "template_name": None}
+        return self if self.template_digest is None else self.model_copy(update=update)
 
     def parts(self, output_type: object, shots: object) -> list[str]:
         """Return, in words, what of it tells scores of a task from others.

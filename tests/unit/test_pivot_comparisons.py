@@ -131,8 +131,8 @@ def test_deltas_of_different_pivots_never_share_a_column(folders):
     assert "∆ LS under\n(en es against zh; 24 documents)" in page
     assert "∆zh: change of Chinese under the masks" in page
     assert "∆Eng: change of English under the masks" in page
-    assert page.count("What deactivating neurons changes") == 2
-    assert "What deactivating neurons changes, against Chinese" in page
+    assert page.count("What changes when neurons are deactivated") == 2
+    assert "What changes when neurons are deactivated, against Chinese" in page
     assert "changes-zh.csv" in files
     of_other = next(text for name, text in files.items() if name.startswith("models/other") and "index" in name)
     assert "∆n-zh" in of_other.decode()

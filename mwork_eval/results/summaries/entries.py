@@ -1,11 +1,13 @@
 """What is known of a results folder beside others: scores of tasks, and what deactivating neurons changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.detector_tables import DetectorTable
+from mwork_eval.results.manifest import Manifest
+from mwork_eval.results.summaries.numbers import DocumentNumbers
 
 
 @dataclass(frozen=True)
@@ -16,22 +18,28 @@ class Contender:
         model: Its name.
         fingerprint: Fingerprint of its weights, or None if the results do not say.
         mask: What was deactivated, in words; None if nothing was.
+        changed: Whether neurons were changed otherwise than deactivated, which ``mask`` then says.
     """
 
     model: str
     fingerprint: str | None
     mask: str | None = None
+    changed: bool = False
 
     @classmethod
-    def of(cls, model: object, fingerprint: str | None, mask: str | None = None) -> "Contender":
+    def of(
+        cls, model: object, fingerprint: str | None, mask: str | None = None, *, changed: bool = False
+    ) -> "Contender":
         """Make a contender of what a file says; signs that cannot be written as UTF-8 become question marks."""
         texts = [str(text).encode("utf-8", "replace").decode() if text else None for text in (model, fingerprint, mask)]
-        return cls(texts[0] or "unnamed model", *texts[1:])
+        return cls(texts[0] or "unnamed model", texts[1], texts[2], changed)
 
     @property
     def name(self) -> str:
         """The model's name, with the mask if there is one, so that a masked score never passes for the model's own."""
-        return self.model if self.mask is None else f"{self.model} without {self.mask}"
+        if self.mask is None:
+            return self.model
+        return f"{self.model}{',' if self.changed else ' without'} {self.mask}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,9 @@ class Score:
         time: When it was made, in seconds since 1970.
         prompting: How the model was asked beyond what the task file says, in words; part of ``compared_by``.
         shots: Examples before each question, or None if that is not told.
+        ranked_by: What two results must have in common to be ranked together: as ``compared_by``, but prompts may also
+            differ in the chat template that each model brings.
+        numbers: The numbers of its documents, or None if they are not known.
     """
 
     contender: Contender
@@ -73,6 +84,13 @@ class Score:
     time: float
     prompting: tuple[str, ...] = ()
     shots: int | None = None
+    ranked_by: str = ""
+    numbers: DocumentNumbers | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Ends of the 95 % interval over documents, by cluster; None if documents are not known or too few."""
+        return None if self.numbers is None else self.numbers.interval
 
 
 @dataclass(frozen=True)
@@ -96,6 +114,8 @@ class RowEffect:
         folder: Where it is from.
         time: When it was made, in seconds since 1970.
         pivot: The language that the others are compared with.
+        documents_of: ``compared_by`` of the score of each language.
+        intervention: What was done to the neurons, as a setting writes it.
     """
 
     contender: Contender
@@ -113,6 +133,8 @@ class RowEffect:
     folder: Path
     time: float
     pivot: str = ENGLISH
+    documents_of: tuple[str, ...] = ()
+    intervention: str = "zero"
 
 
 @dataclass(frozen=True)
@@ -133,9 +155,31 @@ class ComparedDetectors:
 
 
 @dataclass(frozen=True)
+class FolderFacts:
+    """What a results folder says of its model.
+
+    Attributes:
+        contender: The model; its mask is None.
+        parameters: Number of its parameters, or None if that is not told.
+        engine: What computed the answers, or None if that is not told.
+        place: The results folder, where its neuron sets and lenses are read from.
+        time: When it was made, in seconds since 1970.
+        manifest: What its matrix consists of; None of plain results.
+    """
+
+    contender: Contender
+    parameters: int | None
+    engine: str | None
+    place: Path
+    time: float
+    manifest: Manifest | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class FolderResults:
     """Everything of one results folder."""
 
     scores: Sequence[Score]
     changes: Sequence[RowEffect] = ()
     detectors: Sequence[ComparedDetectors] = ()
+    facts: FolderFacts | None = None

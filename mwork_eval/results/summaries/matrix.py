@@ -10,10 +10,19 @@ from mwork_eval.errors import InputError
 from mwork_eval.results.detector_tables import read_detector_tables
 from mwork_eval.results.manifest import preset_sets
 from mwork_eval.results.matrix_folder import MatrixFolder
-from mwork_eval.results.model_asking import asking_in_words
+from mwork_eval.results.model_asking import ENGINE, asking_in_words
 from mwork_eval.results.scale import Scale
 from mwork_eval.results.store import MANIFEST
-from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, FolderResults, RowEffect, Score
+from mwork_eval.results.stored_cell import StoredCell
+from mwork_eval.results.summaries.entries import (
+    ComparedDetectors,
+    Contender,
+    FolderFacts,
+    FolderResults,
+    RowEffect,
+    Score,
+)
+from mwork_eval.results.summaries.numbers import DocumentNumbers, ranked_by
 from mwork_eval.results.summaries.report_file import ReportTable, tables_of
 from mwork_eval.results.tables import results_of
 
@@ -32,7 +41,8 @@ def read_matrix(folder: Path) -> FolderResults:
     # Only such folders have several presets' sets to compare; of others nothing is computed anew.
     compared = read_detector_tables(results_of(matrix)) if preset_sets(matrix.manifest) else ()
     detectors = tuple(ComparedDetectors(contender, table, folder, time) for table in compared)
-    return FolderResults(tuple(scores.values()), tuple(changes), detectors)
+    facts = FolderFacts(contender, None, matrix.manifest.asking.get(ENGINE), folder, time, matrix.manifest)
+    return FolderResults(tuple(scores.values()), tuple(changes), detectors, facts)
 
 
 def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator[Score]:
@@ -44,6 +54,8 @@ def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator
             continue
         score = cell.score
         scale = Scale.of(score)
+        definition = [cell.definition(asked), *([asking] if asking else [])]
+        compared_by = digest_of([matrix.lm_eval_digest(cell), *definition])
         yield Score(
             contender=contender,
             task=task,
@@ -55,7 +67,7 @@ def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator
             value=scale.factor * score.score,
             error=None if (error := score.standard_error) is None else scale.factor * error,
             documents=len(score.documents),
-            compared_by=digest_of([matrix.lm_eval_digest(cell), cell.definition(asked), *([asking] if asking else [])]),
+            compared_by=compared_by,
             dataset=published_dataset(task, matrix.manifest.data),
             folder=matrix.path,
             time=time,
@@ -64,7 +76,17 @@ def _scores(matrix: MatrixFolder, contender: Contender, time: float) -> Iterator
                 *asking_in_words(asking),
             ),
             shots=cell.shots,
+            ranked_by=_ranked_by(matrix, cell, compared_by),
+            numbers=DocumentNumbers.of(score.documents, scale.factor, score.clusters),
         )
+
+
+def _ranked_by(matrix: MatrixFolder, cell: StoredCell, compared_by: str) -> str:
+    asked = matrix.manifest.prompting
+    if asked is None or not asked.renders(cell.output_type):
+        return compared_by
+    definition = (cell.definition(asked.with_any_template()), cell.shots, matrix.manifest.asking)
+    return ranked_by(compared_by, definition, matrix.documents(cell))
 
 
 def _changes(
@@ -74,6 +96,7 @@ def _changes(
     tasks = [matrix.manifest.task_name(table.task, language) for language in (pivot, *table.languages)]
     if missing := [task for task in tasks if task not in scores]:
         raise InputError(f"the report of {folder} is not of its cells", found=f"no score of {' '.join(missing)}")
+    done = {(p.name, row.name): row.intervention for p in matrix.manifest.presets for row in p.settings}
     for row in table.rows:
         if row.delta is None:
             continue
@@ -93,4 +116,6 @@ def _changes(
             folder=folder,
             time=time,
             pivot=pivot,
+            documents_of=tuple(scores[task].compared_by for task in tasks),
+            intervention=done.get((table.preset, row.name), "zero"),
         )

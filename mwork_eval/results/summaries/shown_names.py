@@ -1,0 +1,48 @@
+"""Names and folders as a page shows them: nothing of the machine that they are from."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+_POSIX = re.compile(r"/|~|\.{1,2}(/|$)")
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|.*\\")
+
+
+def shown_name(name: str) -> str:
+    """Return the last part of a name that is a path (POSIX or Windows, or a folder that is there), else the name."""
+    if _WINDOWS.match(name):
+        return PureWindowsPath(name).name or name
+    if _POSIX.match(name) or _is_there(name):
+        return PurePosixPath(name).name or Path(name).resolve().name or name
+    return name
+
+
+def shown_folder(folder: Path, given: Sequence[Path]) -> Path:
+    """Return a folder with the last part of the folder given that it lies in, and what comes after it.
+
+    Args:
+        folder: The folder.
+        given: The folders in which results were looked for; of one that lies in none of them, the last part is shown.
+    """
+    for one in sorted(given, key=lambda path: -len(path.parts)):
+        root = one if one.is_dir() else one.parent
+        if folder.is_relative_to(root):
+            return Path(root.resolve().name, folder.relative_to(root))
+    return Path(folder.name)
+
+
+def without_folders(text: str, given: Sequence[Path]) -> str:
+    """Return a message with the last part of each folder given in the place of its path."""
+    for one in sorted(given, key=lambda path: -len(path.parts)):
+        root = one if one.is_dir() else one.parent
+        for path in dict.fromkeys([str(root), str(root.resolve())]):
+            if len(Path(path).parts) > 1:
+                text = text.replace(path, root.resolve().name)
+    return text
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):  # too long for a path, or with a zero in it
+        return False
