@@ -105,8 +105,7 @@
   function cellsOf(contest, languages) {
     const field = ranking.fieldOf(contest, languages);
     const [a, b] = [field.rows.get(SIDE_A), field.rows.get(SIDE_B)];
-    const { value, low, high } = ranking.differ(field, a, b);
-    const told = low !== null && (low > 0 || high < 0);
+    const { value, low, high, told } = ranking.differ(field, a, b);
     const winner = value > 0 === contest.higher ? "A" : "B";
     const exact = a.exact !== null && b.exact !== null;
     const tallies = field.columns.map((column) => ranking.tally(column, SIDE_A, column, SIDE_B, contest.higher));
@@ -116,7 +115,7 @@
       exact,
       cells: [
         number(a.mean, contest.unit), number(b.mean, contest.unit), number(value, contest.unit, true),
-        low === null ? "no interval" : span(low, high, contest.unit), verdict, sum("better"), sum("worse"), sum("equal"),
+        low !== null ? span(low, high, contest.unit) : told ? "by a sign test" : "no interval", verdict, sum("better"), sum("worse"), sum("equal"),
       ],
     };
   }

@@ -6,6 +6,7 @@ const ranking = (() => {
   const FEWEST_CLUSTERS = 4;
   const FEWEST_MOVED = 5;
   const DIGITS = 1e9;
+  const CHANCE = 0.05;
 
   function bytesOf(text) {
     return Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
@@ -76,6 +77,7 @@ const ranking = (() => {
     const parts = [];
     const answers = [];
     const whole = new Float64Array(clustering.size);
+    const added = new Float64Array(clustering.size);
     let mean = 0;
     for (const [language, column] of columns.entries()) {
       const read = readColumn(column);
@@ -88,6 +90,7 @@ const ranking = (() => {
       for (let place = 0; place < column.documents; place++) {
         const beyond = own[place] - score * (read.weights === null ? 1 : read.weights[place]);
         sums[clustering.places[language][place]] += scale * beyond;
+        added[clustering.places[language][place]] += (share / read.total) * own[place];
       }
       const part = Float64Array.from(
         clustering.present[language],
@@ -97,7 +100,7 @@ const ranking = (() => {
       parts.push(part);
       answers.push(read.weights === null ? own : own.map((one, place) => (read.weights[place] > 0 ? one / read.weights[place] : 0)));
     }
-    return { parts, answers, whole, mean };
+    return { parts, answers, whole, added, mean };
   }
 
   function distance(one, other) {
@@ -163,16 +166,38 @@ const ranking = (() => {
     return moved ? 1 + (2 / moved) * (1 - moved / clusters) : 1;
   }
 
-  // A difference of two rows with its interval; null ends where there is none.
+  // Whether most clusters differ the way the mean does, told from chance by the exact two-sided sign test.
+  function signsTell(one, other) {
+    let [wins, losses] = [0, 0];
+    one.added.forEach((own, cluster) => {
+      const change = Math.round((own - other.added[cluster]) * DIGITS);
+      wins += change > 0;
+      losses += change < 0;
+    });
+    const [most, all] = [Math.max(wins, losses), wins + losses];
+    let [tail, ways] = [0, 0]; // ways: the logarithm of how many there are to choose that many of all
+    for (let count = all; count >= most; count--) {
+      tail += Math.exp(ways - all * Math.LN2);
+      ways += Math.log(count) - Math.log(all - count + 1);
+    }
+    return most > 0 && 2 * tail < CHANCE && wins > losses === one.mean > other.mean;
+  }
+
+  // A difference of two rows with its interval, null ends where there is none, and whether it tells them apart.
   function paired(clustering, one, other) {
     const value = one.mean - other.mean;
-    const none = { value, low: null, high: null };
+    const none = { value, low: null, high: null, told: false };
     if (clustering.smallest < FEWEST_CLUSTERS) return none;
     const moved = countMoved(clustering, one, other);
-    if (moved < Math.min(FEWEST_MOVED, clustering.size - 1)) return none;
-    const error = Math.sqrt(distance(one.whole, other.whole) * imagined(moved, clustering.size));
-    const width = error * student.quantile(degreesOf(clustering, one, other));
-    return { value, low: value - width, high: value + width };
+    const width = Math.sqrt(distance(one.whole, other.whole)) * student.quantile(degreesOf(clustering, one, other));
+    if (moved < Math.min(FEWEST_MOVED, clustering.size - 1)) {
+      return { ...none, told: Math.abs(value) > width && signsTell(one, other) };
+    }
+    return between(value, width * Math.sqrt(imagined(moved, clustering.size)));
+  }
+  function between(value, width) {
+    const [low, high] = [value - width, value + width];
+    return { value, low, high, told: low > 0 || high < 0 };
   }
   // The same question as whether that interval excludes 0, asked the cheapest way first.
   function pairedTold(clustering, one, other) {
@@ -183,16 +208,14 @@ const ranking = (() => {
     const needed = Math.min(FEWEST_MOVED, clustering.size - 1);
     const degrees = degreesOf(clustering, one, other);
     const most = Math.sqrt(variance * imagined(needed, clustering.size)) * student.atWhole(Math.floor(degrees));
-    if (value > most) return countMoved(clustering, one, other, needed) >= needed;
+    if (value > most && countMoved(clustering, one, other, needed) >= needed) return true;
     if (value <= Math.sqrt(variance) * student.atWhole(Math.ceil(degrees))) return false;
-    const { low, high } = paired(clustering, one, other);
-    return low !== null && (low > 0 || high < 0);
+    return paired(clustering, one, other).told;
   }
   function unpaired(one, other) {
     const value = one.mean - other.mean;
-    if (one.error === null || other.error === null) return { value, low: null, high: null };
-    const width = NORMAL * Math.hypot(one.error, other.error);
-    return { value, low: value - width, high: value + width };
+    if (one.error === null || other.error === null) return { value, low: null, high: null, told: false };
+    return between(value, NORMAL * Math.hypot(one.error, other.error));
   }
 
   // All rows of a contest over some of its languages.
@@ -226,8 +249,7 @@ const ranking = (() => {
   }
   function toldApart(field, one, other) {
     if (one.exact && other.exact) return pairedTold(field.clustering, one.exact, other.exact);
-    const { low, high } = unpaired(one, other);
-    return low !== null && (low > 0 || high < 0);
+    return unpaired(one, other).told;
   }
 
   // Half the width of the interval of a row's own mean; from its standard errors where its answers are not known.

@@ -10,6 +10,8 @@ from scipy import special
 from mwork_eval.statistics.clustered import FEWEST_CLUSTERS, FEWEST_MOVED, Clustering, imagined
 from mwork_eval.statistics.resampling import LEVEL, Array
 
+_DIGITS = 9
+
 
 @dataclass(frozen=True)
 class RankedScores:
@@ -52,8 +54,10 @@ def rank_ranges(languages: Sequence[RankedScores], *, higher_is_better: bool = T
 
     A row is told to be better than another if the 95 % interval of their difference excludes 0. The difference is
     paired by document where both rows have documents in every language (Miller 2024, arXiv:2411.00640), its interval
-    that of `clustered.estimate`; else it is unpaired, with a normal interval from the standard errors. A pair without
-    an interval is not told apart. The level holds for each pair; it is not corrected for their number.
+    that of `clustered.estimate`; else it is unpaired, with a normal interval from the standard errors. Where the paired
+    interval is missing because too few clusters differ from the commonest change, which may be that one row is right
+    and the other wrong nearly everywhere, the exact sign test over clusters decides. Other pairs without an interval
+    are not told apart. The level holds for each pair; it is not corrected for their number.
 
     Args:
         languages: The scores, in one language or more.
@@ -85,9 +89,10 @@ def _paired(languages: Sequence[RankedScores], rows: npt.NDArray[np.intp], diffe
     )
     if clustering.smallest < FEWEST_CLUSTERS:
         return found
-    parts, own = [], []
+    parts, own, added = [], [], []
     for of in languages:
         numerators, total = of.numerators[rows], of.denominators.sum()
+        added.append(numerators / total)
         scores = numerators.sum(1, keepdims=True) / total
         parts.append((numerators - scores * of.denominators) / total / len(languages))
         counted = of.denominators > 0
@@ -101,8 +106,26 @@ def _paired(languages: Sequence[RankedScores], rows: npt.NDArray[np.intp], diffe
         for other in row + 1 + np.flatnonzero(np.abs(differences[row, later]) > widths):
             moved = clustering.moved([of[row] - of[other] for of in own])
             if moved < fewest:
+                by_cluster = clustering.sums([of[[row]] - of[[other]] for of in added])[0]
+                if signs_tell(by_cluster) == np.sign(differences[row, other]):
+                    found[row, other] = differences[row, other] > 0
+                    found[other, row] = differences[row, other] < 0
                 continue
             width = widths[other - row - 1] * np.sqrt(imagined(moved, clustering.size))
             found[row, other] = differences[row, other] > width
             found[other, row] = -differences[row, other] > width
     return found
+
+
+def signs_tell(differences: Array) -> int:
+    """Return the sign that most differences have if the exact two-sided sign test tells them from chance, else 0.
+
+    Args:
+        differences: What each cluster adds to a difference; those of 0 count for neither side.
+    """
+    rounded = np.round(differences, _DIGITS)
+    wins, losses = int((rounded > 0).sum()), int((rounded < 0).sum())
+    most = max(wins, losses)
+    if not most or 2 * float(special.bdtrc(most - 1, wins + losses, 0.5)) >= 1 - LEVEL:
+        return 0
+    return 1 if wins > losses else -1
