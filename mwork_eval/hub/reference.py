@@ -1,6 +1,8 @@
 """What a user writes for something in a repository on a hub: `hub:USER/NAME[@REVISION][/REST]`."""
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from mwork_eval.errors import InputError
@@ -75,6 +77,16 @@ class HubReference:
 def is_hub(text: str) -> bool:
     """Tell whether what a user wrote means something on the hub; `C:/runs` and the like do not."""
     return text.startswith(PREFIX)
+
+
+def repositories_of(references: Iterable[object]) -> tuple[str, ...]:
+    """Return the repositories, each at its commit, that pinned references are of; what is none is passed over."""
+    found = []
+    for one in references:
+        with suppress(InputError):
+            if isinstance(one, str) and (reference := HubReference.parse(one)).commit:
+                found.append(str(replace(reference, rest="")))
+    return tuple(dict.fromkeys(found))
 
 
 def is_repository(name: str) -> bool:
