@@ -32,6 +32,8 @@ from mwork_eval.weight_deltas.delta import load_delta
 _NAME = re.compile(r"[^\w.+-]+", re.ASCII)
 _TRANSFORMERS = ("", "hf", "hf-auto", "huggingface", "mwork-hf")
 """What lm-eval calls models of transformers; it says nothing of those in earlier files."""
+_PUT_IN = ("peft", "delta", "steer_path")
+"""Arguments of models of lm-eval that name what is added to a model: with it, a score is not the model's own."""
 Advance = Callable[[str, int], Any]
 
 
@@ -64,6 +66,11 @@ class Matrix:
     results: Results
     scores: Sequence[Score]
 
+    @property
+    def is_of_the_model_alone(self) -> bool:
+        """Whether nothing was put into the model."""
+        return not put_in(self.results.manifest.model_args)
+
 
 @dataclass(frozen=True)
 class PublishedRun:
@@ -84,13 +91,25 @@ class PublishedRun:
     @property
     def is_of_the_model_alone(self) -> bool:
         """Whether nothing was deactivated in the model and nothing put into it."""
-        return self.file.mwork.masked is None and self.file.mwork.delta is None
+        ours = self.file.mwork
+        return ours.masked is None and ours.delta is None and not self.put_in
+
+    @property
+    def put_in(self) -> Mapping[str, str]:
+        """What others than us put into the model, by the argument that named it."""
+        given = put_in(self.file.content.model_args)
+        return {name: value for name, value in given.items() if name != "delta" or self.file.mwork.delta is None}
 
     @property
     def engine(self) -> Mapping[str, Any]:
         """What computed the answers, as manifests say it; empty for transformers."""
         source = self.file.content.model_source or ""
         return self.file.mwork.engine or ({} if source in _TRANSFORMERS else {"name": source})
+
+
+def put_in(model_args: Mapping[str, Any]) -> dict[str, str]:
+    """Return what arguments of a model put into it, by name."""
+    return {name: str(model_args[name]) for name in _PUT_IN if model_args.get(name)}
 
 
 @dataclass
