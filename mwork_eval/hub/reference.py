@@ -1,5 +1,6 @@
 """What a user writes for something in a repository on a hub: `hub:USER/NAME[@REVISION][/REST]`."""
 
+import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -9,6 +10,7 @@ from mwork_eval.errors import InputError
 
 PREFIX = "hub:"
 _PART = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_])?", re.ASCII)
+_SEPARATOR = os.sep
 _LONGEST = 96
 """Characters of a repository's name with its user, as the hub has it."""
 _REVISION = re.compile(r"[\w.+-]+(?:/[\w.+-]+)*", re.ASCII)
@@ -39,6 +41,7 @@ class HubReference:
         Raises:
             InputError: If it is none.
         """
+        text = text.replace(_SEPARATOR, "/")  # of what was a path on the way here
         user, slash, behind = text.removeprefix(PREFIX).partition("/")
         named, _, rest = behind.partition("/")
         name, at, revision = named.partition("@")
