@@ -3,6 +3,7 @@
 import logging
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -183,16 +184,11 @@ def _download(reference: HubReference, path: str, *, reached: bool = True, again
 
 def _check_size(reference: HubReference, path: str) -> None:
     """Raise if a file that is not in the cache is larger than any of ours, or than the disk has room for."""
-    from huggingface_hub import constants, errors, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub import constants, try_to_load_from_cache
 
     if isinstance(try_to_load_from_cache(reference.repository, path, revision=reference.revision), str):
         return
-    client, host = make_client(), constants.ENDPOINT
-    url = hf_hub_url(reference.repository, path, revision=reference.revision, endpoint=host)
-    try:
-        size = client.get_hf_file_metadata(url=url, timeout=_SECONDS).size or 0
-    except errors.EntryNotFoundError:
-        return  # the client notes in its cache that there is none
+    size = _sizes(reference.repository, str(reference.revision), constants.ENDPOINT).get(path, 0)
     largest = LARGEST_INDEX if path == INDEX else _LARGEST
     if size > largest:
         raise InputError(
@@ -206,6 +202,13 @@ def _check_size(reference: HubReference, path: str) -> None:
             found=f"{free:,} bytes free at {cache}",
             expected=f"{size + _SPARE:,}",
         )
+
+
+@cache
+def _sizes(repository: str, commit: str, host: str) -> dict[str, int]:
+    """Return the bytes of the files of a commit: one question for all of them, and none for the next."""
+    found = make_client().model_info(repository, revision=commit, files_metadata=True, timeout=_SECONDS)
+    return {one.rfilename: one.size or 0 for one in found.siblings or ()}
 
 
 def _digest(path: Path) -> str:
