@@ -12,7 +12,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.neurons.files import load_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import SUFFIX
-from mwork_eval.publishing.privacy import last_of, paths_in, without_folders
+from mwork_eval.publishing.privacy import last_of, paths_in
 from mwork_eval.publishing.recognition import ENHANCEMENT, MATRIX, RUN, SETS, Recognised
 from mwork_eval.publishing.results_files import (
     files_of_enhancement,
@@ -23,6 +23,7 @@ from mwork_eval.publishing.results_files import (
     versions_in,
 )
 from mwork_eval.results.lm_eval_folder import LmEvalFile
+from mwork_eval.results.sanitized_names import without_folders
 from mwork_eval.results.summaries.entries import Score
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
 from mwork_eval.results.summaries.matrix import read_matrix

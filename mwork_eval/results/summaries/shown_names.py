@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from mwork_eval.results import sanitized_names
+
 _POSIX = re.compile(r"/|~|\.{1,2}(/|$)")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|.*\\")
 
@@ -20,6 +22,8 @@ def shown_name(name: str) -> str:
 def shown_folder(folder: Path, given: Sequence[Path]) -> Path:
     """Return a folder with the last part of the folder given that it lies in, and what comes after it.
 
+    Of folders that lm-eval named after the path of a model, the last part is shown.
+
     Args:
         folder: The folder.
         given: The folders in which results were looked for; of one that lies in none of them, the last part is shown.
@@ -27,8 +31,8 @@ def shown_folder(folder: Path, given: Sequence[Path]) -> Path:
     for one in sorted(given, key=lambda path: -len(path.parts)):
         root = one if one.is_dir() else one.parent
         if folder.is_relative_to(root):
-            return Path(root.resolve().name, folder.relative_to(root))
-    return Path(folder.name)
+            return Path(root.resolve().name, *map(sanitized_names.without_folders, folder.relative_to(root).parts))
+    return Path(sanitized_names.without_folders(folder.name))
 
 
 def without_folders(text: str, given: Sequence[Path]) -> str:
