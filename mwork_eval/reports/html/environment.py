@@ -30,14 +30,15 @@ def page_environment(*packages: str) -> Environment:
 
 
 @cache
-def assets(*scripts: tuple[str, str]) -> dict[str, Any]:
+def assets(*scripts: tuple[str, str], styles: tuple[tuple[str, str], ...] = ()) -> dict[str, Any]:
     """Return the style and the script of a page with the hashes that its content security policy allows.
 
     Args:
         *scripts: Packages and names of files; the theme button and sortable tables come first by themselves.
+        styles: Packages and names of files that come after the style all pages share.
     """
     script = "\n".join(_source(package, name) for package, name in ((HERE, "page.js"), *scripts))
-    style = _source(HERE, "style.css")
+    style = "\n".join(_source(package, name) for package, name in ((HERE, "style.css"), *styles))
     return {
         "script": Markup(script),
         "script_hash": _hash(script),
