@@ -108,7 +108,9 @@ def make_folder(
         stages={"layers": layers, "understanding": 1, "generation": 1},
         seeds=list(SEEDS),
         versions={"mwork_eval": "0"},
-        sets={language: {"digest": n.digest, "total": len(n), "of": n.shape.switches} for language, n in neurons.items()},
+        sets={
+            language: {"digest": n.digest, "total": len(n), "of": n.shape.switches} for language, n in neurons.items()
+        },
         tasks=[{"name": task, "languages": list(languages), "missing": ["fr"]}],
         presets=[
             {
