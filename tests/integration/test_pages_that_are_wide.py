@@ -1,4 +1,4 @@
-"""Pages with tables and figures wider than a screen or a sheet: a sign tells of what is out of sight, paper cuts nothing."""
+"""Pages with what is wider than a screen or a sheet: a sign tells of what is out of sight, and paper cuts nothing."""
 
 import re
 
@@ -25,6 +25,8 @@ REGIONS = """() => [...document.querySelectorAll('.scroll')].filter(region => re
   hint: getComputedStyle(region, '::before').display !== 'none',
   right: getComputedStyle(region, '::after').opacity,
   left: getComputedStyle(region).getPropertyValue('--left').trim(),
+  track: parseFloat(getComputedStyle(region).gridTemplateColumns),
+  content: Math.max(...[...region.children].map(child => child.getBoundingClientRect().width)),
 }))"""
 
 
@@ -86,6 +88,8 @@ def check_signs(page):
     assert [one["name"] for one in found if one["wide"] != one["hint"]] == []
     assert [one["name"] for one in found if one["right"] != ("1" if one["wide"] else "0")] == []
     assert all(one["left"] in ("", "0") for one in found)
+    # The edge keeps to the right as far as the track of its content reaches.
+    assert [one["name"] for one in found if one["track"] < one["content"] - 0.5] == []
     return {one["wide"] for one in found}
 
 
@@ -95,8 +99,15 @@ def test_the_sign_stands_just_where_something_is_out_of_sight(open_page, reports
     assert True in check_signs(unfolded(open_page(reports[name], width)))
 
 
-def test_a_page_has_regions_with_the_sign_and_without(open_page, reports):
-    assert check_signs(unfolded(open_page(reports["squares"]))) == {True, False}
+@pytest.mark.parametrize("least", ["auto", "100%"])
+def test_a_page_has_regions_with_the_sign_and_without(open_page, reports, least):
+    page = unfolded(open_page(reports["squares"]))
+    page.evaluate("least => document.querySelectorAll('table').forEach(t => { t.style.minWidth = least; })", least)
+    assert check_signs(page) == {True, False}
+    fills = page.locator(".scroll > table").evaluate_all(
+        "tables => tables.map(t => t.offsetWidth >= t.parentNode.clientWidth)"
+    )
+    assert all(fills) == (least == "100%")
 
 
 def test_the_sign_needs_no_script(open_page, reports):
@@ -222,7 +233,7 @@ def test_paper_has_no_controls_no_signs_and_plain_links(open_page, boards):
     assert page.get_by_role("status").is_visible()
     region = page.evaluate(REGIONS)[0]
     assert not region["hint"]
-    links = "[...document.querySelectorAll('a[href]')].every(a => getComputedStyle(a).color === getComputedStyle(a.parentNode).color)"
-    assert page.evaluate(links)
+    colour = "getComputedStyle(a).color === getComputedStyle(a.parentNode).color"
+    assert page.evaluate(f"[...document.querySelectorAll('a[href]')].every(a => {colour})")
     # Chromium repeats the heads on every sheet, but paints no button in them.
     assert page.evaluate("getComputedStyle(document.querySelector('thead button')).display") == "contents"
