@@ -11,7 +11,7 @@
   const titles = new Map(); // of each row, in words that no other has
   for (const [place, row] of front.rows.entries()) {
     const title = titleOfRow(row);
-    titles.set([...titles.values()].includes(title) ? `${title} · ${row.slug}` : title, place);
+    titles.set(titles.has(title) ? `${title} · ${row.slug}` : title, place);
   }
   const titleAt = new Map([...titles].map(([title, place]) => [place, title]));
   const benchmarks = [...new Set(front.contests.map((contest) => contest.benchmark))];

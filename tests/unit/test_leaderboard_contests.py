@@ -73,6 +73,14 @@ def test_other_documents_or_answers_are_not_ranked_together_even_under_templates
     assert [len(contest.contenders) for contest in contests(board_of(tmp_path))] == [1, 1, 1]
 
 
+def test_long_names_are_shortened_where_they_are_ranked(tmp_path):
+    for end in "ab":
+        make_results_file(tmp_path / end, {"xquad_zh": 0.5}, model="x" * 9000 + end)
+    rows = front_values(board_of(tmp_path), {})["rows"]
+    assert len({row["slug"] for row in rows}) == 2
+    assert [(len(row["name"]) < 200, row["name"][-1]) for row in rows] == [(True, "a"), (True, "b")]
+
+
 def test_languages_of_one_number_of_documents_come_together(tmp_path):
     for name, count in (("a", 24), ("b", 24), ("c", 8)):
         scores = {f"xquad_{language}": answers(count, 5) for language in ("en", "zh")}
