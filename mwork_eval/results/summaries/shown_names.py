@@ -4,8 +4,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-_POSIX = re.compile(r"/|~|\.{1,2}(/|$)")
+_POSIX = re.compile(r"/|~|\.{1,2}(/|$)|[A-Za-z][A-Za-z0-9+.-]*://")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|.*\\")
+_SANITIZED = re.compile(r"(?:~|\.{1,2}|[A-Za-z](?=__.+__))?__(?P<rest>.+)", re.DOTALL)
+"""A path as lm-eval writes it in the name of a folder; `org__model` is a name of the hub."""
+_MASKED = "__masked-"
+"""What follows in such a name where neurons were changed."""
 
 
 def shown_name(name: str) -> str:
@@ -27,8 +31,8 @@ def shown_folder(folder: Path, given: Sequence[Path]) -> Path:
     for one in sorted(given, key=lambda path: -len(path.parts)):
         root = one if one.is_dir() else one.parent
         if folder.is_relative_to(root):
-            return Path(root.resolve().name, folder.relative_to(root))
-    return Path(folder.name)
+            return Path(*map(_shown_part, (root.resolve().name, *folder.relative_to(root).parts)))
+    return Path(_shown_part(folder.name))
 
 
 def without_folders(text: str, given: Sequence[Path]) -> str:
@@ -38,7 +42,15 @@ def without_folders(text: str, given: Sequence[Path]) -> str:
         for path in dict.fromkeys([str(root), str(root.resolve())]):
             if len(Path(path).parts) > 1:
                 text = text.replace(path, root.resolve().name)
-    return text
+    return re.sub(r"[^/\\]+", lambda part: _shown_part(part[0]), text)
+
+
+def _shown_part(part: str) -> str:
+    """Return the name of a folder; of one that lm-eval named after a path, what the path ends with."""
+    name, masked, how = part.partition(_MASKED)
+    if (path := _SANITIZED.fullmatch(name)) is None:
+        return part
+    return (path["rest"].rpartition("__")[2] or part) + masked + how
 
 
 def _is_there(name: str) -> bool:
