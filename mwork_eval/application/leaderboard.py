@@ -85,7 +85,7 @@ class LeaderboardResults:
         return Ranking(rank(self.board, benchmark, languages, prompting))
 
     def __repr__(self) -> str:
-        return f"<LeaderboardResults: {len(self.board.models)} models, {len(self.board.benchmarks)} benchmarks>"
+        return f"<LeaderboardResults: {_counts(self.board)}>"
 
     def _repr_html_(self) -> str:
         parts: list[str] = []
@@ -140,7 +140,12 @@ def leaderboard(
     write_site(exported | pages, site, progress.bar)
     index = site / "index.html"
     without = f"; left out: {', '.join(map(str, left_out))}" if left_out else ""
-    progress.tell(f"written: {index}, {len(board.models)} models, {len(board.benchmarks)} benchmarks{without}")
+    progress.tell(f"written: {index}, {_counts(board)}{without}")
     if exports:
         progress.tell(f"exported: {len(exported)} files in {site / 'export'}")
     return LeaderboardResults(board, index, tuple(site / name for name in exported))
+
+
+def _counts(board: Board) -> str:
+    counts = ((len(board.models), "model"), (len(board.benchmarks), "benchmark"))
+    return ", ".join(f"{count:,} {what}{'s' if count != 1 else ''}" for count, what in counts)

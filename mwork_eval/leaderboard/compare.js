@@ -11,7 +11,7 @@
   const titles = new Map(); // of each row, in words that no other has
   for (const [place, row] of front.rows.entries()) {
     const title = titleOfRow(row);
-    titles.set([...titles.values()].includes(title) ? `${title} · ${row.slug}` : title, place);
+    titles.set(titles.has(title) ? `${title} · ${row.slug}` : title, place);
   }
   const titleAt = new Map([...titles].map(([title, place]) => [place, title]));
   const benchmarks = [...new Set(front.contests.map((contest) => contest.benchmark))];
@@ -119,7 +119,7 @@
       ],
     };
   }
-  function tableOf(pair) {
+  function tableOf(pair, _, pairs) {
     const contest = joined(pair);
     const heads = ["Language", "A", "B", "A − B", "95 % interval", "Told apart", "A better", "B better", "Equal"];
     const head = element("tr", {}, ...heads.map((text, place) => element("th", { scope: "col", class: place === 5 ? "text" : null }, text)));
@@ -131,14 +131,16 @@
     const rows = contest.columns.map((column) => lineOf(column.name, `../${contest.href}`, [column.language]));
     const table = element("table", { class: "differences" }, element("thead", {}, head), element("tbody", {}, ...rows));
     if (rows.length > 1) table.append(element("tfoot", {}, lineOf(`Mean of ${rows.length}`, null, pair.languages)));
-    const scroll = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${contest.benchmark}, A and B` }, table);
-    const asked = pair.one === pair.other
-      ? `${contest.prompting}; ${contest.label}`
-      : `A: ${pair.one.prompting}; B: ${pair.other.prompting}; ${contest.label}. Their prompts differ: the difference is also one of asking`;
+    const alone = pairs.filter(({ one }) => one.benchmark === contest.benchmark).length === 1;
+    const same = pair.one === pair.other;
+    const how = `${same ? contest.prompting : `A: ${pair.one.prompting}; B: ${pair.other.prompting}`}; ${contest.label}`;
+    const of = alone ? "" : ` · ${how}`;
+    const scroll = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${contest.benchmark}${of}, A and B` }, table);
+    const asked = same ? how : `${how}. Their prompts differ: the difference is also one of asking`;
     const better = contest.higher ? "higher is better" : "lower is better";
-    const section = element("section", {}, element("h2", {}, element("a", { href: `../${contest.href}` }, element("bdi", {}, contest.benchmark))), scroll,
+    const section = element("section", {}, element("h2", {}, element("a", { href: `../${contest.href}` }, element("bdi", {}, contest.benchmark)), of && element("small", {}, of)), scroll,
       element("p", { class: "caption" }, `${contest.metric} in ${contest.unit}, ${better}; ${asked}. A and B answered the same documents; “unpaired” where their answers are not known, so that the interval is from their standard errors.`));
-    const changes = pair.one === pair.other ? changesOf(contest) : null;
+    const changes = same ? changesOf(contest) : null;
     if (changes) section.append(...changes);
     return section;
   }

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from mwork_eval.digests import digest_of
 from mwork_eval.leaderboard.board import Board, slug_of
+from mwork_eval.leaderboard.contests import AS_THE_TASK_SAYS, in_words
 from mwork_eval.leaderboard.naming import label_of, several_weights
 from mwork_eval.results.summaries.entries import Contender, RowEffect, Score
 
@@ -96,6 +97,8 @@ def _entry(who: Contender, label: str, folder: str, scores: Sequence[Score], cha
     time = max(entry.time for entry in entries)
     benchmarks = sorted({entry.benchmark for entry in entries})
     on = ", ".join(benchmarks[:_LISTED]) + (f" and {len(benchmarks) - _LISTED} more" if benchmarks[_LISTED:] else "")
+    ways = {in_words(score) for score in scores}
+    asked = f" ({ways.pop()})" if len(ways) == 1 and ways != {AS_THE_TASK_SAYS} else ""
     counts = [
         f"{count} {what}{'s' if count != 1 else ''}"
         for count, what in ((len(scores), "score"), (len(changes), "change"))
@@ -105,11 +108,12 @@ def _entry(who: Contender, label: str, folder: str, scores: Sequence[Score], cha
     numbers += sorted(
         [change.preset, change.setting, change.benchmark, change.values["delta"][0]] for change in changes
     )
-    content = digest_of([who.name, who.fingerprint, folder, time, numbers])
+    # Without the time: that of a matrix is its manifest's, which copying a folder may change.
+    content = digest_of([who.model, who.mask, who.fingerprint, folder, numbers])
     return NewsEntry(
         label,
         f"models/{slug_of(who.model)}/index.html",
-        f"{' and '.join(counts)} on {on}",
+        f"{' and '.join(counts)} on {on}{asked}",
         time,
         uuid.uuid5(uuid.NAMESPACE_OID, content),
     )

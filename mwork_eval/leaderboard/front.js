@@ -181,7 +181,7 @@
     const note = document.getElementById("reference");
     const ranked = lines.filter((line) => line.entry.complete && line.matches);
     const reference = ranked.find((line) => line.entry.row === chosen) ?? ranked[0] ?? null;
-    note.hidden = reference === null || state.view === "heat";
+    note.hidden = reference === null || ranked.length < 2 || state.view === "heat";
     if (state.view === "heat") return;
     const ties = reference === null ? new Map() : tiesOf(reference.entry);
     const name = reference === null ? "" : titleOfRow(reference.row);
@@ -200,9 +200,10 @@
       button.title = own ? said : `${said}; press to mark the ties of ${titleOfRow(row)}`;
     }
     if (reference === null) return;
-    const count = tied === 0 ? "No other row shown" : `${tied.toLocaleString("en")} row${tied === 1 ? "" : "s"} shown, marked ≈,`;
+    const told = ranked.length === 2 ? "The other ranked row shown is told apart from " : "All other ranked rows shown are told apart from ";
+    const count = `${tied.toLocaleString("en")} row${tied === 1 ? "" : "s"} shown, marked ≈, cannot be told apart from `;
     note.replaceChildren(
-      `${count} cannot be told apart from `,
+      tied === 0 ? told : count,
       element("strong", {}, element("bdi", {}, name)),
       chosen === reference.entry.row ? ", which you chose. " : ", the first of the table. ",
       "The button of a row marks its ties instead.",

@@ -12,11 +12,13 @@ from mwork_eval.leaderboard.board import Board, BoardBenchmark, ChangeGroup, slu
 from mwork_eval.leaderboard.contests import NO_LANGUAGE, Contest, ContestColumn, contests_of
 from mwork_eval.leaderboard.naming import several_weights
 from mwork_eval.leaderboard.profile import NeuronProfile, told_of
+from mwork_eval.results.sample_text import shorten
 from mwork_eval.results.summaries.entries import Contender
 
 BUDGET = 16 * 2**20
 """Characters of a page that numbers of documents may take."""
 _DIGITS = 6
+_NAME_LENGTH = 120
 
 
 def front_values(
@@ -62,12 +64,12 @@ def _rows(
         profile = profiles.get((who.model, who.fingerprint))
         rows.append(
             {
-                "name": who.model,
+                "name": shorten(who.model, _NAME_LENGTH),
                 "slug": row_slug(who),
                 "href": f"models/{model.slug}/index.html",
                 "family": None if profile is None else profile.family,
                 "parameters": told_of(facts, "parameters"),
-                "mask": who.mask,
+                "mask": None if who.mask is None else shorten(who.mask, _NAME_LENGTH),
                 "changed": who.changed,
                 "weights": (who.fingerprint or "unknown")[:8] if who.model in several else None,
                 "layers": profile.by_layer() if profile is not None and who.mask is None else {},

@@ -5,6 +5,7 @@ const ranking = (() => {
   const NORMAL = 1.959963984540054;
   const FEWEST_CLUSTERS = 4;
   const FEWEST_MOVED = 5;
+  const FEWEST_UNPAIRED = 6;
   const DIGITS = 1e9;
   const CHANCE = 0.05;
 
@@ -232,7 +233,8 @@ const ranking = (() => {
       const missing = columns.filter((_, place) => found[place] === null).map((column) => column.language);
       const there = found.filter((one) => one !== null);
       const exact = columns.length && !missing.length ? rowOf(columns, clustering, row) : null;
-      const known = there.length > 0 && there.every((one) => one.error !== null);
+      const enough = columns.every((column) => column.documents >= FEWEST_UNPAIRED);
+      const known = enough && there.length > 0 && there.every((one) => one.error !== null);
       rows.set(row, {
         row,
         missing,
@@ -256,7 +258,10 @@ const ranking = (() => {
   function halfWidth(field, entry) {
     if (!entry.exact) return entry.error === null ? null : NORMAL * entry.error;
     if (field.clustering.smallest < FEWEST_CLUSTERS) return null;
-    const nothing = { parts: entry.exact.parts.map((part) => new Float64Array(part.length)) };
+    const zeros = (all) => all.map((own) => new own.constructor(own.length));
+    const nothing = { parts: zeros(entry.exact.parts), answers: zeros(entry.exact.answers) };
+    const needed = Math.min(FEWEST_MOVED, field.clustering.size - 1);
+    if (countMoved(field.clustering, entry.exact, nothing, needed) < needed) return null;
     const whole = new Float64Array(field.clustering.size);
     return Math.sqrt(distance(entry.exact.whole, whole)) * student.quantile(degreesOf(field.clustering, entry.exact, nothing));
   }

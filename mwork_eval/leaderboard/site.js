@@ -1,11 +1,12 @@
 
-// Rows of all tables, by text and by mask.
+// Rows of the tables below the filter, by text and by mask.
 const filters = document.querySelector(".filters");
 function showRows() {
   const text = filters.querySelector('[data-rows="text"]').value.trim().toLowerCase();
   const onlyUnmasked = filters.querySelector('[data-rows="unmasked"]')?.checked;
   let shown = 0;
   for (const row of document.querySelectorAll(".sortable tbody tr")) {
+    if (!(filters.compareDocumentPosition(row) & Node.DOCUMENT_POSITION_FOLLOWING)) continue;
     row.hidden = (onlyUnmasked && "masked" in row.dataset) || !row.textContent.toLowerCase().includes(text);
     shown += !row.hidden;
   }

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mwork_eval.languages.pivot import Pivot
+from mwork_eval.languages.table import find_language
 from mwork_eval.leaderboard import detectors, tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
 from mwork_eval.leaderboard.feed import NewsEntry, news_of, render_feed
@@ -21,6 +22,8 @@ _STYLES = ((_PACKAGE, "site.css"),)
 _RANKING = ("site", "student", "ranking")
 _NEWS = 20
 """Entries on the first page."""
+_LISTED = 12
+"""Languages that are named one by one."""
 _PAGE = "index.html"
 _TEXT_COLUMNS = frozenset(
     {"benchmarks", "languages", "language", "stage", "row", "table", "mask", "metric", "unit", "weights", "shown"}
@@ -133,7 +136,7 @@ class _Pages:
                 {
                     "name": one.name,
                     "href": f"{_folder_of(one)}{_PAGE}",
-                    "about": f"{len(one.contenders)} rows, {', '.join(column.label for column in one.columns[:12])}",
+                    "about": _about(one),
                 }
                 for one in board.benchmarks
             ],
@@ -260,6 +263,15 @@ def _change_row(change: RowEffect, shown: bool) -> dict[str, Any]:
         change.contender,
         f"../../tasks/{slug_of(change.benchmark)}/index.html",
     )
+
+
+def _about(benchmark: BoardBenchmark) -> str:
+    """Return how many rows a benchmark has, and in which languages."""
+    rows = len(benchmark.contenders)
+    tags = dict.fromkeys(column.language for column in benchmark.columns if column.language is not None)
+    named = [find_language(tag).name for tag in tags]
+    where = f" in {', '.join(named) if len(named) <= _LISTED else f'{len(named)} languages'}" if named else ""
+    return f"{rows:,} row{'s' if rows != 1 else ''}{where}"
 
 
 def _against(pivot: Pivot) -> str:

@@ -1,5 +1,6 @@
 """The folder of a site: written over an earlier one, of which nothing stays."""
 
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,10 @@ from mwork_eval.results.summaries.folders import Bar, no_bar
 _MARK = ".mwork-leaderboard"
 _WRITERS = 8
 _FOLDERS = ("tasks", "models", "compare", "export")
+_NUMBERS = "changes*.csv"
+"""Files beside the first page that not every site has."""
+_HALF_WRITTEN = re.compile(r"\.\w[\w.-]*\.(html|csv|xml)\.[0-9a-f]{8}-\d+-\w+")
+"""What a killed command leaves of a file beside the first page; other hidden files, such as `.nojekyll`, stay."""
 
 
 def check_room(out: Path) -> None:
@@ -36,10 +41,9 @@ def write_site(files: Mapping[str, bytes], out: Path, bar: Bar = no_bar) -> None
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / _MARK).touch()
-    for half_written in [path for path in out.rglob(".*") if path.is_file() and path.name != _MARK]:
-        half_written.unlink()  # by a command that was killed
     kept = {out / name for name in files}
-    earlier = [path for path in out.rglob("*") if path.relative_to(out).parts[0] in _FOLDERS and path not in kept]
+    earlier = [path for name in _FOLDERS for path in [out / name, *(out / name).rglob("*")] if path.exists()]
+    earlier += [*out.glob(_NUMBERS), *(path for path in out.glob(".*") if _HALF_WRITTEN.fullmatch(path.name))]
     paths, contents = [out / name for name in files], list(files.values())
     # A disk that is asked to keep a file lets others be written meanwhile; the index comes when all else is there.
     with bar("write", len(files)) as advance, ThreadPoolExecutor(_WRITERS) as writers:
@@ -48,7 +52,7 @@ def write_site(files: Mapping[str, bytes], out: Path, bar: Bar = no_bar) -> None
             for path, _ in zip(paths[part], written, strict=True):
                 advance(path.parent.name, 1)
     # In this order what a folder holds comes before the folder.
-    for path in sorted(earlier, reverse=True):
+    for path in sorted({*earlier} - kept, reverse=True):
         if not path.is_dir():
             path.unlink()
         elif not any(path.iterdir()):

@@ -23,10 +23,11 @@ from mwork_eval.publishing.results_files import (
     versions_in,
 )
 from mwork_eval.results.lm_eval_folder import LmEvalFile
-from mwork_eval.results.sanitized_names import without_folders
+from mwork_eval.results.sanitized_names import is_sanitized
 from mwork_eval.results.summaries.entries import Score
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
 from mwork_eval.results.summaries.matrix import read_matrix
+from mwork_eval.results.summaries.shown_names import shown_part
 from mwork_eval.results.tables import Results
 from mwork_eval.weight_deltas.delta import load_delta
 
@@ -219,7 +220,8 @@ def _add_file(contents: Contents, kind: str, path: Path, folder: str) -> None:
 def _add_matrix(contents: Contents, one: Recognised, *, with_scores: bool) -> None:
     name, results = _name_below(one, one.path), read_whole_matrix(one.path)
     for path in files_of_matrix(one.path, with_scores=with_scores):
-        contents.add(f"results/{name}/{without_folders(path.relative_to(one.path).as_posix())}", path)
+        within = "/".join(map(shown_part, path.relative_to(one.path).parts))
+        contents.add(f"results/{name}/{within}", path)
     contents.matrices.append(Matrix(name, results, read_matrix(one.path).scores))
     manifest = results.manifest
     contents.weights.append(Weights(str(one.path), manifest.model, manifest.fingerprint))
@@ -259,7 +261,8 @@ def _name_below(one: Recognised, path: Path) -> str:
 
 def _named(name: str) -> str:
     """Return a name as a repository has it; of a folder that lm-eval names after the path of a model, the last part."""
-    name = last_of(name) if name in paths_in(name) else name
+    if name in paths_in(name):
+        name = shown_part(name) if is_sanitized(name) else last_of(name)
     return _NAME.sub("-", name).lstrip(".-") or "unnamed"
 
 

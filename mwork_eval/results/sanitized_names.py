@@ -1,4 +1,4 @@
-"""Folders that lm-eval names after the path of a model: what they show of the machine that they are from."""
+"""Paths as lm-eval writes them where there may be no slash, as in the names of folders of results."""
 
 import re
 
@@ -16,8 +16,3 @@ def is_sanitized(text: str) -> bool:
     """Tell whether a text is a path as lm-eval writes it where it may have no slash."""
     first, *others = text.split("__")
     return len(others) > 1 and all(others) and bool(_ROOT.fullmatch(first)) and not set(text) & set('/\\\n"')
-
-
-def without_folders(path: str) -> str:
-    """Return a path with the last part of what lm-eval names folders of a model after."""
-    return "/".join(part.rpartition("__")[2] if is_sanitized(part) else part for part in path.split("/"))

@@ -11,6 +11,8 @@ from mwork_eval.statistics.clustered import FEWEST_CLUSTERS, FEWEST_MOVED, Clust
 from mwork_eval.statistics.resampling import LEVEL, Array
 
 _DIGITS = 9
+_FEWEST_UNPAIRED = 6
+"""Of fewer documents not even the sign test tells rows apart that differ in all, and standard errors may be 0."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ def rank_ranges(languages: Sequence[RankedScores], *, higher_is_better: bool = T
 
     A row is told to be better than another if the 95 % interval of their difference excludes 0. The difference is
     paired by document where both rows have documents in every language (Miller 2024, arXiv:2411.00640), its interval
-    that of `clustered.estimate`; else it is unpaired, with a normal interval from the standard errors. Where the paired
+    that of `clustered.estimate`; else it is unpaired, with a normal interval from the standard errors, or none of fewer
+    than 6 documents in a language. Where the paired
     interval is missing because too few clusters differ from the commonest change, which may be that one row is right
     and the other wrong nearly everywhere, the exact sign test over clusters decides. Other pairs without an interval
     are not told apart. The level holds for each pair; it is not corrected for their number.
@@ -74,7 +77,8 @@ def told_better(languages: Sequence[RankedScores]) -> npt.NDArray[np.bool_]:
     differences = means[:, None] - means[None]
     errors = np.sqrt(np.sum([of.errors**2 for of in languages], axis=0)) / len(languages)
     widths = float(special.ndtri((1 + LEVEL) / 2)) * np.sqrt(errors[:, None] ** 2 + errors[None] ** 2)
-    found: npt.NDArray[np.bool_] = differences > widths  # False for NaN
+    enough = min(len(of.denominators) for of in languages) >= _FEWEST_UNPAIRED
+    found: npt.NDArray[np.bool_] = (differences > widths) & enough  # False for NaN
     known = np.flatnonzero(np.all([~np.isnan(of.numerators).any(1) for of in languages], axis=0))
     if len(known) > 1:
         found[np.ix_(known, known)] = _paired(languages, known, differences[np.ix_(known, known)])

@@ -15,9 +15,8 @@ from mwork_eval.results.store import CellStore
 from mwork_eval.results.task_score import TaskScore
 
 LAYERS = 4
-SHAPE = ModelShape(
-    "llama", tuple({"q": 24, "k": 8, "v": 8, "o": 24, "gate": 40, "up": 40, "down": 40} for _ in range(4))
-)
+SIZES = {"q": 24, "k": 8, "v": 8, "o": 24, "gate": 40, "up": 40, "down": 40}
+SHAPE = ModelShape("llama", (SIZES,) * LAYERS)
 LANGUAGES = ("en", "zh", "es")
 SETTINGS = (Setting(True, ("under",)), Setting(False, ("under",)), Setting(False, ("gen",)))
 SEEDS = (1, 2)
@@ -26,14 +25,14 @@ HOSTILE = (
 )
 
 
-def make_set(language: str, seed: int) -> NeuronSet:
+def make_set(language: str, seed: int, layers: int = LAYERS) -> NeuronSet:
     generator = np.random.default_rng(seed)
     indices = {
-        (layer, structure): generator.choice(SHAPE.sizes[layer][structure], 2 + layer, replace=False).astype(np.int32)
-        for layer in range(LAYERS)
+        (layer, structure): generator.choice(SIZES[structure], 2 + layer % 4, replace=False).astype(np.int32)
+        for layer in range(layers)
         for structure in ("q", "v", "up")
     }
-    return NeuronSet(SHAPE, indices, {"language": language})
+    return NeuronSet(ModelShape("llama", (SIZES,) * layers), indices, {"language": language})
 
 
 def sample(number: int, right: bool, text: str) -> dict[str, Any]:
@@ -51,9 +50,17 @@ def sample(number: int, right: bool, text: str) -> dict[str, Any]:
 
 
 def make_folder(
-    folder: Path, *, model: str = "tiny", task: str = "xquad", text: str = "", documents: int = 24, sets: bool = True
+    folder: Path,
+    *,
+    model: str = "tiny",
+    task: str = "xquad",
+    text: str = "",
+    documents: int = 24,
+    sets: bool = True,
+    languages: tuple[str, ...] = LANGUAGES,
+    layers: int = LAYERS,
 ) -> Path:
-    """Store a matrix of two mask languages: one row does damage to the languages, one does nothing, one is random.
+    """Store a matrix of mask languages: one row does damage to the languages, one does nothing, one is random.
 
     Args:
         folder: Where.
@@ -62,10 +69,12 @@ def make_folder(
         text: Put into every prompt, right answer and answer.
         documents: Number of documents per language.
         sets: Whether the sets lie in the folder.
+        languages: English and the mask languages.
+        layers: Number of layers of the model.
     """
     store, cells = CellStore(folder), []
     generator = random.Random(1)
-    before = {language: [generator.random() < 0.8 for _ in range(documents)] for language in LANGUAGES}
+    before = {language: [generator.random() < 0.8 for _ in range(documents)] for language in languages}
 
     def add(setting: str | None, mask: str | None, seed: int | None, language: str, right: list[bool]) -> None:
         identity = str(len(cells))
@@ -79,27 +88,30 @@ def make_folder(
         place = {"preset": "mine", "setting": setting, "mask_language": mask, "seed": seed}
         cells.append(place | {"task": task, "language": language, "identity": identity})
 
-    for language in LANGUAGES:
+    for language in languages:
         add(None, None, None, language, before[language])
     for setting in SETTINGS:
-        for mask in LANGUAGES[1:]:
+        for mask in languages[1:]:
             for seed in SEEDS if setting.random else (None,):
                 damage = 0.8 if setting.name == "LS under" else 0.1
                 add(setting.name, mask, seed, mask, [x and generator.random() > damage for x in before[mask]])
                 add(setting.name, mask, seed, "en", before["en"])
 
-    neurons = {language: make_set(language, seed) for seed, language in enumerate(LANGUAGES[1:])}
+    neurons = {language: make_set(language, seed, layers) for seed, language in enumerate(languages[1:])}
     for language, of_language in neurons.items() if sets else ():
         save_neuron_set(of_language, folder / "neurons" / f"{language}.safetensors")
     write_manifest(
         folder,
         model=model,
-        languages=list(LANGUAGES),
+        languages=list(languages),
         limit=documents,
+        stages={"layers": layers, "understanding": 1, "generation": 1},
         seeds=list(SEEDS),
         versions={"mwork_eval": "0"},
-        sets={language: {"digest": n.digest, "total": len(n), "of": SHAPE.switches} for language, n in neurons.items()},
-        tasks=[{"name": task, "languages": list(LANGUAGES), "missing": ["fr"]}],
+        sets={
+            language: {"digest": n.digest, "total": len(n), "of": n.shape.switches} for language, n in neurons.items()
+        },
+        tasks=[{"name": task, "languages": list(languages), "missing": ["fr"]}],
         presets=[
             {
                 "name": "mine",
@@ -107,7 +119,7 @@ def make_folder(
                     {"name": setting.name, "random": setting.random, "positions": list(setting.positions)}
                     for setting in SETTINGS
                 ],
-                "counts": dict.fromkeys(LANGUAGES[1:], 5),
+                "counts": dict.fromkeys(languages[1:], 5),
             }
         ],
         cells=cells,

@@ -41,7 +41,9 @@ def damage_of(setting: Setting, mask: str, seed: int | None, language: str) -> f
     """What a mask does: most to its own language, less to the others; random controls hardly anything."""
     if setting.random:
         return 0.01 * (seed or 0) - 0.015 + (0.002 if mask == language else 0)
-    return DAMAGE[mask] if mask == language else 0.04 + 0.02 * LANGUAGES.index(language)
+    if mask == language:
+        return DAMAGE.get(mask, 1.0)
+    return 0.04 + 0.02 * (LANGUAGES.index(language) if language in LANGUAGES else 5)
 
 
 def damage_of_draw(mask: str, draw: int, language: str) -> float:
@@ -49,7 +51,15 @@ def damage_of_draw(mask: str, draw: int, language: str) -> float:
     return damage_of(LS, mask, None, language) * (1 + 0.1 * (-1) ** draw * draw)
 
 
-def make_square_folder(folder: Path, *, without: str = "", task: str = "bpb", draws: int = 0, later: int = 0) -> Path:
+def make_square_folder(
+    folder: Path,
+    *,
+    without: str = "",
+    task: str = "bpb",
+    draws: int = 0,
+    later: int = 0,
+    languages: tuple[str, ...] = LANGUAGES,
+) -> Path:
     """Store tables, squares, dose curves and drawn sets.
 
     Args:
@@ -58,8 +68,9 @@ def make_square_folder(folder: Path, *, without: str = "", task: str = "bpb", dr
         task: Name of the benchmark.
         draws: How many sets are drawn.
         later: Draw whose cells are planned and not computed.
+        languages: The pivot and the mask languages.
     """
-    store = CellStore(folder)
+    store, masks = CellStore(folder), languages[1:]
     parts: dict[str, list[dict[str, Any]]] = {"cells": [], "cross": [], "dose": [], "draws": []}
 
     def add(part: str, setting: Setting | None, mask: str | None, seed: int | None, language: str, **more: Any) -> None:
@@ -74,35 +85,35 @@ def make_square_folder(folder: Path, *, without: str = "", task: str = "bpb", dr
         place = {"preset": "existence", "setting": name, "mask_language": mask, "seed": seed}
         parts[part].append(place | {"task": task, "language": language, "identity": identity} | more)
 
-    for language in LANGUAGES:
+    for language in languages:
         add("cells", None, None, None, language)
     for setting in (R, LS):
-        for mask in MASKS:
+        for mask in masks:
             for seed in SEEDS if setting.random else (None,):
-                for language in LANGUAGES:
+                for language in languages:
                     add("cells" if language in (mask, "en") else "cross", setting, mask, seed, language)
                 for count in COUNTS:
                     for language in (mask, "en"):
                         add("dose", setting, mask, seed, language, count=count)
-    for mask in MASKS:
+    for mask in masks:
         for draw in range(1, draws + 1):
             for language in (mask, "en"):
                 add("draws", LS, mask, None, language, draw=draw)
-    overlaps = {mask: [0.5 + 0.1 * place / draw for draw in range(1, draws + 1)] for place, mask in enumerate(MASKS)}
+    overlaps = {mask: [0.5 + 0.1 * place / draw for draw in range(1, draws + 1)] for place, mask in enumerate(masks)}
     rows = [{"name": s.name, "random": s.random, "positions": list(s.positions)} for s in (R, LS)]
     write_manifest(
         folder,
-        languages=list(LANGUAGES),
+        languages=list(languages),
         limit=16,
         seeds=list(SEEDS),
-        sets={mask: {"total": 110} for mask in MASKS},
-        tasks=[{"name": task, "languages": list(LANGUAGES), "missing": []}],
+        sets={mask: {"total": 110} for mask in masks},
+        tasks=[{"name": task, "languages": list(languages), "missing": []}],
         presets=[
             {
                 "name": "existence",
                 "table": 1,
                 "settings": rows,
-                "counts": dict.fromkeys(MASKS, 100),
+                "counts": dict.fromkeys(masks, 100),
                 "draw_overlaps": {LS.name: overlaps},
             }
         ],

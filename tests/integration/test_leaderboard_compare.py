@@ -129,6 +129,33 @@ def test_two_models_without_a_common_benchmark_say_so_or_are_compared_across_pro
     assert page.locator("table.differences").count() == 0
 
 
+def test_tables_of_one_benchmark_are_told_apart_by_their_heads(open_page, tmp_path):
+    rows = [made_up_row(0), made_up_row(1)]
+    answered = {number: np.arange(40) < 10 + 10 * number for number in range(2)}
+    ways = ("as the task says", "2 examples")
+    contests = [contest([column("en", answered)], prompting=way, label="40 documents") for way in ways]
+    other = contest([column("en", answered)], benchmark="mgsm")
+    folder = write_pages(tmp_path / "ways", {"rows": rows, "contests": [*contests, other]})
+    page = open_page(folder / "compare" / "index.html")
+    heads = page.locator("#tables h2").all_inner_texts()
+    assert heads == ["xquad · as the task says; 40 documents", "xquad · 2 examples; 40 documents", "mgsm"]
+    labels = page.locator("#tables .scroll").evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
+    assert len(set(labels)) == 3
+
+
+def test_rows_of_one_name_are_both_to_be_chosen(open_page, tmp_path):
+    rows = [made_up_row(0, name="twin"), made_up_row(1, name="twin"), made_up_row(2, name="other")]
+    answered = {number: np.arange(40) < 10 * number for number in range(3)}
+    folder = write_pages(tmp_path / "twins", {"rows": rows, "contests": [contest([column("en", answered)])]})
+    page = open_page(folder / "compare" / "index.html")
+    assert len(set(page.locator("#rows option").evaluate_all("all => all.map(one => one.value)"))) == 3
+    for slug, name in (("m0", "twin"), ("m1", "twin · m1")):
+        page = open_page(folder / "compare" / "index.html")
+        page.goto(f"{page.url}#a={slug}&b=m2")
+        page.reload()
+        assert page.get_by_label("A", exact=True).input_value() == name
+
+
 def test_links_lead_back_and_to_the_models(open_page, site):
     page = compare(open_page, site, "#a=m0&b=m1")
     page.locator("#sides").get_by_role("link", name="poor").click()

@@ -97,6 +97,29 @@ def test_ties_of_a_row_are_marked_by_signs(page):
     assert "which you chose" in page.locator("#reference").text_content()
 
 
+def test_a_model_that_is_told_from_all_others_is_said_to_be(page):
+    ready(page)
+    page.get_by_role("button", name="poor:").click()
+    said = "All other ranked rows shown are told apart from poor, which you chose."
+    assert page.locator("#reference").inner_text().startswith(said)
+    page.get_by_label("Search").fill("poor")
+    assert not page.locator("#reference").is_visible()
+    page.get_by_label("Search").fill("oo")  # good and poor
+    said = "The other ranked row shown is told apart from poor, which you chose."
+    assert page.locator("#reference").inner_text().startswith(said)
+
+
+def test_what_offers_no_choice_is_not_shown(page):
+    ready(page)
+    assert page.get_by_label("Benchmark").is_visible()
+    assert page.get_by_label("Family").is_visible()
+    for one in ("Asked", "Documents"):
+        assert not page.get_by_label(one).is_visible()
+    page.get_by_label("Benchmark").select_option("mgsm")
+    ready(page)
+    assert not page.get_by_role("group", name="Languages").is_visible()
+
+
 def test_an_interval_that_includes_nothing_is_told(page):
     changes = {row[0]: row[1] for row in shown(page, 1, 6)}
     assert changes["good"] == "+9.0 [2.0, 16.0]"

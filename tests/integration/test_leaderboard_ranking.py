@@ -153,7 +153,7 @@ def python_estimate(clustering, numerators, weights, one, other):
 
 def test_rows_whose_answers_are_not_known_are_compared_by_their_errors(ranking_page):
     shown = [[0, 50.0, 1.0], [1, 60.0, 1.0], [2, 52.0, 1.0], [3, 90.0, None]]
-    given = contest([column("en", {0: np.ones(4)}, shown=shown, scores={})])
+    given = contest([column("en", {0: np.ones(6)}, shown=shown, scores={})])
     script = """contest => {
       const field = ranking.fieldOf(contest, ["en"]);
       return [...ranking.rank(field, [...field.rows.values()])];
@@ -170,9 +170,35 @@ def test_rows_whose_answers_are_not_known_are_compared_by_their_errors(ranking_p
     assert [low, high] == pytest.approx([10 - 1.959964 * 2**0.5, 10 + 1.959964 * 2**0.5], rel=1e-6)
 
 
+@pytest.mark.parametrize(("documents", "ranks"), [(2, [1, 2]), (5, [1, 2]), (6, [1, 1])])
+def test_errors_of_few_documents_tell_nobody_apart(ranking_page, documents, ranks):
+    shown = [[0, 100.0, 0.0], [1, 0.0, 0.0]]
+    given = contest([column("en", {0: np.ones(documents)}, shown=shown, scores={})])
+    script = """contest => {
+      const field = ranking.fieldOf(contest, ["en"]);
+      return ranking.rank(field, [...field.rows.values()]).get(0);
+    }"""
+    assert ranking_page.evaluate(script, given) == ranks
+
+
+@pytest.mark.parametrize("kind", ["bits", "floats"])
+def test_a_mean_has_an_interval_only_where_documents_differ(ranking_page, kind):
+    answers = {right: (np.arange(40) < right).astype(float) for right in (0, 4, 5, 20, 40)}
+    about = {} if kind == "bits" else {"scores": {str(row): "f:" + floats(own) for row, own in answers.items()}}
+    script = """contest => {
+      const field = ranking.fieldOf(contest, ["en"]);
+      return [...field.rows.values()].map((entry) => [entry.row, ranking.halfWidth(field, entry)]);
+    }"""
+    found = dict(ranking_page.evaluate(script, contest([column("en", answers, **about)])))
+    assert [row for row, width in found.items() if width is None] == [0, 4, 40]
+    for row in (5, 20):
+        error = answers[row].std(ddof=1) / 40**0.5
+        assert found[row] == pytest.approx(100 * error * stats.t.ppf(0.975, 39), rel=1e-6)
+
+
 def test_where_lower_is_better_the_lowest_comes_first(ranking_page):
     shown = [[0, 0.5, 0.01], [1, 0.9, 0.01]]
-    given = contest([column("en", {0: np.ones(4)}, shown=shown, scores={})], higher=False, unit="bits/byte")
+    given = contest([column("en", {0: np.ones(6)}, shown=shown, scores={})], higher=False, unit="bits/byte")
     script = """contest => {
       const field = ranking.fieldOf(contest, ["en"]);
       return [...ranking.rank(field, [...field.rows.values()])];

@@ -75,6 +75,22 @@ def test_rows_can_be_narrowed_by_text_and_to_unmasked_models(benchmark_page):
     assert benchmark_page.locator(".count").text_content() == "1 row"
 
 
+def test_a_models_filter_is_of_the_tables_below_it(open_page, plain):
+    page = open_page(plain / "models" / slug_of("tiny") / "index.html")
+    layers = page.get_by_role("region", name="Neurons of tiny by layer").locator("tbody tr:visible")
+    before = layers.count()
+    page.get_by_label("Show rows with").fill("xquad_en")
+    assert page.get_by_role("region", name="Scores of tiny").locator("tbody tr:visible").count() == 1
+    assert layers.count() == before > 0
+    assert page.locator(".count").text_content() == "1 row"
+
+
+def test_the_first_page_says_what_each_benchmark_has(open_page, plain):
+    page = open_page(plain / "index.html")
+    said = page.get_by_role("listitem").filter(has=page.get_by_role("link", name="xquad", exact=True)).last
+    assert said.inner_text() == "xquad: 4 rows in English, Spanish, Chinese"
+
+
 def test_links_lead_to_a_model_and_back(open_page, plain):
     page = open_page(plain / "index.html")
     page.locator("#ranked").get_by_role("link", name="tiny", exact=True).click()

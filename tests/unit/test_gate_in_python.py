@@ -69,7 +69,7 @@ def test_a_leaderboard_is_a_value_and_a_site_when_asked(tmp_path):
     make_results_file(tmp_path / "in" / "two", {"xquad_en": 0.5}, model="other")
     found = leaderboard([tmp_path / "in"], progress=Silent())
     assert found.index is None
-    assert repr(found) == "<LeaderboardResults: 2 models, 1 benchmarks>"
+    assert repr(found) == "<LeaderboardResults: 2 models, 1 benchmark>"
     assert "<td>&lt;b&gt;tiny&lt;/b&gt;</td><td>25.0" in found._repr_html_()
     assert "<b>tiny" not in found._repr_html_()
     assert sorted(found.to_pandas().score) == [25.0, 50.0]

@@ -9,6 +9,7 @@ import pytest
 from helpers.gate_folders import answers, make_lm_eval, make_results
 from helpers.leaderboard_folders import make_results_file
 from helpers.report_folders import make_folder
+from scipy import stats
 
 from mwork_eval.application.leaderboard import leaderboard
 from mwork_eval.errors import InputError
@@ -73,6 +74,14 @@ def test_other_documents_or_answers_are_not_ranked_together_even_under_templates
     assert [len(contest.contenders) for contest in contests(board_of(tmp_path))] == [1, 1, 1]
 
 
+def test_long_names_are_shortened_where_they_are_ranked(tmp_path):
+    for end in "ab":
+        make_results_file(tmp_path / end, {"xquad_zh": 0.5}, model="x" * 9000 + end)
+    rows = front_values(board_of(tmp_path), {})["rows"]
+    assert len({row["slug"] for row in rows}) == 2
+    assert [(len(row["name"]) < 200, row["name"][-1]) for row in rows] == [(True, "a"), (True, "b")]
+
+
 def test_languages_of_one_number_of_documents_come_together(tmp_path):
     for name, count in (("a", 24), ("b", 24), ("c", 8)):
         scores = {f"xquad_{language}": answers(count, 5) for language in ("en", "zh")}
@@ -90,6 +99,23 @@ def test_languages_of_unequal_numbers_of_documents_come_together_by_who_has_both
         make_lm_eval(tmp_path / name, {"xquad_en": answers(30, 5), "xquad_zh": answers(24, 5)}, model=name)
     (contest,) = contests(board_of(tmp_path))
     assert contest.label == "24 to 30 documents by language"
+
+
+@pytest.mark.parametrize(("right", "known"), [(0, False), (4, False), (5, True), (20, True), (36, False), (40, False)])
+def test_a_score_has_an_interval_only_where_documents_differ(tmp_path, right, known):
+    make_lm_eval(tmp_path / "a", {"xquad_zh": answers(40, right)}, model="a")
+    ((score, _),) = board_of(tmp_path).models[0].scores
+    own = np.arange(40) < right
+    width = 100 * own.std(ddof=1) / 40**0.5 * stats.t.ppf(0.975, 39)
+    expected = (100 * own.mean() - width, 100 * own.mean() + width)
+    assert score.interval == (pytest.approx(expected) if known else None)
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_too_large_for_a_page_are_unknown_there(tmp_path):
+    make_lm_eval(tmp_path / "a", {"xquad_zh": [1e60] * 24}, metric="acc", model="a")
+    ((score, _),) = board_of(tmp_path).models[0].scores
+    assert (score.numbers, score.interval) == (None, None)
 
 
 # The numbers of the first page

@@ -1,5 +1,7 @@
 """The feed of a leaderboard: its structure by RFC 4287, its order, and that it changes with results alone."""
 
+import json
+import os
 import uuid
 from datetime import datetime
 
@@ -83,6 +85,22 @@ def test_the_feed_is_the_same_for_the_same_results_and_an_entry_changes_with_its
     second = {entry.model: entry.identity for entry in news_of(board_of(tmp_path))}
     assert second["a"] == first["a"]
     assert second["b"] != first["b"]
+
+
+def test_a_folder_that_was_copied_is_no_news(tmp_path):
+    folder = make_folder(tmp_path / "o")
+    before = [entry.identity for entry in news_of(board_of(tmp_path))]
+    os.utime(folder / "manifest.json", (2e9, 2e9))
+    after = news_of(board_of(tmp_path))
+    assert ([entry.identity for entry in after], after[0].moment) == (before, "2033-05-18T03:33:20Z")
+
+
+def test_how_models_were_asked_is_told_where_it_is_not_as_usual(tmp_path):
+    for name, shots in (("a", 0), ("b", 2)):
+        path = make_results_file(tmp_path / name, {"xquad_en": 0.5, "xquad_zh": 0.5}, model=name)
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"n-shot": {"xquad_en": shots, "xquad_zh": shots}}))
+    told = {entry.model: entry.text for entry in news_of(board_of(tmp_path))}
+    assert told == {"a": "2 scores on xquad", "b": "2 scores on xquad (2 examples)"}
 
 
 def test_the_newest_are_kept(tmp_path):

@@ -112,17 +112,27 @@ def test_too_few_clusters_tell_nobody_apart():
 
 
 def test_rows_without_documents_are_told_apart_by_their_errors():
-    unknown = np.full((3, 4), math.nan)
+    unknown = np.full((3, 6), math.nan)
     one, other = (
-        RankedScores(np.array(values), np.array(errors), unknown, np.ones(4), list("abcd"))
+        RankedScores(np.array(values), np.array(errors), unknown, np.ones(6), list("abcdef"))
         for values, errors in (([50.0, 40.0, 10.0], [3.0, 4.0, math.nan]), ([60.0, 46.0, 10.0], [3.0, 4.0, math.nan]))
     )
     # 10 against 1.96 * 5; the third has no error, so it is never told apart.
     assert list(map(str, rank_ranges([one]))) == ["1\N{EN DASH}2", "2\N{EN DASH}3", "1\N{EN DASH}3"]
     # Of two languages: 12 against 1.96 * sqrt(9 + 16 + 9 + 16) / 2 = 6.9; of (10 + 2) / 2 = 6, it is not told.
     assert told_better([one, other])[0, 1]
-    closer = RankedScores(np.array([42.0, 40.0, 10.0]), other.errors, unknown, np.ones(4), list("abcd"))
+    closer = RankedScores(np.array([42.0, 40.0, 10.0]), other.errors, unknown, np.ones(6), list("abcdef"))
     assert not told_better([one, closer]).any()
+
+
+@pytest.mark.parametrize(("documents", "told"), [(1, False), (2, False), (5, False), (6, True)])
+def test_errors_of_few_documents_tell_nobody_apart(documents, told):
+    # Each is right everywhere or nowhere, so their errors are 0.
+    unknown = np.full((2, documents), math.nan)
+    few = RankedScores(
+        np.array([100.0, 0.0]), np.zeros(2), unknown, np.ones(documents), list(map(str, range(documents)))
+    )
+    assert bool(told_better([few])[0, 1]) == told == (2 * 0.5**documents < 0.05)
 
 
 def test_one_row_without_documents_is_compared_by_errors_and_the_others_by_documents():

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 from helpers.gate_folders import answers, make_lm_eval
 from helpers.leaderboard_folders import make_results_file
+from helpers.registered_scores import make_gsm8k_file
 from helpers.report_folders import make_folder
 
 from mwork_eval.cli.main import main
@@ -34,6 +35,9 @@ def models_of(*folders):
         (r"C:\Users\someone\tiny", "tiny"),
         ("C:/Users/someone/tiny", "tiny"),
         (r"models\tiny", "tiny"),
+        ("file:///home/someone/tiny", "tiny"),
+        ("s3://someones-bucket/models/tiny/", "tiny"),
+        ("hub:org/sets@main/zh", "hub:org/sets@main/zh"),
         ("=HYPERLINK(1)", "=HYPERLINK(1)"),
         ("x" * 5000, "x" * 5000),
         ("a\0b", "a\0b"),
@@ -58,6 +62,34 @@ def test_folders_and_messages_begin_where_was_looked(tmp_path):
     assert shown_folder(tmp_path / "runs" / "inner" / "b", given).as_posix() == "inner/b"
     assert shown_folder(tmp_path / "elsewhere" / "b", given).as_posix() == "b"
     assert without_folders(f"{tmp_path}/runs/a is damaged", given) == "runs/a is damaged"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("__home__someone__models__tiny", "tiny"),
+        ("~__models__tiny", "tiny"),
+        ("..__tiny", "tiny"),
+        ("C__Users__someone__tiny", "tiny"),
+        ("__home__someone__tiny__masked-zh-c34d1fd5", "tiny__masked-zh-c34d1fd5"),
+        ("google__gemma-3-270m", "google__gemma-3-270m"),
+        ("c__tiny", "c__tiny"),
+        ("tiny__masked-zh-c34d1fd5", "tiny__masked-zh-c34d1fd5"),
+        ("a_b", "a_b"),
+        ("__", "__"),
+    ],
+)
+def test_a_folder_that_lm_eval_named_after_a_path_shows_its_last_part(tmp_path, name, shown):
+    (tmp_path / "in").mkdir()
+    assert shown_folder(tmp_path / "in" / name / "b", [tmp_path / "in"]).as_posix() == f"in/{shown}/b"
+    message = f"{tmp_path}/in/{name}/results_1.json is damaged; found __x"
+    assert without_folders(message, [tmp_path / "in"]) == f"in/{shown}/results_1.json is damaged; found __x"
+
+
+def test_a_name_of_which_nothing_can_be_seen_is_none(tmp_path):
+    for number, name in enumerate(("  ", "\u200b\t", "a b")):
+        make_results_file(tmp_path / str(number), {"xquad_en": 0.5}, model=name)
+    assert models_of(tmp_path) == ["a b", "unnamed model"]
 
 
 def test_what_was_deactivated_names_no_folder():
@@ -95,16 +127,19 @@ def test_no_file_of_a_site_names_a_folder_of_this_machine(tmp_path):
     make_lm_eval(inside / "p", {"xquad_zh": answers(24, 9)}, model="plain")
     masked = {"neurons": f"{tmp_path}/sets/zh.safetensors", "total": 9, "digest": "ab" * 32}
     make_results_file(inside / "m", {"xquad_zh": 0.5}, model=f"{tmp_path}/models/tiny", masked=masked)
-    damaged = inside / "d"
-    damaged.mkdir()
+    make_gsm8k_file(inside / "g", 0.5)
+    make_results_file(inside / "__home__someone__tiny", {"xquad_zh": 0.25}, model="/home/someone/tiny")
+    damaged = inside / "d" / "__home__someone__other"
+    damaged.mkdir(parents=True)
     (damaged / "results_1.json").write_text(json.dumps({"results": 3}))
     site = tmp_path / "site"
     arguments = ["leaderboard", inside, "--out", site, "--export", "model-index", "--export", "eval-results"]
     result = CliRunner().invoke(main, list(map(str, arguments)))
     assert result.exit_code == 0, result.output
     index = (site / "index.html").read_text()
-    assert "in/d/results_1.json is damaged" in index
+    assert "in/d/other/results_1.json is damaged" in index
     for path in site.rglob("*"):
         if path.is_file():
             assert str(tmp_path).encode() not in path.read_bytes(), path
+            assert b"someone" not in path.read_bytes(), path
             assert b"models/tiny" not in path.read_bytes().replace(b"models/tiny-", b"")

@@ -35,7 +35,7 @@ def assets(*scripts: tuple[str, str], styles: tuple[tuple[str, str], ...] = ()) 
 
     Args:
         *scripts: Packages and names of files; the theme button and sortable tables come first by themselves.
-        styles: Likewise, of styles that follow the one all pages share.
+        styles: Packages and names of files that come after the style all pages share.
     """
     script = "\n".join(_source(package, name) for package, name in ((HERE, "page.js"), *scripts))
     style = "\n".join(_source(package, name) for package, name in ((HERE, "style.css"), *styles))

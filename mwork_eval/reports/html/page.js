@@ -39,3 +39,17 @@ function sortTable(head) {
 for (const button of document.querySelectorAll(".sortable thead button")) {
   button.addEventListener("click", () => sortTable(button.closest("th")));
 }
+
+// The sign that a region scrolls sideways, where browsers have no scroll timelines for the style sheet to ask.
+if (!CSS.supports("animation-timeline: scroll(self inline)")) {
+  const content = document.getElementById("content");
+  const look = (region) => {
+    const beyond = region.scrollWidth - region.clientWidth;
+    region.style.setProperty("--hint", beyond > 0 ? "block" : "none");
+    region.style.setProperty("--left", beyond > 0 && region.scrollLeft > 1 ? 1 : 0);
+    region.style.setProperty("--right", beyond - region.scrollLeft > 1 ? 1 : 0);
+  };
+  // Whatever unfolds, is filtered or gets another width changes the size of the content.
+  new ResizeObserver(() => content.querySelectorAll(".scroll").forEach(look)).observe(content);
+  content.addEventListener("scroll", (event) => event.target.classList.contains("scroll") && look(event.target), true);
+}

@@ -30,9 +30,13 @@ class Contender:
     def of(
         cls, model: object, fingerprint: str | None, mask: str | None = None, *, changed: bool = False
     ) -> "Contender":
-        """Make a contender of what a file says; signs that cannot be written as UTF-8 become question marks."""
+        """Make a contender of what a file says; signs that cannot be written as UTF-8 become question marks.
+
+        A name of which nothing can be seen is none.
+        """
         texts = [str(text).encode("utf-8", "replace").decode() if text else None for text in (model, fingerprint, mask)]
-        return cls(texts[0] or "unnamed model", texts[1], texts[2], changed)
+        seen = any(sign.isprintable() and not sign.isspace() for sign in texts[0] or "")
+        return cls(texts[0] if texts[0] and seen else "unnamed model", texts[1], texts[2], changed)
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from scipy import special
 
 from mwork_eval.digests import digest_of
 from mwork_eval.results.scored_document import ScoredDocument
-from mwork_eval.statistics.clustered import FEWEST_CLUSTERS, Clustering
+from mwork_eval.statistics.clustered import FEWEST_CLUSTERS, FEWEST_MOVED, Clustering
 from mwork_eval.statistics.resampling import LEVEL
 
 
@@ -41,18 +41,23 @@ class DocumentNumbers:
             factor: As the attribute.
             clusters: Likewise. Equal keys of many results are kept once.
         """
-        numbers = np.array(documents, np.float32).reshape(-1, 2)
+        with np.errstate(over="ignore"):  # too large for the page is infinite, which is no number
+            numbers = np.array(documents, np.float32).reshape(-1, 2)
         if not len(numbers) or not np.isfinite(numbers).all() or numbers[:, 1].sum() <= 0:
             return None
         return cls(numbers[:, 0].copy(), numbers[:, 1].copy(), factor, tuple(map(sys.intern, clusters)))
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Ends of the 95 % interval of the score in its unit, by Student's t; None of fewer clusters than 4."""
+        """Ends of the 95 % interval of the score in its unit, by Student's t.
+
+        None of fewer clusters than 4, or where fewer than 5 have a document unlike most: a score of 0 is no certain 0.
+        """
         weights, total = self.denominators.astype(float), float(self.denominators.sum())
         keys = self.clusters or [str(number) for number in range(len(weights))]
         clustering = Clustering([weights / total], [keys])
-        if clustering.smallest < FEWEST_CLUSTERS:
+        own = np.divide(self.numerators, weights, out=np.zeros_like(weights), where=weights > 0)
+        if clustering.smallest < FEWEST_CLUSTERS or clustering.moved([own]) < min(FEWEST_MOVED, clustering.size - 1):
             return None
         score = float(self.numerators.sum()) / total
         spread = clustering.spread([((self.numerators - score * weights) / total)[None]])

@@ -4,10 +4,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from mwork_eval.results import sanitized_names
-
-_POSIX = re.compile(r"/|~|\.{1,2}(/|$)")
+_POSIX = re.compile(r"/|~|\.{1,2}(/|$)|[A-Za-z][A-Za-z0-9+.-]*://")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|.*\\")
+_SANITIZED = re.compile(r"(?:~|\.{1,2}|[A-Za-z](?=__.+__))?__(?P<rest>.+)", re.DOTALL)
+"""A path as lm-eval writes it in the name of a folder; `org__model` is a name of the hub."""
+_MASKED = "__masked-"
+"""What follows in such a name where neurons were changed."""
 
 
 def shown_name(name: str) -> str:
@@ -22,8 +24,6 @@ def shown_name(name: str) -> str:
 def shown_folder(folder: Path, given: Sequence[Path]) -> Path:
     """Return a folder with the last part of the folder given that it lies in, and what comes after it.
 
-    Of folders that lm-eval named after the path of a model, the last part is shown.
-
     Args:
         folder: The folder.
         given: The folders in which results were looked for; of one that lies in none of them, the last part is shown.
@@ -31,8 +31,8 @@ def shown_folder(folder: Path, given: Sequence[Path]) -> Path:
     for one in sorted(given, key=lambda path: -len(path.parts)):
         root = one if one.is_dir() else one.parent
         if folder.is_relative_to(root):
-            return Path(root.resolve().name, *map(sanitized_names.without_folders, folder.relative_to(root).parts))
-    return Path(sanitized_names.without_folders(folder.name))
+            return Path(*map(shown_part, (root.resolve().name, *folder.relative_to(root).parts)))
+    return Path(shown_part(folder.name))
 
 
 def without_folders(text: str, given: Sequence[Path]) -> str:
@@ -42,7 +42,15 @@ def without_folders(text: str, given: Sequence[Path]) -> str:
         for path in dict.fromkeys([str(root), str(root.resolve())]):
             if len(Path(path).parts) > 1:
                 text = text.replace(path, root.resolve().name)
-    return text
+    return re.sub(r"[^/\\]+", lambda part: shown_part(part[0]), text)
+
+
+def shown_part(part: str) -> str:
+    """Return the name of a folder; of one that lm-eval named after a path, what the path ends with."""
+    name, masked, how = part.partition(_MASKED)
+    if (path := _SANITIZED.fullmatch(name)) is None:
+        return part
+    return (path["rest"].rpartition("__")[2] or part) + masked + how
 
 
 def _is_there(name: str) -> bool:
