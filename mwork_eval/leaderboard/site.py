@@ -16,6 +16,7 @@ from mwork_eval.reports import detector_wording
 from mwork_eval.reports.html.environment import assets, page_environment
 from mwork_eval.reports.intervention_wording import ZERO, done_by_all
 from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, FolderFacts, RowEffect, Score
+from mwork_eval.results.summaries.folders import Bar, no_bar
 
 _PACKAGE = "mwork_eval.leaderboard"
 _STYLES = ((_PACKAGE, "site.css"),)
@@ -31,8 +32,12 @@ _TEXT_COLUMNS = frozenset(
 """Columns that hold words; they are read from the left and may take several lines."""
 
 
-def render_site(board: Board) -> dict[str, bytes]:
+def render_site(board: Board, bar: Bar = no_bar) -> dict[str, bytes]:
     """Render every page, with its numbers as CSV.
+
+    Args:
+        board: What to show.
+        bar: Shows progress, page by page.
 
     Returns:
         By path below the site, the content of each file; the index comes last.
@@ -44,13 +49,18 @@ def render_site(board: Board) -> dict[str, bytes]:
     front = front_values(board, profiles)
     faults = list(dict.fromkeys(fault for found in read.values() for fault in found.faults))
     index = pages.index(board, front, news, faults)
-    for benchmark in board.benchmarks:
-        files |= pages.benchmark(benchmark, models)
-    for model in board.models:
-        lenses = next((found.lenses for (name, _), found in read.items() if name == model.name and found.lenses), ())
-        files |= pages.model(model, board, profiles, lenses)
-        for name, profile in _named_profiles(model, profiles):
-            files[f"{_folder_of(model)}{name}"] = profile_csv(profile)
+    lenses: dict[str, Sequence[Mapping[str, Any]]] = {}
+    for (name, _), found in read.items():
+        lenses[name] = lenses.get(name) or found.lenses
+    with bar("render", len(board.benchmarks) + len(board.models)) as advance:
+        for benchmark in board.benchmarks:
+            files |= pages.benchmark(benchmark, models)
+            advance(slug_of(benchmark.name), 1)
+        for model in board.models:
+            files |= pages.model(model, board, profiles, lenses.get(model.name, ()))
+            for name, profile in _named_profiles(model, profiles):
+                files[f"{_folder_of(model)}{name}"] = profile_csv(profile)
+            advance(model.slug, 1)
     return files | pages.compare(front) | {"feed.xml": render_feed(news)} | index
 
 

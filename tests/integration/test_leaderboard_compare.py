@@ -23,7 +23,12 @@ def site(tmp_path_factory):
     """Two models on one benchmark; the first also asked in another way, there with one language of other documents."""
     rows = [made_up_row(0, name="good", layers={"zh": [1, 5, 2]}), made_up_row(1, name="poor"), made_up_row(2)]
     rows.append(made_up_row(0, name="good", mask="9 neurons of zh"))
-    change = {"label": "LS all", "pivot": "en", "unit": "points", "values": [[0, None, 9.0, -2.0, 16.0, 0.0, -9.0]]}
+    change = {
+        "label": "LS all",
+        "pivot": "en",
+        "unit": "points",
+        "values": [[0, {"zh": 12.0, "es": 6.0}, 9.0, -2.0, 16.0, 0.0, -9.0]],
+    }
     front = {
         "rows": rows,
         "contests": [
@@ -87,7 +92,7 @@ def test_two_models_are_compared_document_by_document(open_page, site):
 
 def test_changes_and_layers_stand_side_by_side(open_page, site):
     page = compare(open_page, site, "#a=m0&b=m1")
-    assert rows_of(page, 1) == [["∆ LS all", "+9.0 [−2.0, 16.0] incl. 0", "–"]]
+    assert rows_of(page, 1) == [["∆ LS all", "+9.0 [−2.0, 16.0] incl. 0\nzh +12.0, es +6.0", "–"]]
     assert "zh 8" in page.get_by_role("img").get_attribute("aria-label")
 
 

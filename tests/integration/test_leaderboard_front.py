@@ -25,7 +25,10 @@ def four(tmp_path_factory):
     english = column("en", {0: answers(34), 1: answers(33), 2: answers(5), 3: answers(20), 4: answers(1)})
     chinese = column("zh", {0: answers(12), 1: answers(39), 2: answers(6), 4: answers(5)})
     change = {"label": "LS all", "pivot": "en", "unit": "points"}
-    change["values"] = [[0, {"zh": -9.0}, 9.0, 2.0, 16.0, 0.0, -9.0], [1, {"zh": -1.0}, 1.0, -3.0, 5.0, 0.0, -1.0]]
+    change["values"] = [
+        [0, {"zh": 10.0, "es": 8.0}, 9.0, 2.0, 16.0, 0.0, -9.0],
+        [1, {"zh": -1.0}, 1.0, -3.0, 5.0, 0.0, -1.0],
+    ]
     front = {
         "rows": rows,
         "contests": [
@@ -124,6 +127,9 @@ def test_an_interval_that_includes_nothing_is_told(page):
     changes = {row[0]: row[1] for row in shown(page, 1, 6)}
     assert changes["good"] == "+9.0 [2.0, 16.0]"
     assert changes["fair"] == "+1.0 [−3.0, 5.0] incl. 0"
+    cells = page.locator("#ranked tbody tr > :nth-child(7)")
+    told = cells.evaluate_all("all => all.map(one => one.title)")
+    assert sorted(filter(None, told)) == ["zh +10.0, es +8.0"]  # of one language there is nothing more to tell
     assert changes["poor"] == "–"
 
 
