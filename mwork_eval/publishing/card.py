@@ -1,5 +1,6 @@
 """The card of a repository, its README.md: what it is, what it shows, how to use it, and what is not known."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
@@ -15,6 +16,8 @@ from mwork_eval.results.summaries.entries import Score
 
 PROFILE = "images/profile.png"
 _HUB = "https://huggingface.co"
+_LINK = re.compile(r"https://[\w.~/?#@%&=+:,;-]+", re.ASCII)
+"""An address with no sign that ends a link in Markdown, or is markup."""
 _FOLDERS = {
     "neurons": "the sets",
     "scores": "the scores of every neuron that the sets were selected from",
@@ -143,9 +146,7 @@ def _licence(model: PublishedModel) -> str:
     if model.license is None:
         return f"see the base model's, {_linked(model)}: its terms hold for what is made of it"
     name = f"`{escape(model.license_name or model.license)}`"
-    named = (
-        f"[{name}]({model.license_link})" if model.license_link and model.license_link.startswith("https://") else name
-    )
+    named = f"[{name}]({model.license_link})" if _LINK.fullmatch(model.license_link or "") else name
     if model.license_is_given:
         return f"{named}; for the base model its own terms hold"
     terms = " ([terms of use](https://ai.google.dev/gemma/terms))" if model.license == "gemma" else ""

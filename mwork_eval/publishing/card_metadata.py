@@ -1,5 +1,6 @@
 """The metadata of a card: what the Hub files a repository under."""
 
+import re
 from collections.abc import Sequence
 
 from mwork_eval.publishing.base_model import PublishedModel
@@ -9,6 +10,9 @@ from mwork_eval.publishing.set_tables import detectors_of, languages_of
 from mwork_eval.results.summaries.entries import Score
 
 _TAGS = ("mwork-eval", "neurons", "interpretability", "multilingual")
+_TAG = re.compile(r"[\w.+-]{1,64}", re.ASCII)
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}")
+"""What the Hub takes for one; a card with any other is refused as a whole."""
 
 
 def card_metadata(contents: Contents, model: PublishedModel, own_scores: Sequence[Score]) -> str:
@@ -26,6 +30,8 @@ def card_metadata(contents: Contents, model: PublishedModel, own_scores: Sequenc
 
     results = evaluation_results(own_scores)
     languages = list(dict.fromkeys(tag.partition("-")[0] for tag in languages_of(contents)))
+    languages = [tag for tag in languages if _LANGUAGE.fullmatch(tag)]
+    detectors = [name for name in detectors_of(contents) if _TAG.fullmatch(name)]
     data = ModelCardData(
         base_model=model.hub or model.derived_from,
         language=languages or None,
@@ -33,7 +39,7 @@ def card_metadata(contents: Contents, model: PublishedModel, own_scores: Sequenc
         license=model.license,
         license_name=model.license_name if model.license == "other" else None,
         license_link=model.license_link if model.license == "other" else None,
-        tags=[*_TAGS, *detectors_of(contents)],
+        tags=[*_TAGS, *detectors],
         eval_results=results or None,
         model_name=model.to_load if results else None,
     )

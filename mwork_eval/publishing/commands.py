@@ -12,7 +12,7 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import SUFFIX
 from mwork_eval.publishing.base_model import PublishedModel
 from mwork_eval.publishing.contents import Contents, Matrix
-from mwork_eval.publishing.set_tables import corpus_name, languages_of, last_part
+from mwork_eval.publishing.set_tables import corpus_name, languages_of, last_part, selection_of
 from mwork_eval.reports import wording
 from mwork_eval.results.manifest import Manifest
 
@@ -100,7 +100,7 @@ def detection_commands(sets: Sequence[NeuronSet], model: PublishedModel, out: st
     corpora: dict[str, Mapping[str, Any]] = {}
     for neurons in sets:
         about, corpus = neurons.about, neurons.about.get("corpus")
-        if not isinstance(corpus, Mapping) or not isinstance(about.get("selection"), Mapping):
+        if not isinstance(corpus, Mapping) or selection_of(about) is None:
             return []
         subtracted = about.get("subtracted")
         corpora |= subtracted if isinstance(subtracted, Mapping) else {}
@@ -118,7 +118,7 @@ def detection_commands(sets: Sequence[NeuronSet], model: PublishedModel, out: st
         words += ["--seed", str(corpus["seed"])]
     if first.get("method") not in (None, "exact"):
         words += ["--method", str(first["method"])]
-    if first.get("recorded"):
+    if isinstance(first.get("recorded"), list | tuple) and first["recorded"]:
         words += ["--record", ",".join(map(str, first["recorded"]))]
     selections = list({repr(one.about["selection"]): one.about["selection"] for one in sets}.values())
     if len(selections) == 1:
@@ -150,7 +150,7 @@ def _selection_words(selection: Mapping[str, Any]) -> Iterator[str]:
             yield from (_option(name), f"{selection[name]:g}")
     if isinstance(threshold := selection.get("threshold"), Mapping):
         yield from ("--threshold", ",".join(f"{name}={value:g}" for name, value in threshold.items()))
-    if (detector := selection.get("detector", PLND)) != PLND:
+    if (detector := selection.get("detector") or PLND) != PLND:
         yield from ("--detector", str(detector))
     if structures := selection.get("structures"):
         yield from ("--structures", ",".join(map(str, structures)))

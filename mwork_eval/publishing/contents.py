@@ -12,7 +12,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.neurons.files import load_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import SUFFIX
-from mwork_eval.publishing.privacy import last_of, paths_in
+from mwork_eval.publishing.privacy import last_of, paths_in, without_folders
 from mwork_eval.publishing.recognition import ENHANCEMENT, MATRIX, RUN, SETS, Recognised
 from mwork_eval.publishing.results_files import (
     files_of_enhancement,
@@ -199,7 +199,7 @@ def _add_file(contents: Contents, kind: str, path: Path, folder: str) -> None:
 def _add_matrix(contents: Contents, one: Recognised, *, with_scores: bool) -> None:
     name, results = _name_below(one, one.path), read_whole_matrix(one.path)
     for path in files_of_matrix(one.path, with_scores=with_scores):
-        contents.add(f"results/{name}/{path.relative_to(one.path).as_posix()}", path)
+        contents.add(f"results/{name}/{without_folders(path.relative_to(one.path).as_posix())}", path)
     contents.matrices.append(Matrix(name, results, read_matrix(one.path).scores))
     manifest = results.manifest
     contents.weights.append(Weights(str(one.path), manifest.model, manifest.fingerprint))

@@ -5,45 +5,74 @@ of them, so a path is published as its last part. That changes nothing that numb
 of their own get that of what they say now.
 """
 
-import json
+import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from html import unescape
 from pathlib import Path, PureWindowsPath
 from typing import Any
+
+from huggingface_hub import get_token
 
 from mwork_eval.errors import InputError
 from mwork_eval.files.json_values import parse
 from mwork_eval.files.seal import resealed
 from mwork_eval.files.tensor_file import header_of, metadata_of, with_metadata
 from mwork_eval.neurons.references import SUFFIX
+from mwork_eval.publishing.written_forms import sanitized, written
 
 _TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
-_PATH = re.compile(r"(?:^|[=,:;\s\"'(])((?:~[\w.-]*|[A-Za-z]:)?[\\/][\w.@+-]+(?:[\\/][\w.@+-]+)+)")
-_WHOLE = re.compile(r"(?:~[\w.-]*|[A-Za-z]:)?(?:[\\/][^\\/\n\"',;=]*[^\\/\s\"',;=]){2,}")
+_START = r"(?:~[\w.-]*|\.{1,2}|[A-Za-z]:|file:[\\/]{0,2}|[\\/])?"
+"""What may stand before the first part of a path: a user's folder, dots, a drive, the second sign of a server."""
+_PATH = re.compile(rf"(?:^|[=,;\s\"'(]|:(?!//))({_START}[\\/][\w.@+-]+(?:[\\/][\w.@+-]+)+)")
+_WHOLE = re.compile(rf"{_START}(?:[\\/][^\\/\n\",;]*[^\\/\s\",;]){{2,}}")
 """A text that is nothing but a path, which may have blanks and brackets."""
-_OF_SYSTEMS = re.compile(r"/(?:usr|lib|lib64|opt|etc|bin|sbin|proc|sys|dev)(?:/|$)")
+_ARGUMENT = re.compile(r"(?:^|,)\s*[\w.-]+=([^,]*)")
+"""One of lm-eval's arguments of a model, NAME=VALUE."""
+_OF_SYSTEMS = re.compile(r"/(?:usr|lib|lib64|etc|bin|sbin|proc|sys)(?:/|$)")
 """Where programs lie on any machine; says nothing of the writer's."""
-_SANITIZED = re.compile(r"__[\w.-]+?(?:__[\w.-]+)+")
-"""How lm-eval writes the path of a model where it may have no slash."""
+_ROOT = re.compile(r"[A-Za-z]|~[\w.-]*|\.{0,2}")
+"""What lm-eval leaves of the beginning of a path where it may have no slash."""
+_OF_PAGES = re.compile(r"(?:Results folder|<h1[^>]*>)\s*<bdi>(.*?)</bdi>")
 _LONGEST = 4096
 """Characters; a longer text of a description is a prompt or a template."""
 _LONGEST_HEADER = 2**24
+_SHORTEST_TOKEN = 8
 _SAMPLES = "samples_"
 _REPORTS = (".md", ".html", ".tex", ".csv", ".svg")
 
 
 def paths_in(text: str) -> list[str]:
-    """Return the absolute paths that a text of a description names."""
+    """Return the paths from the top, or from the folder worked in, that a text of a description names."""
     if len(text) > _LONGEST:
         return []
-    found = [text] if _WHOLE.fullmatch(text) else [match[1] for match in _PATH.finditer(text)]
+    if _WHOLE.fullmatch(text):
+        found = [text]
+    else:
+        found = [match[1] for match in _ARGUMENT.finditer(text) if _WHOLE.fullmatch(match[1])]
+        rest = text
+        for path in found:
+            rest = rest.replace(path, "")
+        found += [match[1] for match in _PATH.finditer(rest)]
     found = [path for path in found if not _OF_SYSTEMS.match(path)]
-    return [*found, text] if _SANITIZED.fullmatch(text) else found
+    return [*found, text] if _is_sanitized(text) else found
 
 
 def last_of(path: str) -> str:
     """Return the last part of a path."""
-    return path.rpartition("__")[2] if _SANITIZED.fullmatch(path) else PureWindowsPath(path).name
+    return path.rpartition("__")[2] if _is_sanitized(path) else PureWindowsPath(path).name
+
+
+def without_folders(path: str) -> str:
+    """Return a path within a repository with the last part of what lm-eval names folders of a model after."""
+    return "/".join(last_of(part) if _is_sanitized(part) else part for part in path.split("/"))
+
+
+def _is_sanitized(text: str) -> bool:
+    """Tell whether a text is a path as lm-eval writes it where it may have no slash."""
+    first, *others = text.split("__")
+    return len(others) > 1 and all(others) and bool(_ROOT.fullmatch(first)) and not set(text) & set('/\\\n"')
 
 
 def find_paths(files: Iterable[Path]) -> list[str]:
@@ -67,8 +96,9 @@ def without_paths(file: Path, paths: Iterable[str]) -> bytes | None:
     head, line_end, rest = content.partition(b"\n") if file.suffix == ".jsonl" else (content, b"", b"")
     changed_head = head
     for path in paths:
-        for written in {path, json.dumps(path)[1:-1]}:
-            changed_head = changed_head.replace(written.encode(), last_of(path).encode())
+        forms = dict(zip(written(path), written(last_of(path)), strict=True))
+        for before, after in forms.items():
+            changed_head = changed_head.replace(before.encode(), after.encode())
     if changed_head == head:
         return None
     return (resealed(changed_head + line_end) if file.suffix in (".json", ".jsonl") else changed_head) + rest
@@ -84,11 +114,12 @@ def check_nothing_private(files: Mapping[str, Path | bytes], *, with_home: bool)
     Raises:
         InputError: Names the file; a token is not shown.
     """
-    home = str(Path.home())
-    own = None if with_home or len(home) < len("/a") else re.compile(re.escape(home.encode()) + rb"[\\/]\w")
+    home = None if with_home or len(str(Path.home())) < len("/a") else str(Path.home())
+    own = None if home is None else _below(home)
+    token = (get_token() or "").encode()
     for name, file in files.items():
         content = _text_of(name, file)
-        if _TOKEN.search(content):
+        if _TOKEN.search(content) or (len(token) > _SHORTEST_TOKEN and token in content):
             raise InputError(f"{name} holds an access token", expected="no secret", hint="take it out, and revoke it")
         if own is not None and own.search(content):
             raise InputError(
@@ -97,6 +128,12 @@ def check_nothing_private(files: Mapping[str, Path | bytes], *, with_home: bool)
                 expected="files that can be read anywhere",
                 hint="take it out, or publish the file as it is with `with_paths=True`",
             )
+
+
+def _below(home: str) -> re.Pattern[bytes]:
+    """Return what finds a path below a folder, however it is written."""
+    forms = "|".join(re.escape(form) for form in dict.fromkeys([*written(home), sanitized(home)]))
+    return re.compile(rf"(?:{forms})(?:[\\/]+|__)[^\s\\/\"'<]".encode())
 
 
 def _text_of(name: str, file: Path | bytes) -> bytes:
@@ -119,6 +156,11 @@ def _descriptions(file: Path) -> Iterator[Any]:
     elif file.suffix == ".jsonl" and not file.name.startswith(_SAMPLES):
         with file.open("rb") as lines:
             yield _parsed(lines.readline())
+    elif file.suffix == ".csv":
+        with suppress(csv.Error), file.open(encoding="utf-8", errors="replace", newline="") as lines:
+            yield from {(row.get("folder"), row.get("model")) for row in csv.DictReader(lines)}
+    elif file.suffix == ".html":
+        yield [unescape(found) for found in _OF_PAGES.findall(file.read_text("utf-8", errors="replace"))]
 
 
 def _parsed(content: bytes) -> Any:
@@ -135,7 +177,7 @@ def _in_value(value: Any) -> Iterator[str]:
         for key, one in value.items():
             yield from paths_in(str(key))
             yield from _in_value(one)
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for one in value:
             yield from _in_value(one)
 

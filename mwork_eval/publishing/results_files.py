@@ -26,7 +26,7 @@ _PATTERNS = (
     f"neurons/**/*{SUFFIX}",
     "lm-eval/**/results_*.json",
     "lm-eval/**/samples_*.jsonl",
-    *(f"{kind}.{ending}" for kind in _FIGURES for ending in FORMATS),
+    *(f"{folder}{kind}.{ending}" for folder in ("", "figures/") for kind in _FIGURES for ending in FORMATS),
 )
 
 

@@ -41,13 +41,29 @@ def _listed(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
+def selection_of(about: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the rule by which a set was selected; None if it is not recorded, or not as selections record it."""
+    selection = about.get("selection")
+    if not isinstance(selection, Mapping):
+        return None
+    threshold, structures = selection.get("threshold"), selection.get("structures", ())
+    thresholds = list(threshold.values()) if isinstance(threshold, Mapping) else [threshold]
+    numbers = [*thresholds, *(selection.get(name) for name in ("fraction", "top_k", "count"))]
+    names = [selection.get(name) for name in ("detector", "specific", "pivot")]
+    is_whole = (
+        all(one is None or (isinstance(one, int | float) and not isinstance(one, bool)) for one in numbers)
+        and all(one is None or isinstance(one, str) for one in names)
+        and isinstance(structures, list | tuple)
+    )
+    return selection if is_whole else None
+
+
 def detectors_of(contents: Contents) -> list[str]:
     """Return the names of the detectors that selected the sets; the one without a name is PLND."""
     found = []
     for _, _, neurons in contents.every_set():
-        selection = neurons.about.get("selection")
-        if isinstance(selection, Mapping):
-            found.append(str(selection.get("detector", PLND)))
+        if (selection := selection_of(neurons.about)) is not None:
+            found.append(str(selection.get("detector") or PLND))
     return list(dict.fromkeys(found))
 
 
@@ -111,24 +127,24 @@ def found_by(sets: Sequence[NeuronSet]) -> list[str]:
 
 def _way(neurons: NeuronSet) -> str:
     about = neurons.about
-    selection = about.get("selection")
-    if not isinstance(selection, Mapping):
+    selection = selection_of(about)
+    if selection is None:
         origin = about.get("origin")
         if isinstance(origin, Mapping):
             return f"Taken over from a file of another tool (`{escape(str(origin.get('format')))}`)."
         return "How these were found is not recorded."
-    detector = str(selection.get("detector", PLND))
+    detector = str(selection.get("detector") or PLND)
     name = "PLND" if detector == PLND else detector
     scored = (
         f", scored by the method `{escape(str(about['method']))}`" if detector == PLND and "method" in about else ""
     )
-    return f"Detector {escape(name)}{scored}: {_rule(selection)}{_specific(selection)}."
+    return f"Detector {escape(name)}{scored}: {escape(_rule(selection))}{escape(_specific(selection))}."
 
 
 def _rule(selection: Mapping[str, Any]) -> str:
     structures = " ".join(map(str, selection.get("structures", ())))
     of = f" among {structures}" if structures else ""
-    everywhere = " in every document" if selection.get("detector", PLND) == PLND else ""
+    everywhere = " in every document" if (selection.get("detector") or PLND) == PLND else ""
     if (fraction := selection.get("fraction")) is not None:
         of_what = "of each layer and structure" if everywhere else "of the neurons"
         return f"the top {100 * float(fraction):g} % {of_what}{everywhere}{of}"

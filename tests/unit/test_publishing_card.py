@@ -203,6 +203,43 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert yaml.safe_load(card.split("---\n", 2)[1])["library_name"] == "mwork-eval"
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"threshold": {HOSTILE: 0.5}},
+        {"threshold": HOSTILE},
+        {"top_k": HOSTILE},
+        {"count": [HOSTILE]},
+        {"fraction": "x"},
+        {"fraction": 0.02, "structures": None},
+        {"fraction": 0.02, "structures": [HOSTILE]},
+        {"fraction": 0.02, "specific": "pivot", "pivot": HOSTILE},
+        {"fraction": 0.02, "detector": {"a": 1}},
+        {"fraction": 0.02, "detector": f"---\n# {HOSTILE}"},
+        {"fraction": True},
+    ],
+)
+def test_a_hostile_rule_of_selection_is_text_or_not_recorded(rule: dict[str, Any], tmp_path: Path) -> None:
+    card = made_of(write_sets(tmp_path / "sets", selection=rule, recorded=1)).card
+    assert "\u202e" not in card
+    text = re.sub(r"^```.*?^```$", "", card, flags=re.MULTILINE | re.DOTALL)
+    assert "<script" not in text
+    assert "<img src=x" not in text
+    assert ModelCard(card).data.library_name == "mwork-eval"
+    assert "mwork detect" in card or "How these were found is not recorded." in card
+
+
+@pytest.mark.parametrize("link", ["https://a.b/x) <script>alert(1)</script>", "javascript:alert(1)", "https://a b"])
+def test_a_link_of_a_licence_that_is_none_is_left_out(link: str, tmp_path: Path) -> None:
+    """It is from the card of the base model, which anybody may have written."""
+    contents = contents_of(write_sets(tmp_path / "sets"))
+    model = replace(base_model_of(one_model(contents.weights), given=None, license=None), license="other")
+    hostile = repository_files(contents, replace(model, license_link=link), REPOSITORY).card
+    assert link not in hostile.split("---\n", 2)[2]
+    good = repository_files(contents, replace(model, license_link="https://a.b/x#y"), REPOSITORY).card
+    assert "[`other`](https://a.b/x#y)" in good
+
+
 def test_the_page_shows_the_card_that_the_tool_makes_of_the_shipped_sets() -> None:
     shown = re.search(r"^````markdown\n(.*?)^````$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert shown is not None

@@ -1,16 +1,19 @@
 """What is published of files that name folders of the writer's, or hold a token."""
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 from helpers.leaderboard_folders import make_results_file
 from helpers.published import ABOUT, write_matrix, write_sets
-from helpers.report_folders import HOSTILE
+from helpers.report_folders import HOSTILE, make_folder
 
+from mwork_eval.application.report import write_reports
 from mwork_eval.errors import InputError
 from mwork_eval.neurons.files import load_neuron_set
+from mwork_eval.publishing.contents import read_contents
 from mwork_eval.publishing.privacy import check_nothing_private, find_paths, last_of, paths_in, without_paths
+from mwork_eval.publishing.recognition import recognise
 from mwork_eval.results.store import MANIFEST, CellStore, load_manifest
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
 from mwork_eval.results.tables import read_results
@@ -27,6 +30,17 @@ from mwork_eval.results.tables import read_results
         ("__work__models__tiny", ["__work__models__tiny"]),
         ("/home/me/My Models (new)/tiny", ["/home/me/My Models (new)/tiny"]),
         ("data=/home/me/données/x.txt", ["/home/me/données/x.txt"]),
+        ("neurons=/home/Max Muster/sets/zh,dtype=float32", ["/home/Max Muster/sets/zh"]),
+        ("/home/o'brien/lr=0.1/tiny", ["/home/o'brien/lr=0.1/tiny"]),
+        ("\\\\server\\share\\tiny", ["\\\\server\\share\\tiny"]),
+        ("pretrained=//server/share/tiny", ["//server/share/tiny"]),
+        ("file:///work/models/tiny", ["file:///work/models/tiny"]),
+        ("../../acme/tiny", ["../../acme/tiny"]),
+        ("/opt/acme/tiny", ["/opt/acme/tiny"]),
+        ("__work__A & B (%)__tiny", ["__work__A & B (%)__tiny"]),
+        ("C__Users__me__tiny", ["C__Users__me__tiny"]),
+        ("__a" * 40 + "/", []),
+        ("s3://bucket/of/all", []),
         ("org/tiny", []),
         ("runs/zh", []),
         ("https://huggingface.co/org/tiny", []),
@@ -43,6 +57,30 @@ def test_paths_are_told_from_names(text: str, paths: list[str]) -> None:
 
 def test_a_path_is_published_as_its_last_part() -> None:
     assert [last_of(path) for path in ("/a/b", "C:\\a\\b", "__a__b", "~/x/b")] == ["b"] * 4
+
+
+ODD = "secret_place & 'Müxxer' 50% [x] ~ #1"
+"""Each sign of it is written otherwise by some format."""
+
+
+def test_no_report_of_results_names_where_they_lay(tmp_path: Path) -> None:
+    """Whatever format wrote a path, with whatever signs in it; not in the names of files either."""
+    home = tmp_path / ODD
+    folder = make_folder(home / "o", model=str(home / "tiny"), text="/secret/of a text")
+    write_reports(folder, formats=("md", "html", "tex", "csv", "json", "lm-eval"), figures=True)
+    (folder / "report.json").unlink()  # it would tell all others where they lay
+    elsewhere = home.rename(tmp_path / "elsewhere") / "o"
+    contents = read_contents(recognise(elsewhere), advance=lambda name, amount: None)
+    paths = find_paths(contents.files.values())
+    kinds = set()
+    for name, file in contents.files.items():
+        content = without_paths(file, paths) or file.read_bytes()
+        kinds.add(file.suffix)
+        assert "Müxxer" not in name
+        assert "place" not in name
+        for told in (b"secret_", "Müxxer".encode(), b"xxer", b"/tmp"):
+            assert told not in content, name
+    assert kinds == {".md", ".html", ".tex", ".csv", ".json", ".jsonl", ".safetensors", ".svg", ".png"}
 
 
 def test_a_set_keeps_its_neurons_and_loses_its_paths(tmp_path: Path) -> None:
@@ -146,3 +184,26 @@ def test_the_own_folder_in_a_text_is_refused_unless_it_may_be_named(
         check_nothing_private({"results/a.jsonl": file}, with_home=False)
     check_nothing_private({"results/a.jsonl": file}, with_home=True)
     check_nothing_private({"results/a.jsonl": b"/home/somebodyelse/notes"}, with_home=False)
+
+
+@pytest.mark.parametrize(
+    ("home", "text"),
+    [
+        ("/home/some_body", "__home__some_body__tiny"),
+        ("/home/some_body", "/home/some\\_body/tiny"),
+        ("/home/some_body", "/home/some_body/Ünterlagen"),
+        ("/home/a&b", "<bdi>/home/a&amp;b/tiny</bdi>"),
+        ("C:\\Users\\me", "C:\\\\Users\\\\me\\\\tiny"),
+    ],
+)
+def test_the_own_folder_is_found_however_it_is_written(home: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: PureWindowsPath(home) if "\\" in home else PurePosixPath(home))
+    with pytest.raises(InputError, match="names your own folder"):
+        check_nothing_private({"results/a.tex": text.encode()}, with_home=False)
+
+
+def test_the_own_token_is_refused_whatever_it_looks_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "of-another-hub-12345")
+    with pytest.raises(InputError, match="holds an access token") as refused:
+        check_nothing_private({"results/a.json": b'{"token": "of-another-hub-12345"}'}, with_home=True)
+    assert "12345" not in str(refused.value)

@@ -25,7 +25,7 @@ def page_environment(*packages: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"json": embedded_json, "short": lambda text: shorten(str(text), _NAME_LENGTH)}
+    environment.filters |= {"json": embedded_json, "short": shown_short}
     return environment
 
 
@@ -45,6 +45,11 @@ def assets(*scripts: tuple[str, str], styles: tuple[tuple[str, str], ...] = ()) 
         "style": Markup(style),
         "style_hash": _hash(style),
     }
+
+
+def shown_short(text: object) -> str:
+    """Return a name as pages show it: with its middle left out if it is very long."""
+    return shorten(str(text), _NAME_LENGTH)
 
 
 def embedded_json(value: Any) -> Markup:
