@@ -173,7 +173,8 @@
     for (const line of drawn) if (line.node === null) drawRow(line);
     table.tBodies[0].replaceChildren(...drawn.map((line) => line.node));
     more.hidden = matching.length <= most;
-    more.textContent = `Show the other ${(matching.length - drawn.length).toLocaleString("en")} rows`;
+    const others = matching.length - drawn.length;
+    more.textContent = others === 1 ? "Show the other row" : `Show the other ${others.toLocaleString("en")} rows`;
     markTies();
     writeRanks();
   }

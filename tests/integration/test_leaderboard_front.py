@@ -323,27 +323,6 @@ def test_without_javascript_the_page_leads_on(open_page, four):
     assert page.get_by_role("link", name="xquad").is_visible()
 
 
-def test_ranks_of_many_models_fill_in_while_the_table_is_used(open_page, tmp_path):
-    page = open_page(write_pages(tmp_path / "site", made_up_front(250)) / "index.html")
-    page.get_by_label("Search").fill("model-002")
-    assert page.locator("#ranked tbody tr:visible").count() == 10
-    ranges = [row[0] for row in shown(page, 0)]
-    assert "…" not in ranges
-    assert "ranks among" in page.locator(".count").text_content()
-
-
-def test_a_long_table_shows_its_first_rows_and_the_others_when_asked(open_page, tmp_path):
-    page = open_page(write_pages(tmp_path / "site", made_up_front(250)) / "index.html")
-    ready(page)
-    rows = page.locator("#ranked tbody tr")
-    assert rows.count() == 100
-    page.get_by_role("button", name="Show the other 150 rows").press("Enter")
-    assert rows.count() == 250
-    assert page.evaluate("document.activeElement.closest('tr').rowIndex") == 101
-    assert not page.locator("#more").is_visible()
-    assert "…" not in rows.last.inner_text()
-
-
 def test_the_languages_chosen_at_first_are_those_that_rank_most_scores(open_page, tmp_path):
     rows = [made_up_row(number) for number in range(4)]
     english = column("en", {number: answers(10 * number) for number in range(4)})
