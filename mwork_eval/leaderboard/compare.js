@@ -185,7 +185,8 @@
     const pairs = state.a === null || state.b === null ? [] : pairsOf();
     document.getElementById("tables").replaceChildren(...pairs.map(tableOf));
     const count = `${pairs.length} comparison${pairs.length === 1 ? "" : "s"}`;
-    status.textContent = pairs.length ? count : "No benchmark has scores of both on the same documents; choose two others.";
+    const none = state.a === state.b ? "A and B are the same; choose another model for one of them." : "No benchmark has scores of both on the same documents; choose two others.";
+    status.textContent = pairs.length ? count : none;
   }
 
   page.querySelector("form").addEventListener("submit", (event) => event.preventDefault());

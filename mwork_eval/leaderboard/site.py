@@ -9,7 +9,7 @@ from mwork_eval.leaderboard import detectors, tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
 from mwork_eval.leaderboard.feed import NewsEntry, news_of, render_feed
 from mwork_eval.leaderboard.front import front_values, row_slug
-from mwork_eval.leaderboard.model_parts import facts_of, profile_csv, profile_values
+from mwork_eval.leaderboard.model_parts import facts_of, profile_values, profiles_of
 from mwork_eval.leaderboard.naming import label_of, several_weights
 from mwork_eval.leaderboard.profile import NeuronProfile, ReadProfile, read_profile
 from mwork_eval.reports import detector_wording
@@ -58,8 +58,7 @@ def render_site(board: Board, bar: Bar = no_bar) -> dict[str, bytes]:
             advance(slug_of(benchmark.name), 1)
         for model in board.models:
             files |= pages.model(model, board, profiles, lenses.get(model.name, ()))
-            for name, profile in _named_profiles(model, profiles):
-                files[f"{_folder_of(model)}{name}"] = profile_csv(profile)
+            files |= {f"{_folder_of(model)}{one.csv}": one.numbers() for one in profiles_of(model, profiles)}
             advance(model.slug, 1)
     return files | pages.compare(front) | {"feed.xml": render_feed(news)} | index
 
@@ -72,15 +71,6 @@ def _read_profiles(board: Board) -> dict[tuple[str, str | None], ReadProfile]:
             who = board.same.get(facts.contender, facts.contender)
             found.setdefault((who.model, who.fingerprint), []).append(facts)
     return {place: read_profile(of_place) for place, of_place in found.items()}
-
-
-def _named_profiles(
-    model: Model, profiles: Mapping[tuple[str, str | None], NeuronProfile]
-) -> list[tuple[str, NeuronProfile]]:
-    """Return the name of the CSV file of each profile of a model, that of its newest weights first."""
-    order = dict.fromkeys(facts.contender.fingerprint for facts in model.facts)
-    own = [profiles[model.name, fingerprint] for fingerprint in order if (model.name, fingerprint) in profiles]
-    return [(f"neurons{'' if number == 1 else f'-{number}'}.csv", one) for number, one in enumerate(own, 1)]
 
 
 def _numbers(board: Board) -> dict[str, bytes]:
@@ -213,15 +203,15 @@ class _Pages:
             )
             for (score, _), (who, texts) in zip(model.scores, tables.model_score_rows(model), strict=True)
         ]
-        named = _named_profiles(model, profiles)
+        own = profiles_of(model, profiles)
         return self._page(
             "model.html",
             _folder_of(model),
             self._plain,
             name=model.name,
             done=_done(change for change, _ in model.changes),
-            facts=facts_of(model, named[0][1] if named else None),
-            profile=profile_values(named[0][1], named[0][0], model.name) if named else None,
+            facts=facts_of(model, own[0].profile if own else None),
+            profile=profile_values(own, model.name) if own else None,
             lenses=lenses,
             compare=f"../../compare/{_PAGE}#a={row_slug(_own_row(model, board))}",
             folders=list(dict.fromkeys(str(entry.folder) for entry in entries)),

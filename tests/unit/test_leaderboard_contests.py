@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import os
 
 import numpy as np
 import pytest
@@ -308,3 +309,17 @@ def test_a_page_says_what_was_done_to_neurons(tmp_path):
     leaderboard([tmp_path / "in"], out=tmp_path / "site")
     assert "What changes when neurons are scaled by 0.5" in page.read_text()
     assert "when neurons are deactivated" not in page.read_text()
+
+
+def test_neurons_of_other_weights_of_a_name_are_led_to(tmp_path):
+    for number, fingerprint in enumerate("fg"):
+        manifest = make_folder(tmp_path / "in" / fingerprint) / "manifest.json"
+        text = manifest.read_text().replace('"fingerprint": "f"', f'"fingerprint": "{fingerprint * 32}"')
+        manifest.write_text(text)
+        os.utime(manifest, (1e9 + number, 1e9 + number))
+    leaderboard([tmp_path / "in"], out=tmp_path / "site")
+    (page,) = (tmp_path / "site" / "models").glob("*/index.html")
+    said = " ".join(page.read_text().split())
+    assert "These are of the weights gggggggg, which have the newest results;" in said
+    assert '<a href="neurons-2.csv">neurons-2.csv</a> has those of the weights ffffffff.' in said
+    assert page.with_name("neurons-2.csv").is_file()
