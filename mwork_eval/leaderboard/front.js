@@ -41,7 +41,7 @@
     const select = control(name);
     select.replaceChildren(...options.map(([key, text]) => element("option", { value: key }, text)));
     select.value = value;
-    select.closest("label").hidden = options.length < 2;
+    select.closest("label").hidden = options.length < 2 && name !== "benchmark"; // the legend does not name it
   }
   function showControls() {
     const different = (some, what) => [...new Set(some.map((one) => one[what]))].map((text) => [text, text]);
