@@ -1,7 +1,7 @@
 
 // The cells of the ranked table; every number leads to the page it is from.
 const cells = (() => {
-  const { element, maskOfRow, number, span } = draw;
+  const { element, changesIn, maskOfRow, number, span } = draw;
   const nothing = (class_ = "unsure") => element("td", { class: class_ }, "–");
 
   // Shades are by the best and the worst of a column; what is better is stronger.
@@ -39,12 +39,12 @@ const cells = (() => {
     cell.style.setProperty("--share", shade(value));
     return cell;
   }
-  function changeCell([, delta, low, high], change, row) {
+  function changeCell([byLanguage, delta, low, high], change, row) {
     const unsure = low === null || (low <= 0 && high >= 0);
     const interval = low === null ? "no interval" : span(low, high, change.unit);
     const link = element("a", { href: row.href }, number(delta, change.unit, true));
     const small = element("small", {}, ` ${interval}${unsure && low !== null ? " incl. 0" : ""}`);
-    return element("td", {}, element("span", { class: unsure ? "unsure" : null }, link, small));
+    return element("td", { title: changesIn(byLanguage, change.unit) || null }, element("span", { class: unsure ? "unsure" : null }, link, small));
   }
 
   return { changeCell, headCell, meanCell, nameCell, nothing, scoreCell, shader };

@@ -1,7 +1,7 @@
 
 // Two rows beside each other: by language over the same documents, with the interval of their difference.
 (() => {
-  const { element, maskOfRow, number, span, sparkline, titleOfRow } = draw;
+  const { changesIn, element, maskOfRow, number, span, sparkline, titleOfRow } = draw;
   const front = JSON.parse(document.getElementById("front").textContent);
   const page = document.getElementById("compared");
   if (!front.contests.length) return;
@@ -150,9 +150,10 @@
       if (!a && !b) return null;
       const cell = (one, row) => {
         if (!one) return element("td", {}, "–");
-        const [, , delta, low, high] = one;
+        const [, byLanguage, delta, low, high] = one;
+        const said = changesIn(byLanguage, change.unit);
         const interval = low === null ? " no interval" : ` ${span(low, high, change.unit)}${low <= 0 && high >= 0 ? " incl. 0" : ""}`;
-        return element("td", {}, element("a", { href: `../${front.rows[row].href}` }, number(delta, change.unit, true)), element("small", {}, interval));
+        return element("td", {}, element("a", { href: `../${front.rows[row].href}` }, number(delta, change.unit, true)), element("small", {}, interval), said && element("small", {}, element("br"), said));
       };
       return element("tr", {}, element("th", { scope: "row" }, `∆ ${change.label}`), cell(a, state.a), cell(b, state.b));
     }).filter(Boolean);
@@ -184,7 +185,8 @@
     const pairs = state.a === null || state.b === null ? [] : pairsOf();
     document.getElementById("tables").replaceChildren(...pairs.map(tableOf));
     const count = `${pairs.length} comparison${pairs.length === 1 ? "" : "s"}`;
-    status.textContent = pairs.length ? count : "No benchmark has scores of both on the same documents; choose two others.";
+    const none = state.a === state.b ? "A and B are the same; choose another model for one of them." : "No benchmark has scores of both on the same documents; choose two others.";
+    status.textContent = pairs.length ? count : none;
   }
 
   page.querySelector("form").addEventListener("submit", (event) => event.preventDefault());

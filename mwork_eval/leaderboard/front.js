@@ -41,7 +41,7 @@
     const select = control(name);
     select.replaceChildren(...options.map(([key, text]) => element("option", { value: key }, text)));
     select.value = value;
-    select.closest("label").hidden = options.length < 2;
+    select.closest("label").hidden = options.length < 2 && name !== "benchmark"; // the legend does not name it
   }
   function showControls() {
     const different = (some, what) => [...new Set(some.map((one) => one[what]))].map((text) => [text, text]);
@@ -173,7 +173,8 @@
     for (const line of drawn) if (line.node === null) drawRow(line);
     table.tBodies[0].replaceChildren(...drawn.map((line) => line.node));
     more.hidden = matching.length <= most;
-    more.textContent = `Show the other ${(matching.length - drawn.length).toLocaleString("en")} rows`;
+    const others = matching.length - drawn.length;
+    more.textContent = others === 1 ? "Show the other row" : `Show the other ${others.toLocaleString("en")} rows`;
     markTies();
     writeRanks();
   }

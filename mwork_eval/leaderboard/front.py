@@ -125,7 +125,7 @@ def _change(group: ChangeGroup, contest: Contest, numbers: Mapping[Contender, in
         "values": [
             [
                 numbers[who],
-                None,
+                {language: _rounded(delta) for language, delta in change.by_language.items()} or None,
                 *(None if end is None else _rounded(end) for end in change.values["delta"]),
                 _rounded(change.values["delta_eng"][0]),
                 _rounded(change.values["delta_non_eng"][0]),

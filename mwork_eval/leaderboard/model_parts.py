@@ -1,5 +1,7 @@
 """The parts of a model's page beside its tables of scores: facts, and where its neurons sit."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,14 +32,54 @@ def facts_of(model: Model, profile: NeuronProfile | None) -> list[list[str]]:
     return found
 
 
-def profile_values(profile: NeuronProfile, csv: str, name: str) -> dict[str, Any]:
-    """Return where neurons sit as the page shows it.
+@dataclass(frozen=True)
+class NamedProfile:
+    """Where the neurons of one of a model's sets of weights sit.
+
+    Attributes:
+        csv: Name of the file that has the numbers.
+        fingerprint: Of the weights, or None if it is not known.
+        profile: Where.
+    """
+
+    csv: str
+    fingerprint: str | None
+    profile: NeuronProfile
+
+    @property
+    def weights(self) -> str:
+        """The weights in words."""
+        return "unknown weights" if self.fingerprint is None else f"the weights {self.fingerprint[:8]}"
+
+    def numbers(self) -> bytes:
+        """Return the numbers as CSV."""
+        columns = _columns(self.profile)
+        return tables.as_csv(columns, (dict(zip(columns, row, strict=True)) for row in _rows(self.profile)))
+
+
+def profiles_of(model: Model, profiles: Mapping[tuple[str, str | None], NeuronProfile]) -> list[NamedProfile]:
+    """Return the profiles of a model, that of its newest weights first.
 
     Args:
-        profile: Where.
-        csv: Name of the file that has the numbers.
-        name: Name of the model.
+        model: The model.
+        profiles: Where neurons sit, by name and fingerprint.
     """
+    order = dict.fromkeys(facts.contender.fingerprint for facts in model.facts)
+    own = [fingerprint for fingerprint in order if (model.name, fingerprint) in profiles]
+    return [
+        NamedProfile(f"neurons{'' if number == 1 else f'-{number}'}.csv", one, profiles[model.name, one])
+        for number, one in enumerate(own, 1)
+    ]
+
+
+def profile_values(named: Sequence[NamedProfile], name: str) -> dict[str, Any]:
+    """Return where neurons sit as the page shows it: those of the newest weights.
+
+    Args:
+        named: The profiles of the model, one or more.
+        name: Its name.
+    """
+    profile = named[0].profile
     counts, columns = profile.counts, _columns(profile)
     missing = f" The sets of {' '.join(counts.missing)} were not found." if counts.missing else ""
     rows = [{"cells": list(map(str, row)), "masked": False, "href": ""} for row in _rows(profile)]
@@ -53,17 +95,13 @@ def profile_values(profile: NeuronProfile, csv: str, name: str) -> dict[str, Any
             "columns": columns,
             "texts": frozenset({"language", "stage"}),
             "rows": rows,
-            "csv": csv,
+            "csv": named[0].csv,
         },
+        "weights": named[0].weights,
+        "others": [[one.csv, one.weights] for one in named[1:]],
         "most": figures.heat_scale(counts),
         "notes": " ".join([*counts.lacking, missing]).strip(),
     }
-
-
-def profile_csv(profile: NeuronProfile) -> bytes:
-    """Return the numbers behind it as CSV."""
-    columns = _columns(profile)
-    return tables.as_csv(columns, (dict(zip(columns, row, strict=True)) for row in _rows(profile)))
 
 
 def _columns(profile: NeuronProfile) -> list[str]:

@@ -47,6 +47,12 @@ const draw = (() => {
     return `[${number(low, unit)}, ${number(high, unit)}]`;
   }
 
+  // ∆ by mask language in words; nothing where one language is all there is.
+  function changesIn(byLanguage, unit) {
+    const each = Object.entries(byLanguage ?? {});
+    return each.length > 1 ? each.map(([language, delta]) => `${language} ${number(delta, unit, true)}`).join(", ") : "";
+  }
+
   // Neurons of some languages by layer, and the same in words.
   function sparkline(layers, languages, width = 110, height = 26) {
     const shown = languages.filter((language) => layers[language]?.length);
@@ -78,5 +84,5 @@ const draw = (() => {
     return [row.name + (row.changed ? "," : ""), maskOfRow(row), row.weights && `(${row.weights})`].filter(Boolean).join(" ");
   }
 
-  return { drawn, element, maskOfRow, number, span, sparkline, titleOfRow };
+  return { changesIn, drawn, element, maskOfRow, number, span, sparkline, titleOfRow };
 })();

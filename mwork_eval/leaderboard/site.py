@@ -9,13 +9,14 @@ from mwork_eval.leaderboard import detectors, tables
 from mwork_eval.leaderboard.board import Board, BoardBenchmark, Model, slug_of
 from mwork_eval.leaderboard.feed import NewsEntry, news_of, render_feed
 from mwork_eval.leaderboard.front import front_values, row_slug
-from mwork_eval.leaderboard.model_parts import facts_of, profile_csv, profile_values
+from mwork_eval.leaderboard.model_parts import facts_of, profile_values, profiles_of
 from mwork_eval.leaderboard.naming import label_of, several_weights
 from mwork_eval.leaderboard.profile import NeuronProfile, ReadProfile, read_profile
 from mwork_eval.reports import detector_wording
 from mwork_eval.reports.html.environment import assets, page_environment
 from mwork_eval.reports.intervention_wording import ZERO, done_by_all
 from mwork_eval.results.summaries.entries import ComparedDetectors, Contender, FolderFacts, RowEffect, Score
+from mwork_eval.results.summaries.folders import Bar, no_bar
 
 _PACKAGE = "mwork_eval.leaderboard"
 _STYLES = ((_PACKAGE, "site.css"),)
@@ -31,8 +32,12 @@ _TEXT_COLUMNS = frozenset(
 """Columns that hold words; they are read from the left and may take several lines."""
 
 
-def render_site(board: Board) -> dict[str, bytes]:
+def render_site(board: Board, bar: Bar = no_bar) -> dict[str, bytes]:
     """Render every page, with its numbers as CSV.
+
+    Args:
+        board: What to show.
+        bar: Shows progress, page by page.
 
     Returns:
         By path below the site, the content of each file; the index comes last.
@@ -44,13 +49,17 @@ def render_site(board: Board) -> dict[str, bytes]:
     front = front_values(board, profiles)
     faults = list(dict.fromkeys(fault for found in read.values() for fault in found.faults))
     index = pages.index(board, front, news, faults)
-    for benchmark in board.benchmarks:
-        files |= pages.benchmark(benchmark, models)
-    for model in board.models:
-        lenses = next((found.lenses for (name, _), found in read.items() if name == model.name and found.lenses), ())
-        files |= pages.model(model, board, profiles, lenses)
-        for name, profile in _named_profiles(model, profiles):
-            files[f"{_folder_of(model)}{name}"] = profile_csv(profile)
+    lenses: dict[str, Sequence[Mapping[str, Any]]] = {}
+    for (name, _), found in read.items():
+        lenses[name] = lenses.get(name) or found.lenses
+    with bar("render", len(board.benchmarks) + len(board.models)) as advance:
+        for benchmark in board.benchmarks:
+            files |= pages.benchmark(benchmark, models)
+            advance(slug_of(benchmark.name), 1)
+        for model in board.models:
+            files |= pages.model(model, board, profiles, lenses.get(model.name, ()))
+            files |= {f"{_folder_of(model)}{one.csv}": one.numbers() for one in profiles_of(model, profiles)}
+            advance(model.slug, 1)
     return files | pages.compare(front) | {"feed.xml": render_feed(news)} | index
 
 
@@ -62,15 +71,6 @@ def _read_profiles(board: Board) -> dict[tuple[str, str | None], ReadProfile]:
             who = board.same.get(facts.contender, facts.contender)
             found.setdefault((who.model, who.fingerprint), []).append(facts)
     return {place: read_profile(of_place) for place, of_place in found.items()}
-
-
-def _named_profiles(
-    model: Model, profiles: Mapping[tuple[str, str | None], NeuronProfile]
-) -> list[tuple[str, NeuronProfile]]:
-    """Return the name of the CSV file of each profile of a model, that of its newest weights first."""
-    order = dict.fromkeys(facts.contender.fingerprint for facts in model.facts)
-    own = [profiles[model.name, fingerprint] for fingerprint in order if (model.name, fingerprint) in profiles]
-    return [(f"neurons{'' if number == 1 else f'-{number}'}.csv", one) for number, one in enumerate(own, 1)]
 
 
 def _numbers(board: Board) -> dict[str, bytes]:
@@ -203,15 +203,15 @@ class _Pages:
             )
             for (score, _), (who, texts) in zip(model.scores, tables.model_score_rows(model), strict=True)
         ]
-        named = _named_profiles(model, profiles)
+        own = profiles_of(model, profiles)
         return self._page(
             "model.html",
             _folder_of(model),
             self._plain,
             name=model.name,
             done=_done(change for change, _ in model.changes),
-            facts=facts_of(model, named[0][1] if named else None),
-            profile=profile_values(named[0][1], named[0][0], model.name) if named else None,
+            facts=facts_of(model, own[0].profile if own else None),
+            profile=profile_values(own, model.name) if own else None,
             lenses=lenses,
             compare=f"../../compare/{_PAGE}#a={row_slug(_own_row(model, board))}",
             folders=list(dict.fromkeys(str(entry.folder) for entry in entries)),

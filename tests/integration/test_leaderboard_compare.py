@@ -23,7 +23,12 @@ def site(tmp_path_factory):
     """Two models on one benchmark; the first also asked in another way, there with one language of other documents."""
     rows = [made_up_row(0, name="good", layers={"zh": [1, 5, 2]}), made_up_row(1, name="poor"), made_up_row(2)]
     rows.append(made_up_row(0, name="good", mask="9 neurons of zh"))
-    change = {"label": "LS all", "pivot": "en", "unit": "points", "values": [[0, None, 9.0, -2.0, 16.0, 0.0, -9.0]]}
+    change = {
+        "label": "LS all",
+        "pivot": "en",
+        "unit": "points",
+        "values": [[0, {"zh": 12.0, "es": 6.0}, 9.0, -2.0, 16.0, 0.0, -9.0]],
+    }
     front = {
         "rows": rows,
         "contests": [
@@ -87,7 +92,7 @@ def test_two_models_are_compared_document_by_document(open_page, site):
 
 def test_changes_and_layers_stand_side_by_side(open_page, site):
     page = compare(open_page, site, "#a=m0&b=m1")
-    assert rows_of(page, 1) == [["∆ LS all", "+9.0 [−2.0, 16.0] incl. 0", "–"]]
+    assert rows_of(page, 1) == [["∆ LS all", "+9.0 [−2.0, 16.0] incl. 0\nzh +12.0, es +6.0", "–"]]
     assert "zh 8" in page.get_by_role("img").get_attribute("aria-label")
 
 
@@ -125,7 +130,7 @@ def test_two_models_without_a_common_benchmark_say_so_or_are_compared_across_pro
     page = compare(open_page, site, "#a=m1&b=m2")
     assert "Their prompts differ" in page.locator("#tables .caption").text_content()
     page.evaluate("location.hash = '#a=m2&b=m2'")
-    page.get_by_text("No benchmark has scores of both").wait_for()
+    page.get_by_text("A and B are the same;").wait_for()
     assert page.locator("table.differences").count() == 0
 
 
@@ -141,6 +146,16 @@ def test_tables_of_one_benchmark_are_told_apart_by_their_heads(open_page, tmp_pa
     assert heads == ["xquad · as the task says; 40 documents", "xquad · 2 examples; 40 documents", "mgsm"]
     labels = page.locator("#tables .scroll").evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
     assert len(set(labels)) == 3
+
+
+def test_models_of_different_benchmarks_are_not_compared(open_page, tmp_path):
+    answered = np.arange(40) < 9
+    contests = [contest([column("en", {row: answered})], benchmark=f"b{row}") for row in range(2)]
+    folder = write_pages(tmp_path / "apart", {"rows": [made_up_row(0), made_up_row(1)], "contests": contests})
+    page = open_page(folder / "compare" / "index.html")
+    assert page.get_by_role("status").text_content().startswith("A and B are the same;")
+    page.evaluate("location.hash = '#a=m0&b=m1'")
+    page.get_by_text("No benchmark has scores of both").wait_for()
 
 
 def test_rows_of_one_name_are_both_to_be_chosen(open_page, tmp_path):

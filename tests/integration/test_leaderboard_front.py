@@ -25,7 +25,10 @@ def four(tmp_path_factory):
     english = column("en", {0: answers(34), 1: answers(33), 2: answers(5), 3: answers(20), 4: answers(1)})
     chinese = column("zh", {0: answers(12), 1: answers(39), 2: answers(6), 4: answers(5)})
     change = {"label": "LS all", "pivot": "en", "unit": "points"}
-    change["values"] = [[0, {"zh": -9.0}, 9.0, 2.0, 16.0, 0.0, -9.0], [1, {"zh": -1.0}, 1.0, -3.0, 5.0, 0.0, -1.0]]
+    change["values"] = [
+        [0, {"zh": 10.0, "es": 8.0}, 9.0, 2.0, 16.0, 0.0, -9.0],
+        [1, {"zh": -1.0}, 1.0, -3.0, 5.0, 0.0, -1.0],
+    ]
     front = {
         "rows": rows,
         "contests": [
@@ -124,6 +127,9 @@ def test_an_interval_that_includes_nothing_is_told(page):
     changes = {row[0]: row[1] for row in shown(page, 1, 6)}
     assert changes["good"] == "+9.0 [2.0, 16.0]"
     assert changes["fair"] == "+1.0 [−3.0, 5.0] incl. 0"
+    cells = page.locator("#ranked tbody tr > :nth-child(7)")
+    told = cells.evaluate_all("all => all.map(one => one.title)")
+    assert sorted(filter(None, told)) == ["zh +10.0, es +8.0"]  # of one language there is nothing more to tell
     assert changes["poor"] == "–"
 
 
@@ -317,27 +323,6 @@ def test_without_javascript_the_page_leads_on(open_page, four):
     assert page.get_by_role("link", name="xquad").is_visible()
 
 
-def test_ranks_of_many_models_fill_in_while_the_table_is_used(open_page, tmp_path):
-    page = open_page(write_pages(tmp_path / "site", made_up_front(250)) / "index.html")
-    page.get_by_label("Search").fill("model-002")
-    assert page.locator("#ranked tbody tr:visible").count() == 10
-    ranges = [row[0] for row in shown(page, 0)]
-    assert "…" not in ranges
-    assert "ranks among" in page.locator(".count").text_content()
-
-
-def test_a_long_table_shows_its_first_rows_and_the_others_when_asked(open_page, tmp_path):
-    page = open_page(write_pages(tmp_path / "site", made_up_front(250)) / "index.html")
-    ready(page)
-    rows = page.locator("#ranked tbody tr")
-    assert rows.count() == 100
-    page.get_by_role("button", name="Show the other 150 rows").press("Enter")
-    assert rows.count() == 250
-    assert page.evaluate("document.activeElement.closest('tr').rowIndex") == 101
-    assert not page.locator("#more").is_visible()
-    assert "…" not in rows.last.inner_text()
-
-
 def test_the_languages_chosen_at_first_are_those_that_rank_most_scores(open_page, tmp_path):
     rows = [made_up_row(number) for number in range(4)]
     english = column("en", {number: answers(10 * number) for number in range(4)})
@@ -347,6 +332,7 @@ def test_the_languages_chosen_at_first_are_those_that_rank_most_scores(open_page
     page = open_page(write_pages(tmp_path / "site", front) / "index.html")
     chosen = page.locator(".choices input").evaluate_all("boxes => boxes.map(box => [box.value, box.checked])")
     assert chosen == [["de", False], ["en", True], ["zh", True]]
+    assert page.get_by_label("Benchmark").is_visible()  # though it is the only one: nothing else names it
     assert page.locator("#link").get_attribute("href") == "#"
     page.get_by_role("button", name="All", exact=True).click()
     assert page.url.endswith("#languages=de,en,zh")

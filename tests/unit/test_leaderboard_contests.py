@@ -3,11 +3,13 @@
 import base64
 import itertools
 import json
+import os
 
 import numpy as np
 import pytest
 from helpers.gate_folders import answers, make_lm_eval, make_results
 from helpers.leaderboard_folders import make_results_file
+from helpers.pivot_folders import with_pivot
 from helpers.report_folders import make_folder
 from scipy import stats
 
@@ -17,7 +19,10 @@ from mwork_eval.leaderboard.board import build_board
 from mwork_eval.leaderboard.contests import contests_of
 from mwork_eval.leaderboard.front import front_values
 from mwork_eval.leaderboard.ranking import rank
+from mwork_eval.reports.formats.json import as_json
+from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.summaries.folders import find_results, read_all
+from mwork_eval.results.tables import read_results
 from mwork_eval.statistics.clustered import Clustering, estimate
 
 
@@ -169,9 +174,34 @@ def test_changes_stand_beside_the_scores_of_their_documents(tmp_path):
     assert [change["label"] for change in changes["24 documents"]] == ["LS under", "LS gen"]
     row, languages, delta, low, high, own, others = changes["24 documents"][0]["values"][0]
     assert front["rows"][row]["name"] == "tiny"
-    assert languages is None
+    assert delta == pytest.approx(sum(languages.values()) / 2, abs=1e-5)
     assert delta == pytest.approx(own - others, abs=1e-5)
     assert low < delta < high
+
+
+@pytest.mark.parametrize("pivot", ["en", "zh"])
+@pytest.mark.parametrize("reported", [True, False])
+def test_changes_are_told_by_mask_language(tmp_path, pivot, reported):
+    folder = make_folder(tmp_path / "o")
+    folder = folder if pivot == "en" else with_pivot(folder, tmp_path / "p")
+    matrix, report = MatrixFolder(folder), folder / "report.json"
+    if reported:
+        report.write_text(as_json(read_results(folder)))
+    else:
+        report.unlink(missing_ok=True)
+    means = {}
+    for entry in matrix.manifest.cells:
+        numbers = [numerator / size for numerator, size in matrix.cell(entry.identity).score.documents]
+        means[entry.setting, entry.mask_language, entry.language] = 100 * sum(numbers) / len(numbers)
+
+    def changed(mask, language):
+        return means["LS under", mask, language] - means[None, None, language]
+
+    (change,) = (one for one in read_all([folder])[0][0].changes if one.setting == "LS under")
+    masks = {mask for setting, mask, _ in means if setting == "LS under"}
+    assert len(masks) == 2
+    expected = {mask: changed(mask, pivot) - changed(mask, mask) for mask in masks}
+    assert change.by_language == pytest.approx(expected)
 
 
 def test_the_site_knows_where_neurons_sit(tmp_path):
@@ -279,3 +309,17 @@ def test_a_page_says_what_was_done_to_neurons(tmp_path):
     leaderboard([tmp_path / "in"], out=tmp_path / "site")
     assert "What changes when neurons are scaled by 0.5" in page.read_text()
     assert "when neurons are deactivated" not in page.read_text()
+
+
+def test_neurons_of_other_weights_of_a_name_are_led_to(tmp_path):
+    for number, fingerprint in enumerate("fg"):
+        manifest = make_folder(tmp_path / "in" / fingerprint) / "manifest.json"
+        text = manifest.read_text().replace('"fingerprint": "f"', f'"fingerprint": "{fingerprint * 32}"')
+        manifest.write_text(text)
+        os.utime(manifest, (1e9 + number, 1e9 + number))
+    leaderboard([tmp_path / "in"], out=tmp_path / "site")
+    (page,) = (tmp_path / "site" / "models").glob("*/index.html")
+    said = " ".join(page.read_text().split())
+    assert "These are of the weights gggggggg, which have the newest results;" in said
+    assert '<a href="neurons-2.csv">neurons-2.csv</a> has those of the weights ffffffff.' in said
+    assert page.with_name("neurons-2.csv").is_file()

@@ -120,6 +120,7 @@ class RowEffect:
         pivot: The language that the others are compared with.
         documents_of: ``compared_by`` of the score of each language.
         intervention: What was done to the neurons, as a setting writes it.
+        by_language: By mask language, the `delta` of its mask alone; empty if it is not told.
     """
 
     contender: Contender
@@ -139,6 +140,7 @@ class RowEffect:
     pivot: str = ENGLISH
     documents_of: tuple[str, ...] = ()
     intervention: str = "zero"
+    by_language: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

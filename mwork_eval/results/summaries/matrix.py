@@ -110,6 +110,7 @@ def _changes(
             neurons=table.counts,
             unit=table.unit,
             values={name: getattr(row.delta, name).ends for name in ("delta_eng", "delta_non_eng", "delta")},
+            by_language={language: one.delta for language, one in row.delta.by_language.items()},
             p_holm=None if row.comparison is None else row.comparison.p_holm,
             documents=min(table.documents.values(), default=0),
             compared_by=digest_of([[task, scores[task].compared_by] for task in tasks]),

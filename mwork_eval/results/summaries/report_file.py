@@ -30,12 +30,36 @@ class ReportEstimate(FileValue):
         return self.value, self.low, self.high
 
 
+class ReportChange(FileValue):
+    """How a score changes."""
+
+    difference: float
+
+
+class ReportLanguage(FileValue):
+    """What the mask of one language does to the language itself and to the pivot."""
+
+    own: ReportChange
+    english: ReportChange
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_pivot(cls, value: Any) -> Any:
+        return {**value, "english": value["pivot"]} if isinstance(value, dict) and "pivot" in value else value
+
+    @property
+    def delta(self) -> float:
+        """Change of the pivot minus change of the language."""
+        return self.english.difference - self.own.difference
+
+
 class ReportDelta(FileValue):
-    """What a row does."""
+    """What a row does; reports of earlier versions may not tell it by mask language."""
 
     delta_eng: ReportEstimate
     delta_non_eng: ReportEstimate
     delta: ReportEstimate
+    by_language: dict[str, ReportLanguage] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
