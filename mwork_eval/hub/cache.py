@@ -5,15 +5,13 @@ Its layout is documented by the client: a folder for each repository, in it `ref
 """
 
 import logging
-import re
 from pathlib import Path
 
 from mwork_eval.files.writing import write_text_atomically
-from mwork_eval.hub.reference import HubReference
+from mwork_eval.hub.reference import HubReference, is_commit
 
 DEFAULT = "main"
 """Where the client keeps the commit of the default branch."""
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 log = logging.getLogger(__name__)
 
 
@@ -23,7 +21,7 @@ def remembered_commit(reference: HubReference) -> str | None:
         commit = _ref(reference).read_text("utf-8").strip()
     except (OSError, ValueError):
         return None
-    return commit if _COMMIT.fullmatch(commit) else None
+    return commit if is_commit(commit) else None
 
 
 def remember_commit(reference: HubReference, commit: str) -> None:
@@ -39,6 +37,11 @@ def cached_paths(reference: HubReference, commit: str) -> tuple[str, ...]:
     """Return the paths within a repository of the files of a commit that are in the cache."""
     folder = _folder(reference) / "snapshots" / commit
     return tuple(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()))
+
+
+def commit_of(file: Path, reference: HubReference) -> str:
+    """Return the commit that a file in the cache is of."""
+    return file.relative_to(_folder(reference) / "snapshots").parts[0]
 
 
 def _ref(reference: HubReference) -> Path:

@@ -70,6 +70,13 @@ def plan_pull(reference: HubReference, out: Path) -> PullPlan:
     if not digests:
         found = " ".join(sorted({path.split("/")[0] for path in repository.paths})) or "nothing"
         raise InputError(f"nothing to pull in {reference.repository}", found=found, expected=" ".join(FOLDERS))
+    if hidden := [path for path in digests if any(part.startswith(".") for part in path.split("/"))]:
+        # A push makes none, and git, editors and shells run what some of them say.
+        raise InputError(
+            f"{reference.repository} is not pulled, for it has hidden files",
+            found=hidden[0],
+            hint=f"sets of it can be read all the same, such as {reference}/zh",
+        )
     before = _earlier(out)
     _check_free(out, before)
     missing, stale = [], []

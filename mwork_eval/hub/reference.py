@@ -61,7 +61,7 @@ class HubReference:
     @property
     def commit(self) -> str | None:
         """The commit, if the revision is one: 40 hexadecimal digits."""
-        return self.revision if self.revision and _COMMIT.fullmatch(self.revision) else None
+        return self.revision if self.revision and is_commit(self.revision) else None
 
     def pinned(self, commit: str, rest: str | None = None) -> "HubReference":
         """Return the reference to a commit, which means the same for ever.
@@ -80,6 +80,11 @@ class HubReference:
 def is_hub(text: str) -> bool:
     """Tell whether what a user wrote means something on the hub; `C:/runs` and the like do not."""
     return text.startswith(PREFIX)
+
+
+def is_commit(revision: str) -> bool:
+    """Tell whether a revision is written as a commit is: 40 hexadecimal digits."""
+    return bool(_COMMIT.fullmatch(revision))
 
 
 def repositories_of(references: Iterable[object]) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from mwork_eval.digests import digest_of_file
 from mwork_eval.errors import InputError
-from mwork_eval.hub.cache import cached_paths, remember_commit, remembered_commit
+from mwork_eval.hub.cache import cached_paths, commit_of, remember_commit, remembered_commit
 from mwork_eval.hub.client import make_client
 from mwork_eval.hub.faults import fault, is_offline, is_unreachable, told_in_one_line
 from mwork_eval.hub.index import INDEX, RepositoryIndex, is_plain_path, read_index
 from mwork_eval.hub.index import LARGEST as LARGEST_INDEX
-from mwork_eval.hub.reference import HubReference
+from mwork_eval.hub.reference import HubReference, is_commit
 
 SUFFIX = ".safetensors"
 _SECONDS = 10.0
@@ -127,6 +127,8 @@ def _ask(reference: HubReference) -> "ModelNames | Exception":
             if is_unreachable(error):
                 return error
             raise
+    if not is_commit(str(found.sha)):
+        raise InputError(f"{reference.repository} has no commit", found=found.sha, expected="files in it")
     return ModelNames(str(found.sha), tuple(one.rfilename for one in found.siblings or ()))
 
 
@@ -178,6 +180,13 @@ def _download(reference: HubReference, path: str, *, reached: bool = True, again
             revision=reference.revision,
             force_download=again is not None,
             local_files_only=not reached,
+        )
+    # A branch may be called like a commit; what a reference is pinned to must not move with it.
+    if (commit := commit_of(Path(found), reference)) != reference.revision:
+        raise InputError(
+            f"{reference.revision} is no commit of {reference.repository}",
+            found=f"a branch or tag of that name, at {commit}",
+            expected="a commit, or a branch that is not called like one",
         )
     return Path(found)
 

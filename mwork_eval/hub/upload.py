@@ -86,9 +86,11 @@ def check_target(repository: str, *, revision: str | None = None) -> PushTarget:
                 raise
             return PushTarget(repository, revision)
     paths = tuple(one.rfilename for one in found.siblings or ())
-    index = _index_of(reference.pinned(str(found.sha))) if INDEX in paths else None
+    if found.sha is None:  # it has no commit yet
+        return PushTarget(repository, revision)
+    index = _index_of(reference.pinned(found.sha)) if INDEX in paths else None
     foreign = index is None and not set(paths) <= set(_OF_THE_HUB)
-    return PushTarget(repository, revision, str(found.sha), paths, index, foreign)
+    return PushTarget(repository, revision, found.sha, paths, index, foreign)
 
 
 def push_files(

@@ -14,6 +14,7 @@ from mwork_eval.reports.formats.names import FILE_FORMATS
 from mwork_eval.reports.plots import FORMATS
 from mwork_eval.results.lm_eval_content import read_samples
 from mwork_eval.results.lm_eval_folder import LmEvalFile
+from mwork_eval.results.sanitized_names import is_sanitized
 from mwork_eval.results.store import MANIFEST, CellStore
 from mwork_eval.results.tables import Results, read_results
 
@@ -69,7 +70,8 @@ def files_of_matrix(folder: Path, *, with_scores: bool = True) -> list[Path]:
 
 def is_whole(path: Path, folder: Path) -> bool:
     """Tell whether a file is neither hidden, nor a lock, nor half of something."""
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    # lm-eval names a folder after ./models/tiny `.__models__tiny`.
+    hidden = any(part.startswith(".") and not is_sanitized(part) for part in path.relative_to(folder).parts)
     return path.is_file() and not hidden and path.suffix != ".lock" and ".partial." not in path.name
 
 

@@ -15,6 +15,7 @@ from huggingface_hub import constants
 from mwork_eval.errors import InputError, NotReachedError
 from mwork_eval.files.seal import sealed
 from mwork_eval.hub import repository
+from mwork_eval.hub.upload import check_target
 from mwork_eval.neurons.references import find_named_sets, find_neurons
 
 pytest_plugins = ["helpers.hub_server"]
@@ -305,3 +306,21 @@ def test_a_disk_without_room_is_one_line_before_anything_is_fetched(
     with pytest.raises(InputError, match=r"the disk has no room for mwork.json of user/sets"):
         find_neurons("hub:user/sets/zh")
     assert not hub_server.downloads("mwork.json")
+
+
+def test_a_branch_that_is_called_like_a_commit_pins_nothing(hub_server: HubServer) -> None:
+    """Its owner could move it, and results would go on to say that they are of that commit."""
+    commit = publish(hub_server, SETS)
+    name = "ab" * 20
+    hub_server.repositories[NAME].branches[name] = commit
+    with pytest.raises(InputError, match=f"{name} is no commit of user/sets; found a branch or tag.*, at {commit}"):
+        find_neurons(f"hub:user/sets@{name}/zh")
+    assert find_neurons(f"hub:user/sets@{commit}/zh") == ZH
+
+
+def test_a_repository_without_a_commit_is_one_line(hub_server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = SimpleNamespace(sha=None, siblings=None)
+    monkeypatch.setattr("huggingface_hub.hf_api.HfApi.model_info", lambda *_, **__: told)
+    with pytest.raises(InputError, match="user/sets has no commit"):
+        find_neurons("hub:user/sets/zh")
+    assert check_target(NAME).commit is None

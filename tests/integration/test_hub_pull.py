@@ -213,3 +213,13 @@ def test_two_pulls_into_one_folder_do_not_mix(hub_server: HubServer, tmp_path: P
         carry_out(first)
     assert {content for path, content in files_in(tmp_path).items() if path != "mwork.json"} == {bytes_of_set(ZH)}
     assert mw.pull("hub:user/sets", out=tmp_path, progress=False).fetched == ()
+
+
+@pytest.mark.parametrize("path", ["results/.git/config", "results/tiny/.envrc", "neurons/.vscode/tasks.json"])
+def test_hidden_files_are_not_pulled(path: str, hub_server: HubServer, tmp_path: Path) -> None:
+    """Git, editors and shells run what some of them say as soon as somebody goes to the folder."""
+    publish(hub_server, **{path: b"[core]\nfsmonitor = touch /tmp/run\n"})
+    with pytest.raises(InputError, match=f"has hidden files; found {path}"):
+        mw.pull("hub:user/sets", out=tmp_path / "o", progress=False)
+    assert not (tmp_path / "o").exists()
+    assert find_neurons("hub:user/sets/zh") == ZH

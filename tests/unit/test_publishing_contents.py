@@ -10,6 +10,7 @@ from helpers.published import FINGERPRINT, write_matrix, write_sets
 from helpers.recorded_tables import recorded
 from helpers.report_folders import HOSTILE
 
+from mwork_eval.application.report import write_reports
 from mwork_eval.errors import InputError
 from mwork_eval.publishing.base_model import Weights, base_model_of, one_model
 from mwork_eval.publishing.contents import Contents, read_contents
@@ -79,6 +80,27 @@ def test_a_link_out_of_a_folder_and_pictures_of_the_users_stay_behind(tmp_path: 
         "results/o/changes-mine-xquad.svg",
     }
     assert found.left_out == [folder / "holiday.png", folder / "report.md"]
+
+
+def test_a_folder_of_lm_eval_is_named_after_the_model_alone(tmp_path: Path) -> None:
+    folder = write_matrix(tmp_path / "o")
+    for number, name in enumerate(("__home__me__tiny", ".__models__tiny", "org__tiny")):
+        file = make_results_file(folder / "lm-eval" / f"no-mask-{number}" / name, {"xquad_zh": 0.5}, model="org/tiny")
+        assert file.is_file()
+    found = {path.rsplit("/", 1)[0] for path in contents_of(folder).files if "/lm-eval/" in path}
+    assert found == {
+        "results/o/lm-eval/no-mask-0/tiny",
+        "results/o/lm-eval/no-mask-1/tiny",
+        "results/o/lm-eval/no-mask-2/org__tiny",
+    }
+
+
+def test_figures_of_a_report_go_along(tmp_path: Path) -> None:
+    folder = write_matrix(tmp_path / "o")
+    write_reports(folder, formats=("md",), figures=True)
+    found = contents_of(folder)
+    assert "results/o/figures/neurons.svg" in found.files
+    assert found.left_out == []
 
 
 def test_a_cell_that_no_table_has_is_checked_too(tmp_path: Path) -> None:
