@@ -15,8 +15,8 @@ def pull(repository: str, out: Path) -> None:
     """Fetch all sets, scores, deltas and results of a repository on the hub into a folder.
 
     Each file is checked against the repository's index. What is in the folder already is not fetched again, and an
-    interrupted pull goes on. `mwork report OUT/results/NAME`, `mwork leaderboard OUT/results`, `mwork select OUT` and
-    `--neurons OUT/neurons` then work without the hub.
+    interrupted pull goes on. `mwork report OUT/results/NAME --out REPORTS`, `mwork leaderboard OUT/results`,
+    `mwork select OUT` and `--neurons OUT/neurons` then work without the hub.
     """
     from mwork_eval.application.pull import pull as pull_repository
     from mwork_eval.terminal.progress import TerminalProgress

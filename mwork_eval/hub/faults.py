@@ -1,11 +1,13 @@
 """What goes wrong on the way to the hub, each in one line that says what to do."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mwork_eval.errors import InputError, NotReachedError, shortened
 from mwork_eval.hub.reference import HubReference
 
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 
@@ -44,7 +46,7 @@ def fault(error: Exception, reference: HubReference, path: str = "") -> InputErr
     from huggingface_hub import constants, errors, get_token
 
     shown = f"{path} of {reference.repository}" if path else str(reference)
-    host = constants.ENDPOINT
+    host = _without_secrets(constants.ENDPOINT)
     status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else None
     if isinstance(error, errors.GatedRepoError):
         hint = f"ask for access at {host}/{reference.repository}, and {_LOG_IN}"
@@ -115,4 +117,12 @@ def _said(error: BaseException) -> str:
     said = getattr(error, "server_message", None) or str(error)
     lines = [line.strip() for line in str(said).splitlines() if line.strip()]
     status = f"status {error.response.status_code}: " if isinstance(error, errors.HfHubHTTPError) else ""
-    return shortened(status + (" ".join(lines) or type(error).__name__))
+    return shortened(_without_secrets(status + (" ".join(lines) or type(error).__name__)))
+
+
+def _without_secrets(text: str) -> str:
+    """Return a text without the token, and without a name and password in an address."""
+    from huggingface_hub import get_token
+
+    token = get_token()
+    return _CREDENTIALS.sub("", text.replace(token, "…") if token else text)

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from pydantic import field_validator
@@ -54,6 +55,8 @@ class RepositoryIndex(FileValue):
                 raise ValueError(f"a digest {digest!r} of {path}")
             if any(str(parent) in files for parent in PurePosixPath(path).parents):
                 raise ValueError(f"a path {path!r} below a file")
+        if (alike := alike_path(files)) is not None:
+            raise ValueError(f"two paths {alike!r} that are one on some systems")
         return files
 
 
@@ -62,7 +65,23 @@ def is_plain_path(path: str) -> bool:
     parts = path.split("/")
     if not path.isprintable() or "\\" in path or _DRIVE.match(path):
         return False
-    return all(part not in ("", ".", "..") for part in parts) and str(PurePosixPath(path)) == path
+    # Windows leaves out dots and blanks at the end of a name, so that ".. " might be the folder above.
+    return not any(part.strip() == "" or part[-1] in ". " for part in parts) and str(PurePosixPath(path)) == path
+
+
+def alike_path(paths: Iterable[str]) -> str | None:
+    """Return a path that another one is the same as where case or the way to write accents does not count; or None."""
+    spelled: dict[str, str] = {}
+    looked_at: set[str] = set()
+    for path in paths:
+        one = path
+        while one and one not in looked_at:
+            folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", one).casefold())
+            if spelled.setdefault(folded, one) != one:
+                return path
+            looked_at.add(one)
+            one = one.rpartition("/")[0]
+    return None
 
 
 def write_index(files: Mapping[str, bytes | Path], *, base_model: str | None, fingerprint: str | None) -> bytes:
@@ -79,6 +98,8 @@ def write_index(files: Mapping[str, bytes | Path], *, base_model: str | None, fi
     digests = {path: digest_of_content(content) for path, content in files.items() if path not in (INDEX, CARD)}
     if wrong := [path for path in digests if not is_plain_path(path)]:
         raise InputError("a file cannot have this name on the hub", found=wrong[0])
+    if (alike := alike_path(digests)) is not None:
+        raise InputError("two names are one file on some systems", found=alike, hint="rename one of them")
     index = {
         "format": FORMAT,
         "version": VERSION,

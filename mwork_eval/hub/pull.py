@@ -5,8 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from mwork_eval.digests import digest_of_file
 from mwork_eval.errors import InputError
+from mwork_eval.files.locks import remove_lock_file
 from mwork_eval.files.writing import write_atomically
 from mwork_eval.hub.download import DELTAS, NEURONS, RESULTS, SCORES
 from mwork_eval.hub.index import INDEX, read_index
@@ -15,6 +18,7 @@ from mwork_eval.hub.repository import HubRepository
 
 FOLDERS = (NEURONS, SCORES, DELTAS, RESULTS)
 """What is pulled; the card and what is made from these stays on the hub."""
+_LOCK = f".{INDEX}.lock"
 _UNDER_WAY = f".{INDEX}.pulling"
 """The index of a pull that has begun and not ended: it knows files that the index of the last whole one does not."""
 
@@ -29,6 +33,7 @@ class PullPlan:
         paths: All files of the folders that are pulled.
         missing: Those that are not in ``out`` as they are on the hub.
         stale: Files of an earlier pull that the repository no longer has.
+        before: The digests that files of earlier pulls may have.
     """
 
     repository: HubRepository
@@ -36,6 +41,7 @@ class PullPlan:
     paths: tuple[str, ...]
     missing: tuple[str, ...]
     stale: tuple[str, ...]
+    before: Mapping[str, set[str]]
 
 
 def plan_pull(reference: HubReference, out: Path) -> PullPlan:
@@ -80,7 +86,7 @@ def plan_pull(reference: HubReference, out: Path) -> PullPlan:
             if here not in before[path]:
                 raise _changed(out / path)
             stale.append(path)
-    return PullPlan(repository, out, tuple(digests), tuple(missing), tuple(sorted(stale)))
+    return PullPlan(repository, out, tuple(digests), tuple(missing), tuple(sorted(stale)), before)
 
 
 def carry_out(plan: PullPlan, advance: Callable[[str, int], None] = lambda label, amount: None) -> None:
@@ -93,9 +99,24 @@ def carry_out(plan: PullPlan, advance: Callable[[str, int], None] = lambda label
         advance: Takes the path of a file that is there now, and 1.
 
     Raises:
-        InputError: If a file cannot be had, or is not what the index says.
+        InputError: If a file cannot be had, or is not what the index says, or another process pulls into the folder.
         NotReachedError: If there is no way to the hub, and a file is not in the cache.
     """
+    plan.out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(plan.out / _LOCK, timeout=0)
+    try:
+        with lock:
+            try:
+                if _earlier(plan.out) != plan.before:
+                    raise _busy(plan.out)
+                _carry_out(plan, advance)
+            finally:
+                remove_lock_file(lock)
+    except Timeout as error:
+        raise _busy(plan.out) from error
+
+
+def _carry_out(plan: PullPlan, advance: Callable[[str, int], None]) -> None:
     index = plan.repository.fetch(INDEX)
     _copy(index, plan.out / _UNDER_WAY)
     for path in plan.missing:
@@ -105,6 +126,10 @@ def carry_out(plan: PullPlan, advance: Callable[[str, int], None] = lambda label
         (plan.out / path).unlink(missing_ok=True)
     _copy(index, plan.out / INDEX)
     (plan.out / _UNDER_WAY).unlink(missing_ok=True)
+
+
+def _busy(out: Path) -> InputError:
+    return InputError(f"another process pulls into {out} now", hint="wait for it, or take another folder")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,12 +1,16 @@
 """What a user writes for something in a repository on a hub: `hub:USER/NAME[@REVISION][/REST]`."""
 
+import os
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from mwork_eval.errors import InputError
 
 PREFIX = "hub:"
 _PART = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_])?", re.ASCII)
+_SEPARATOR = os.sep
 _LONGEST = 96
 """Characters of a repository's name with its user, as the hub has it."""
 _REVISION = re.compile(r"[\w.+-]+(?:/[\w.+-]+)*", re.ASCII)
@@ -37,6 +41,7 @@ class HubReference:
         Raises:
             InputError: If it is none.
         """
+        text = text.replace(_SEPARATOR, "/")  # of what was a path on the way here
         user, slash, behind = text.removeprefix(PREFIX).partition("/")
         named, _, rest = behind.partition("/")
         name, at, revision = named.partition("@")
@@ -75,6 +80,16 @@ class HubReference:
 def is_hub(text: str) -> bool:
     """Tell whether what a user wrote means something on the hub; `C:/runs` and the like do not."""
     return text.startswith(PREFIX)
+
+
+def repositories_of(references: Iterable[object]) -> tuple[str, ...]:
+    """Return the repositories, each at its commit, that pinned references are of; what is none is passed over."""
+    found = []
+    for one in references:
+        with suppress(InputError):
+            if isinstance(one, str) and (reference := HubReference.parse(one)).commit:
+                found.append(str(replace(reference, rest="")))
+    return tuple(dict.fromkeys(found))
 
 
 def is_repository(name: str) -> bool:

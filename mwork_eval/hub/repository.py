@@ -1,7 +1,9 @@
 """A repository at one commit: which files it has, and each of them on this machine, checked against the index."""
 
 import logging
+import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -11,10 +13,15 @@ from mwork_eval.hub.cache import cached_paths, remember_commit, remembered_commi
 from mwork_eval.hub.client import make_client
 from mwork_eval.hub.faults import fault, is_offline, is_unreachable, told_in_one_line
 from mwork_eval.hub.index import INDEX, RepositoryIndex, is_plain_path, read_index
+from mwork_eval.hub.index import LARGEST as LARGEST_INDEX
 from mwork_eval.hub.reference import HubReference
 
 SUFFIX = ".safetensors"
 _SECONDS = 10.0
+_LARGEST = 2**35
+"""Bytes of the largest file of sets, scores or deltas that is fetched: room for all weights of a model of 8 B."""
+_SPARE = 2**26
+"""Bytes that a disk is left with."""
 _WEIGHTS = ("model", "adapter_model", "consolidated")
 _checked: dict[tuple[str, int, int], str] = {}
 """Digests of the files that were checked, by name, size and time of writing: once in a process is enough."""
@@ -163,6 +170,8 @@ def _download(reference: HubReference, path: str, *, reached: bool = True, again
     if again is not None and not again.is_symlink():
         again.unlink(missing_ok=True)  # where there are no links the client leaves a file that is there as it is
     with told_in_one_line(reference, path):
+        if reached and not is_offline():
+            _check_size(reference, path)
         found = make_client().hf_hub_download(
             reference.repository,
             path,
@@ -171,6 +180,35 @@ def _download(reference: HubReference, path: str, *, reached: bool = True, again
             local_files_only=not reached,
         )
     return Path(found)
+
+
+def _check_size(reference: HubReference, path: str) -> None:
+    """Raise if a file that is not in the cache is larger than any of ours, or than the disk has room for."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(reference.repository, path, revision=reference.revision), str):
+        return
+    size = _sizes(reference.repository, str(reference.revision), constants.ENDPOINT).get(path, 0)
+    largest = LARGEST_INDEX if path == INDEX else _LARGEST
+    if size > largest:
+        raise InputError(
+            f"{path} of {reference.repository} is too large", found=f"{size:,} bytes", expected=f"up to {largest:,}"
+        )
+    cache = Path(constants.HF_HUB_CACHE)
+    free = shutil.disk_usage(next(one for one in (cache, *cache.absolute().parents) if one.exists())).free
+    if size > free - _SPARE:
+        raise InputError(
+            f"the disk has no room for {path} of {reference.repository}",
+            found=f"{free:,} bytes free at {cache}",
+            expected=f"{size + _SPARE:,}",
+        )
+
+
+@cache
+def _sizes(repository: str, commit: str, host: str) -> dict[str, int]:
+    """Return the bytes of the files of a commit: one question for all of them, and none for the next."""
+    found = make_client().model_info(repository, revision=commit, files_metadata=True, timeout=_SECONDS)
+    return {one.rfilename: one.size or 0 for one in found.siblings or ()}
 
 
 def _digest(path: Path) -> str:

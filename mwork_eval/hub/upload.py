@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mwork_eval.errors import InputError, NotReachedError
 from mwork_eval.hub.client import make_client
 from mwork_eval.hub.faults import is_offline, told_in_one_line
-from mwork_eval.hub.index import CARD, INDEX, RepositoryIndex
+from mwork_eval.hub.index import CARD, INDEX, RepositoryIndex, read_index
 from mwork_eval.hub.reference import HubReference, is_repository
 from mwork_eval.hub.repository import HubRepository
 
@@ -114,7 +115,8 @@ def push_files(
         bar: Takes the name of what was just sent and its bytes.
 
     Raises:
-        InputError: If the repository holds files and no index of ours, or the hub refuses.
+        InputError: If the repository holds files and no index of ours, a file is not what the index says, or the hub
+            refuses.
         NotReachedError: If there is no way to the hub.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -130,6 +132,7 @@ def push_files(
     earlier = target.index.files if target.index else {}
     deleted = tuple(path for path in earlier if path not in files and path in target.paths)
     additions = [CommitOperationAdd(path, _source(content)) for path, content in files.items()]
+    _check_unchanged({one.path_in_repo: one.upload_info.sha256.hex() for one in additions}, files.get(INDEX))
     with told_in_one_line(_checked_reference(repository, revision)):
         client = make_client()
         if target.commit is None:
@@ -161,6 +164,22 @@ def _index_of(reference: HubReference) -> RepositoryIndex | None:
         raise
     except InputError:
         return None
+
+
+def _check_unchanged(digests: Mapping[str, str], index: bytes | Path | None) -> None:
+    """Raise if a file is another one than when the index was made, as by a command that still writes it."""
+    if not isinstance(index, bytes):
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / INDEX
+        path.write_bytes(index)
+        indexed = read_index(path).files
+    if changed := [path for path, digest in indexed.items() if digests.get(path, digest) != digest]:
+        raise InputError(
+            "a file was changed while it was being published",
+            found=changed[0],
+            hint="wait for the command that writes it, and push anew",
+        )
 
 
 def bytes_of(files: Mapping[str, bytes | Path]) -> int:

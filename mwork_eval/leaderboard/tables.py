@@ -9,6 +9,7 @@ from typing import Any
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.leaderboard.board import BoardBenchmark, ChangeGroup, Model
 from mwork_eval.reports import wording
+from mwork_eval.results.main_metric import POINTS
 from mwork_eval.results.prompting_record import shots_in_words
 from mwork_eval.results.summaries.entries import Contender, RowEffect, Score
 
@@ -148,6 +149,8 @@ def score_interval(score: Score) -> str:
     if (found := score.interval) is None:
         return ""
     low, high = found
+    if score.unit == POINTS:  # few clusters may make an interval wider than what there is
+        low, high = max(low, 0.0), min(high, 100.0)
     return f"[{wording.number(low, score.unit)}, {wording.number(high, score.unit)}]"
 
 

@@ -51,7 +51,9 @@ def use_commands(contents: Contents, model: PublishedModel, repository: str) -> 
         lines.append(f"lm_eval --model mwork-hf --model_args {arguments} --tasks {','.join(tasks)}{data}")
     for path in list(contents.deltas)[:1]:
         name = path.removeprefix("deltas/").removesuffix(SUFFIX)
-        language = next(iter(languages_of(contents)), "en")
+        trained = contents.deltas[path].get("languages")
+        own = trained if isinstance(trained, list | tuple) else ()
+        language = next(iter([*own, *languages_of(contents)]), "en")
         arguments = quote(f"pretrained={model.to_load},delta=hub:{repository}/{name}")
         line = f"lm_eval --model mwork-hf --model_args {arguments} --tasks bpb_{language}"
         lines.append(f"{line} --metadata data={_EMBEDDED}")

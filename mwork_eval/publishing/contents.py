@@ -12,7 +12,7 @@ from mwork_eval.errors import InputError
 from mwork_eval.neurons.files import load_neuron_set
 from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import SUFFIX
-from mwork_eval.publishing.privacy import last_of, paths_in, without_folders
+from mwork_eval.publishing.privacy import last_of, paths_in
 from mwork_eval.publishing.recognition import ENHANCEMENT, MATRIX, RUN, SETS, Recognised
 from mwork_eval.publishing.results_files import (
     files_of_enhancement,
@@ -23,15 +23,19 @@ from mwork_eval.publishing.results_files import (
     versions_in,
 )
 from mwork_eval.results.lm_eval_folder import LmEvalFile
+from mwork_eval.results.sanitized_names import is_sanitized
 from mwork_eval.results.summaries.entries import Score
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
 from mwork_eval.results.summaries.matrix import read_matrix
+from mwork_eval.results.summaries.shown_names import shown_part
 from mwork_eval.results.tables import Results
 from mwork_eval.weight_deltas.delta import load_delta
 
 _NAME = re.compile(r"[^\w.+-]+", re.ASCII)
 _TRANSFORMERS = ("", "hf", "hf-auto", "huggingface", "mwork-hf")
 """What lm-eval calls models of transformers; it says nothing of those in earlier files."""
+_PUT_IN = ("peft", "delta", "steer_path")
+"""Arguments of models of lm-eval that name what is added to a model: with it, a score is not the model's own."""
 Advance = Callable[[str, int], Any]
 
 
@@ -64,6 +68,11 @@ class Matrix:
     results: Results
     scores: Sequence[Score]
 
+    @property
+    def is_of_the_model_alone(self) -> bool:
+        """Whether nothing was put into the model."""
+        return not put_in(self.results.manifest.model_args)
+
 
 @dataclass(frozen=True)
 class PublishedRun:
@@ -84,13 +93,25 @@ class PublishedRun:
     @property
     def is_of_the_model_alone(self) -> bool:
         """Whether nothing was deactivated in the model and nothing put into it."""
-        return self.file.mwork.masked is None and self.file.mwork.delta is None
+        ours = self.file.mwork
+        return ours.masked is None and ours.delta is None and not self.put_in
+
+    @property
+    def put_in(self) -> Mapping[str, str]:
+        """What others than us put into the model, by the argument that named it."""
+        given = put_in(self.file.content.model_args)
+        return {name: value for name, value in given.items() if name != "delta" or self.file.mwork.delta is None}
 
     @property
     def engine(self) -> Mapping[str, Any]:
         """What computed the answers, as manifests say it; empty for transformers."""
         source = self.file.content.model_source or ""
         return self.file.mwork.engine or ({} if source in _TRANSFORMERS else {"name": source})
+
+
+def put_in(model_args: Mapping[str, Any]) -> dict[str, str]:
+    """Return what arguments of a model put into it, by name."""
+    return {name: str(model_args[name]) for name in _PUT_IN if model_args.get(name)}
 
 
 @dataclass
@@ -199,7 +220,8 @@ def _add_file(contents: Contents, kind: str, path: Path, folder: str) -> None:
 def _add_matrix(contents: Contents, one: Recognised, *, with_scores: bool) -> None:
     name, results = _name_below(one, one.path), read_whole_matrix(one.path)
     for path in files_of_matrix(one.path, with_scores=with_scores):
-        contents.add(f"results/{name}/{without_folders(path.relative_to(one.path).as_posix())}", path)
+        within = "/".join(map(shown_part, path.relative_to(one.path).parts))
+        contents.add(f"results/{name}/{within}", path)
     contents.matrices.append(Matrix(name, results, read_matrix(one.path).scores))
     manifest = results.manifest
     contents.weights.append(Weights(str(one.path), manifest.model, manifest.fingerprint))
@@ -239,7 +261,8 @@ def _name_below(one: Recognised, path: Path) -> str:
 
 def _named(name: str) -> str:
     """Return a name as a repository has it; of a folder that lm-eval names after the path of a model, the last part."""
-    name = last_of(name) if name in paths_in(name) else name
+    if name in paths_in(name):
+        name = shown_part(name) if is_sanitized(name) else last_of(name)
     return _NAME.sub("-", name).lstrip(".-") or "unnamed"
 
 

@@ -20,7 +20,8 @@ from mwork_eval.files.json_values import parse
 from mwork_eval.files.seal import resealed
 from mwork_eval.files.tensor_file import header_of, metadata_of, with_metadata
 from mwork_eval.neurons.references import SUFFIX
-from mwork_eval.publishing.written_forms import sanitized, written
+from mwork_eval.publishing.written_forms import written
+from mwork_eval.results.sanitized_names import is_sanitized, sanitized
 
 _TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
 _START = r"(?:~[\w.-]*|\.{1,2}|[A-Za-z]:|file:[\\/]{0,2}|[\\/])?"
@@ -32,8 +33,6 @@ _ARGUMENT = re.compile(r"(?:^|,)\s*[\w.-]+=([^,]*)")
 """One of lm-eval's arguments of a model, NAME=VALUE."""
 _OF_SYSTEMS = re.compile(r"/(?:usr|lib|lib64|etc|bin|sbin|proc|sys)(?:/|$)")
 """Where programs lie on any machine; says nothing of the writer's."""
-_ROOT = re.compile(r"[A-Za-z]|~[\w.-]*|\.{0,2}")
-"""What lm-eval leaves of the beginning of a path where it may have no slash."""
 _OF_PAGES = re.compile(r"(?:Results folder|<h1[^>]*>)\s*<bdi>(.*?)</bdi>")
 _LONGEST = 4096
 """Characters; a longer text of a description is a prompt or a template."""
@@ -56,23 +55,12 @@ def paths_in(text: str) -> list[str]:
             rest = rest.replace(path, "")
         found += [match[1] for match in _PATH.finditer(rest)]
     found = [path for path in found if not _OF_SYSTEMS.match(path)]
-    return [*found, text] if _is_sanitized(text) else found
+    return [*found, text] if is_sanitized(text) else found
 
 
 def last_of(path: str) -> str:
     """Return the last part of a path."""
-    return path.rpartition("__")[2] if _is_sanitized(path) else PureWindowsPath(path).name
-
-
-def without_folders(path: str) -> str:
-    """Return a path within a repository with the last part of what lm-eval names folders of a model after."""
-    return "/".join(last_of(part) if _is_sanitized(part) else part for part in path.split("/"))
-
-
-def _is_sanitized(text: str) -> bool:
-    """Tell whether a text is a path as lm-eval writes it where it may have no slash."""
-    first, *others = text.split("__")
-    return len(others) > 1 and all(others) and bool(_ROOT.fullmatch(first)) and not set(text) & set('/\\\n"')
+    return path.rpartition("__")[2] if is_sanitized(path) else PureWindowsPath(path).name
 
 
 def find_paths(files: Iterable[Path]) -> list[str]:

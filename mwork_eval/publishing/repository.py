@@ -48,6 +48,8 @@ def repository_files(contents: Contents, model: PublishedModel, repository: str)
     own = own_scores(contents, model)
     owner = repository.partition("/")[0]
     for matrix in contents.matrices:
+        if not matrix.is_of_the_model_alone:
+            continue
         manifest = matrix.results.manifest
         of_model = _of_model(matrix.scores, model)
         files |= render_records(of_model, model, owner=owner, versions=manifest.versions, engine=manifest.engine)
@@ -65,7 +67,7 @@ def repository_files(contents: Contents, model: PublishedModel, repository: str)
 
 def own_scores(contents: Contents, model: PublishedModel) -> list[Score]:
     """Return the newest score of each task of the model itself, nothing deactivated in it and nothing put into it."""
-    found = [score for matrix in contents.matrices for score in matrix.scores]
+    found = [score for matrix in contents.matrices if matrix.is_of_the_model_alone for score in matrix.scores]
     found += [score for run in contents.runs if run.is_of_the_model_alone for score in run.scores]
     newest = {(score.task, score.metric, score.compared_by): score for score in sorted(found, key=lambda one: one.time)}
     return _of_model(list(newest.values()), model)

@@ -98,6 +98,8 @@ def _mask(run: PublishedRun, mask: str | None) -> str:
         parts = [part.replace(neurons, last_part(neurons)) for part in parts]
     if run.file.mwork.delta is not None:
         parts.append(f"nothing, with delta {run.file.mwork.delta.digest[:8]}" if not parts else "with a delta")
+    for name, value in run.put_in.items():
+        parts.append(f"{'' if parts else 'nothing, '}with {name} {last_part(value)}")
     return "; ".join(parts) or "nothing"
 
 

@@ -1,7 +1,6 @@
 """How files write a text: as it is, and as JSON, HTML, LaTeX and Markdown have it."""
 
 import json
-import re
 from collections.abc import Sequence
 
 from markupsafe import escape as in_html
@@ -9,13 +8,6 @@ from markupsafe import escape as in_html
 from mwork_eval.reports.formats import latex
 from mwork_eval.reports.html.environment import embedded_json, shown_short
 from mwork_eval.reports.markdown_text import escape as in_markdown
-
-_NOT_IN_NAMES = re.compile(r"[\"<>:/|\\?*\[\]]+")
-
-
-def sanitized(path: str) -> str:
-    """Return a path as lm-eval writes it where it may have no slash."""
-    return _NOT_IN_NAMES.sub("__", path)
 
 
 def written(text: str) -> Sequence[str]:

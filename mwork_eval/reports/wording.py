@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from mwork_eval.hub.reference import repositories_of
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.stages import POSITIONS
 from mwork_eval.neurons.tuned_stages import tuning_documents
@@ -128,12 +129,14 @@ def summary(results: Results) -> str:
         f"{language} {entry.total} ({100 * entry.total / entry.of:.2f} %)" for language, entry in manifest.sets.items()
     ) or _own_sets(manifest.presets)
     tuned = tuning_documents(entry.about for entry in manifest.sets.values())
+    places = repositories_of(entry.about.get("hub") for entry in manifest.sets.values())
     left_out = "".join(
         f" (chosen on {tuned_on.documents} documents of {task}, which are left out)" for task, tuned_on in tuned.items()
     )
     return (
         f"Model {manifest.model}, {stages.layers} layers: {stages.understanding} understanding, "
-        f"{stages.generation} generation{left_out}. Language-specific neurons: {sets}; gate, up and down count once."
+        f"{stages.generation} generation{left_out}. Language-specific neurons: {sets}"
+        f"{', of ' if places else ''}{', '.join(places)}; gate, up and down count once."
         + _shared_hits(manifest.presets)
         + "".join(f" {line[0].upper()}{line[1:]}." for line in manifest.lacking)
         + _asked(manifest)

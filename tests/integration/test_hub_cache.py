@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers.hub_repositories import NAME, bytes_of_set, publish, repository_files
@@ -13,6 +14,7 @@ from huggingface_hub import constants
 
 from mwork_eval.errors import InputError, NotReachedError
 from mwork_eval.files.seal import sealed
+from mwork_eval.hub import repository
 from mwork_eval.neurons.references import find_named_sets, find_neurons
 
 pytest_plugins = ["helpers.hub_server"]
@@ -270,3 +272,36 @@ def test_a_full_disk_is_one_line(
         with pytest.raises(InputError, match=r"cannot be had from the hub; found \[Errno 28\] No space left"):
             find_neurons("hub:user/sets/zh")
         offline()
+
+
+def test_a_file_larger_than_any_of_ours_is_not_fetched(hub_server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(hub_server, SETS)
+    size = len(hub_server.repositories[NAME].files()["neurons/zh.safetensors"])
+    monkeypatch.setattr(repository, "_LARGEST", size - 1)
+    with pytest.raises(InputError, match=r"neurons/zh.safetensors of user/sets is too large; found [\d,]+ bytes"):
+        find_neurons("hub:user/sets/zh")
+    assert not hub_server.downloads("neurons/zh.safetensors")
+    monkeypatch.setattr(repository, "_LARGEST", size)
+    assert find_neurons("hub:user/sets/zh") == ZH
+    monkeypatch.setattr(repository, "_LARGEST", 0)
+    assert find_neurons("hub:user/sets/zh") == ZH, "what is in the cache fills nothing"
+
+
+def test_an_index_larger_than_any_of_ours_is_not_fetched(
+    hub_server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(hub_server, SETS)
+    monkeypatch.setattr(repository, "LARGEST_INDEX", 10)
+    with pytest.raises(InputError, match=r"mwork.json of user/sets is too large"):
+        find_neurons("hub:user/sets/zh")
+    assert not hub_server.downloads("mwork.json")
+
+
+def test_a_disk_without_room_is_one_line_before_anything_is_fetched(
+    hub_server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(hub_server, SETS)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=repository._SPARE))
+    with pytest.raises(InputError, match=r"the disk has no room for mwork.json of user/sets"):
+        find_neurons("hub:user/sets/zh")
+    assert not hub_server.downloads("mwork.json")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from helpers.commands import mwork
 from helpers.hub_repositories import NAME, bytes_of_set, repository_files
 from helpers.hub_server import HubServer
@@ -11,6 +12,8 @@ from huggingface_hub import constants
 
 import mwork_eval as mw
 from mwork_eval.errors import InputError, NotReachedError
+from mwork_eval.hub.pull import carry_out, plan_pull
+from mwork_eval.hub.reference import HubReference
 from mwork_eval.neurons.references import find_neurons
 
 pytest_plugins = ["helpers.hub_server"]
@@ -193,3 +196,20 @@ def test_an_index_that_lies_leaves_no_wrong_file(hub_server: HubServer, tmp_path
     with pytest.raises(InputError, match="is not what its index says"):
         mw.pull("hub:user/sets", out=tmp_path, progress=False)
     assert "neurons/zh.safetensors" not in files_in(tmp_path)
+
+
+def test_two_pulls_into_one_folder_do_not_mix(hub_server: HubServer, tmp_path: Path) -> None:
+    """One waits for nobody, and one that planned before another one was done begins anew."""
+    hub_server.repository(NAME).commit(repository_files({"es": ES, "zh": ES}))
+    first = plan_pull(HubReference(NAME), tmp_path)
+    with (
+        FileLock(tmp_path / ".mwork.json.lock"),
+        pytest.raises(InputError, match="another process pulls into"),
+    ):
+        mw.pull("hub:user/sets", out=tmp_path, progress=False)
+    hub_server.repository(NAME).commit(repository_files({"es": ZH, "zh": ZH}))
+    mw.pull("hub:user/sets", out=tmp_path, progress=False)
+    with pytest.raises(InputError, match="another process pulls into"):
+        carry_out(first)
+    assert {content for path, content in files_in(tmp_path).items() if path != "mwork.json"} == {bytes_of_set(ZH)}
+    assert mw.pull("hub:user/sets", out=tmp_path, progress=False).fetched == ()

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
-from helpers.hub_server import HubServer
-from huggingface_hub import constants
+from helpers.hub_server import TOKEN, HubServer
+from huggingface_hub import constants, errors
 
 from mwork_eval.errors import InputError, NotReachedError
 from mwork_eval.hub import upload
+from mwork_eval.hub.faults import fault
 from mwork_eval.hub.index import read_index, write_index
+from mwork_eval.hub.reference import HubReference
 from mwork_eval.hub.upload import bytes_of, check_target, push_files
 
 pytest_plugins = ["helpers.hub_server"]
@@ -205,3 +207,31 @@ def test_a_hub_that_refuses_everybody_is_one_line(hub_server: HubServer) -> None
     hub_server.fail = 401
     with pytest.raises(InputError, match="does not know who you are; found a token that is not valid"):
         check_target(NAME)
+
+
+def test_a_file_that_changes_while_it_is_published_is_one_line(hub_server: HubServer, tmp_path: Path) -> None:
+    """The index was made of what it was before; a repository with both could never be read."""
+    file = tmp_path / "zh"
+    file.write_bytes(b"zh")
+    files: dict[str, bytes | Path] = {"neurons/zh.safetensors": file}
+    files["mwork.json"] = write_index(files, base_model="tiny", fingerprint=None)
+    file.write_bytes(b"another")
+    with pytest.raises(InputError, match=r"changed while it was being published; found neurons/zh\.safetensors"):
+        push_files(NAME, files, message="Sets")
+    assert NAME not in hub_server.repositories
+
+
+def test_no_message_tells_a_secret(hub_server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", "http://me:password@127.0.0.1:9")
+    reference = HubReference(NAME)
+    told = [
+        fault(error, reference)
+        for error in (
+            ValueError(f"illegal header b'Bearer {TOKEN}'"),
+            OSError("http://me:password@127.0.0.1:9/user/sets is none"),
+            errors.LocalTokenNotFoundError("x"),
+            errors.OfflineModeIsEnabled("x"),
+        )
+    ]
+    assert all(TOKEN not in str(one) and "password" not in str(one) for one in told)
+    assert "http://127.0.0.1:9 does not know who you are" in str(told[2])

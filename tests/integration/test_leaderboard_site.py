@@ -77,6 +77,7 @@ def test_rows_can_be_narrowed_by_text_and_to_unmasked_models(benchmark_page):
 
 def test_a_models_filter_is_of_the_tables_below_it(open_page, plain):
     page = open_page(plain / "models" / slug_of("tiny") / "index.html")
+    page.get_by_text("The numbers behind these figures").click()
     layers = page.get_by_role("region", name="Neurons of tiny by layer").locator("tbody tr:visible")
     before = layers.count()
     page.get_by_label("Show rows with").fill("xquad_en")

@@ -60,6 +60,11 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
         "neurons//zh.safetensors",
         "neurons/./zh.safetensors",
         "neurons/",
+        "neurons/.. /zh.safetensors",
+        "neurons/.../zh.safetensors",
+        "neurons/ /zh.safetensors",
+        "neurons/zh.safetensors.",
+        "neurons/zh.safetensors ",
         "",
         "neurons/z\nh.safetensors",
         "README.md",
@@ -116,3 +121,19 @@ def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_could_not_be_fetched_again_is_not_written() -> None:
     with pytest.raises(InputError, match=r"cannot have this name on the hub; found \.\./zh"):
         write_index({"../zh": b""}, base_model=None, fingerprint=None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("neurons/zh.safetensors", "neurons/ZH.safetensors"),
+        ("neurons/\u00e9.safetensors", "neurons/e\u0301.safetensors"),
+        ("neurons/a/zh.safetensors", "neurons/A/es.safetensors"),
+    ],
+)
+def test_names_that_are_one_file_on_some_systems_are_refused(one: str, other: str, tmp_path: Path) -> None:
+    """There the second would be written over the first."""
+    with pytest.raises(InputError, match="two names are one file on some systems"):
+        write_index({one: b"", other: b""}, base_model=None, fingerprint=None)
+    with pytest.raises(InputError, match="that are one on some systems"):
+        read_index(write(tmp_path, files={one: "0" * 64, other: "0" * 64}))

@@ -6,7 +6,8 @@ import pytest
 from lm_eval.utils import simple_parse_args_string
 
 from mwork_eval.errors import InputError
-from mwork_eval.hub.reference import HubReference, is_hub
+from mwork_eval.hub import reference
+from mwork_eval.hub.reference import HubReference, is_hub, repositories_of
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
 
@@ -77,3 +78,24 @@ def test_references_survive_the_arguments_of_lm_eval() -> None:
     """lm-eval splits `--model_args` at commas and equal signs."""
     text = "pretrained=model,neurons=hub:user/name@main/zh,positions=under"
     assert simple_parse_args_string(text)["neurons"] == "hub:user/name@main/zh"
+
+
+def test_a_reference_that_was_a_path_on_windows_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference, "_SEPARATOR", "\\")
+    path = str(PureWindowsPath("hub:user/sets@main/half/zh"))
+    assert HubReference.parse(path) == HubReference("user/sets", "main", "half/zh")
+
+
+def test_repositories_of_references_are_told_once() -> None:
+    commit = "ab" * 20
+    given = [
+        f"hub:u/n@{commit}/zh",
+        f"hub:u/n@{commit}/es",
+        "hub:u/n/de",
+        "runs/zh",
+        "hub:",
+        3,
+        None,
+        f"hub:v/n@{commit}",
+    ]
+    assert repositories_of(given) == (f"hub:u/n@{commit}", f"hub:v/n@{commit}")

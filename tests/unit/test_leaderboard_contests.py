@@ -19,6 +19,7 @@ from mwork_eval.leaderboard.board import build_board
 from mwork_eval.leaderboard.contests import contests_of
 from mwork_eval.leaderboard.front import front_values
 from mwork_eval.leaderboard.ranking import rank
+from mwork_eval.leaderboard.tables import score_interval
 from mwork_eval.reports.formats.json import as_json
 from mwork_eval.results.matrix_folder import MatrixFolder
 from mwork_eval.results.summaries.folders import find_results, read_all
@@ -114,6 +115,14 @@ def test_a_score_has_an_interval_only_where_documents_differ(tmp_path, right, kn
     width = 100 * own.std(ddof=1) / 40**0.5 * stats.t.ppf(0.975, 39)
     expected = (100 * own.mean() - width, 100 * own.mean() + width)
     assert score.interval == (pytest.approx(expected) if known else None)
+
+
+def test_an_interval_ends_where_scores_do(tmp_path):
+    make_lm_eval(tmp_path / "a", {"xquad_zh": [1.0, 0.9, 0.95, 0.2, 0.8]}, model="a")
+    ((score, _),) = board_of(tmp_path).models[0].scores
+    low, high = score.interval
+    assert 0 < low < 100 < high
+    assert score_interval(score) == f"[{low:.1f}, 100.0]"
 
 
 @pytest.mark.filterwarnings("error")

@@ -1,5 +1,6 @@
 """The card of a repository: what it says, what it says is not known, and that it is what the documentation shows."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from mwork_eval.publishing.contents import Contents, Weights, read_contents
 from mwork_eval.publishing.recognition import recognise
 from mwork_eval.publishing.repository import RepositoryFiles, repository_files
 from mwork_eval.publishing.result_tables import finding
+from mwork_eval.results.store import MANIFEST, load_manifest
 from mwork_eval.results.tables import read_results
 
 REPOSITORY = "you/tiny-neurons"
@@ -142,6 +144,31 @@ def test_masked_scores_are_never_the_models_own(tmp_path: Path) -> None:
     assert "secret" not in files.card
     assert "a score is not the model's own" in scores
     assert sum(path.startswith("every_eval_ever/") for path in files.files) == 1
+
+
+@pytest.mark.parametrize("argument", ["peft", "delta", "steer_path"])
+@pytest.mark.parametrize("as_text", [True, False])
+def test_scores_with_something_put_into_the_model_are_not_its_own(tmp_path: Path, argument: str, as_text: bool) -> None:
+    """`mwork-hf` calls the model by its own name, whatever lm-eval merged into it."""
+    file = make_results_file(tmp_path / "runs" / "p", {"xquad_zh": 0.75}, model="org/tiny", masked={})
+    content = json.loads(file.read_text())
+    given = {"pretrained": "org/tiny", argument: "/secret/adapter"}
+    content["config"]["model_args"] = ",".join(f"{name}={value}" for name, value in given.items()) if as_text else given
+    file.write_text(json.dumps(content))
+    files = made_of(write_sets(tmp_path / "sets"), tmp_path / "runs")
+    assert "model-index" not in metadata_of(files.card)
+    assert not [path for path in files.files if path.startswith("every_eval_ever/")]
+    assert f"| nothing, with {argument} adapter | 75.0 ± 5.0 points |" in section(files.card, "Scores")
+
+
+def test_a_matrix_with_something_put_into_the_model_has_no_scores_of_its_own(tmp_path: Path) -> None:
+    folder = write_matrix(tmp_path / "o")
+    assert [path for path in made_of(folder).files if path.startswith("every_eval_ever/")]
+    manifest = load_manifest(folder)
+    manifest.model_copy(update={"model_args": {"peft": "org/adapter"}}).save(folder / MANIFEST)
+    files = made_of(folder)
+    assert "model-index" not in metadata_of(files.card)
+    assert not [path for path in files.files if path.startswith("every_eval_ever/")]
 
 
 def test_scores_of_the_default_model_are_not_those_of_the_model_it_was_packed_from(tmp_path: Path) -> None:

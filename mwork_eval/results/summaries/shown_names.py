@@ -31,7 +31,7 @@ def shown_roots(given: Sequence[Path]) -> dict[Path, str]:
     for one in given:
         root = one if one.is_dir() else one.parent
         whole = root.resolve()
-        name = _shown_part(whole.name)
+        name = shown_part(whole.name)
         alike = places.setdefault(name, [])
         if whole not in alike:
             alike.append(whole)
@@ -49,8 +49,8 @@ def shown_folder(folder: Path, roots: Mapping[Path, str]) -> Path:
     """
     for root, name in roots.items():
         if folder.is_relative_to(root):
-            return Path(name, *map(_shown_part, folder.relative_to(root).parts))
-    return Path(_shown_part(folder.name))
+            return Path(name, *map(shown_part, folder.relative_to(root).parts))
+    return Path(shown_part(folder.name))
 
 
 def without_folders(text: str, given: Sequence[Path]) -> str:
@@ -59,10 +59,10 @@ def without_folders(text: str, given: Sequence[Path]) -> str:
         for path in dict.fromkeys([str(root), str(root.resolve())]):
             if len(Path(path).parts) > 1:
                 text = text.replace(path, name)
-    return re.sub(r"[^/\\]+", lambda part: _shown_part(part[0]), text)
+    return re.sub(r"[^/\\]+", lambda part: shown_part(part[0]), text)
 
 
-def _shown_part(part: str) -> str:
+def shown_part(part: str) -> str:
     """Return the name of a folder; of one that lm-eval named after a path, what the path ends with."""
     name, masked, how = part.partition(_MASKED)
     if (path := _SANITIZED.fullmatch(name)) is None:
