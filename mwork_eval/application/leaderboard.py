@@ -136,7 +136,7 @@ def leaderboard(
     exported: dict[str, bytes] = {}
     for name in exports:
         exported |= render_export(name, board, with_masked)
-    pages = render_site(board, progress.bar)
+    pages = render_site(board, progress.bar, lambda fault: progress.tell(f"left out: {fault}"))
     write_site(exported | pages, site, progress.bar)
     index = site / "index.html"
     without = f"; left out: {', '.join(map(str, left_out))}" if left_out else ""

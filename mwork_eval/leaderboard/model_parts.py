@@ -81,7 +81,7 @@ def profile_values(named: Sequence[NamedProfile], name: str) -> dict[str, Any]:
     """
     profile = named[0].profile
     counts, columns = profile.counts, _columns(profile)
-    missing = f" The sets of {' '.join(counts.missing)} were not found." if counts.missing else ""
+    missing = f" The sets of {' '.join(counts.missing)} were not found, or cannot be read." if counts.missing else ""
     rows = [{"cells": list(map(str, row)), "masked": False, "href": ""} for row in _rows(profile)]
     return {
         "languages": counts.languages,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mwork_eval.results.summaries.entries import Contender, FolderResults
-from mwork_eval.results.summaries.shown_names import shown_folder, shown_name
+from mwork_eval.results.summaries.shown_names import shown_folder, shown_name, shown_roots
 
 
 def shown_as(results: Iterable[FolderResults], given: Sequence[Path] = ()) -> list[FolderResults]:
@@ -19,14 +19,14 @@ def shown_as(results: Iterable[FolderResults], given: Sequence[Path] = ()) -> li
         results: What was read.
         given: The folders in which results were looked for.
     """
-    read = list(results)
+    read, roots = list(results), shown_roots(given)
     name = _renaming({contender for of_folder in read for contender in _contenders(of_folder)})
     return [
         FolderResults(
-            [replace(one, contender=name(one.contender), folder=shown_folder(one.folder, given)) for one in of.scores],
-            [replace(one, contender=name(one.contender), folder=shown_folder(one.folder, given)) for one in of.changes],
+            [replace(one, contender=name(one.contender), folder=shown_folder(one.folder, roots)) for one in of.scores],
+            [replace(one, contender=name(one.contender), folder=shown_folder(one.folder, roots)) for one in of.changes],
             [
-                replace(one, contender=name(one.contender), folder=shown_folder(one.folder, given))
+                replace(one, contender=name(one.contender), folder=shown_folder(one.folder, roots))
                 for one in of.detectors
             ],
             None if of.facts is None else replace(of.facts, contender=name(of.facts.contender)),

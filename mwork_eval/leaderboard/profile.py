@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mwork_eval.errors import InputError
+from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.recorded_sets import find_recorded_set
 from mwork_eval.neurons.stages import Stages
 from mwork_eval.reports.html.lens import lens_parts
@@ -55,7 +56,7 @@ def read_profile(facts: Sequence[FolderFacts]) -> ReadProfile:
         facts: What folders say of one model, the newest first.
     """
     faults: list[str] = []
-    profile = _first(facts, _profile_of, faults)
+    profile = _first(facts, lambda one: _profile_of(one, faults), faults)
     lenses = _first(facts, lambda one: lens_parts(one.place), faults)
     return ReadProfile(profile, lenses or (), tuple(faults))
 
@@ -67,8 +68,12 @@ def _first(facts: Sequence[FolderFacts], read: Callable[[FolderFacts], _Found], 
             if found := read(one):
                 return found
         except (InputError, OSError) as error:
-            faults.append(str(error).replace(str(one.place), one.place.name))
+            faults.append(_said(error, one))
     return None
+
+
+def _said(error: Exception, facts: FolderFacts) -> str:
+    return str(error).replace(str(facts.place), facts.place.name)
 
 
 def told_of(facts: Iterable[FolderFacts], name: str) -> object:
@@ -76,17 +81,20 @@ def told_of(facts: Iterable[FolderFacts], name: str) -> object:
     return next((value for one in facts if (value := getattr(one, name)) is not None), None)
 
 
-def _profile_of(facts: FolderFacts) -> NeuronProfile | None:
+def _profile_of(facts: FolderFacts, faults: list[str]) -> NeuronProfile | None:
     manifest = facts.manifest
     if manifest is None or not manifest.sets:
         return None
     described = manifest.sets
     languages = [code for code in dict.fromkeys([*manifest.languages, *described]) if code in described]
-    sets = {
-        language: neurons
-        for language in languages
-        if (neurons := find_recorded_set(facts.place, language, described[language].digest)) is not None
-    }
+    sets: dict[str, NeuronSet] = {}
+    for language in languages:
+        try:
+            found = find_recorded_set(facts.place, language, described[language].digest)
+        except (InputError, OSError) as error:
+            faults.append(_said(error, facts))  # those of other languages are shown all the same
+        else:
+            sets |= {} if found is None else {language: found}
     if not sets:
         return None
     missing = tuple(language for language in languages if language not in sets)

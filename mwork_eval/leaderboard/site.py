@@ -1,6 +1,6 @@
 """A leaderboard as a static site: an index, a page per benchmark and per model, and the numbers as CSV."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mwork_eval.languages.pivot import Pivot
@@ -32,12 +32,17 @@ _TEXT_COLUMNS = frozenset(
 """Columns that hold words; they are read from the left and may take several lines."""
 
 
-def render_site(board: Board, bar: Bar = no_bar) -> dict[str, bytes]:
+def _silent(text: str) -> None:
+    """Say nothing."""
+
+
+def render_site(board: Board, bar: Bar = no_bar, tell: Callable[[str], Any] = _silent) -> dict[str, bytes]:
     """Render every page, with its numbers as CSV.
 
     Args:
         board: What to show.
         bar: Shows progress, page by page.
+        tell: Takes, in a line each, what of a model's neurons cannot be read.
 
     Returns:
         By path below the site, the content of each file; the index comes last.
@@ -48,6 +53,8 @@ def render_site(board: Board, bar: Bar = no_bar) -> dict[str, bytes]:
     models = {model.name: model for model in board.models}
     front = front_values(board, profiles)
     faults = list(dict.fromkeys(fault for found in read.values() for fault in found.faults))
+    for fault in faults:
+        tell(fault)
     index = pages.index(board, front, news, faults)
     lenses: dict[str, Sequence[Mapping[str, Any]]] = {}
     for (name, _), found in read.items():

@@ -323,6 +323,14 @@ def test_without_javascript_the_page_leads_on(open_page, four):
     assert page.get_by_role("link", name="xquad").is_visible()
 
 
+def test_answers_that_a_page_has_no_room_for_are_said_to_be_left_out(open_page, tmp_path):
+    made = column("en", {0: answers(39), 1: answers(1)}, scores={})
+    front = {"rows": [made_up_row(0), made_up_row(1)], "contests": [contest([made], unpaired=True)]}
+    page = open_page(write_pages(tmp_path / "site", front) / "index.html")
+    assert [row[0] for row in shown(page, 0)] == ["1", "2"]
+    assert "their rows are compared by standard errors" in page.locator("#legend").inner_text()
+
+
 def test_the_languages_chosen_at_first_are_those_that_rank_most_scores(open_page, tmp_path):
     rows = [made_up_row(number) for number in range(4)]
     english = column("en", {number: answers(10 * number) for number in range(4)})

@@ -242,48 +242,6 @@ def test_a_csv_has_every_number_and_no_formula(tmp_path):
     assert float(changes[1]["delta_low"]) == delta.low
 
 
-def test_a_site_replaces_an_earlier_one_and_nothing_else(tmp_path):
-    make_results_file(tmp_path / "in", {"xquad_en": 0.5}, model="first")
-    mwork("leaderboard", tmp_path / "in", "--out", tmp_path / "site")
-    make_results_file(tmp_path / "in", {"xquad_en": 0.5}, model="second")
-    mwork("leaderboard", tmp_path / "in", "--out", tmp_path / "site")
-    assert [path.name for path in (tmp_path / "site" / "models").iterdir()] == [slug_of("second")]
-    assert "holds other files" in mwork("leaderboard", tmp_path / "in", "--out", tmp_path / "in", code=2)
-
-
-def test_of_an_earlier_site_only_its_own_files_go(tmp_path):
-    site = tmp_path / "site"
-    make_folder(tmp_path / "in" / "o")
-    mwork("leaderboard", tmp_path / "in", "--out", site)
-    assert (site / "changes.csv").is_file()
-    (site / ".git").mkdir()
-    kept = [".nojekyll", "CNAME", ".git/.keep", ".gitignore"]
-    for name in kept:
-        (site / name).touch()
-    left = [".index.html.0123abcd-99-abc_1", "tasks/.index.html.0123abcd-99-abc_1"]
-    for name in left:  # by a command that was killed
-        (site / name).touch()
-    make_results_file(tmp_path / "plain", {"xquad_en": 0.5})
-    mwork("leaderboard", tmp_path / "plain", "--out", site)
-    assert all((site / name).is_file() for name in kept)
-    assert not any((site / name).exists() for name in left)
-    assert not (site / "changes.csv").exists()
-    assert [path.name for path in (site / "models").iterdir()] == [slug_of("org/plain")]
-
-
-def test_a_site_that_cannot_be_made_anew_stays_as_it_is(tmp_path):
-    masked = {"neurons": "zh", "positions": "all", "total": 9, "digest": "ab" * 32}
-    arguments = ["leaderboard", tmp_path / "in", "--out", tmp_path / "site", "--export", "model-index"]
-    make_results_file(tmp_path / "in", {"xquad_en": 0.5}, model="first")
-    mwork(*arguments)
-    before = {path: path.read_bytes() for path in (tmp_path / "site").rglob("*") if path.is_file()}
-    make_results_file(tmp_path / "in", {"xquad_en": 0.5}, model="second", masked=masked)
-    mwork(*arguments, code=2)
-    assert {path: path.read_bytes() for path in (tmp_path / "site").rglob("*") if path.is_file()} == before
-    mwork(*arguments[:-2])
-    assert not (tmp_path / "site" / "export").exists()
-
-
 def test_exports_hold_own_scores_on_published_data_only(tmp_path):
     masked = {"neurons": "zh", "positions": "all", "total": 9, "digest": "ab" * 32}
     make_results_file(tmp_path / "in" / "p", {"xquad_en": 0.75, "homemade_en": 0.5}, date=1e9)

@@ -67,7 +67,9 @@ def test_a_site_has_a_feed_with_an_entry_for_each_folder_of_a_row(tmp_path):
     assert entries[0].find(f"{ATOM}updated").text == "2033-05-18T03:33:20Z"
     for one in entries:
         assert (tmp_path / "site" / one.find(f"{ATOM}link").get("href")).is_file()
-    assert (tmp_path / "site" / "index.html").read_text().count('<time datetime="2033-05-18">') == 1
+    index = (tmp_path / "site" / "index.html").read_text()
+    assert index.count('<time datetime="2033-05-18">') == 1
+    assert '<link rel="alternate" type="application/atom+xml" title="mwork leaderboard" href="feed.xml">' in index
 
 
 def test_changes_of_a_matrix_are_told(tmp_path):

@@ -14,7 +14,7 @@ from mwork_eval.leaderboard.board import build_board
 from mwork_eval.results.lm_eval_content import MaskRecord
 from mwork_eval.results.summaries.folders import find_results, read_all
 from mwork_eval.results.summaries.lm_eval_file import describe_mask
-from mwork_eval.results.summaries.shown_names import shown_folder, shown_name, without_folders
+from mwork_eval.results.summaries.shown_names import shown_folder, shown_name, shown_roots, without_folders
 
 
 def models_of(*folders):
@@ -58,10 +58,22 @@ def test_folders_and_messages_begin_where_was_looked(tmp_path):
     given = [tmp_path / "runs", tmp_path / "runs" / "inner"]
     for one in given:
         one.mkdir()
-    assert shown_folder(tmp_path / "runs" / "a" / "b", given).as_posix() == "runs/a/b"
-    assert shown_folder(tmp_path / "runs" / "inner" / "b", given).as_posix() == "inner/b"
-    assert shown_folder(tmp_path / "elsewhere" / "b", given).as_posix() == "b"
+    roots = shown_roots(given)
+    assert shown_folder(tmp_path / "runs" / "a" / "b", roots).as_posix() == "runs/a/b"
+    assert shown_folder(tmp_path / "runs" / "inner" / "b", roots).as_posix() == "inner/b"
+    assert shown_folder(tmp_path / "elsewhere" / "b", roots).as_posix() == "b"
     assert without_folders(f"{tmp_path}/runs/a is damaged", given) == "runs/a is damaged"
+
+
+def test_folders_of_one_last_part_are_numbered(tmp_path):
+    for one in "abb":
+        make_results_file(tmp_path / one / "runs" / "x", {"xquad_en": 0.5}, model="tiny")
+    given = [tmp_path / "a" / "runs", tmp_path / "b" / "runs", tmp_path / "b" / ".." / "b" / "runs"]
+    results, _ = read_all(find_results(given[:2]))
+    scores = build_board(results, given=given).models[0].scores
+    assert sorted(score.folder.as_posix() for score, _ in scores) == ["runs (2)/x", "runs/x"]
+    assert set(shown_roots(given).values()) == {"runs", "runs (2)"}
+    assert without_folders(f"{given[1]}/x is damaged", given) == "runs (2)/x is damaged"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +93,7 @@ def test_folders_and_messages_begin_where_was_looked(tmp_path):
 )
 def test_a_folder_that_lm_eval_named_after_a_path_shows_its_last_part(tmp_path, name, shown):
     (tmp_path / "in").mkdir()
-    assert shown_folder(tmp_path / "in" / name / "b", [tmp_path / "in"]).as_posix() == f"in/{shown}/b"
+    assert shown_folder(tmp_path / "in" / name / "b", shown_roots([tmp_path / "in"])).as_posix() == f"in/{shown}/b"
     message = f"{tmp_path}/in/{name}/results_1.json is damaged; found __x"
     assert without_folders(message, [tmp_path / "in"]) == f"in/{shown}/results_1.json is damaged; found __x"
 

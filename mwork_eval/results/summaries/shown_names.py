@@ -1,7 +1,7 @@
 """Names and folders as a page shows them: nothing of the machine that they are from."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 _POSIX = re.compile(r"/|~|\.{1,2}(/|$)|[A-Za-z][A-Za-z0-9+.-]*://")
@@ -21,27 +21,44 @@ def shown_name(name: str) -> str:
     return name
 
 
-def shown_folder(folder: Path, given: Sequence[Path]) -> Path:
-    """Return a folder with the last part of the folder given that it lies in, and what comes after it.
+def shown_roots(given: Sequence[Path]) -> dict[Path, str]:
+    """Return the folders in which results were looked for by what is shown of them, the innermost first.
+
+    That is the last part; of several folders of one last part, all but the first are numbered.
+    """
+    places: dict[str, list[Path]] = {}
+    found: dict[Path, str] = {}
+    for one in given:
+        root = one if one.is_dir() else one.parent
+        whole = root.resolve()
+        name = shown_part(whole.name)
+        alike = places.setdefault(name, [])
+        if whole not in alike:
+            alike.append(whole)
+        number = alike.index(whole) + 1
+        found[root] = name if number == 1 else f"{name} ({number})"
+    return dict(sorted(found.items(), key=lambda item: -len(item[0].parts)))
+
+
+def shown_folder(folder: Path, roots: Mapping[Path, str]) -> Path:
+    """Return a folder with what is shown of the folder given that it lies in, and what comes after it.
 
     Args:
         folder: The folder.
-        given: The folders in which results were looked for; of one that lies in none of them, the last part is shown.
+        roots: What `shown_roots` returns; of a folder that lies in none of them, the last part is shown.
     """
-    for one in sorted(given, key=lambda path: -len(path.parts)):
-        root = one if one.is_dir() else one.parent
+    for root, name in roots.items():
         if folder.is_relative_to(root):
-            return Path(*map(shown_part, (root.resolve().name, *folder.relative_to(root).parts)))
+            return Path(name, *map(shown_part, folder.relative_to(root).parts))
     return Path(shown_part(folder.name))
 
 
 def without_folders(text: str, given: Sequence[Path]) -> str:
-    """Return a message with the last part of each folder given in the place of its path."""
-    for one in sorted(given, key=lambda path: -len(path.parts)):
-        root = one if one.is_dir() else one.parent
+    """Return a message with what is shown of each folder given in the place of its path."""
+    for root, name in shown_roots(given).items():
         for path in dict.fromkeys([str(root), str(root.resolve())]):
             if len(Path(path).parts) > 1:
-                text = text.replace(path, root.resolve().name)
+                text = text.replace(path, name)
     return re.sub(r"[^/\\]+", lambda part: shown_part(part[0]), text)
 
 
