@@ -23,7 +23,6 @@ from mwork_eval.publishing.results_files import (
     versions_in,
 )
 from mwork_eval.results.lm_eval_folder import LmEvalFile
-from mwork_eval.results.sanitized_names import is_sanitized
 from mwork_eval.results.summaries.entries import Score
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
 from mwork_eval.results.summaries.matrix import read_matrix
@@ -261,8 +260,7 @@ def _name_below(one: Recognised, path: Path) -> str:
 
 def _named(name: str) -> str:
     """Return a name as a repository has it; of a folder that lm-eval names after the path of a model, the last part."""
-    if name in paths_in(name):
-        name = shown_part(name) if is_sanitized(name) else last_of(name)
+    name = last_of(name) if name in paths_in(name) else name
     return _NAME.sub("-", name).lstrip(".-") or "unnamed"
 
 

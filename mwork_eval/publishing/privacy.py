@@ -22,6 +22,7 @@ from mwork_eval.files.tensor_file import header_of, metadata_of, with_metadata
 from mwork_eval.neurons.references import SUFFIX
 from mwork_eval.publishing.written_forms import written
 from mwork_eval.results.sanitized_names import is_sanitized, sanitized
+from mwork_eval.results.summaries.shown_names import shown_part
 
 _TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
 _START = r"(?:~[\w.-]*|\.{1,2}|[A-Za-z]:|file:[\\/]{0,2}|[\\/])?"
@@ -60,7 +61,7 @@ def paths_in(text: str) -> list[str]:
 
 def last_of(path: str) -> str:
     """Return the last part of a path."""
-    return path.rpartition("__")[2] if is_sanitized(path) else PureWindowsPath(path).name
+    return shown_part(path) if is_sanitized(path) else PureWindowsPath(path).name
 
 
 def find_paths(files: Iterable[Path]) -> list[str]:

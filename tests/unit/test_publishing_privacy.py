@@ -57,6 +57,7 @@ def test_paths_are_told_from_names(text: str, paths: list[str]) -> None:
 
 def test_a_path_is_published_as_its_last_part() -> None:
     assert [last_of(path) for path in ("/a/b", "C:\\a\\b", "__a__b", "~/x/b")] == ["b"] * 4
+    assert last_of("__a__b__masked-zh-01") == "b__masked-zh-01"
 
 
 ODD = "secret_place & 'Müxxer' 50% [x] ~ #1"
