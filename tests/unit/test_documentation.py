@@ -64,6 +64,17 @@ def test_every_command_stands_in_the_readme_and_every_command_of_the_readme_is_o
     assert set(main.commands) == set(re.findall(r"`mwork ([a-z][a-z-]*)", readme))
 
 
+def test_a_matrix_on_a_page_says_which_table_it_is():
+    commands = [
+        command
+        for page in PAGES
+        for command in re.findall(r"^ {4}mwork ablate (?:\\\n|[^\n`])*", text_of(page), re.MULTILINE)
+        if "..." not in command
+    ]
+    assert len(commands) > 10
+    assert not [command for command in commands if "--preset" not in command]
+
+
 def test_every_option_on_a_page_is_one():
     options = {
         flag
@@ -72,7 +83,7 @@ def test_every_option_on_a_page_is_one():
         for flag in (*parameter.opts, *parameter.secondary_opts)
     }
     for page in (*PAGES, *TUTORIALS):
-        for line in re.findall(r"mwork [a-z][^\n`]*(?:\\\n[^\n`]*)*", text_of(page)):
+        for line in re.findall(r"mwork [a-z](?:\\\n|[^\n`])*", text_of(page)):
             assert set(re.findall(r"(?<=\s)--[a-z][a-z-]*", line.split("#")[0])) <= options, f"{page.name}: {line}"
 
 
