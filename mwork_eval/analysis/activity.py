@@ -80,7 +80,8 @@ def observe(
         advance: Called after each query with its language and 1.
     """
     fractions = {
-        name: neurons.about.get("selection", {}).get("fraction") or DEFAULT_FRACTION for name, neurons in sets.items()
+        name: (neurons.about.get("selection") or {}).get("fraction") or DEFAULT_FRACTION
+        for name, neurons in sets.items()
     }
     found = []
     for language, of_language in queries.items():
