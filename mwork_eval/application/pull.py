@@ -8,6 +8,7 @@ from mwork_eval.application.arguments import folder_to_write, shown_value
 from mwork_eval.application.progress import ProgressChoice, shown
 from mwork_eval.errors import InputError
 from mwork_eval.hub.pull import carry_out, plan_pull
+from mwork_eval.hub.quiet import without_bars
 from mwork_eval.hub.reference import HubReference
 
 
@@ -66,7 +67,7 @@ def pull(reference: str, *, out: Any, progress: ProgressChoice = None) -> Pulled
         raise InputError("nothing to pull into", expected="`out=FOLDER`")
     reporter = shown(progress)
     plan = plan_pull(asked, folder)
-    with reporter.bar("pull", len(plan.missing), show=bool(plan.missing)) as advance:
+    with without_bars(), reporter.bar("pull", len(plan.missing), show=bool(plan.missing)) as advance:
         carry_out(plan, advance)
     index = plan.repository.index
     return PulledRepository(

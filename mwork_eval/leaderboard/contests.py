@@ -11,7 +11,6 @@ import numpy as np
 from mwork_eval.digests import digest_of
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.leaderboard.board import BoardBenchmark, ChangeGroup
-from mwork_eval.leaderboard.tables import how_asked
 from mwork_eval.results.summaries.entries import Contender, Score
 from mwork_eval.results.summaries.numbers import DocumentNumbers
 from mwork_eval.statistics.ranks import RankedScores
@@ -150,7 +149,7 @@ def contests_of(benchmark: BoardBenchmark) -> list[Contest]:
 
 def in_words(score: Score) -> str:
     """Return how a model was asked; chat templates, of which each model has its own, are not told apart."""
-    return _TEMPLATE.sub("chat template", how_asked(score)) or AS_THE_TASK_SAYS
+    return _TEMPLATE.sub("chat template", score.asked) or AS_THE_TASK_SAYS
 
 
 def _columns(benchmark: BoardBenchmark) -> Iterable[tuple[Score, ContestColumn]]:

@@ -10,7 +10,6 @@ from mwork_eval.languages.pivot import Pivot
 from mwork_eval.leaderboard.board import BoardBenchmark, ChangeGroup, Model
 from mwork_eval.reports import wording
 from mwork_eval.results.main_metric import POINTS
-from mwork_eval.results.prompting_record import shots_in_words
 from mwork_eval.results.summaries.entries import Contender, RowEffect, Score
 
 SCORE_FIELDS = (
@@ -75,15 +74,10 @@ def score_records(scores: Iterable[tuple[Score, bool]]) -> list[dict[str, Any]]:
     """Return scores with whether each is shown by `SCORE_FIELDS` and, where they tell scores apart, `ASKING_FIELDS`."""
     listed = list(scores)
     records = [score_record(*one) for one in listed]
-    if any(map(how_asked, (score for score, _ in listed))):
+    if any(score.asked for score, _ in listed):
         for record, (score, _) in zip(records, listed, strict=True):
             record |= dict(zip(ASKING_FIELDS, ("; ".join(score.prompting), score.shots), strict=True))
     return records
-
-
-def how_asked(score: Score) -> str:
-    """Return in words how a model was asked; empty if as the task file says, without examples."""
-    return "; ".join([*score.prompting, *([shots_in_words(score.shots)] if score.shots else [])])
 
 
 def change_record(change: RowEffect, shown: bool) -> dict[str, Any]:
@@ -203,7 +197,7 @@ def model_score_rows(model: Model) -> list[tuple[Contender, list[str]]]:
         (
             score.contender,
             [
-                f"{score.metric}; {asked}" if (asked := how_asked(score)) else score.metric,
+                f"{score.metric}; {score.asked}" if score.asked else score.metric,
                 score_text(score),
                 score_interval(score),
                 score.unit,

@@ -13,6 +13,7 @@ from mwork_eval.publishing.commands import broken, python_lines, reproduction_co
 from mwork_eval.publishing.contents import Contents
 from mwork_eval.reports.markdown_text import escape
 from mwork_eval.results.summaries.entries import Score
+from mwork_eval.results.summaries.shown_names import shown_name
 
 PROFILE = "images/profile.png"
 _HUB = "https://huggingface.co"
@@ -174,5 +175,5 @@ def _unknown(contents: Contents, model: PublishedModel) -> Iterator[str]:
         yield "What switching these neurons off changes: no results folder is in here."
     alone = [weights.model for weights in contents.weights if weights.fingerprint is None and weights.model]
     if alone and model.fingerprint is not None:
-        names = ", ".join(dict.fromkeys(set_tables.last_part(name) for name in alone))
+        names = ", ".join(dict.fromkeys(shown_name(name) for name in alone))
         yield f"Whether what {escape(names)} scored or held was of just these weights: some files do not say theirs."

@@ -12,9 +12,10 @@ from mwork_eval.neurons.neuron_set import NeuronSet
 from mwork_eval.neurons.references import SUFFIX
 from mwork_eval.publishing.base_model import PublishedModel
 from mwork_eval.publishing.contents import Contents, Matrix
-from mwork_eval.publishing.set_tables import corpus_name, languages_of, last_part, selection_of
+from mwork_eval.publishing.set_tables import corpus_name, languages_of, selection_of
 from mwork_eval.reports import wording
 from mwork_eval.results.manifest import Manifest
+from mwork_eval.results.summaries.shown_names import shown_name
 
 _EMBEDDED = "embedded"
 _FOLDER = "sets"
@@ -180,7 +181,7 @@ def _run_words(manifest: Manifest) -> Iterator[str]:
     if manifest.limit is not None:
         yield from ("--limit", str(manifest.limit))
     if manifest.data:
-        yield from ("--data", last_part(manifest.data))
+        yield from ("--data", shown_name(manifest.data))
     if manifest.seeds:
         yield from ("--seeds", ",".join(map(str, manifest.seeds)))
 

@@ -23,10 +23,10 @@ from mwork_eval.publishing.results_files import (
     versions_in,
 )
 from mwork_eval.results.lm_eval_folder import LmEvalFile
+from mwork_eval.results.sanitized_names import shown_part
 from mwork_eval.results.summaries.entries import Score
 from mwork_eval.results.summaries.lm_eval_file import read_results_file
 from mwork_eval.results.summaries.matrix import read_matrix
-from mwork_eval.results.summaries.shown_names import shown_part
 from mwork_eval.results.tables import Results
 from mwork_eval.weight_deltas.delta import load_delta
 

@@ -12,7 +12,6 @@ from importlib.resources import files
 import yaml
 
 from mwork_eval.files.json_values import FileValue
-from mwork_eval.publishing.asked import asked_in_words
 from mwork_eval.results.summaries.entries import Score
 
 _TABLE = "registered_benchmarks.yaml"
@@ -62,7 +61,7 @@ def render_eval_results(scores: Sequence[Score]) -> str | None:
             date=datetime.fromtimestamp(score.time, UTC).isoformat(timespec="seconds"),
             notes="; ".join(
                 [f"{score.metric} in {score.unit}", f"lm-eval task {score.task}", f"of {score.contender.name}"]
-                + ([asked] if (asked := asked_in_words(score)) else [])
+                + ([score.asked] if score.asked else [])
             ),
         )
         for score in registered(scores)

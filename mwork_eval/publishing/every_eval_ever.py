@@ -14,7 +14,6 @@ from uuid import UUID
 
 from mwork_eval.digests import canonical_json
 from mwork_eval.files.json_values import dump
-from mwork_eval.publishing.asked import asked_in_words
 from mwork_eval.publishing.base_model import PublishedModel
 from mwork_eval.results.summaries.entries import Score
 
@@ -109,7 +108,7 @@ def _result(score: Score) -> dict[str, Any]:
         "lm_eval_task": score.task,
         "documents_digest": score.compared_by,
         **({"language": score.language} if score.language else {}),
-        **({"asked": asked} if (asked := asked_in_words(score)) else {}),
+        **({"asked": score.asked} if score.asked else {}),
     }
     return {
         "evaluation_result_id": f"{score.task}:{score.metric}",

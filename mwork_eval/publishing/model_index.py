@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from mwork_eval.publishing.asked import asked_in_words
 from mwork_eval.results.summaries.entries import Score
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def evaluation_results(scores: Sequence[Score]) -> "list[EvalResult]":
             dataset_args={
                 "lm_eval_task": score.task,
                 "documents": score.documents,
-                **({"asked": asked} if (asked := asked_in_words(score)) else {}),
+                **({"asked": score.asked} if score.asked else {}),
             },
             metric_type=score.metric.partition(",")[0],
             metric_name=f"{score.metric} in {score.unit}",

@@ -21,8 +21,7 @@ from mwork_eval.files.seal import resealed
 from mwork_eval.files.tensor_file import header_of, metadata_of, with_metadata
 from mwork_eval.neurons.references import SUFFIX
 from mwork_eval.publishing.written_forms import written
-from mwork_eval.results.sanitized_names import is_sanitized, sanitized
-from mwork_eval.results.summaries.shown_names import shown_part
+from mwork_eval.results.sanitized_names import is_sanitized, sanitized, shown_part
 
 _TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
 _START = r"(?:~[\w.-]*|\.{1,2}|[A-Za-z]:|file:[\\/]{0,2}|[\\/])?"

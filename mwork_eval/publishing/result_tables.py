@@ -5,14 +5,13 @@ from typing import Any
 
 from mwork_eval.languages.pivot import Pivot
 from mwork_eval.neurons.references import SUFFIX
-from mwork_eval.publishing.asked import asked_in_words
 from mwork_eval.publishing.contents import Contents, Matrix, PublishedRun
-from mwork_eval.publishing.set_tables import last_part
 from mwork_eval.reports import detector_wording, wording
 from mwork_eval.reports.intervention_wording import done_by_all
 from mwork_eval.reports.legend import legends
 from mwork_eval.reports.markdown_text import Markdown, escape, paragraph, table
 from mwork_eval.results.detector_tables import read_detector_tables
+from mwork_eval.results.summaries.shown_names import shown_name
 from mwork_eval.results.tables import DeltaTable
 
 _LEFT_OUT = ("under", "s-attn", "s-ffn", "gen", "control", "p")
@@ -86,7 +85,7 @@ def score_table(runs: Sequence[PublishedRun]) -> str:
                     str(score.documents),
                     _mask(run, score.contender.mask),
                     f"{wording.number(score.value, score.unit)}{error} {score.unit}",
-                    asked_in_words(score) or "as the task says",
+                    score.asked or "as the task says",
                 ]
             )
     return table(columns, rows)
@@ -95,11 +94,11 @@ def score_table(runs: Sequence[PublishedRun]) -> str:
 def _mask(run: PublishedRun, mask: str | None) -> str:
     parts = [] if mask is None else [mask]
     if run.file.mwork.masked is not None and (neurons := run.file.mwork.masked.neurons):
-        parts = [part.replace(neurons, last_part(neurons)) for part in parts]
+        parts = [part.replace(neurons, shown_name(neurons)) for part in parts]
     if run.file.mwork.delta is not None:
         parts.append(f"nothing, with delta {run.file.mwork.delta.digest[:8]}" if not parts else "with a delta")
     for name, value in run.put_in.items():
-        parts.append(f"{'' if parts else 'nothing, '}with {name} {last_part(value)}")
+        parts.append(f"{'' if parts else 'nothing, '}with {name} {shown_name(value)}")
     return "; ".join(parts) or "nothing"
 
 

@@ -1,7 +1,6 @@
 """What a card says of sets: how many neurons, of which texts, by which detector."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import PureWindowsPath
 from typing import Any
 
 from mwork_eval.detection.detectors.detector import PLND
@@ -11,16 +10,10 @@ from mwork_eval.neurons.stages import POSITIONS, Stages
 from mwork_eval.neurons.tuned_stages import stages_for
 from mwork_eval.publishing.contents import Contents
 from mwork_eval.reports.markdown_text import Markdown, escape, table
+from mwork_eval.results.summaries.shown_names import shown_name
 
 _UNKNOWN = "not known"
 _EMBEDDED = "embedded"
-
-
-def last_part(name: object) -> str:
-    """Return what a reader is told of a path or a name: of a path the last part, ids and plain names as they are."""
-    text = str(name)
-    is_path = text.startswith(("/", "~", ".", "\\")) or text[1:3] in (":\\", ":/")
-    return PureWindowsPath(text).name if is_path else text
 
 
 def language_name(tag: str) -> str:
@@ -117,7 +110,7 @@ def corpus_name(about: Mapping[str, Any]) -> str | None:
     """Return what the texts are called, without where they lay."""
     corpus = about.get("corpus")
     name = corpus.get("name") if isinstance(corpus, Mapping) else None
-    return last_part(name) if name else None
+    return shown_name(str(name)) if name else None
 
 
 def found_by(sets: Sequence[NeuronSet]) -> list[str]:

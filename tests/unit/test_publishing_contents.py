@@ -111,7 +111,7 @@ def test_a_cell_that_no_table_has_is_checked_too(tmp_path: Path) -> None:
 
 
 def test_results_of_lm_eval_are_found_below_a_folder_with_their_samples(tmp_path: Path) -> None:
-    path = make_results_file(tmp_path / "runs" / "plain" / "__work__models__tiny", {"xquad_zh": 0.5}, model="org/tiny")
+    path = make_results_file(tmp_path / "runs" / "plain" / "__srv__models__tiny", {"xquad_zh": 0.5}, model="org/tiny")
     found = contents_of(tmp_path / "runs")
     assert found.files == {f"results/runs/plain/tiny/{path.name}": path}
     assert contents_of(path).files.keys() == {f"results/tiny/{path.name}"}

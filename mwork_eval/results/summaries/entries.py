@@ -7,6 +7,7 @@ from pathlib import Path
 from mwork_eval.languages.table import ENGLISH
 from mwork_eval.results.detector_tables import DetectorTable
 from mwork_eval.results.manifest import Manifest
+from mwork_eval.results.prompting_record import shots_in_words
 from mwork_eval.results.summaries.numbers import DocumentNumbers
 
 
@@ -90,6 +91,11 @@ class Score:
     shots: int | None = None
     ranked_by: str = ""
     numbers: DocumentNumbers | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def asked(self) -> str:
+        """How the model was asked, in words; empty if as the task file says, without examples."""
+        return "; ".join([*self.prompting, *([shots_in_words(self.shots)] if self.shots else [])])
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -4,12 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from mwork_eval.results.sanitized_names import shown_part
+
 _POSIX = re.compile(r"/|~|\.{1,2}(/|$)|[A-Za-z][A-Za-z0-9+.-]*://")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|.*\\")
-_SANITIZED = re.compile(r"(?:~|\.{1,2}|[A-Za-z](?=__.+__))?__(?P<rest>.+)", re.DOTALL)
-"""A path as lm-eval writes it in the name of a folder; `org__model` is a name of the hub."""
-_MASKED = "__masked-"
-"""What follows in such a name where neurons were changed."""
 
 
 def shown_name(name: str) -> str:
@@ -60,14 +58,6 @@ def without_folders(text: str, given: Sequence[Path]) -> str:
             if len(Path(path).parts) > 1:
                 text = text.replace(path, name)
     return re.sub(r"[^/\\]+", lambda part: shown_part(part[0]), text)
-
-
-def shown_part(part: str) -> str:
-    """Return the name of a folder; of one that lm-eval named after a path, what the path ends with."""
-    name, masked, how = part.partition(_MASKED)
-    if (path := _SANITIZED.fullmatch(name)) is None:
-        return part
-    return (path["rest"].rpartition("__")[2] or part) + masked + how
 
 
 def _is_there(name: str) -> bool:
